@@ -1,0 +1,5 @@
+"""`python -m cleave` is `cleave`."""
+
+from cleave.cli import main
+
+main()

@@ -1,0 +1,197 @@
+"""The NAS-Bench-201 table: what each of its architectures reaches when trained alone, on three data sets.
+
+An architecture is written as the benchmark writes it (Dong and Yang, "NAS-Bench-201", ICLR 2020): six
+edges in the order 1<-0, 2<-0, 2<-1, 3<-0, 3<-1, 3<-2, as `|op~0|+|op~0|op~1|+|op~0|op~1|op~2|`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cleave.errors import UserError, unknown
+
+OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+DATASETS = ("cifar10", "cifar100", "imagenet16-120")
+PARTS = ("valid", "test")
+
+_IN_COLUMNS = dict(zip(DATASETS, ("cifar10", "cifar100", "imagenet16"), strict=True))
+ACCURACIES = tuple(f"{name}_{part}" for name in _IN_COLUMNS.values() for part in PARTS)
+EARLY_ACCURACIES = tuple(f"e12_{column}" for column in ACCURACIES)
+COSTS = (
+    "params_mb_cifar10",
+    "params_mb_cifar100",
+    "params_mb_imagenet16",
+    "train_s_cifar10valid",
+    "train_s_cifar100",
+    "train_s_imagenet16",
+)
+_KNOWN_COLUMNS = (*ACCURACIES, *EARLY_ACCURACIES, *COSTS, "seeds")
+
+# What a zip of arrays is known to raise on bytes that changed (RuntimeError: an unknown or encrypted member).
+_DAMAGED = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
+
+_FORM = "|{}~0|+|{}~0|{}~1|+|{}~0|{}~1|{}~2|"
+_EDGES = _FORM.count("{}")
+_MAKE_ONE = "make the table anew with `cleave benchmark import`"
+
+
+class Table:
+    """The accuracies of every architecture of the benchmark, as columns over its official indexes.
+
+    `name` is what errors call the table (the file it came from). `operations` is [n, 6]: the place in
+    OPERATIONS of the operation on each edge, one row for each official index. `columns` are of length n:
+    every one of ACCURACIES (percent after 200 epochs, mean over seeds), and optionally EARLY_ACCURACIES
+    (the same after 12 epochs), COSTS (millions of parameters; seconds of training) and `seeds` (how many
+    runs the means are over). What is not so is a UserError that names the table.
+    """
+
+    def __init__(self, name: str, operations: NDArray[np.uint8], columns: Mapping[str, NDArray[Any]]) -> None:
+        _check(name, operations, columns)
+        self.name, self.operations, self.columns = name, operations, dict(columns)
+        self._archs = [format_arch(row) for row in operations.tolist()]
+        self._index = {arch: index for index, arch in enumerate(self._archs)}
+        if len(self._index) < len(self._archs):
+            twice, _ = Counter(self._archs).most_common(1)[0]
+            raise UserError(f"{name}: holds {twice} more than once; {_MAKE_ONE}")
+
+    @classmethod
+    def load(cls, path: Path) -> Table:
+        """The table in the compact file `path`: an .npz of `ops` [n, 6], `op_names` and the columns."""
+        arrays = _read(path)
+        if arrays["op_names"].tolist() != list(OPERATIONS):
+            raise UserError(f"{path}: op_names must be {', '.join(OPERATIONS)}, in this order; {_MAKE_ONE}")
+        return cls(str(path), arrays["ops"], {key: arrays[key] for key in _KNOWN_COLUMNS if key in arrays})
+
+    def save(self, path: Path) -> None:
+        """Writes the compact file; `path` holds either what it held before or the whole of the table."""
+        arrays: dict[str, Any] = {"ops": self.operations, "op_names": np.array(OPERATIONS), **self.columns}
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with TemporaryDirectory(dir=path.parent, prefix=".cleave-") as beside:
+                whole = Path(beside) / "table.npz"
+                with whole.open("wb") as file:
+                    np.savez_compressed(file, **arrays)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(whole, path)
+        except OSError as error:
+            raise UserError(f"{path}: cannot be written ({error.strerror}); name another file") from error
+
+    def __len__(self) -> int:
+        return len(self._archs)
+
+    def index(self, arch: str) -> int:
+        """The official index of an architecture; a UserError where the table does not hold it."""
+        if arch not in self._index:
+            raise UserError(f"architecture {arch!r}: is not in {self.name}; write it as {self._archs[0]}")
+        return self._index[arch]
+
+    def arch(self, index: int) -> str:
+        """The architecture at an official index; a UserError where there is none."""
+        if not 0 <= index < len(self):
+            raise UserError(
+                f"architecture {index}: {self.name} holds 0 to {len(self) - 1}; give one of these"
+            )
+        return self._archs[index]
+
+    def accuracies(self, dataset: str, part: str) -> NDArray[Any]:
+        """[n] percent of correct answers on the `part` (valid or test) of `dataset`, after 200 epochs."""
+        if dataset not in DATASETS:
+            raise unknown("data set of the benchmark", dataset, DATASETS)
+        if part not in PARTS:
+            raise unknown(f"part of {dataset}", part, PARTS)
+        return self.columns[f"{_IN_COLUMNS[dataset]}_{part}"]
+
+    def query(self, arch_or_index: str | int) -> dict[str, Any]:
+        """{"arch", "index", and for each of DATASETS: {"valid", "test"}}, in percent to four digits."""
+        index = self.index(arch_or_index) if isinstance(arch_or_index, str) else arch_or_index
+        arch = self.arch(index)
+        reached = {
+            dataset: {part: round(float(self.accuracies(dataset, part)[index]), 4) for part in PARTS}
+            for dataset in DATASETS
+        }
+        return {"arch": arch, "index": index, **reached}
+
+
+def format_arch(operations: Iterable[int]) -> str:
+    """The benchmark's string for six places in OPERATIONS, one for each edge."""
+    return _FORM.format(*(OPERATIONS[operation] for operation in operations))
+
+
+def parse_arch(arch: str) -> list[int]:
+    """The inverse of `format_arch`; a UserError where `arch` is not such a string."""
+    names = re.findall(r"(\w+)~", arch)
+    if len(names) != _EDGES or not set(names) <= set(OPERATIONS) or _FORM.format(*names) != arch:
+        form = _FORM.format(*["op"] * _EDGES)
+        raise UserError(f"architecture {arch!r}: must be {form}, each op one of {', '.join(OPERATIONS)}")
+    return [OPERATIONS.index(name) for name in names]
+
+
+def default_path() -> Path:
+    """Where the table is kept: $CLEAVE_BENCHMARK, or cleave/nasbench201.npz in the user's cache folder."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("CLEAVE_BENCHMARK") or Path(cache) / "cleave" / "nasbench201.npz")
+
+
+def find(path: Path | None) -> Table | None:
+    """The table at `path`; without a path the one at `default_path()`, or None where there is none yet."""
+    if path is None and not default_path().exists():
+        return None
+    return Table.load(path or default_path())
+
+
+def _read(path: Path) -> dict[str, NDArray[Any]]:
+    """Every array of an .npz file that has `ops` and `op_names`."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; {_MAKE_ONE}")
+    if not zipfile.is_zipfile(path):
+        raise UserError(f"{path}: is not a whole .npz file; {_MAKE_ONE}")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file)
+    except _DAMAGED as error:
+        raise UserError(f"{path}: is damaged ({error}); {_MAKE_ONE}") from error
+    _require(str(path), ("ops", "op_names"), arrays)
+    return arrays
+
+
+def _require(name: str, needed: Iterable[str], present: Iterable[str]) -> None:
+    missing = sorted(set(needed) - set(present))
+    if missing:
+        raise UserError(f"{name}: lacks {', '.join(missing)}; {_MAKE_ONE}")
+
+
+def _check(name: str, operations: NDArray[np.uint8], columns: Mapping[str, NDArray[Any]]) -> None:
+    _require(name, ACCURACIES, columns)
+    count = len(operations) if operations.ndim else 0
+    if not count or operations.shape != (count, _EDGES) or operations.dtype != np.uint8:
+        raise UserError(f"{name}: ops must be bytes of shape [architectures, {_EDGES}]; {_MAKE_ONE}")
+    if operations.max() >= len(OPERATIONS):
+        raise UserError(f"{name}: ops must be below {len(OPERATIONS)}; {_MAKE_ONE}")
+    for key, column in columns.items():
+        if column.shape != (count,) or column.dtype.kind not in "fiu":
+            raise UserError(f"{name}: {key} must be {count} numbers; {_MAKE_ONE}")
+        # NaN fails both comparisons, so this is the check for finite numbers as well.
+        if key in ACCURACIES + EARLY_ACCURACIES and not ((column >= 0) & (column <= 100)).all():
+            raise UserError(f"{name}: {key} must be percent, from 0 to 100; {_MAKE_ONE}")
+
+
+def need(path: Path | None) -> Table:
+    """The table at `path`, else the imported one; UserError with what to do where there is none."""
+    table = find(path)
+    if table is None:
+        raise UserError(
+            f"{default_path()}: no table; `cleave benchmark import PATH` makes it, or give --benchmark FILE"
+        )
+    return table

@@ -1,0 +1,65 @@
+"""Augmentation and normalisation of whole batches, on the device where the images are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from cleave.data.images import Images
+
+
+@dataclass(frozen=True)
+class Augment:
+    """Random shifts by up to `padding` pixels into a zero border, and mirror images half of the time if `flip`."""
+
+    padding: int
+    flip: bool = True
+
+    def __call__(self, pixels: Tensor, generator: torch.Generator) -> Tensor:
+        """A shifted and mirrored copy of uint8 [n, channels, height, width]; the numbers are drawn on the CPU."""
+        count, _, height, width = pixels.shape
+        rows = self._offsets(count, generator) + torch.arange(height)
+        columns = self._offsets(count, generator) + torch.arange(width)
+        if self.flip:
+            mirrored = torch.rand(count, 1, generator=generator) < 0.5
+            columns = torch.where(mirrored, columns.flip(1), columns)
+        return gather(functional.pad(pixels, [self.padding] * 4), rows, columns)
+
+    def _offsets(self, count: int, generator: torch.Generator) -> Tensor:
+        return torch.randint(2 * self.padding + 1, (count, 1), generator=generator)
+
+
+def gather(pixels: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Image i at its own rows [n, height] and columns [n, width], all in one indexing operation."""
+    rows, columns = (index.to(pixels.device, non_blocking=True) for index in (rows, columns))
+    image = torch.arange(len(pixels), device=pixels.device)
+    picked = pixels[image[:, None, None], :, rows[:, :, None], columns[:, None, :]]
+    return picked.permute(0, 3, 1, 2)
+
+
+@dataclass(frozen=True)
+class Normalise:
+    """Pixels 0 to 255 to zero mean and unit variance per channel; `mean` and `std` are [channels] of 0 to 1."""
+
+    mean: Tensor
+    std: Tensor
+
+    @staticmethod
+    def of(images: Images) -> Normalise:
+        """The statistics of a set of images (the training part: nothing else may be looked at)."""
+        values = images.pixels.transpose(0, 1).flatten(1)
+        counts = torch.stack([torch.bincount(channel.int(), minlength=256) for channel in values]).double()
+        levels = torch.arange(256, dtype=torch.float64, device=counts.device) / 255
+        share = counts / counts.sum(dim=1, keepdim=True)
+        mean = share @ levels
+        variance = (share * (levels - mean[:, None]).square()).sum(dim=1)
+        return Normalise(mean.float(), variance.sqrt().clamp(min=1e-3).float())
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """float32 [n, channels, height, width], contiguous."""
+        shape = (1, -1, 1, 1)
+        scaled = pixels.float().div(255).sub(self.mean.view(shape)).div(self.std.view(shape))
+        return scaled.contiguous()

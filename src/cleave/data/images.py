@@ -1,0 +1,97 @@
+"""A set of labelled images as two tensors, and what the readers of published files have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from cleave.errors import UserError
+
+Part = Literal["train", "test"]
+
+RESIZE_CHUNK = 4096  # images resized at once: bounds the memory that their floating-point copy takes
+
+
+@dataclass(frozen=True)
+class Images:
+    """Labelled square images of one size: pixels uint8 [n, channels, size, size], labels int64 [n].
+
+    `classes` are the names of labels 0, 1, ...; `shuffled` says that the images are stored in random order,
+    so that a prefix is a fair sample.
+    """
+
+    pixels: Tensor
+    labels: Tensor
+    classes: tuple[str, ...]
+    shuffled: bool
+
+    def __post_init__(self) -> None:
+        assert self.pixels.dtype == torch.uint8
+        assert self.pixels.ndim == 4
+        assert self.pixels.shape[2] == self.pixels.shape[3]
+        assert self.labels.dtype == torch.int64
+        assert self.labels.shape == self.pixels.shape[:1]
+        assert self.labels.device == self.pixels.device
+        assert bool(((self.labels >= 0) & (self.labels < len(self.classes))).all())
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: Tensor) -> Images:
+        """The images at `indices` (int64 [k]), in that order."""
+        return replace(self, pixels=self.pixels[indices], labels=self.labels[indices])
+
+    def resize(self, size: int) -> Images:
+        """The images at `size` x `size` pixels, bilinear with antialiasing; no change if they have them."""
+        if self.pixels.shape[-1] == size:
+            return self
+        chunks = torch.split(self.pixels, RESIZE_CHUNK)
+        return replace(self, pixels=torch.cat([_resized(chunk, size) for chunk in chunks]))
+
+    def to(self, device: torch.device | str) -> Images:
+        """The same images with pixels and labels on `device`."""
+        return replace(self, pixels=self.pixels.to(device), labels=self.labels.to(device))
+
+
+def _resized(pixels: Tensor, size: int) -> Tensor:
+    """uint8 [n, channels, h, w] -> uint8 [n, channels, size, size]; in floats, which all devices have."""
+    sized = interpolate(pixels.float(), (size, size), mode="bilinear", align_corners=False, antialias=True)
+    return sized.round().clamp(0, 255).to(torch.uint8)
+
+
+def locate(
+    folders: Iterable[Path], names: Sequence[str], endings: Sequence[str] = ("",)
+) -> list[Path] | None:
+    """The files `names` in the first of `folders` that has any of them, or None if no folder has one.
+
+    Each may have any of `endings`; the first one counts. Raises UserError naming the first missing file if
+    that folder has some but not all.
+    """
+    for folder in folders:
+        files = [_with_ending(folder / name, endings) for name in names]
+        missing = [file for file in files if not file.is_file()]
+        if not missing:
+            return files
+        if len(missing) < len(files):
+            raise UserError(f"{missing[0]}: missing, though the other files are there: copy or download it")
+    return None
+
+
+def _with_ending(path: Path, endings: Sequence[str]) -> Path:
+    candidates = [path.with_name(path.name + ending) for ending in endings]
+    return next((file for file in candidates if file.is_file()), path)
+
+
+def check_labels(labels: Tensor, classes: int, file: Path) -> None:
+    """Raises UserError naming `file` unless every label is one of 0 .. classes - 1."""
+    wrong = labels[(labels < 0) | (labels >= classes)]
+    if len(wrong):
+        raise UserError(
+            f"{file}: label {int(wrong[0])} is none of 0 to {classes - 1}: damaged or another data set"
+        )

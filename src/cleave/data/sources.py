@@ -1,0 +1,171 @@
+"""Where images come from: a name or a folder, looked for under the data root, downloaded if not there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sys
+import tarfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from torchvision.datasets import CIFAR10, CIFAR100, FashionMNIST
+from torchvision.datasets.utils import download_url
+
+from cleave.data.bundled import read_bundled
+from cleave.data.cifar import read_cifar10, read_cifar100
+from cleave.data.fashion import read_fashion
+from cleave.data.folder import read_folder
+from cleave.data.imagenet16 import read_imagenet16
+from cleave.data.images import Images, Part
+from cleave.errors import UserError, plain, unknown
+
+__all__ = ["SOURCES", "Archive", "Part", "Source", "data_root", "load"]
+
+TIMEOUT = 20.0  # seconds without an answer after which a download is given up
+_FAILURES = (OSError, RuntimeError, HTTPException, EOFError, tarfile.TarError)
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A file to download into `folder` of the data root, and to unpack there if it is a .tar.gz."""
+
+    url: str
+    md5: str
+    folder: str = ""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A named data set: its reader (None: not there), and how to get it if it is not there."""
+
+    read: Callable[[Path, Part], Images | None]
+    by_hand: str  # what to do where nothing can be downloaded; {root} stands for the data root
+    archives: tuple[Archive, ...] = ()
+
+
+def _cifar(read: Callable[[Path, Part], Images | None], published: type[CIFAR10]) -> Source:
+    by_hand = f"download {published.url} and unpack it in {{root}}"
+    return Source(read, by_hand, (Archive(published.url, published.tgz_md5),))
+
+
+_FASHION_URL = FashionMNIST.mirrors[0]
+_FASHION_FOLDER = "FashionMNIST/raw"
+
+SOURCES: dict[str, Source] = {
+    "bundled": Source(lambda root, part: read_bundled(part), by_hand="install cleave again"),
+    "cifar10": _cifar(read_cifar10, CIFAR10),
+    "cifar100": _cifar(read_cifar100, CIFAR100),
+    "imagenet16-120": Source(
+        read_imagenet16,
+        by_hand="download the 16x16 train and validation archives of downsampled ImageNet from "
+        "https://image-net.org/download-images.php and unpack them in {root}/ImageNet16",
+    ),
+    "fashion-mnist": Source(
+        read_fashion,
+        by_hand="download the four .gz files that https://github.com/zalandoresearch/fashion-mnist lists "
+        f"and put them in {{root}}/{_FASHION_FOLDER}",
+        archives=tuple(
+            Archive(_FASHION_URL + name, md5, _FASHION_FOLDER) for name, md5 in FashionMNIST.resources
+        ),
+    ),
+}
+
+
+def load(
+    data: str, part: Part, root: Path | None = None, image_size: int | None = None, download: bool = True
+) -> Images:
+    """The images of `part` of the data set or folder `data`.
+
+    A name (case and punctuation do not matter) comes before a folder of the same name; what contains a path
+    separator is always a folder. `root`: where named data sets are; default $CLEAVE_DATA, else the cache.
+    `image_size`: pixels on a side; default: as published, and 32 for a folder.
+    Part "train" opens no file of the test part. Raises UserError for what is unknown, damaged, or neither
+    there nor to be downloaded.
+    """
+    name = _known(data)
+    if name is None:
+        return read_folder(_folder(data), part, image_size)
+    images = _read(name, part, root or data_root(), download)
+    return images if image_size is None else images.resize(image_size)
+
+
+def data_root() -> Path:
+    """Where named data sets are looked for and downloaded to: $CLEAVE_DATA, else the user's cache folder."""
+    if given := os.environ.get("CLEAVE_DATA"):
+        return Path(given).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cleave" / "data"
+
+
+def _is_path(data: str) -> bool:
+    return "/" in data or os.sep in data
+
+
+def _known(data: str) -> str | None:
+    """The name of the source that `data` means, or None if it means a folder."""
+    named = {} if _is_path(data) else {plain(name): name for name in SOURCES}
+    return named.get(plain(data))
+
+
+def _folder(data: str) -> Path:
+    folder = Path(data).expanduser()
+    if folder.is_dir():
+        return folder
+    if _is_path(data):
+        raise UserError(f"data.name: there is no folder {data}")
+    raise unknown("data.name", data, SOURCES)
+
+
+def _read(name: str, part: Part, root: Path, download: bool) -> Images:
+    source = SOURCES[name]
+    images = source.read(root, part)
+    if images is None and download and source.archives:
+        _download_all(name, root)
+        images = source.read(root, part)
+    if images is None:
+        raise _missing(name, root)
+    return images
+
+
+def _missing(name: str, root: Path, tried: str = "") -> UserError:
+    by_hand = SOURCES[name].by_hand.format(root=root)
+    return UserError(f"data.name: {name} is not in {root}{tried}: {by_hand} (or set another data root)")
+
+
+def _download_all(name: str, root: Path) -> None:
+    try:
+        # Standard output is for results; torchvision prints there in some releases.
+        with _socket_timeout(TIMEOUT), contextlib.redirect_stdout(sys.stderr):
+            for archive in SOURCES[name].archives:
+                _download(archive, root / archive.folder)
+    except _FAILURES as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise _missing(name, root, f" and could not be downloaded ({reason})") from error
+
+
+def _download(archive: Archive, folder: Path) -> None:
+    """Downloads and unpacks beside the destination, so that nothing half done is ever found there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder) as temporary:
+        download_url(archive.url, temporary, md5=archive.md5)
+        file = Path(temporary, archive.url.rpartition("/")[2])
+        if file.name.endswith(".tar.gz"):
+            with tarfile.open(file) as tar:
+                tar.extractall(temporary, filter="data")
+            file.unlink()
+        for finished in Path(temporary).iterdir():
+            finished.rename(folder / finished.name)
+
+
+@contextlib.contextmanager
+def _socket_timeout(seconds: float) -> Iterator[None]:
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)

@@ -1,0 +1,64 @@
+"""Endless batches: batch `step` is a pure function of (seed, leaf, purpose, step)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from cleave.data.augment import Augment, Normalise
+from cleave.data.chance import Chance
+from cleave.data.images import Images
+
+Batch = tuple[Tensor, Tensor]
+"""Normalised images [n, channels, height, width] and labels [n]."""
+
+
+class Stream:
+    """One shuffled pass over the images after another, cut into batches of equal size; the last one of a pass is
+    filled from the next pass."""
+
+    def __init__(
+        self,
+        images: Images,
+        batch_size: int,
+        augment: Augment,
+        normalise: Normalise,
+        chance: Chance,
+        purpose: str,
+    ) -> None:
+        self.images, self.batch_size = images, batch_size
+        self.augment, self.normalise = augment, normalise
+        self.chance, self.purpose = chance, purpose
+        self._order = lru_cache(maxsize=2)(self._shuffle)
+
+    def batch(self, step: int) -> Batch:
+        """The batch of that step, on the images' device."""
+        chosen = self.indices(step).to(self.images.pixels.device, non_blocking=True)
+        generator = self.chance.generator(f"{self.purpose} augment", step)
+        pixels = self.augment(self.images.pixels[chosen], generator)
+        return self.normalise(pixels), self.images.labels[chosen]
+
+    def indices(self, step: int) -> Tensor:
+        """Which images the batch of that step holds, [batch size]."""
+        positions = range(step * self.batch_size, (step + 1) * self.batch_size)
+        count = len(self.images)
+        passes = range(positions[0] // count, positions[-1] // count + 1)
+        start = positions[0] - passes[0] * count
+        return torch.cat([self._order(number) for number in passes])[start : start + self.batch_size]
+
+    def _shuffle(self, number: int) -> Tensor:
+        return torch.randperm(
+            len(self.images), generator=self.chance.generator(f"{self.purpose} order", number)
+        )
+
+
+def in_order(images: Images, batch_size: int, normalise: Normalise) -> Iterator[Batch]:
+    """Every image once, unchanged, in batches as equal as can be: with batch statistics a small last batch would
+    be judged by other rules than the rest."""
+    parts = -(-len(images) // batch_size)
+    pairs = zip(images.pixels.tensor_split(parts), images.labels.tensor_split(parts), strict=True)
+    for pixels, labels in pairs:
+        yield normalise(pixels), labels

@@ -1,0 +1,67 @@
+"""What a base method is: how it runs a batch, how it learns an architecture, which one it derives."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cleave.net import Gate, Gates
+from cleave.space import Arch, Region, Space
+
+Evaluate = Callable[[Arch], float]
+"""The accuracy in [0, 1] of an architecture under the leaf's weights, on held-out images."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """What an architecture step may see: the loss of gates on a held-out batch, in training mode."""
+
+    loss: Callable[[Gates], Tensor]
+
+
+class Method(nn.Module, ABC):
+    """A base method for one node of the tree; all it learns is in its state_dict.
+
+    A new method is one class: what a weight step runs (`gates`), an architecture step if it has one (`learn`),
+    and how it settles on an architecture (`derive`).
+    """
+
+    learns = False
+    """Whether there are architecture steps."""
+
+    def __init__(self, settings: Any, space: Space, region: Region, generator: torch.Generator) -> None:  # noqa: ANN401
+        """`generator` is for initial values only."""
+        super().__init__()
+        self.settings, self.space, self.region = settings, space, region
+
+    @abstractmethod
+    def gates(self, generator: torch.Generator) -> Gates:
+        """What one weight step runs, free of gradients; only allowed candidates are active."""
+
+    @abstractmethod
+    def derive(self, evaluate: Evaluate, generator: torch.Generator) -> Arch:
+        """The architecture that the method settles on in its region."""
+
+    def learn(self, held: Held) -> None:
+        """One architecture step."""
+        raise AssertionError(f"{type(self).__name__} has no architecture step")
+
+    def inherit(self, parent: Mapping[str, Tensor], parent_region: Region) -> None:
+        """Takes over the parent's learned state (its state_dict) where the region still holds it."""
+
+    def strengths(self) -> dict[str, Tensor]:
+        """Per choice the weights of the allowed candidates, where the method has such."""
+        return {}
+
+
+def gates_from(weights: Mapping[str, Tensor], region: Region) -> Gates:
+    """All allowed candidates run, each with its weight; a choice with one candidate needs none."""
+    return {
+        choice: Gate(allowed, weights[choice]) if len(allowed) > 1 else Gate(allowed)
+        for choice, allowed in region.allowed.items()
+    }

@@ -1,0 +1,89 @@
+"""DARTS, first order (Liu et al. 2019): a softmax mixture of the allowed candidates, learned on held-out batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cleave.method.base import Evaluate, Held, Method, gates_from
+from cleave.net import Gates
+from cleave.settings import DartsSettings
+from cleave.space import Arch, Region, Space
+
+
+class Darts(Method):
+    """`alpha[choice]` is [allowed candidates]; its softmax weighs the candidates' outputs."""
+
+    learns = True
+
+    def __init__(
+        self, settings: DartsSettings, space: Space, region: Region, generator: torch.Generator
+    ) -> None:
+        super().__init__(settings, space, region, generator)
+        self.alpha = nn.ParameterDict(
+            {
+                choice: nn.Parameter(1e-3 * torch.randn(len(allowed), generator=generator))
+                for choice, allowed in region.allowed.items()
+            }
+        )
+        self._optimizer: torch.optim.Adam | None = None
+
+    @property
+    def optimizer(self) -> torch.optim.Adam:
+        """Adam over alpha, made at first use so that it holds the parameters where the node then lives."""
+        if self._optimizer is None:
+            self._optimizer = torch.optim.Adam(
+                self.alpha.parameters(),
+                lr=self.settings.architecture_learning_rate,
+                betas=self.settings.architecture_betas,
+                weight_decay=self.settings.architecture_weight_decay,
+            )
+        return self._optimizer
+
+    def strengths(self) -> dict[str, Tensor]:
+        """The softmax over the allowed candidates."""
+        return {choice: alpha.softmax(dim=0) for choice, alpha in self.alpha.items()}
+
+    def gates(self, generator: torch.Generator) -> Gates:
+        with torch.no_grad():
+            return gates_from(self.strengths(), self.region)
+
+    def learn(self, held: Held) -> None:
+        """One Adam step on alpha; the weights' gradients are not even computed."""
+        alphas = list(self.alpha.values())
+        loss = held.loss(gates_from(self.strengths(), self.region))
+        grads = torch.autograd.grad(loss, alphas, materialize_grads=True)
+        for alpha, grad in zip(alphas, grads, strict=True):
+            alpha.grad = grad
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+
+    def derive(self, evaluate: Evaluate, generator: torch.Generator) -> Arch:
+        """The strongest allowed candidate of each choice."""
+        with torch.no_grad():
+            return self.space.derive(self.region, self.strengths())
+
+    def inherit(self, parent: Mapping[str, Tensor], parent_region: Region) -> None:
+        """Alpha of the candidates that are still allowed."""
+        with torch.no_grad():
+            for choice, allowed in self.region.allowed.items():
+                before = parent_region.allowed[choice]
+                kept = [before.index(candidate) for candidate in allowed]
+                self.alpha[choice].copy_(parent[f"alpha.{choice}"][kept])
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """Adam's moments, by choice."""
+        if self._optimizer is None:
+            return {}
+        return {
+            choice: dict(self._optimizer.state[alpha])
+            for choice, alpha in self.alpha.items()
+            if alpha in self._optimizer.state
+        }
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        for choice, moments in state.items():
+            self.optimizer.state[self.alpha[choice]] = dict(moments)

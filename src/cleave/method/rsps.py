@@ -1,0 +1,22 @@
+"""RSPS, random search with parameter sharing (Li & Talwalkar, 2020): uniform single paths, then a sampled choice."""
+
+from __future__ import annotations
+
+import torch
+
+from cleave.method.base import Evaluate, Method
+from cleave.net import Gates, one_hot
+from cleave.space import Arch
+from cleave.space.sample import distinct
+
+
+class Rsps(Method):
+    """Every weight step trains one valid architecture of the region, drawn uniformly; the rest stands still."""
+
+    def gates(self, generator: torch.Generator) -> Gates:
+        return one_hot(self.space.sample(self.region, generator))
+
+    def derive(self, evaluate: Evaluate, generator: torch.Generator) -> Arch:
+        """The best on held-out images among `settings.samples` different valid architectures; first wins ties."""
+        candidates = distinct(self.space, self.region, self.settings.samples, generator)
+        return max(candidates, key=evaluate)

@@ -1,0 +1,46 @@
+"""One builder for the supernet, its sub-supernets and stand-alone networks: they differ only in the region."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from cleave.net.blocks import make_block
+from cleave.net.gates import Gates
+from cleave.net.ops import Norm
+from cleave.space import Layout, Region
+
+
+class Network(nn.Module):
+    """Blocks in order, global average pooling, a linear classifier. It keeps no mode, no mask, no active subnet."""
+
+    def __init__(self, layout: Layout, region: Region, classes: int, norm: Norm) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleDict({name: make_block(spec, region, norm) for name, spec in layout.blocks})
+        self.classifier = nn.Linear(layout.features, classes)
+
+    def forward(self, images: Tensor, gates: Gates) -> Tensor:
+        """Logits [n, classes] of images [n, channels, height, width], running the gates' active candidates."""
+        history = [images]
+        for block in self.blocks.values():
+            history = block(history, gates)
+        logits: Tensor = self.classifier(history[-1].mean(dim=(2, 3)))
+        return logits
+
+
+def build(
+    layout: Layout, region: Region, classes: int, seed: int, norm: Norm | None = None, device: str = "cpu"
+) -> Network:
+    """The region's network, its weights drawn from `seed` alone.
+
+    Searched operations have no affine normalisation by default, as in the search phase of NAS-Bench-201 and DARTS.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = Network(layout, region, classes, norm or Norm(affine=False))
+    return network.to(device)
+
+
+def count_parameters(network: nn.Module) -> int:
+    """The number of trainable numbers."""
+    return sum(parameter.numel() for parameter in network.parameters())

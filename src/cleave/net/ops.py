@@ -1,0 +1,146 @@
+"""Every operation once, by name. An operation is a factory of modules from channels, stride and norm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+from torch.nn.functional import conv2d
+
+
+@dataclass(frozen=True)
+class Norm:
+    """Batch normalisation as a network wants it.
+
+    Without `running` statistics a layer always normalises by its batch, in evaluation too: shared weights have no
+    one set of statistics that fits every child.
+    """
+
+    affine: bool = True
+    running: bool = False
+
+    def __call__(self, channels: int) -> nn.Module:
+        return nn.BatchNorm2d(channels, affine=self.affine, track_running_stats=self.running)
+
+
+Factory = Callable[[int, int, int, Norm], nn.Module]
+"""(channels in, channels out, stride, norm) -> module."""
+
+OPERATIONS: dict[str, Factory] = {}
+
+
+def operation(name: str) -> Callable[[Factory], Factory]:
+    """Registers a factory under the name by which choices and layouts refer to it."""
+
+    def register(factory: Factory) -> Factory:
+        assert name not in OPERATIONS, f"operation {name!r} is registered twice"
+        OPERATIONS[name] = factory
+        return factory
+
+    return register
+
+
+def relu_conv_bn(channels_in: int, channels_out: int, kernel: int, stride: int, norm: Norm) -> nn.Sequential:
+    """ReLU, convolution without bias, batch norm: the order of NAS-Bench-201 and DARTS."""
+    conv = nn.Conv2d(channels_in, channels_out, kernel, stride, padding=kernel // 2, bias=False)
+    return nn.Sequential(nn.ReLU(), conv, norm(channels_out))
+
+
+class Zero(nn.Module):
+    """No connection: zeros of the right shape."""
+
+    def __init__(self, channels: int, stride: int) -> None:
+        super().__init__()
+        self.channels, self.stride = channels, stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = (-(-side // self.stride) for side in x.shape[-2:])
+        return x.new_zeros(len(x), self.channels, height, width)
+
+
+class AveragePool(nn.Module):
+    """Mean over the 3x3 neighbours inside the image: `AvgPool2d(3, stride, 1, count_include_pad=False)`.
+
+    Written as a depthwise convolution of ones over the number of neighbours, which on a CPU takes a fraction of
+    the time of torch's own pooling.
+    """
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        channels = x.shape[1]
+        neighbours = self._sum(x.new_ones(1, 1, *x.shape[-2:]), 1)
+        return self._sum(x, channels) * neighbours.reciprocal()
+
+    def _sum(self, x: Tensor, channels: int) -> Tensor:
+        return conv2d(x, x.new_ones(channels, 1, 3, 3), stride=self.stride, padding=1, groups=channels)
+
+
+class ResidualBlock(nn.Module):
+    """The reduction of NAS-Bench-201: two convolutions beside a pooled 1x1 shortcut (Dong & Yang, 2020)."""
+
+    def __init__(self, channels_in: int, channels_out: int, stride: int, norm: Norm) -> None:
+        super().__init__()
+        assert stride == 2, "the residual block halves its input"
+        self.body = nn.Sequential(
+            relu_conv_bn(channels_in, channels_out, 3, stride, norm),
+            relu_conv_bn(channels_out, channels_out, 3, 1, norm),
+        )
+        # The published shortcut floors; rounding up as the convolution does lets odd sizes through.
+        pool = nn.AvgPool2d(2, stride=2, ceil_mode=True)
+        self.shortcut = nn.Sequential(pool, nn.Conv2d(channels_in, channels_out, 1, bias=False))
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.body(x) + self.shortcut(x)
+        return out
+
+
+@operation("none")
+def _none(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
+    return Zero(channels_out, stride)
+
+
+@operation("skip_connect")
+def _skip(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
+    assert channels_in == channels_out and stride == 1, "skip_connect keeps the shape"
+    return nn.Identity()
+
+
+@operation("nor_conv_1x1")
+def _conv_1x1(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
+    return relu_conv_bn(channels_in, channels_out, 1, stride, norm)
+
+
+@operation("nor_conv_3x3")
+def _conv_3x3(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
+    return relu_conv_bn(channels_in, channels_out, 3, stride, norm)
+
+
+@operation("avg_pool_3x3")
+def _avg_pool(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
+    assert channels_in == channels_out, "avg_pool_3x3 keeps the channels"
+    return AveragePool(stride)
+
+
+@operation("conv_3x3_bn")
+def _stem(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
+    conv = nn.Conv2d(channels_in, channels_out, 3, stride, padding=1, bias=False)
+    return nn.Sequential(conv, norm(channels_out))
+
+
+@operation("bn_relu")
+def _bn_relu(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
+    return nn.Sequential(norm(channels_out), nn.ReLU())
+
+
+@operation("residual_block")
+def _residual(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
+    return ResidualBlock(channels_in, channels_out, stride, norm)
+
+
+def make(name: str, channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
+    """The module of a registered operation."""
+    return OPERATIONS[name](channels_in, channels_out, stride, norm)

@@ -1,0 +1,49 @@
+"""One process at a time on a run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TextIO
+
+from cleave.errors import UserError
+from cleave.run.durable import saving
+
+
+class RunLock:
+    """Holds a run folder for this process while the `with` block lasts; POSIX only.
+
+    The lock is the system's (flock) on the open file `lock`, so that it ends with the process, however that
+    ends; only a forked child shares it. The file stays: were it removed, two processes could each lock one.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __enter__(self) -> RunLock:
+        """Take the lock; raises UserError where another process holds it or the folder cannot be written."""
+        if sys.platform == "win32":
+            raise UserError(f"{self.folder}: a run needs a POSIX system to be kept safely: use Linux, macOS or WSL")
+        with saving(self.folder), ExitStack() as undo:
+            file = undo.enter_context((self.folder / "lock").open("a+", encoding="ascii"))
+            self._take(file)
+            self._held = undo.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held.close()
+
+    def _take(self, file: TextIO) -> None:
+        import fcntl  # not at the top: the other systems have none, and their user is told so above
+
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read() or "another process"  # empty: it has the lock and is about to write its number
+            raise UserError(f"{self.folder}: in use by {holder}: wait until it ends, or stop it") from None
+        file.truncate(0)
+        file.write(f"process {os.getpid()}")
+        file.flush()

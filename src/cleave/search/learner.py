@@ -1,0 +1,184 @@
+"""One node of the tree while it is trained: its network, its method, its optimiser, its place in the schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from cleave.data.chance import Chance
+from cleave.data.stream import Batch, in_order
+from cleave.errors import UserError
+from cleave.method import METHODS, Held
+from cleave.net import Gates, build, one_hot
+from cleave.run.generations import Record
+from cleave.search.problem import Problem
+from cleave.search.schedule import Schedule
+from cleave.space import Arch, Region
+from cleave.split import Matching, Node, Probe, match, shared_parameters
+from cleave.split.similarity import SIMILARITIES
+
+CHECK_EVERY = 50
+"""Steps between looks at the loss on a device that would have to be waited for; on the CPU every step is checked."""
+
+
+class Learner:
+    """Everything that changes while a node is trained. Equal states go on equally, anywhere."""
+
+    def __init__(self, problem: Problem, node: Node, schedule: Schedule) -> None:
+        """A node with new weights, drawn from (seed, leaf)."""
+        recipe = problem.recipe
+        self.problem, self.node, self.schedule = problem, node, schedule
+        self.chance = Chance(recipe.seed, node.label)
+        seed = self.chance.number("weights")
+        self.network = build(problem.layout, node.region, problem.classes, seed, device=recipe.device)
+        kind = METHODS[recipe.method.name]
+        method = kind(recipe.method, problem.space, node.region, self.chance.generator("architecture"))
+        self.method = method.to(recipe.device)
+        self.optimizer = torch.optim.SGD(
+            self.network.parameters(),
+            lr=recipe.method.learning_rate,
+            momentum=recipe.method.momentum,
+            weight_decay=recipe.method.weight_decay,
+            nesterov=recipe.method.momentum > 0,
+        )
+        self.train = problem.stream(problem.train, self.chance, "train")
+        self.held = problem.stream(problem.valid, self.chance, "held")
+        self.step = 0
+        self.sums = torch.zeros(
+            2, dtype=torch.float64, device=recipe.device
+        )  # of loss and of hits, this epoch
+
+    @property
+    def steps(self) -> int:
+        """All training steps of this node."""
+        return self.schedule.epochs * self.problem.steps_per_epoch
+
+    @property
+    def epoch(self) -> int:
+        return self.step // self.problem.steps_per_epoch
+
+    @property
+    def architecture_steps(self) -> bool:
+        return self.schedule.searching and self.method.learns
+
+    def advance(self) -> None:
+        """One training step: architecture first where there is one (DARTS's order), then the weights."""
+        if self.step % self.problem.steps_per_epoch == 0:
+            self.sums.zero_()
+            self._set_learning_rate()
+        if self.architecture_steps:
+            batch = self.held.batch(self.step)
+            self.method.learn(Held(lambda gates: self._loss(gates, batch)))
+        self._weight_step()
+        self.step += 1
+
+    def _set_learning_rate(self) -> None:
+        settings = self.problem.recipe.method
+        rate = self.schedule.learning_rate(self.epoch, settings.learning_rate, settings.learning_rate_min)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+    def _weight_step(self) -> None:
+        """SGD on the active weights; those that did not run have no gradient and stand still."""
+        images, labels = self.train.batch(self.step)
+        logits = self.network(images, self.method.gates(self.chance.generator("gates", self.step)))
+        loss = cross_entropy(logits, labels)
+        self._check(loss)
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.problem.recipe.method.clip)
+        self.optimizer.step()
+        hits = (logits.argmax(dim=1) == labels).sum()
+        self.sums += torch.stack([loss.detach().double() * len(labels), hits.double()])
+
+    def _check(self, loss: Tensor) -> None:
+        looked = loss.device.type == "cpu" or self.step % CHECK_EVERY == 0
+        if looked and not torch.isfinite(loss):
+            raise UserError(
+                f"leaf {self.node.label}, step {self.step}: the loss is {loss.item()}; "
+                "try a smaller method.learning_rate or method.clip"
+            )
+
+    def _loss(self, gates: Gates, batch: Batch) -> Tensor:
+        images, labels = batch
+        return cross_entropy(self.network(images, gates), labels)
+
+    def means(self) -> tuple[float, float]:
+        """The mean training loss and accuracy (percent) since the epoch began."""
+        done = (self.step - 1) % self.problem.steps_per_epoch + 1
+        loss, hits = (self.sums / (done * self.problem.recipe.search.batch_size)).tolist()
+        return loss, 100 * hits
+
+    def probes(self) -> Iterator[Probe]:
+        """The mini-batches of the gradient matching score; the same ones whenever they are asked for."""
+        stream = self.problem.stream(self.problem.train, self.chance, "probe")
+        for number in range(self.problem.recipe.split.batches):
+            batch = stream.batch(number)
+            gates = self.method.gates(self.chance.generator("probe gates", number))
+            yield Probe(lambda gates, batch=batch: self._loss(gates, batch), gates)  # type: ignore[misc]
+
+    def score(self, choice: str, probes: Iterator[Probe]) -> Tensor:
+        """Similarities [candidates, candidates] of a choice's gradients; nothing of the node changes."""
+        split = self.problem.recipe.split
+        ends = self.problem.layout.ends if split.shared == "body" else ()
+        parameters = shared_parameters(self.network, choice, ends)
+        matching = Matching(
+            SIMILARITIES[split.similarity],
+            own_weight=split.enable == "own",
+            mean_gradients=split.average == "gradients",
+        )
+        similarities = match(probes, choice, self.node.region.allowed[choice], parameters, matching)
+        if not torch.isfinite(similarities).all():
+            raise UserError(
+                f"leaf {self.node.label}: a gradient on choice {choice} is not finite; "
+                "try a smaller method.learning_rate"
+            )
+        return similarities.cpu()
+
+    @torch.no_grad()
+    def accuracy(self, arch: Arch) -> float:
+        """Percent of all held-out images, not augmented, that `arch` gets right under this node's weights."""
+        gates, batch_size = one_hot(arch), self.problem.recipe.search.eval_batch_size
+        hits = torch.zeros((), dtype=torch.int64, device=self.problem.recipe.device)
+        for images, labels in in_order(self.problem.valid, batch_size, self.problem.normalise):
+            hits += (self.network(images, gates).argmax(dim=1) == labels).sum()
+        return 100 * hits.item() / len(self.problem.valid)
+
+    def inherit(self, parent: Record, region: Region) -> None:
+        """Takes over the parent's weights, momentum and architecture weights, by name, where still allowed."""
+        own = self.network.state_dict()
+        self.network.load_state_dict({name: parent.weights[name] for name in own})
+        self._load_momentum(parent.state["momentum"])
+        self.method.inherit(parent.state["method"], region)
+
+    def record(self) -> Record:
+        """All of it, to be saved."""
+        state = {"momentum": self._momentum(), "method": dict(self.method.state_dict()), "sums": self.sums}
+        return Record(dict(self.network.state_dict()), state, {"leaf": self.node.label, "step": self.step})
+
+    def restore(self, record: Record) -> None:
+        """Goes back to what was saved of this very node."""
+        assert record.meta["leaf"] == self.node.label
+        self.network.load_state_dict(record.weights)
+        self.method.load_state_dict(record.state["method"])
+        self._load_momentum(record.state["momentum"])
+        self.sums.copy_(record.state["sums"])
+        self.step = record.meta["step"]
+        self._set_learning_rate()
+
+    def _momentum(self) -> dict[str, Any]:
+        """SGD's momentum by parameter name; parameters that never ran have none."""
+        return {
+            name: self.optimizer.state[parameter]["momentum_buffer"]
+            for name, parameter in self.network.named_parameters()
+            if self.optimizer.state[parameter].get("momentum_buffer") is not None
+        }
+
+    def _load_momentum(self, saved: dict[str, Tensor]) -> None:
+        for name, parameter in self.network.named_parameters():
+            if name in saved:
+                self.optimizer.state[parameter]["momentum_buffer"] = saved[name].to(parameter.device).clone()

@@ -1,0 +1,75 @@
+"""What a finished search says."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from cleave.bench.table import DATASETS, Table
+from cleave.errors import plain
+from cleave.search.problem import Problem
+from cleave.search.state import State
+from cleave.split import Node, label
+
+
+def outcome(problem: Problem, state: State) -> dict[str, Any]:
+    """The content of result.json; a pure function of recipe and images, so it has no times and no places.
+
+    `chosen` is the leaf whose architecture does best on held-out images. `oracle` is the one with the best test
+    accuracy in the benchmark table: what a perfect choice among the leaves would have given, not a result.
+    """
+    leaves = [leaf_json(leaf, problem.table) for leaf in state.tree.leaves if leaf.result is not None]
+    recipe = problem.recipe
+    best = max(leaves, key=lambda leaf: leaf["valid_accuracy"])
+    return {
+        "space": problem.space.name,
+        "method": recipe.method.name,
+        "splitter": recipe.split.splitter,
+        "seed": recipe.seed,
+        "leaves": leaves,
+        "splits": [split_json(node) for node in state.tree.nodes.values() if node.split is not None],
+        "chosen": {key: best[key] for key in ("path", "arch", "valid_accuracy", "benchmark")},
+        "oracle": oracle(leaves, dataset_of(recipe.data.name)) if problem.table else None,
+        "cost": asdict(state.cost),
+    }
+
+
+def leaf_json(node: Node, table: Table | None) -> dict[str, Any]:
+    assert node.result is not None
+    return {
+        "path": label(node.path),
+        "region": {choice: list(allowed) for choice, allowed in node.region.allowed.items()},
+        "arch": node.result["arch"],
+        "valid_accuracy": node.result["valid_accuracy"],
+        "benchmark": trained_accuracies(node.result["arch"], table),
+    }
+
+
+def split_json(node: Node) -> dict[str, Any]:
+    """A split with its cut and similarities, null where nothing was scored."""
+    assert node.split is not None
+    score = node.split.scores.get(node.split.choice)
+    return {
+        "leaf": label(node.path),
+        "choice": node.split.choice,
+        "groups": [list(group) for group in node.split.groups],
+        "cut": score.cut if score else None,
+        "candidates": list(node.split.candidates),
+        "similarities": score.similarities if score else None,
+    }
+
+
+def trained_accuracies(arch: str, table: Table | None) -> dict[str, dict[str, float]] | None:
+    """The table's accuracies (percent) of an architecture by data set."""
+    return None if table is None else {dataset: table.query(arch)[dataset] for dataset in DATASETS}
+
+
+def oracle(leaves: list[dict[str, Any]], dataset: str) -> dict[str, Any]:
+    """The leaf that the table would choose."""
+    best = max(leaves, key=lambda leaf: leaf["benchmark"][dataset]["test"])
+    return {"dataset": dataset, **{key: best[key] for key in ("path", "arch", "valid_accuracy", "benchmark")}}
+
+
+def dataset_of(data: str) -> str:
+    """The table's data set for the images searched on; cifar10 for any that it does not have."""
+    return next((dataset for dataset in DATASETS if plain(dataset) == plain(data)), DATASETS[0])

@@ -1,0 +1,43 @@
+"""Epochs and learning rates: pure functions of the recipe and of where a node stands in the tree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import cos, pi
+
+from cleave.settings import Recipe
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What one node of the tree does. Epochs count from 0; `offset` and `total` place them on the cosine."""
+
+    epochs: int
+    offset: int
+    total: int
+    searching: bool
+    """Whether the method takes architecture steps (leaves only; before, alpha is frozen)."""
+    fresh: bool
+    """Whether the node starts from new weights instead of its parent's."""
+
+    def learning_rate(self, epoch: int, highest: float, lowest: float) -> float:
+        """The cosine from `highest` to `lowest`, constant within an epoch."""
+        return lowest + (highest - lowest) * (1 + cos(pi * (self.offset + epoch) / self.total)) / 2
+
+
+def schedule(recipe: Recipe, depth: int) -> Schedule:
+    """The schedule of a node `depth` splits below the root.
+
+    Before each split a node warms up, going on with its parent's weights; leaves restart unless the recipe says
+    otherwise (GM-NAS, algorithm 1 and section D.1). One cosine spans an unbroken line of weights: from the root
+    through warm-ups and search, and anew for a leaf that restarts. With `anneal: path` a restarted leaf walks
+    only the beginning of the whole line's cosine, as in the released code.
+    """
+    splits, warmup, epochs = recipe.split.splits or 0, recipe.split.warmup_epochs, recipe.search.epochs
+    path = splits * warmup + epochs
+    if depth < splits:
+        return Schedule(warmup, depth * warmup, path, searching=False, fresh=depth == 0)
+    if depth > 0 and not recipe.split.restart:
+        return Schedule(epochs, splits * warmup, path, searching=True, fresh=False)
+    total = path if recipe.search.anneal == "path" else epochs
+    return Schedule(epochs, 0, total, searching=True, fresh=True)

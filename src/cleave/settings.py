@@ -1,0 +1,153 @@
+"""What a recipe may say: every key with its type, range, unit and default. Nothing here needs torch.
+
+The defaults are the run that `cleave search` does without a recipe: small enough for two CPU cores. The published
+protocols are recipes of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from cleave.errors import plain
+
+
+def spelled(*names: str, **aliases: str) -> BeforeValidator:
+    """Lets a name be written with other capitals, hyphens or underscores, or by an alias."""
+    known = {plain(name): name for name in names} | aliases
+
+    def canonical(value: Any) -> Any:  # noqa: ANN401
+        return known.get(plain(value), value) if isinstance(value, str) else value
+
+    return BeforeValidator(canonical)
+
+
+SplitterName = Annotated[
+    Literal["none", "exhaustive", "random", "gradient"],
+    spelled(
+        "none", "exhaustive", "random", "gradient",
+        oneshot="none", fewshot="exhaustive", gradientmatching="gradient", gm="gradient",
+    ),
+]  # fmt: skip
+SimilarityName = Annotated[
+    Literal["cos", "l2", "filter-cos"],
+    spelled("cos", "l2", "filter-cos", cosine="cos", perfiltercos="filter-cos", filtercosine="filter-cos"),
+]
+AverageName = Annotated[
+    Literal["gradients", "similarities"],
+    spelled("gradients", "similarities", gradient="gradients", cosines="similarities", cosine="similarities"),
+]
+Positive = Annotated[int, Field(ge=1)]
+Branch = Annotated[int, Field(ge=2)]
+
+
+class Settings(BaseModel):
+    """A mapping of a recipe: unknown keys are refused, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class SpaceSettings(Settings):
+    """Which architectures there are, and the size of the supernet."""
+
+    name: str = "nasbench201"
+    ops: int | list[str] | None = None  # how many operations or which; null: all
+    channels: Positive = 8  # of the first cells
+    cells: Positive = 1  # per stage
+
+
+class DataSettings(Settings):
+    """Which images; the part they are divided into for the search. Test images are never loaded by a search."""
+
+    name: str = "bundled"  # or the path of a folder of images
+    root: str | None = None  # where named image sets are kept; null: CLEAVE_DATA, else the cache folder
+    image_size: Annotated[int, Field(ge=8)] | None = 16  # pixels; null: as stored
+    train_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.5  # the rest is held out
+    limit: Positive | None = 5000  # at most so many images are used; null: all
+    padding: Annotated[int, Field(ge=0)] | None = None  # pixels of random shift; null: an eighth of the size
+    flip: bool = True  # mirror images half of the time
+
+
+class MethodSettings(Settings):
+    """How weights are trained: SGD with Nesterov momentum, cosine from `learning_rate` to `learning_rate_min`."""
+
+    learning_rate: Annotated[float, Field(gt=0)] = 0.025
+    learning_rate_min: Annotated[float, Field(ge=0)] = 0.001
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    weight_decay: Annotated[float, Field(ge=0)] = 5e-4
+    clip: Annotated[float, Field(gt=0)] = 5.0  # largest length of a weight gradient
+
+
+class DartsSettings(MethodSettings):
+    """DARTS, first order. Adam on the architecture weights."""
+
+    name: Literal["darts"] = "darts"
+    architecture_learning_rate: Annotated[float, Field(gt=0)] = 3e-4
+    architecture_betas: tuple[float, float] = (0.5, 0.999)
+    architecture_weight_decay: Annotated[float, Field(ge=0)] = 1e-3
+
+
+class RspsSettings(MethodSettings):
+    """Random search with parameter sharing."""
+
+    name: Literal["rsps"] = "rsps"
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    samples: Positive = 200  # architectures evaluated per leaf
+
+
+AnyMethod = Annotated[DartsSettings | RspsSettings, Field(discriminator="name")]
+METHOD_NAMES = ("darts", "rsps")
+
+
+class SplitSettings(Settings):
+    """How the space is divided among sub-supernets."""
+
+    splitter: SplitterName = "gradient"
+    splits: Annotated[int, Field(ge=0)] | None = None  # levels of the tree; null: 2, exhaustive 1, none 0
+    branch: Branch | list[Branch] | None = None  # groups per split, one number or one per level; null: 2
+    choice: str | list[str] | None = None  # lowest | random | names, one per level; null: lowest if scored
+    similarity: SimilarityName = "cos"
+    average: AverageName = (
+        "gradients"  # over mini-batches: gradients (the paper) or similarities (released code)
+    )
+    batches: Positive = 5  # mini-batches per candidate (the paper: 100)
+    enable: Literal["one", "own"] = "one"  # weight of a candidate while it is scored: 1 or its own
+    shared: Literal["all", "body"] = "all"  # gradients compared: all shared (the paper), or without the ends
+    warmup_epochs: Annotated[int, Field(ge=0)] = 1  # before each split
+    restart: bool = True  # leaves start from new weights after the last split
+
+
+class SearchSettings(Settings):
+    """How leaves are searched."""
+
+    epochs: Positive = 3  # per leaf
+    batch_size: Positive = 64  # images
+    eval_batch_size: Positive = 250  # images
+    anneal: Literal["leaf", "path"] = (
+        "leaf"  # cosine over a leaf's own epochs, or over those from the root on
+    )
+    checkpoint_seconds: Annotated[float, Field(ge=0)] = 20.0  # at least this long between checkpoints
+
+
+def _named_method(value: Any) -> Any:  # noqa: ANN401
+    """A method without a name is the default one; its name may be written with other capitals."""
+    if not isinstance(value, Mapping):
+        return value
+    name = value.get("name", METHOD_NAMES[0])
+    return {**value, "name": plain(name) if isinstance(name, str) else name}
+
+
+class Recipe(Settings):
+    """One search, whole."""
+
+    space: SpaceSettings = SpaceSettings()
+    data: DataSettings = DataSettings()
+    method: Annotated[AnyMethod, BeforeValidator(_named_method)] = DartsSettings()
+    split: SplitSettings = SplitSettings()
+    search: SearchSettings = SearchSettings()
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    device: str = "auto"  # auto | cpu | cuda | cuda:N
+    threads: Positive | None = None  # CPU threads; null: the cores, at most 4
+    benchmark: str | None = None  # table of trained accuracies; null: the imported one, if there is one

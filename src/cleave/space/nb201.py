@@ -1,0 +1,88 @@
+"""The NAS-Bench-201 space (Dong & Yang, 2020): one cell of 6 edges and 5 operations, 15,625 architectures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+
+from cleave.errors import UserError, unknown
+from cleave.space.choice import Arch, Choice
+from cleave.space.layout import Block, Cell, Fixed, Layout, Link
+from cleave.space.region import Region
+from cleave.space.space import NetworkSize, Space
+
+OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+EDGES = ((1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2))
+"""(target, source) of each edge, in the order of the official strings."""
+
+PATHS = (("3<-0",), ("1<-0", "3<-1"), ("2<-0", "3<-2"), ("1<-0", "2<-1", "3<-2"))
+"""Every way from the cell's input to its output."""
+
+
+class NASBench201(Space):
+    """The space with all five operations, the four of GM-NAS's ablations (without none), or any two or more."""
+
+    name = "nasbench201"
+    paper_size = NetworkSize(channels=16, cells=5)
+
+    def __init__(self, operations: Sequence[str] = OPERATIONS) -> None:
+        for operation in operations:
+            if operation not in OPERATIONS:
+                raise unknown("space.ops", operation, OPERATIONS)
+        if len(set(operations)) != len(operations) or len(operations) < 2:
+            raise UserError(f"space.ops: give two or more different operations, not {list(operations)}")
+        candidates = tuple(operation for operation in OPERATIONS if operation in operations)
+        self.choices = tuple(Choice(f"{target}<-{source}", candidates) for target, source in EDGES)
+
+    def layout(self, size: NetworkSize, image_channels: int) -> Layout:
+        """Stem, three stages of `size.cells` cells at 1, 2 and 4 times `size.channels`, halving in between."""
+        widths = [size.channels * factor for factor in (1, 2, 4)]
+        blocks: list[tuple[str, Block]] = [("stem", Fixed("conv_3x3_bn", image_channels, widths[0]))]
+        for stage, width in enumerate(widths):
+            if stage:
+                blocks.append((f"reduce{stage}", Fixed("residual_block", width // 2, width, stride=2)))
+            blocks += [(f"cell{stage}_{i}", self._cell(width)) for i in range(size.cells)]
+        blocks.append(("last", Fixed("bn_relu", widths[-1], widths[-1])))
+        return Layout(tuple(blocks), features=widths[-1], ends=("stem", "last", "classifier"))
+
+    def _cell(self, channels: int) -> Cell:
+        links = tuple(Link(f"{target}<-{source}", source, target) for target, source in EDGES)
+        return Cell(channels, links, outputs=(3,))
+
+    def valid(self, arch: Arch) -> bool:
+        """Connected: some path from input to output has no `none` on it."""
+        return self.holds_valid(Region.of(arch))
+
+    def holds_valid(self, region: Region) -> bool:
+        """Some path has an operation other than `none` allowed on each of its edges."""
+        return any(all(set(region.allowed[edge]) != {"none"} for edge in path) for path in PATHS)
+
+    def format(self, arch: Arch) -> str:
+        """The official string, `|op~0|+|op~0|op~1|+|op~0|op~1|op~2|`."""
+        parts = [f"{arch[f'{target}<-{source}']}~{source}|" for target, source in EDGES]
+        return "|" + parts[0] + "+|" + "".join(parts[1:3]) + "+|" + "".join(parts[3:])
+
+    def parse(self, text: str) -> Arch:
+        """The architecture of an official string; UserError where it is malformed or uses another operation."""
+        match = re.fullmatch(PATTERN, text.strip())
+        if match is None:
+            raise UserError(f"architecture {text!r} is not of the form |op~0|+|op~0|op~1|+|op~0|op~1|op~2|")
+        arch = dict(zip((choice.name for choice in self.choices), match.groups(), strict=True))
+        for choice in self.choices:
+            if arch[choice.name] not in choice.candidates:
+                raise unknown(
+                    f"architecture {text!r}, edge {choice.name}", arch[choice.name], choice.candidates
+                )
+        return arch
+
+
+def _pattern() -> str:
+    """The official string as a regular expression with one group per edge."""
+    parts = [r"\|([^|~+]+)~0"]
+    for (before, _), (target, source) in pairwise(EDGES):
+        parts.append((r"\|\+" if target != before else "") + rf"\|([^|~+]+)~{source}")
+    return "".join(parts) + r"\|"
+
+
+PATTERN = _pattern()

@@ -1,0 +1,48 @@
+"""A part of a space: the candidates that are still allowed, choice by choice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+
+from cleave.space.choice import Arch
+
+
+@dataclass(frozen=True)
+class Region:
+    """A box in the space: `allowed[choice]` are the candidates left, in the space's own order."""
+
+    allowed: Mapping[str, tuple[str, ...]]
+
+    def __post_init__(self) -> None:
+        assert all(self.allowed.values()), "every choice needs an allowed candidate"
+
+    @property
+    def size(self) -> int:
+        """The number of architectures (a property, since 6**28 would overflow `__len__`)."""
+        return prod(len(candidates) for candidates in self.allowed.values())
+
+    def __contains__(self, arch: object) -> bool:
+        return (
+            isinstance(arch, Mapping)
+            and arch.keys() == self.allowed.keys()
+            and all(arch[choice] in candidates for choice, candidates in self.allowed.items())
+        )
+
+    def restrict(self, choice: str, group: Sequence[str]) -> Region:
+        """The part in which `choice` is one of `group`."""
+        assert set(group) <= set(self.allowed[choice]), f"{group} are not all allowed on {choice!r}"
+        kept = tuple(candidate for candidate in self.allowed[choice] if candidate in group)
+        return Region({**self.allowed, choice: kept})
+
+    def split(self, choice: str, groups: Sequence[Sequence[str]]) -> tuple[Region, ...]:
+        """One part per group; the groups must be disjoint and cover the choice's candidates."""
+        listed = [candidate for group in groups for candidate in group]
+        assert sorted(listed) == sorted(self.allowed[choice]), f"{groups} is no partition of {choice!r}"
+        return tuple(self.restrict(choice, group) for group in groups)
+
+    @staticmethod
+    def of(arch: Arch) -> Region:
+        """The region that holds this architecture alone."""
+        return Region({choice: (candidate,) for choice, candidate in arch.items()})

@@ -1,0 +1,32 @@
+"""Samples of several architectures."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import torch
+
+from cleave.space.choice import Arch
+from cleave.space.region import Region
+from cleave.space.space import Space
+
+ENUMERABLE = 50_000
+"""Regions up to this size are listed, so that a sample ends even where few architectures are valid."""
+
+
+def enumerate_valid(space: Space, region: Region) -> list[Arch]:
+    """Every valid architecture of the region, in the order of its candidates."""
+    archs = (dict(zip(region.allowed, names, strict=True)) for names in product(*region.allowed.values()))
+    return [arch for arch in archs if space.valid(arch)]
+
+
+def distinct(space: Space, region: Region, count: int, generator: torch.Generator) -> list[Arch]:
+    """Up to `count` different valid architectures, uniformly without replacement; fewer where there are fewer."""
+    if region.size <= ENUMERABLE:
+        archs = enumerate_valid(space, region)
+        return [archs[i] for i in torch.randperm(len(archs), generator=generator)[:count].tolist()]
+    found: dict[str, Arch] = {}
+    while len(found) < count:
+        arch = space.sample(region, generator)
+        found.setdefault(space.format(arch), arch)
+    return list(found.values())

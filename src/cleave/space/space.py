@@ -1,0 +1,79 @@
+"""A search space: named choices, their text form, and the layout of its networks."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cleave.space.choice import Arch, Choice
+from cleave.space.layout import Layout
+from cleave.space.region import Region
+
+
+@dataclass(frozen=True)
+class NetworkSize:
+    """The size of a space's networks: `channels` of the first cell or layer, and `cells` per stage."""
+
+    channels: int
+    cells: int
+
+
+class Space(ABC):
+    """A list of named choices. A concrete space adds data and a layout, not loops."""
+
+    name: str
+    choices: tuple[Choice, ...]
+    paper_size: NetworkSize
+
+    @abstractmethod
+    def layout(self, size: NetworkSize, image_channels: int) -> Layout:
+        """The network of this space at this size, as data."""
+
+    @abstractmethod
+    def parse(self, text: str) -> Arch:
+        """The architecture that `text` writes down; UserError where it is malformed."""
+
+    @abstractmethod
+    def format(self, arch: Arch) -> str:
+        """The space's own way of writing `arch`: the inverse of `parse`."""
+
+    def valid(self, arch: Arch) -> bool:
+        """Whether `arch` computes something from its input (all do, unless a space says otherwise)."""
+        return True
+
+    def holds_valid(self, region: Region) -> bool:
+        """Whether the region has a valid architecture."""
+        return True
+
+    def derive(self, region: Region, strengths: Mapping[str, Tensor]) -> Arch:
+        """The strongest allowed candidate of each choice; strengths are [allowed candidates], first wins ties."""
+        return {
+            choice: allowed[int(strengths[choice].argmax())] for choice, allowed in region.allowed.items()
+        }
+
+    @property
+    def region(self) -> Region:
+        """The whole space."""
+        return Region({choice.name: choice.candidates for choice in self.choices})
+
+    def sample(self, region: Region, generator: torch.Generator) -> Arch:
+        """A valid architecture of the region, uniformly (rejecting the invalid ones)."""
+        assert self.holds_valid(region), "the region holds no valid architecture"
+        while True:
+            arch = uniform(region, generator)
+            if self.valid(arch):
+                return arch
+
+
+def uniform(region: Region, generator: torch.Generator) -> Arch:
+    """Each choice's candidate drawn uniformly and independently."""
+    return {choice: pick(allowed, generator) for choice, allowed in region.allowed.items()}
+
+
+def pick(candidates: Sequence[str], generator: torch.Generator) -> str:
+    """One of the candidates, uniformly."""
+    return candidates[int(torch.randint(len(candidates), (), generator=generator))]

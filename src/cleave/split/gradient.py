@@ -1,0 +1,89 @@
+"""The gradient matching score of a choice (GM-NAS, algorithm 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from cleave.net import Gate, Gates
+from cleave.split.similarity import Similarity
+
+Loss = Callable[[Gates], Tensor]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One mini-batch as the score sees it: its loss as a function of the gates, and the gates it would run.
+
+    The same probe serves every candidate of every choice, so that comparisons are paired.
+    """
+
+    loss: Loss
+    gates: Gates
+
+
+@dataclass(frozen=True)
+class Matching:
+    """The options of the score.
+
+    `own_weight`: a candidate runs with its weight in the gates, not with 1. `mean_gradients`: gradients are
+    averaged over mini-batches and then compared (the paper); else each mini-batch is compared and the
+    similarities are averaged (the released code).
+    """
+
+    similarity: Similarity
+    own_weight: bool = False
+    mean_gradients: bool = True
+
+
+def match(
+    probes: Iterable[Probe],
+    choice: str,
+    candidates: Sequence[str],
+    parameters: Mapping[str, nn.Parameter],
+    matching: Matching,
+) -> Tensor:
+    """Similarities [candidates, candidates] of the gradients on `parameters`, float64.
+
+    Each candidate in turn runs alone on `choice` while the other choices keep the probe's gates. A parameter
+    that a probe does not reach (another path was drawn) has gradient zero there and counts as such.
+    """
+    batches = (gradients(probe, choice, candidates, parameters, matching.own_weight) for probe in probes)
+    if matching.mean_gradients:
+        return matching.similarity(mean(batches))
+    scores = [matching.similarity(batch) for batch in batches]
+    return torch.stack(scores).mean(dim=0)
+
+
+def gradients(
+    probe: Probe,
+    choice: str,
+    candidates: Sequence[str],
+    parameters: Mapping[str, nn.Parameter],
+    own_weight: bool,
+) -> list[Tensor]:
+    """Per parameter the gradient under each candidate, [candidates, *shape]."""
+    rows = []
+    for candidate in candidates:
+        loss = probe.loss({**probe.gates, choice: alone(candidate, probe.gates[choice], own_weight)})
+        rows.append(torch.autograd.grad(loss, list(parameters.values()), materialize_grads=True))
+    return [torch.stack(column) for column in zip(*rows, strict=True)]
+
+
+def alone(candidate: str, gate: Gate, own_weight: bool) -> Gate:
+    """The gate on which only `candidate` runs, with weight 1 or with the weight it has in `gate`."""
+    if not own_weight or gate.weight is None:
+        return Gate((candidate,))
+    return Gate((candidate,), gate.weight[[gate.active.index(candidate)]])
+
+
+def mean(batches: Iterable[list[Tensor]]) -> list[Tensor]:
+    """The mean over mini-batches, parameter by parameter; only a running sum is kept."""
+    iterator = iter(batches)
+    total, count = next(iterator), 1
+    for batch in iterator:
+        total, count = [a + b for a, b in zip(total, batch, strict=True)], count + 1
+    return [parameter / count for parameter in total]

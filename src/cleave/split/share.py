@@ -1,0 +1,37 @@
+"""Which parameters two candidates of a choice share."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from torch import nn
+
+from cleave.net import Edge, Network
+
+Parameters = dict[str, nn.Parameter]
+
+
+def shared_parameters(network: Network, choice: str, without: Collection[str] = ()) -> Parameters:
+    """The parameters that stay in use whichever candidate of `choice` runs, by name.
+
+    That is all of the network but the edges where `choice` acts, in every cell (GM-NAS, section 3.3: "the shared
+    edges"). `without` names blocks whose parameters are left out as well: with `layout.ends` (stem, last
+    normalisation, classifier on NAS-Bench-201) it is what the released code of GM-NAS compares.
+    """
+    own = {
+        id(parameter)
+        for module in network.modules()
+        if isinstance(module, Edge) and module.choice == choice
+        for parameter in module.parameters()
+    }
+    return {
+        name: parameter
+        for name, parameter in network.named_parameters()
+        if id(parameter) not in own and block_of(name) not in without
+    }
+
+
+def block_of(parameter_name: str) -> str:
+    """The block (or "classifier") that a parameter belongs to."""
+    parts = parameter_name.split(".")
+    return parts[1] if parts[0] == "blocks" else parts[0]

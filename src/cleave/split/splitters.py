@@ -1,0 +1,123 @@
+"""Splitters: what divides a node of the tree. Each works with every method and every space."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cleave.space import Region
+from cleave.space.space import pick
+from cleave.split.partition import Groups, at_random, cut_cost, cut_links, each_alone, min_cut
+from cleave.split.tree import Score, Split
+
+Scorer = Callable[[str], Tensor]
+"""The similarities [candidates, candidates] of a choice's candidates in the node at hand."""
+
+
+@dataclass(frozen=True)
+class Situation:
+    """A node about to be split in `parts`: its region, its unsplit choices, how to score one, its own generator."""
+
+    region: Region
+    unsplit: Sequence[str]
+    parts: int
+    score: Scorer
+    generator: torch.Generator
+
+
+Chooser = Callable[[Situation, Mapping[str, Score]], str]
+"""Which choice is split, given the scores there are."""
+
+
+def lowest_cut(situation: Situation, scores: Mapping[str, Score]) -> str:
+    """The choice whose best partition cuts the least similarity per link (GM-NAS, section 3.4).
+
+    Per link, since choices may differ in their number of candidates; where they do not, it is the lowest sum.
+    """
+    return min(scores, key=lambda choice: scores[choice].mean_link)
+
+
+def any_choice(situation: Situation, scores: Mapping[str, Score]) -> str:
+    """An unsplit choice that has enough candidates, uniformly."""
+    return pick(splittable(situation), situation.generator)
+
+
+@dataclass(frozen=True)
+class GivenChoice:
+    """The same choice in every node of a level."""
+
+    name: str
+
+    def __call__(self, situation: Situation, scores: Mapping[str, Score]) -> str:
+        return self.name
+
+
+def splittable(situation: Situation) -> list[str]:
+    """The unsplit choices that have a candidate for each part."""
+    allowed = situation.region.allowed
+    return [choice for choice in situation.unsplit if len(allowed[choice]) >= situation.parts]
+
+
+class Splitter(ABC):
+    """Divides one choice of a node into groups."""
+
+    @abstractmethod
+    def split(self, situation: Situation) -> Split:
+        """The division of the node at hand."""
+
+
+@dataclass(frozen=True)
+class Exhaustive(Splitter):
+    """Every candidate of the choice by itself (few-shot NAS, Zhao et al. 2021)."""
+
+    chooser: Chooser
+
+    def split(self, situation: Situation) -> Split:
+        choice = self.chooser(situation, {})
+        candidates = situation.region.allowed[choice]
+        return Split(choice, candidates, named(each_alone(len(candidates)), candidates))
+
+
+@dataclass(frozen=True)
+class Random(Splitter):
+    """Balanced groups drawn at random (GM-NAS, table 1)."""
+
+    chooser: Chooser
+
+    def split(self, situation: Situation) -> Split:
+        choice = self.chooser(situation, {})
+        candidates = situation.region.allowed[choice]
+        groups = at_random(len(candidates), situation.parts, situation.generator)
+        return Split(choice, candidates, named(groups, candidates))
+
+
+@dataclass(frozen=True)
+class GradientMatching(Splitter):
+    """The balanced groups that cut the least gradient similarity; every splittable choice is scored."""
+
+    chooser: Chooser
+
+    def split(self, situation: Situation) -> Split:
+        scores = {
+            choice: best_groups(situation.region.allowed[choice], situation.score(choice), situation.parts)
+            for choice in splittable(situation)
+        }
+        choice = self.chooser(situation, scores)
+        return Split(choice, scores[choice].candidates, scores[choice].groups, scores)
+
+
+def best_groups(candidates: Sequence[str], similarities: Tensor, parts: int) -> Score:
+    """The minimum balanced cut of a choice's similarities."""
+    groups = min_cut(similarities, parts)
+    cut = cut_cost(similarities, groups)
+    links = cut_links(groups)
+    return Score(tuple(candidates), similarities.tolist(), named(groups, candidates), cut, cut / links)
+
+
+def named(groups: Groups, candidates: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """Groups of positions as groups of names."""
+    return tuple(tuple(candidates[i] for i in group) for group in groups)

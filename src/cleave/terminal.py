@@ -1,0 +1,138 @@
+"""What a person sees: a progress bar while a search runs; tree, table and drawing when it is done."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from cleave.bench.table import DATASETS
+from cleave.draw import draw
+from cleave.search.watch import Moment, Watcher
+
+LINES = 20
+"""How many lines a whole search prints where there is no terminal to draw a bar in."""
+
+
+class Terminal(Watcher):
+    """Progress on stderr: a live bar in a terminal, a line now and then elsewhere."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.progress = Progress(
+            BarColumn(bar_width=16),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.description}", markup=False),
+            console=self.console,
+            disable=not self.console.is_terminal,
+        )
+        self.task = self.progress.add_task("starting", total=None)
+        self.printed = -1
+
+    def __enter__(self) -> Terminal:
+        self.progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.progress.stop()
+
+    def see(self, moment: Moment) -> None:
+        self.progress.update(
+            self.task, total=moment.total, completed=moment.done, description=describe(moment)
+        )
+        part = LINES * moment.done // moment.total
+        if part > self.printed and not self.console.is_terminal:
+            self.printed = part
+            self.say(f"{100 * moment.done // moment.total:3d}%  {describe(moment)}")
+
+    def say(self, line: str) -> None:
+        self.console.print(line, markup=False)
+
+
+def describe(moment: Moment) -> str:
+    """Where a search is, in one line."""
+    words = [f"leaf {moment.leaf}", moment.doing]
+    if moment.loss is not None:
+        words.append(f"loss {moment.loss:.3f}")
+    if moment.accuracy is not None:
+        words.append(f"acc {moment.accuracy:.1f}%")
+    return "  ".join(words)
+
+
+def print_run(result: dict[str, Any]) -> None:
+    """A run's outcome on stdout."""
+    console = Console(highlight=False)
+    if result.get("status") == "unfinished":
+        print_unfinished(console, result)
+        return
+    console.print(split_tree(result))
+    console.print(leaf_table(result))
+    chosen = result["chosen"]
+    console.print(Text(f"Chosen: leaf {chosen['path']}, held-out accuracy {chosen['valid_accuracy']:.2f} %"))
+    console.print(Text(chosen["arch"], overflow="fold"))
+    console.print(Text(draw(chosen["arch"])))
+    if chosen["benchmark"]:
+        print_benchmark(console, result)
+    console.print(Text(f"{result['seconds']:.0f} s; all of it is in {result['run']}", overflow="fold"))
+
+
+def print_unfinished(console: Console, result: dict[str, Any]) -> None:
+    last = result["last"]
+    where = f"last event: {last['kind']} of leaf {last['leaf']}" if last else "nothing has happened yet"
+    console.print(Text(f"{result['run']}: unfinished after {result['seconds']:.0f} s, {where}"))
+    console.print(Text(f"go on with: cleave resume {result['run']}"))
+
+
+def print_benchmark(console: Console, result: dict[str, Any]) -> None:
+    """The chosen architecture trained alone, and what a perfect choice among the leaves would have given."""
+    for dataset in DATASETS:
+        trained = result["chosen"]["benchmark"][dataset]
+        console.print(Text(f"  {dataset}: valid {trained['valid']:.2f} %, test {trained['test']:.2f} %"))
+    oracle = result["oracle"]
+    test = oracle["benchmark"][oracle["dataset"]]["test"]
+    console.print(
+        Text(f"Oracle (chosen by the table): leaf {oracle['path']}, {oracle['dataset']} test {test:.2f} %")
+    )
+
+
+def split_tree(result: dict[str, Any]) -> Tree:
+    """Which choice was split where, into which groups, at what cut."""
+    splits = {split["leaf"]: split for split in result["splits"]}
+    tree = Tree(Text(f"{result['space']}, {result['method']}, {result['splitter']}, seed {result['seed']}"))
+    if splits:
+        add_split(tree, "root", splits)
+    return tree
+
+
+def add_split(branch: Tree, leaf: str, splits: dict[str, dict[str, Any]]) -> None:
+    split = splits[leaf]
+    cut = "" if split["cut"] is None else f"  (cut {split['cut']:.3f})"
+    branch.label = Text(f"{branch.label}\nsplit on {split['choice']}{cut}")
+    for number, group in enumerate(split["groups"]):
+        child = str(number) if leaf == "root" else f"{leaf}.{number}"
+        below = branch.add(Text(f"{child}: {', '.join(group)}"))
+        if child in splits:
+            add_split(below, child, splits)
+
+
+def leaf_table(result: dict[str, Any]) -> Table:
+    """Every leaf with its architecture and accuracies (percent)."""
+    table = Table(title="Leaves", title_justify="left")
+    table.add_column("leaf")
+    table.add_column("held out", justify="right")
+    oracle = result["oracle"]
+    if oracle:
+        table.add_column(f"{oracle['dataset']} test", justify="right")
+    table.add_column("architecture", overflow="fold")
+    for leaf in result["leaves"]:
+        trained = [f"{leaf['benchmark'][oracle['dataset']]['test']:.2f}"] if oracle else []
+        table.add_row(leaf["path"], f"{leaf['valid_accuracy']:.2f}", *trained, leaf["arch"])
+    return table

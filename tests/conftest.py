@@ -1,0 +1,46 @@
+"""What every test may ask for: one thread, the reference data beside the checkout, CIFAR-10 unpacked once."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    """Sums come out the same whatever the machine, and tests run side by side do not fight for its cores."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of reference data beside the checkout; what needs it is skipped where it is absent."""
+    folder = Path(__file__).resolve().parents[1].parent / "shared"
+    if not folder.is_dir():
+        pytest.skip("the reference data is not beside this checkout")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cifar_root(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data root that holds CIFAR-10 in its official binary layout."""
+    script = shared / "tools" / "unpack_cifar.py"
+    if not script.is_file():
+        pytest.skip("the reference data has no CIFAR-10")
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent  # common to all workers of this run
+    root = base / "cifar"
+    with (base / "cifar.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not root.exists():
+            unpacked = base / "cifar-unpacking"
+            subprocess.run([sys.executable, script, "cifar10", unpacked], check=True, stdout=subprocess.DEVNULL)
+            unpacked.rename(root)
+    return root
