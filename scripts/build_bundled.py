@@ -74,12 +74,8 @@ def build(source: Path, target: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     for part, count in PER_CLASS.items():
         write_part(balanced(source, part, count), target, part)
-    written = [
-        file for part in PER_CLASS for file in (target / f"{part}.webp", target / f"{part}_labels.txt")
-    ]
-    checksums = "\n".join(
-        f"    {sha256(file)}  {file.name}" for file in [*sorted(source.glob("*.gz")), *written]
-    )
+    written = [file for part in PER_CLASS for file in (target / f"{part}.webp", target / f"{part}_labels.txt")]
+    checksums = "\n".join(f"    {sha256(file)}  {file.name}" for file in [*sorted(source.glob("*.gz")), *written])
     (target / "PROVENANCE.md").write_text(PROVENANCE.format(checksums=checksums))
 
 

@@ -8,8 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import hypothesis
 import pytest
 import torch
+
+hypothesis.settings.register_profile("no_clock", deadline=None)  # a loaded machine is no bug
+hypothesis.settings.load_profile("no_clock")
 
 
 @pytest.fixture(autouse=True, scope="session")

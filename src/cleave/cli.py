@@ -35,9 +35,7 @@ Changes = Annotated[
 ]
 TableFile = Annotated[
     Path | None,
-    typer.Option(
-        "--benchmark", metavar="FILE", help="Table of trained accuracies [default: the imported one]."
-    ),
+    typer.Option("--benchmark", metavar="FILE", help="Table of trained accuracies; default: the imported one."),
 ]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="The run folder.")]
 
@@ -52,13 +50,12 @@ def search(
         str | None, typer.Option(metavar="NAME|DIR", help="bundled, cifar10, ... or a folder of images.")
     ] = None,
     data_root: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where named image sets are [default: $CLEAVE_DATA].")
+        Path | None,
+        typer.Option(metavar="DIR", help="Where named image sets are; default: $CLEAVE_DATA, else the cache folder."),
     ] = None,
     benchmark: TableFile = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="Seed of all that is random.")] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Run folder [default: a new one in runs/].")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Run folder; default: a new one in runs/.")] = None,
     device: Annotated[str | None, typer.Option(metavar="D", help="auto, cpu, cuda or cuda:N.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -113,9 +110,7 @@ def space(
 
 @app.command()
 def partition(
-    matrix: Annotated[
-        Path, typer.Argument(metavar="MATRIX.csv", help="Its header row names the candidates.")
-    ],
+    matrix: Annotated[Path, typer.Argument(metavar="MATRIX.csv", help="Its header row names the candidates.")],
     parts: Annotated[int, typer.Option(metavar="B", help="How many groups.")],
     distance: Annotated[
         bool,
@@ -141,9 +136,7 @@ def query(
     from cleave.bench.table import DATASETS, need
 
     found = need(benchmark).query(int(arch) if arch.isdecimal() else arch)
-    lines = [
-        f"{name}: valid {found[name]['valid']:.2f} %, test {found[name]['test']:.2f} %" for name in DATASETS
-    ]
+    lines = [f"{name}: valid {found[name]['valid']:.2f} %, test {found[name]['test']:.2f} %" for name in DATASETS]
     tell(found, as_json, lambda: print(f"{found['index']}: {found['arch']}", *lines, sep="\n"))
 
 
@@ -152,9 +145,7 @@ def import_(
     source: Annotated[
         Path, typer.Argument(metavar="PATH", help="NATS-tss folder or file, or NAS-Bench-201 .pth file.")
     ],
-    out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where to [default: the cache folder].")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to; default: the cache folder.")] = None,
     as_json: Json = False,
 ) -> None:
     """Turn the official benchmark files into a compact table for query and search."""
@@ -200,6 +191,7 @@ def run(arguments: list[str]) -> int:
 
 
 def complain(message: str, status: int) -> int:
-    """One line on stderr."""
-    print(f"cleave: {' '.join(message.split())}", file=sys.stderr)
+    """One line on stderr; none where the help was shown instead."""
+    if message:
+        print(f"cleave: {' '.join(message.split())}", file=sys.stderr)
     return status

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import ValidationError
 
 from cleave.errors import UserError, unknown
-from cleave.settings import DartsSettings, Recipe, RspsSettings, Settings
+from cleave.settings import METHOD_NAMES, Recipe, Settings
 
 Raw = dict[str, Any]
 Kind = TypeVar("Kind", bound=Settings)
+
+# The parser lets through what it meets as it makes a date that does not exist, or brackets without end.
+NOT_YAML = (yaml.YAMLError, ValueError, RecursionError)
 
 
 def load_recipe(path: Path | None, changes: Iterable[str], flags: Mapping[str, Any]) -> Recipe:
@@ -36,7 +41,7 @@ def read_yaml(path: Path) -> Raw:
         raw = yaml.safe_load(path.read_text())
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except NOT_YAML as error:
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     if raw is None:
         return {}
@@ -52,7 +57,7 @@ def parse_change(change: str) -> tuple[str, Any]:
         raise UserError(f"--set {change!r}: write key=value, as in --set search.epochs=5")
     try:
         return key, yaml.safe_load(value)
-    except yaml.YAMLError as error:
+    except NOT_YAML as error:
         raise UserError(f"--set {key}: {value!r} is not a value ({' '.join(str(error).split())})") from error
 
 
@@ -76,30 +81,61 @@ def checked(model: type[Kind], raw: Raw) -> Kind:
 
 
 def explain(model: type[Settings], error: ValidationError) -> str:
-    """The first mistake of a validation error in one line that begins with its key."""
-    first = error.errors()[0]
-    parts = [str(part) for part in first["loc"]]
-    # Under `method` pydantic also names the variant that it checked against.
-    location = [
-        part for i, part in enumerate(parts) if not (i == 1 and parts[0] == "method" and len(parts) > 2)
+    """One mistake of a validation error in one line that begins with its key.
+
+    The innermost one: of a union pydantic lists what is wrong by each of its types.
+    """
+    mistake = max(error.errors(), key=lambda each: len(each["loc"]))
+    key, kind, given = key_of(model, mistake["loc"]), mistake["type"], mistake["input"]
+    if kind == "extra_forbidden":
+        return unknown_key(model, key)
+    if kind == "union_tag_invalid":
+        return str(unknown(f"{key}.name", mistake["ctx"]["tag"], quoted(mistake["ctx"]["expected_tags"])))
+    if kind == "literal_error" and isinstance(given, str):
+        return str(unknown(key, given, quoted(mistake["ctx"]["expected"])))
+    if key in sections(model):
+        return f"{key}: holds keys of its own, as in {key}.KEY, so it cannot be {given!r}"
+    return f"{key}: {mistake['msg'][0].lower()}{mistake['msg'][1:]}, not {given!r}"
+
+
+def key_of(model: type[Settings], location: tuple[int | str, ...]) -> str:
+    """The dotted key of a location, in which pydantic also names the types of a union: ("split", "branch", "int")."""
+    parts = [part for part in location if part not in METHOD_NAMES]
+    depth = 2 if parts[0] in sections(model) else 1
+    return ".".join(str(part) for i, part in enumerate(parts) if i < depth or isinstance(part, int))
+
+
+def unknown_key(model: type[Settings], key: str) -> str:
+    """Suggests the key of a similar name, in another section too: "epochs" may be meant as search.epochs."""
+    known = known_keys(model)
+    if key in known:
+        return f"{key}: has no meaning with this method.name; leave it out"
+    section, _, name = key.rpartition(".")
+    alike = [each for each in known if get_close_matches(name, [each.rpartition(".")[2]])]
+    if near := get_close_matches(key, alike, n=1, cutoff=0):
+        return f"{key}: unknown key; did you mean {near[0]}?"
+    return str(unknown("key", key, [each for each in known if each.rpartition(".")[0] == section]))
+
+
+def known_keys(model: type[Settings]) -> list[str]:
+    """Every dotted key of the settings, those of all methods, and the sections themselves."""
+    inner = [
+        f"{section}.{key}" for section, kinds in sections(model).items() for kind in kinds for key in kind.model_fields
     ]
-    key = ".".join(location)
-    if first["type"] == "extra_forbidden":
-        return str(unknown("recipe", key, known_keys(model)))
-    if first["type"] == "union_tag_invalid":
-        return str(
-            unknown(
-                f"{key}.name", first["ctx"]["tag"], first["ctx"]["expected_tags"].replace("'", "").split(", ")
-            )
-        )
-    return f"{key}: {first['msg'][0].lower()}{first['msg'][1:]}, not {first['input']!r}"
+    return sorted({*model.model_fields, *inner})
 
 
-def known_keys(model: type[Settings], prefix: str = "") -> list[str]:
-    """Every dotted key of the settings; those of all methods."""
-    keys: list[str] = []
-    for name, field in model.model_fields.items():
-        kinds: Sequence[Any] = (DartsSettings, RspsSettings) if name == "method" else (field.annotation,)
-        inner = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Settings)]
-        keys += [key for kind in inner for key in known_keys(kind, f"{prefix}{name}.")] or [f"{prefix}{name}"]
-    return sorted(set(keys))
+def sections(model: type[Settings]) -> dict[str, list[type[Settings]]]:
+    """The keys that hold keys of their own, with what they may be (for `method` one of several)."""
+    annotations = {name: field.annotation for name, field in model.model_fields.items()}
+    kinds = {name: get_args(annotation) or (annotation,) for name, annotation in annotations.items()}
+    inner = {
+        name: [kind for kind in several if isinstance(kind, type) and issubclass(kind, Settings)]
+        for name, several in kinds.items()
+    }
+    return {name: several for name, several in inner.items() if several}
+
+
+def quoted(text: str) -> list[str]:
+    """The names in a text such as "'darts' or 'rsps'"."""
+    return re.findall(r"'([^']*)'", text)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from cleave.config import Raw, checked, parse_change, put
 from cleave.net import build, count_parameters
-from cleave.settings import Settings
+from cleave.settings import Positive, Settings
 from cleave.space import NetworkSize, find_space
 
 
@@ -17,10 +15,10 @@ class Question(Settings):
     """What `--set` may change; the size is the published one unless given."""
 
     ops: int | list[str] | None = None
-    channels: Annotated[int, Field(ge=1)] | None = None
-    cells: Annotated[int, Field(ge=1)] | None = None
-    classes: Annotated[int, Field(ge=1)] = 10
-    image_channels: Annotated[int, Field(ge=1)] = 3
+    channels: Positive | None = None
+    cells: Positive | None = None
+    classes: Positive = 10
+    image_channels: Positive = 3
 
 
 def describe(name: str, changes: Sequence[str]) -> dict[str, Any]:
@@ -49,9 +47,6 @@ def text(description: dict[str, Any]) -> str:
         [
             f"{description['name']}: {description['size']:,} architectures, "
             f"{description['supernet_parameters']:,} parameters in the supernet",
-            *(
-                f"  {choice['name']:{width}}  {', '.join(choice['candidates'])}"
-                for choice in description["choices"]
-            ),
+            *(f"  {choice['name']:{width}}  {', '.join(choice['candidates'])}" for choice in description["choices"]),
         ]
     )

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 
 from cleave.bench.table import default_path
-from cleave.errors import UserError, unknown
+from cleave.data.sources import SOURCES
+from cleave.errors import UserError, plain, unknown
 from cleave.settings import Recipe, SplitSettings
 from cleave.space import Space
 
@@ -44,13 +45,9 @@ def resolve(recipe: Recipe, space: Space) -> tuple[Recipe, list[str]]:
 def resolve_split(split: SplitSettings, space: Space) -> tuple[SplitSettings, list[str]]:
     """The tree's levels, branching and choices, checked against the space's choices."""
     given = [key for key in MEANINGLESS[split.splitter] if _differs(split, key)]
-    notes = [
-        f"split.{key} has no meaning with split.splitter={split.splitter}; it is not used" for key in given
-    ]
+    notes = [f"split.{key} has no meaning with split.splitter={split.splitter}; it is not used" for key in given]
     splits = SPLITS[split.splitter] if split.splits is None or "splits" in given else split.splits
-    branch = (
-        None if split.splitter in ("none", "exhaustive") else _per_level("branch", split.branch or 2, splits)
-    )
+    branch = None if split.splitter in ("none", "exhaustive") else _per_level("branch", split.branch or 2, splits)
     choice = _resolve_choice(split, splits, space) if splits else None
     _check_levels(splits, branch, choice, space)
     return split.model_copy(update={"splits": splits, "branch": branch, "choice": choice}), notes
@@ -68,9 +65,7 @@ def _per_level(key: str, value: Any, splits: int) -> list[Any]:  # noqa: ANN401
     if not isinstance(value, list):
         return [value] * splits
     if len(value) != splits:
-        raise UserError(
-            f"split.{key}: lists {len(value)} values for split.splits={splits}; give one per split"
-        )
+        raise UserError(f"split.{key}: lists {len(value)} values for split.splits={splits}; give one per split")
     return value
 
 
@@ -90,18 +85,12 @@ def _resolve_choice(split: SplitSettings, splits: int, space: Space) -> str | li
     return names
 
 
-def _check_levels(
-    splits: int, branch: list[int] | None, choice: str | list[str] | None, space: Space
-) -> None:
+def _check_levels(splits: int, branch: list[int] | None, choice: str | list[str] | None, space: Space) -> None:
     """Every level must find a choice with a candidate for each part."""
     candidates = {each.name: len(each.candidates) for each in space.choices}
     if splits > len(candidates):
         raise UserError(f"split.splits={splits}: {space.name} has only {len(candidates)} choices to split")
-    offered = (
-        [candidates[name] for name in choice]
-        if isinstance(choice, list)
-        else [max(candidates.values())] * splits
-    )
+    offered = [candidates[name] for name in choice] if isinstance(choice, list) else [max(candidates.values())] * splits
     for parts, most in zip(branch or [], offered, strict=bool(branch)):
         if parts > most:
             raise UserError(f"split.branch={parts}: a choice of {space.name} has only {most} candidates")
@@ -110,9 +99,14 @@ def _check_levels(
 def resolve_data(recipe: Recipe) -> dict[str, Any]:
     """Folders as absolute paths, so that a run can be resumed from anywhere."""
     name, root = recipe.data.name, recipe.data.root or os.environ.get("CLEAVE_DATA")
-    if Path(name).is_dir():
-        name = str(Path(name).absolute())
-    return {"name": name, "root": str(Path(root).absolute()) if root else None}
+    named = plain(name) in map(plain, SOURCES) and Path(name).name == name  # comes before a folder of that name
+    if not named and Path(name).is_dir():
+        name = absolute(name)
+    return {"name": name, "root": absolute(root) if root else None}
+
+
+def absolute(path: str) -> str:
+    return str(Path(path).expanduser().absolute())
 
 
 def resolve_device(device: str) -> str:
@@ -120,12 +114,12 @@ def resolve_device(device: str) -> str:
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        kind = torch.device(device).type
+        wanted = torch.device(device)
     except RuntimeError as error:
         raise UserError(f"device: {device!r} is not a device; use auto, cpu, cuda or cuda:N") from error
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise UserError(f"device={device}: this machine or this build of torch has no CUDA; use device=cpu")
-    if kind not in ("cpu", "cuda"):
+    if wanted.type == "cuda" and (wanted.index or 0) >= (count := torch.cuda.device_count()):
+        raise UserError(f"device={device}: torch finds {count} CUDA devices on this machine; use device=cpu")
+    if wanted.type not in ("cpu", "cuda"):
         raise UserError(f"device: {device!r} is not supported; use auto, cpu, cuda or cuda:N")
     return device
 
@@ -133,5 +127,5 @@ def resolve_device(device: str) -> str:
 def resolve_benchmark(benchmark: str | None) -> str | None:
     """The table's absolute path: the given one, else the imported one where there is one."""
     if benchmark is not None:
-        return str(Path(benchmark).absolute())
+        return absolute(benchmark)
     return str(default_path()) if default_path().exists() else None

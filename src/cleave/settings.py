@@ -39,8 +39,10 @@ AverageName = Annotated[
     Literal["gradients", "similarities"],
     spelled("gradients", "similarities", gradient="gradients", cosines="similarities", cosine="similarities"),
 ]
-Positive = Annotated[int, Field(ge=1)]
-Branch = Annotated[int, Field(ge=2)]
+# Strict: YAML has "yes" and 3.0, which are no counts.
+Positive = Annotated[int, Field(strict=True, ge=1)]
+NotNegative = Annotated[int, Field(strict=True, ge=0)]
+Branch = Annotated[int, Field(strict=True, ge=2)]
 
 
 class Settings(BaseModel):
@@ -63,10 +65,10 @@ class DataSettings(Settings):
 
     name: str = "bundled"  # or the path of a folder of images
     root: str | None = None  # where named image sets are kept; null: CLEAVE_DATA, else the cache folder
-    image_size: Annotated[int, Field(ge=8)] | None = 16  # pixels; null: as stored
+    image_size: Annotated[int, Field(strict=True, ge=8)] | None = 16  # pixels; null: as stored
     train_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.5  # the rest is held out
-    limit: Positive | None = 5000  # at most so many images are used; null: all
-    padding: Annotated[int, Field(ge=0)] | None = None  # pixels of random shift; null: an eighth of the size
+    limit: Positive | None = 4000  # at most so many images are used; null: all
+    padding: NotNegative | None = None  # pixels of random shift; null: an eighth of the size
     flip: bool = True  # mirror images half of the time
 
 
@@ -105,29 +107,25 @@ class SplitSettings(Settings):
     """How the space is divided among sub-supernets."""
 
     splitter: SplitterName = "gradient"
-    splits: Annotated[int, Field(ge=0)] | None = None  # levels of the tree; null: 2, exhaustive 1, none 0
+    splits: NotNegative | None = None  # levels of the tree; null: 2, exhaustive 1, none 0
     branch: Branch | list[Branch] | None = None  # groups per split, one number or one per level; null: 2
     choice: str | list[str] | None = None  # lowest | random | names, one per level; null: lowest if scored
     similarity: SimilarityName = "cos"
-    average: AverageName = (
-        "gradients"  # over mini-batches: gradients (the paper) or similarities (released code)
-    )
-    batches: Positive = 5  # mini-batches per candidate (the paper: 100)
+    average: AverageName = "gradients"  # over mini-batches: gradients (the paper) or similarities (released code)
+    batches: Positive = 4  # mini-batches per candidate (the paper: 100)
     enable: Literal["one", "own"] = "one"  # weight of a candidate while it is scored: 1 or its own
     shared: Literal["all", "body"] = "all"  # gradients compared: all shared (the paper), or without the ends
-    warmup_epochs: Annotated[int, Field(ge=0)] = 1  # before each split
+    warmup_epochs: NotNegative = 1  # before each split
     restart: bool = True  # leaves start from new weights after the last split
 
 
 class SearchSettings(Settings):
     """How leaves are searched."""
 
-    epochs: Positive = 3  # per leaf
+    epochs: Positive = 2  # per leaf
     batch_size: Positive = 64  # images
     eval_batch_size: Positive = 250  # images
-    anneal: Literal["leaf", "path"] = (
-        "leaf"  # cosine over a leaf's own epochs, or over those from the root on
-    )
+    anneal: Literal["leaf", "path"] = "leaf"  # cosine over a leaf's own epochs, or over those from the root on
     checkpoint_seconds: Annotated[float, Field(ge=0)] = 20.0  # at least this long between checkpoints
 
 
@@ -147,7 +145,7 @@ class Recipe(Settings):
     method: Annotated[AnyMethod, BeforeValidator(_named_method)] = DartsSettings()
     split: SplitSettings = SplitSettings()
     search: SearchSettings = SearchSettings()
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = 0
     device: str = "auto"  # auto | cpu | cuda | cuda:N
     threads: Positive | None = None  # CPU threads; null: the cores, at most 4
     benchmark: str | None = None  # table of trained accuracies; null: the imported one, if there is one

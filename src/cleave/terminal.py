@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from types import TracebackType
 from typing import Any
 
@@ -45,13 +46,12 @@ class Terminal(Watcher):
         self.progress.stop()
 
     def see(self, moment: Moment) -> None:
-        self.progress.update(
-            self.task, total=moment.total, completed=moment.done, description=describe(moment)
-        )
-        part = LINES * moment.done // moment.total
+        done = min(moment.done, moment.total)  # the total is an estimate
+        self.progress.update(self.task, total=moment.total, completed=done, description=describe(moment))
+        part = LINES * done // moment.total
         if part > self.printed and not self.console.is_terminal:
             self.printed = part
-            self.say(f"{100 * moment.done // moment.total:3d}%  {describe(moment)}")
+            self.say(f"{100 * done // moment.total:3d}%  {describe(moment)}")
 
     def say(self, line: str) -> None:
         self.console.print(line, markup=False)
@@ -77,18 +77,18 @@ def print_run(result: dict[str, Any]) -> None:
     console.print(leaf_table(result))
     chosen = result["chosen"]
     console.print(Text(f"Chosen: leaf {chosen['path']}, held-out accuracy {chosen['valid_accuracy']:.2f} %"))
-    console.print(Text(chosen["arch"], overflow="fold"))
+    console.print(Text(chosen["arch"]), soft_wrap=True)  # in one piece, to be copied
     console.print(Text(draw(chosen["arch"])))
     if chosen["benchmark"]:
         print_benchmark(console, result)
-    console.print(Text(f"{result['seconds']:.0f} s; all of it is in {result['run']}", overflow="fold"))
+    console.print(Text(f"{result['seconds']:.0f} s; all of it is in {result['run']}"), soft_wrap=True)
 
 
 def print_unfinished(console: Console, result: dict[str, Any]) -> None:
     last = result["last"]
     where = f"last event: {last['kind']} of leaf {last['leaf']}" if last else "nothing has happened yet"
-    console.print(Text(f"{result['run']}: unfinished after {result['seconds']:.0f} s, {where}"))
-    console.print(Text(f"go on with: cleave resume {result['run']}"))
+    console.print(Text(f"{result['run']}: unfinished after {result['seconds']:.0f} s, {where}"), soft_wrap=True)
+    console.print(Text(f"go on with: cleave resume {quote(result['run'])}"), soft_wrap=True)
 
 
 def print_benchmark(console: Console, result: dict[str, Any]) -> None:
@@ -98,9 +98,7 @@ def print_benchmark(console: Console, result: dict[str, Any]) -> None:
         console.print(Text(f"  {dataset}: valid {trained['valid']:.2f} %, test {trained['test']:.2f} %"))
     oracle = result["oracle"]
     test = oracle["benchmark"][oracle["dataset"]]["test"]
-    console.print(
-        Text(f"Oracle (chosen by the table): leaf {oracle['path']}, {oracle['dataset']} test {test:.2f} %")
-    )
+    console.print(Text(f"Oracle (chosen by the table): leaf {oracle['path']}, {oracle['dataset']} test {test:.2f} %"))
 
 
 def split_tree(result: dict[str, Any]) -> Tree:
@@ -134,5 +132,5 @@ def leaf_table(result: dict[str, Any]) -> Table:
     table.add_column("architecture", overflow="fold")
     for leaf in result["leaves"]:
         trained = [f"{leaf['benchmark'][oracle['dataset']]['test']:.2f}"] if oracle else []
-        table.add_row(leaf["path"], f"{leaf['valid_accuracy']:.2f}", *trained, leaf["arch"])
+        table.add_row(leaf["path"], f"{leaf['valid_accuracy']:.2f}", *trained, leaf["arch"].replace("+", "+\n"))
     return table

@@ -53,9 +53,7 @@ class Published:
         return path
 
     def content(self, names: dict[str, str]) -> dict[str, Any]:
-        infos = {
-            index: {names[key]: record for key, record in info.items()} for index, info in self.infos.items()
-        }
+        infos = {index: {names[key]: record for key, record in info.items()} for index, info in self.infos.items()}
         # The published files list their records in no particular order.
         backwards = OrderedDict(reversed(infos.items()))
         return {"meta_archs": self.archs, "arch2infos": backwards, "evaluated_indexes": set(infos)}
@@ -113,13 +111,9 @@ def _record(
     }
 
 
-def _run(
-    rng: np.random.Generator, dataset: str, arch: str, epochs: int, seed: int, size: float
-) -> dict[str, Any]:
+def _run(rng: np.random.Generator, dataset: str, arch: str, epochs: int, seed: int, size: float) -> dict[str, Any]:
     kind = rng.choice([float, np.float64, np.float32])
-    accuracies = {
-        f"{part}@{epoch}": kind(rng.uniform(1, 99)) for part in PARTS[dataset] for epoch in _epochs(epochs)
-    }
+    accuracies = {f"{part}@{epoch}": kind(rng.uniform(1, 99)) for part in PARTS[dataset] for epoch in _epochs(epochs)}
     return {
         "name": "infer.tiny",
         "net_state_dict": None,

@@ -77,9 +77,7 @@ def test_an_imported_table_answers_the_same_after_saving(published: Published, t
     again = Table.load(tmp_path / "table.npz")
     for index, arch in enumerate(published.archs):
         assert again.query(arch) == table.query(index)
-        assert again.query(arch)["cifar10"]["test"] == pytest.approx(
-            published.means["cifar10_test"][index], abs=1e-4
-        )
+        assert again.query(arch)["cifar10"]["test"] == pytest.approx(published.means["cifar10_test"][index], abs=1e-4)
 
 
 def test_progress_counts_the_architectures(published: Published, tmp_path: Path) -> None:
@@ -193,9 +191,7 @@ def test_the_record_of_another_architecture_is_refused(published: Published, tmp
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -0.5, 100.5])
-def test_an_accuracy_that_is_no_percentage_is_refused(
-    published: Published, tmp_path: Path, value: float
-) -> None:
+def test_an_accuracy_that_is_no_percentage_is_refused(published: Published, tmp_path: Path, value: float) -> None:
     published.infos[0]["200"]["all_results"]["cifar100", 777]["eval_acc1es"]["x-valid@199"] = value
     message = refusal(published.folder(tmp_path / "folder"))
     assert "000000.pickle.pbz2" in message
@@ -222,9 +218,7 @@ def test_an_architecture_of_another_space_is_named(published: Published, tmp_pat
         ({"meta_archs": [ALL_NONE], "arch2infos": {0: {"12": {}}}}, "200"),
     ],
 )
-def test_a_pickle_of_another_structure_is_refused_with_the_key(
-    tmp_path: Path, content: object, key: str
-) -> None:
+def test_a_pickle_of_another_structure_is_refused_with_the_key(tmp_path: Path, content: object, key: str) -> None:
     assert key in refusal(compress(tmp_path / "other.pickle.pbz2", content))
 
 

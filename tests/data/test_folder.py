@@ -114,6 +114,7 @@ def test_an_image_is_turned_the_way_its_camera_was_held(tmp_path: Path) -> None:
     assert torch.equal(read_folder(tmp_path, "train", 40).pixels[0], pixels_of(path).rot90(-1, (1, 2)))
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow warns of damaged metadata before it refuses the image
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp", ".tiff", ".gif"])
 def test_a_truncated_image_is_named(tmp_path: Path, suffix: str) -> None:
     write_folder(tmp_path, {"a": 2, "b": 2})

@@ -74,12 +74,13 @@ def test_a_defaultdict_of_lists_comes_back() -> None:
     assert back["absent"] == []
 
 
-def test_an_array_pickled_by_python_2_is_read_with_latin1() -> None:
+@pytest.mark.parametrize("encoding", ["latin1", "bytes"])
+def test_an_array_pickled_by_python_2_is_read(encoding: Encoding) -> None:
     pixels = np.random.default_rng().integers(0, 256, (2, 3), dtype=np.uint8)
     escaped = "".join(f"\\x{byte:02x}" for byte in pixels.tobytes()).encode()
     dtype = b"cnumpy\ndtype\n(S'u1'\nI0\nI1\ntR(I3\nS'|'\nNNNI-1\nI-1\nI0\ntb"
     empty = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR"
-    back = load(empty + b"(I1\n(I2\nI3\nt" + dtype + b"I00\nS'" + escaped + b"'\ntb.", encoding="latin1")
+    back = load(empty + b"(I1\n(I2\nI3\nt" + dtype + b"I00\nS'" + escaped + b"'\ntb.", encoding)
     assert np.array_equal(back, pixels)
     assert back.dtype == np.uint8
 
@@ -108,6 +109,34 @@ def test_a_dotted_name_does_not_reach_into_an_allowed_object() -> None:
     data = pickle.PROTO + b"\x04" + b"\x8c\x08builtins" + b"\x8c\x0cdict.__doc__" + pickle.STACK_GLOBAL + b"."
     with pytest.raises(UserError, match=r"dict\.__doc__"):
         load(data)
+
+
+DTYPE = b"cnumpy\ndtype\n(Vu1\nI00\nI01\ntR(I3\nV|\nNNNI-1\nI-1\nI0\ntb"
+ARRAY = (
+    b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntVb\ntR(I1\n(I2\nI2\nt" + DTYPE + b"I00\nVabcd\ntb."
+)
+
+
+@pytest.mark.parametrize(
+    ("whole", "damaged"),
+    [
+        (b"NNN", b"VaNN"),
+        (b"NNN", b"N(VatN"),
+        (b"NNN", b"(I1\nI2\ntNN"),
+        (b"Vu1", b"VO8"),
+        (b"Vu1", b"Vu1,u1"),
+        (b"Vu1", b"VV1"),
+        (b"V|", b"V?"),
+        (b"I2\nI2\nt", b"I-2\nI-2\nt"),
+        (b"I2\nI2\nt", b"I2\nI3\nt"),
+        (b"cnumpy\ndtype", b"cnumpy\nndarray"),
+    ],
+)
+def test_damage_within_an_array_is_refused_though_numpy_itself_may_crash(whole: bytes, damaged: bytes) -> None:
+    assert load(ARRAY).tolist() == [[97, 98], [99, 100]]
+    assert whole in ARRAY
+    with pytest.raises(UserError, match=r"^some\.pickle: "):
+        load(ARRAY.replace(whole, damaged))
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import product
 
 
+@cache
 def all_balanced(count: int, parts: int) -> set[tuple[tuple[int, ...], ...]]:
     found = set()
     for labels in product(range(parts), repeat=count):

@@ -29,7 +29,7 @@ def some_record(number: int) -> Record:
     """The record that this number stands for, in any process."""
     generator = torch.Generator().manual_seed(number)
     size = int(torch.randint(1, 3000, (), generator=generator))
-    moments = [torch.randn(size, generator=generator) for _ in range(2)]
+    moments = list(torch.randn(2, size, generator=generator))
     return Record(
         weights={"stem.weight": torch.randn(size, 3, generator=generator), "stem.count": torch.tensor(number)},
         state={"optimizer": {0: {"moments": moments, "betas": (0.9, 0.999)}}, "rng": generator.get_state()},
@@ -41,7 +41,7 @@ def bits(value: object) -> object:
     """A form of a nested value in which `==` compares types, shapes and bits (NaN, -0.0, True and 1 apart)."""
     if isinstance(value, Tensor):
         raw = value.flatten().clone(memory_format=torch.contiguous_format)
-        return value.dtype, value.shape, raw.view(torch.uint8).tolist()
+        return value.dtype, value.shape, raw.view(torch.uint8).numpy().tobytes()
     if isinstance(value, dict):
         return {(type(key), key): bits(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
@@ -53,8 +53,7 @@ def same(one: Record, other: Record) -> bool:
     return bits(vars(one)) == bits(vars(other))
 
 
-DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16, torch.complex64)
-DTYPES += (torch.int64, torch.int32, torch.uint8, torch.bool)
+DTYPES = [torch.float32, torch.float64, torch.bfloat16, torch.complex64, torch.int64, torch.uint8, torch.bool]
 
 
 @st.composite
@@ -63,9 +62,8 @@ def tensors(draw: st.DrawFn) -> Tensor:
     shape = draw(st.lists(st.integers(0, 4), max_size=3))
     generator = torch.Generator().manual_seed(draw(st.integers(0, 2**32)))
     values = torch.randn(shape, generator=generator) * 10.0 ** draw(st.sampled_from([-40, 0, 4]))
-    tensor = values.to(draw(st.sampled_from(DTYPES)))
-    pair = tensor.expand(2, *shape)
-    return draw(st.sampled_from([tensor, pair, pair.transpose(0, -1), tensor.unsqueeze(0)[..., ::2]]))
+    tensor = values.to(draw(st.sampled_from(DTYPES))).expand(2, *shape)
+    return draw(st.sampled_from([tensor, tensor[0], tensor.transpose(0, -1), tensor[..., ::2]]))
 
 
 texts, numbers = st.text(max_size=5), st.integers(-(2**130), 2**130)
@@ -77,15 +75,19 @@ states = leaves | tensors() | dicts | st.lists(dicts | lists.map(tuple), max_siz
 
 @settings(max_examples=40, deadline=None)
 @given(st.dictionaries(texts, tensors(), max_size=4), st.dictionaries(texts, states, max_size=4), leaves)
-def test_any_record_comes_back_bit_for_bit_and_equal_records_are_equal_bytes(
-    weights: dict[str, Tensor], state: dict[str, Any], leaf: object
-) -> None:
+def test_any_record_comes_back_bit_for_bit(weights: dict[str, Tensor], state: dict[str, Any], leaf: object) -> None:
     record = Record(weights, state, {"leaf": leaf, "list": [leaf]})
     with tempfile.TemporaryDirectory() as folder:
         identity = write_record(Path(folder) / "first", record)
         back = read_record(Path(folder) / "first", identity)
         assert same(back, record)
         assert write_record(Path(folder) / "second", back) == identity
+
+
+def test_equal_records_are_equal_bytes_even_where_equal_strings_are_two_objects(tmp_path: Path) -> None:
+    name = str(random.random())
+    once, twice = {"names": [name, name]}, {"names": [name, "".join(list(name))]}
+    assert write_record(tmp_path / "1", Record({}, once, {})) == write_record(tmp_path / "2", Record({}, twice, {}))
 
 
 def test_tensors_that_share_memory_come_back_as_writable_copies(tmp_path: Path) -> None:
@@ -189,13 +191,14 @@ def test_a_full_disk_leaves_the_generations_before_and_nothing_of_the_new_one(tm
     generations.commit(some_record(1))
     generations.commit(some_record(2))
     for largest in (0, 100, random.randrange(1000)):
-        with full_disk(largest), pytest.raises(UserError, match=r"000003: cannot be saved: File too large"):
+        with full_disk(largest), pytest.raises(UserError, match="000003: cannot be saved: File too large"):
             generations.commit(some_record(3))
+        assert same(generations.newest(pytest.fail), some_record(2))
     for after in range(6):  # four files, their folder, and (too late to matter) the name
         with failing_sync(after), pytest.raises(UserError, match=r"cannot be saved: No space left.*cleave resume"):
             generations.commit(some_record(3))
-        assert same(generations.newest(pytest.fail), some_record(2 if after < 5 else 3))
-    assert names(tmp_path) == {"000001", "000002", "000003"}
+        assert names(tmp_path) == {"000001", "000002"} | ({"000003"} if after == 5 else set())
+    assert same(generations.newest(pytest.fail), some_record(3))
     assert generations.commit(some_record(4)).name == "000004"
 
 
@@ -203,7 +206,6 @@ def test_the_newest_whole_generations_are_kept_and_numbers_are_never_used_again(
     generations, seen = Generations(tmp_path / "deep" / "er", keep=2), list[str]()
     assert generations.empty
     paths = [generations.commit(some_record(number)) for number in range(1, 6)]
-    assert [path.name for path in paths] == ["000001", "000002", "000003", "000004", "000005"]
     assert names(generations.folder) == {"000004", "000005"}
     (paths[4] / STATE).write_bytes(b"")
     assert generations.newest(seen.append).meta["number"] == 4
@@ -224,17 +226,15 @@ def test_a_damaged_generation_is_not_counted_among_those_kept(tmp_path: Path) ->
 
 def test_where_no_generation_is_whole_the_folder_is_named(tmp_path: Path) -> None:
     generations, seen = Generations(tmp_path), list[str]()
-    for number in (1, 2):
-        (generations.commit(some_record(number)) / MANIFEST).unlink()
+    (generations.commit(some_record(1)) / MANIFEST).unlink()
+    (generations.commit(some_record(2)) / MANIFEST).unlink()
     with pytest.raises(UserError, match=f"{tmp_path}: holds no checkpoint that is whole"):
         generations.newest(seen.append)
     assert [line.partition("generation ")[2][:6] for line in seen] == ["000002", "000001"]
     assert generations.empty
 
 
-def test_a_disk_that_gives_back_other_bytes_is_noticed_and_nothing_older_removed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_disk_that_gives_back_other_bytes_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     generations, replace = Generations(tmp_path, keep=1), Path.replace
     generations.commit(some_record(1))
 

@@ -7,7 +7,6 @@ edges in the order 1<-0, 2<-0, 2<-1, 3<-0, 3<-1, 3<-2, as `|op~0|+|op~0|op~1|+|o
 from __future__ import annotations
 
 import os
-import re
 import zipfile
 import zlib
 from collections import Counter
@@ -20,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleave.errors import UserError, unknown
+from cleave.space.nb201 import EDGES, FORM, OPERATIONS, NASBench201
 
-OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 DATASETS = ("cifar10", "cifar100", "imagenet16-120")
 PARTS = ("valid", "test")
 
@@ -41,8 +40,6 @@ _KNOWN_COLUMNS = (*ACCURACIES, *EARLY_ACCURACIES, *COSTS, "seeds")
 # What a zip of arrays is known to raise on bytes that changed (RuntimeError: an unknown or encrypted member).
 _DAMAGED = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
-_FORM = "|{}~0|+|{}~0|{}~1|+|{}~0|{}~1|{}~2|"
-_EDGES = _FORM.count("{}")
 _MAKE_ONE = "make the table anew with `cleave benchmark import`"
 
 
@@ -126,16 +123,12 @@ class Table:
 
 def format_arch(operations: Iterable[int]) -> str:
     """The benchmark's string for six places in OPERATIONS, one for each edge."""
-    return _FORM.format(*(OPERATIONS[operation] for operation in operations))
+    return FORM.format(*(OPERATIONS[operation] for operation in operations))
 
 
 def parse_arch(arch: str) -> list[int]:
     """The inverse of `format_arch`; a UserError where `arch` is not such a string."""
-    names = re.findall(r"(\w+)~", arch)
-    if len(names) != _EDGES or not set(names) <= set(OPERATIONS) or _FORM.format(*names) != arch:
-        form = _FORM.format(*["op"] * _EDGES)
-        raise UserError(f"architecture {arch!r}: must be {form}, each op one of {', '.join(OPERATIONS)}")
-    return [OPERATIONS.index(name) for name in names]
+    return [OPERATIONS.index(name) for name in NASBench201().parse(arch).values()]
 
 
 def default_path() -> Path:
@@ -175,8 +168,8 @@ def _require(name: str, needed: Iterable[str], present: Iterable[str]) -> None:
 def _check(name: str, operations: NDArray[np.uint8], columns: Mapping[str, NDArray[Any]]) -> None:
     _require(name, ACCURACIES, columns)
     count = len(operations) if operations.ndim else 0
-    if not count or operations.shape != (count, _EDGES) or operations.dtype != np.uint8:
-        raise UserError(f"{name}: ops must be bytes of shape [architectures, {_EDGES}]; {_MAKE_ONE}")
+    if not count or operations.shape != (count, len(EDGES)) or operations.dtype != np.uint8:
+        raise UserError(f"{name}: ops must be bytes of shape [architectures, {len(EDGES)}]; {_MAKE_ONE}")
     if operations.max() >= len(OPERATIONS):
         raise UserError(f"{name}: ops must be below {len(OPERATIONS)}; {_MAKE_ONE}")
     for key, column in columns.items():

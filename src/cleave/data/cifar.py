@@ -50,9 +50,7 @@ def read_binary(path: Path, label_bytes: int) -> tuple[Tensor, Tensor]:
     row = label_bytes + BYTES
     size = path.stat().st_size
     if size == 0 or size % row:
-        raise UserError(
-            f"{path}: truncated: {size} bytes are no multiple of {row}: copy or download it again"
-        )
+        raise UserError(f"{path}: truncated: {size} bytes are no multiple of {row}: copy or download it again")
     rows = torch.from_numpy(np.fromfile(path, dtype=np.uint8)).view(-1, row)
     return rows[:, label_bytes:].reshape(-1, 3, SIZE, SIZE), rows[:, label_bytes - 1].long()
 

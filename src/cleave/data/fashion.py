@@ -47,9 +47,7 @@ def read_fashion(root: Path, part: Part) -> Images | None:
     images, labels = files
     pixels, classes = read_idx(images, dimensions=3), read_idx(labels, dimensions=1).long()
     if len(pixels) != len(classes) or pixels.shape[1:] != (SIZE, SIZE):
-        raise UserError(
-            f"{images}: holds {list(pixels.shape)}, not one 28x28 image for each of {len(classes)} labels"
-        )
+        raise UserError(f"{images}: holds {list(pixels.shape)}, not one 28x28 image for each of {len(classes)} labels")
     check_labels(classes, len(CLASSES), labels)
     return Images(pixels[:, None], classes, CLASSES, shuffled=True)
 
@@ -66,9 +64,7 @@ def read_idx(path: Path, dimensions: int) -> Tensor:
     shape = struct.unpack_from(f">{dimensions}I", data, 4)
     entries = torch.frombuffer(bytearray(data), dtype=torch.uint8)[start:]
     if torch.Size(shape).numel() != len(entries):
-        raise UserError(
-            f"{path}: truncated or too long: {len(entries)} entries for {list(shape)}: copy it again"
-        )
+        raise UserError(f"{path}: truncated or too long: {len(entries)} entries for {list(shape)}: copy it again")
     return entries.view(shape)
 
 

@@ -21,8 +21,18 @@ THREADS = 8  # decoding releases the interpreter lock, and opening files waits f
 TEST_SHARE = 10  # without a test folder, one image in this many is for the test
 TEST_NAMES = ("test", "val", "valid")
 
-# What Pillow raises on files that are truncated, damaged, absurdly large or no images.
-_UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
+# What Pillow raises on files that are truncated, damaged, absurdly large or no images (its decoders, its metadata).
+_UNREADABLE = (
+    OSError,
+    SyntaxError,
+    EOFError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    struct.error,
+    Image.DecompressionBombError,
+)
 
 
 def read_folder(folder: Path, part: Part, size: int | None = None) -> Images:
@@ -72,7 +82,9 @@ def _one_set(folder: Path, fewest: int) -> tuple[list[Path], Tensor, tuple[str, 
 def _class_folders(folder: Path) -> list[Path]:
     folders = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     if len(folders) < 2:
-        raise UserError(f"{folder}: {len(folders)} class folders, two or more are needed: one for each class")
+        raise UserError(
+            f"{folder}: {len(folders)} class folders, where two or more are needed (or train/ and test/ with them)"
+        )
     return folders
 
 

@@ -18,7 +18,7 @@ Part = Literal["train", "test"]
 RESIZE_CHUNK = 4096  # images resized at once: bounds the memory that their floating-point copy takes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # tensors do not compare to one truth value
 class Images:
     """Labelled square images of one size: pixels uint8 [n, channels, size, size], labels int64 [n].
 
@@ -65,9 +65,7 @@ def _resized(pixels: Tensor, size: int) -> Tensor:
     return sized.round().clamp(0, 255).to(torch.uint8)
 
 
-def locate(
-    folders: Iterable[Path], names: Sequence[str], endings: Sequence[str] = ("",)
-) -> list[Path] | None:
+def locate(folders: Iterable[Path], names: Sequence[str], endings: Sequence[str] = ("",)) -> list[Path] | None:
     """The files `names` in the first of `folders` that has any of them, or None if no folder has one.
 
     Each may have any of `endings`; the first one counts. Raises UserError naming the first missing file if
@@ -92,6 +90,4 @@ def check_labels(labels: Tensor, classes: int, file: Path) -> None:
     """Raises UserError naming `file` unless every label is one of 0 .. classes - 1."""
     wrong = labels[(labels < 0) | (labels >= classes)]
     if len(wrong):
-        raise UserError(
-            f"{file}: label {int(wrong[0])} is none of 0 to {classes - 1}: damaged or another data set"
-        )
+        raise UserError(f"{file}: label {int(wrong[0])} is none of 0 to {classes - 1}: damaged or another data set")

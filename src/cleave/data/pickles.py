@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import codecs
 import pickle
+import re
 from collections import OrderedDict, defaultdict
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -29,27 +31,60 @@ _MALFORMED = (
 )
 
 
-def _dtype(spec: str, align: object = False, copy: object = False) -> np.dtype[Any]:
-    """`numpy.dtype` for pickles of Python 2, whose flags are numbers (numpy 2.4 warns of them)."""
-    return np.dtype(spec, align=bool(align), copy=bool(copy))
+# numpy's own, wherever this release keeps them.
+_scalar: Callable[..., Any] = cast(Any, np.float64(0).__reduce__())[0]
+_from_buffer: Callable[..., Any] = cast(Any, np.zeros(1).__reduce_ex__(5))[0]
+
+
+def _text(value: object) -> str:
+    """A string written by Python 2, whichever way it was decoded."""
+    return value.decode("latin1") if isinstance(value, bytes) else str(value)
+
+
+class _Dtype:
+    """A dtype as it is unpickled: plain numbers and strings only.
+
+    It stands in for `numpy.dtype`, which takes any state that it is given and crashes on a damaged one.
+    """
+
+    def __init__(self, spec: object, align: object = False, copy: object = False) -> None:
+        if not re.fullmatch(r"[<>=|]?[biufcSU]\d+", _text(spec)):
+            raise pickle.UnpicklingError(f"dtype {spec!r}")
+        self.dtype: np.dtype[Any] = np.dtype(_text(spec))
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        _, order, subarray, names, fields, *_ = state
+        if (subarray, names, fields) != (None, None, None):
+            raise pickle.UnpicklingError("a structured dtype")
+        self.dtype = self.dtype.newbyteorder(cast(Any, _text(order)))
+
+
+class _Array(np.ndarray[Any, Any]):
+    """An array as it is unpickled, whose dtype is a stand-in and whose shape is not trusted."""
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        version, shape, stand_in, fortran, data = state
+        if any(length < 0 for length in shape):
+            raise pickle.UnpicklingError(f"an array of shape {shape}")
+        super().__setstate__((version, shape, stand_in.dtype, fortran, data))
 
 
 def _allowed() -> dict[tuple[str, str], Any]:
-    """Every global that a pickle may name, as (module, name) -> object; numpy's own differ by release."""
-    plain = (set, frozenset, int, float, complex, bool, str, bytes, bytearray, list, tuple, dict, object)
+    """Every global that a pickle may name, as (module, name) -> object; numpy's modules differ by release."""
+    plain = (set, frozenset, int, float, complex, bool, str, bytes, bytearray, list, tuple, dict)
     table: dict[tuple[str, str], Any] = {
         ("collections", "OrderedDict"): OrderedDict,
         ("collections", "defaultdict"): defaultdict,
         ("_codecs", "encode"): codecs.encode,
-        ("numpy", "ndarray"): np.ndarray,
-        ("numpy", "dtype"): _dtype,
+        ("numpy", "ndarray"): None,  # named as an argument of _reconstruct, but not to be called
+        ("numpy", "dtype"): _Dtype,
     }
     for module in ("builtins", "__builtin__"):
         table |= {(module, kind.__name__): kind for kind in plain}
     for core in ("numpy.core", "numpy._core"):
-        table[f"{core}.multiarray", "_reconstruct"] = np.zeros(1).__reduce__()[0]
-        table[f"{core}.multiarray", "scalar"] = np.float64(0).__reduce__()[0]
-        table[f"{core}.numeric", "_frombuffer"] = np.zeros(1).__reduce_ex__(5)[0]
+        table[f"{core}.multiarray", "_reconstruct"] = lambda kind, shape, typecode: _Array(0)
+        table[f"{core}.multiarray", "scalar"] = lambda stand_in, data: _scalar(stand_in.dtype, data)
+        table[f"{core}.numeric", "_frombuffer"] = lambda data, stand_in, *how: _from_buffer(data, stand_in.dtype, *how)
     return table
 
 
@@ -99,9 +134,7 @@ def read_batch(path: Path, label_key: str, width: int) -> tuple[npt.NDArray[np.u
         raise UserError(f"{path}: not a batch of images, which holds 'data' and {label_key!r}")
     data, labels = batch["data"], np.asarray(batch[label_key])
     if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.shape != (labels.size, width):
-        raise UserError(
-            f"{path}: 'data' must be bytes, one row of {width} for each of the {labels.size} labels"
-        )
+        raise UserError(f"{path}: 'data' must be bytes, one row of {width} for each of the {labels.size} labels")
     if labels.dtype.kind not in "iu" or labels.ndim != 1:
         raise UserError(f"{path}: {label_key!r} must be a list of integers")
     # A pickle may hold its array transposed or read-only; a tensor that shares its memory can be neither.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.error import HTTPError
 
 from torchvision.datasets import CIFAR10, CIFAR100, FashionMNIST
 from torchvision.datasets.utils import download_url
@@ -44,7 +45,7 @@ class Source:
     """A named data set: its reader (None: not there), and how to get it if it is not there."""
 
     read: Callable[[Path, Part], Images | None]
-    by_hand: str  # what to do where nothing can be downloaded; {root} stands for the data root
+    by_hand: str = ""  # what to do where nothing can be downloaded; {root} stands for the data root
     archives: tuple[Archive, ...] = ()
 
 
@@ -57,21 +58,19 @@ _FASHION_URL = FashionMNIST.mirrors[0]
 _FASHION_FOLDER = "FashionMNIST/raw"
 
 SOURCES: dict[str, Source] = {
-    "bundled": Source(lambda root, part: read_bundled(part), by_hand="install cleave again"),
+    "bundled": Source(lambda root, part: read_bundled(part)),
     "cifar10": _cifar(read_cifar10, CIFAR10),
     "cifar100": _cifar(read_cifar100, CIFAR100),
     "imagenet16-120": Source(
         read_imagenet16,
         by_hand="download the 16x16 train and validation archives of downsampled ImageNet from "
-        "https://image-net.org/download-images.php and unpack them in {root}/ImageNet16",
+        "https://image-net.org/download-images.php and put the files in them into {root}/ImageNet16",
     ),
     "fashion-mnist": Source(
         read_fashion,
         by_hand="download the four .gz files that https://github.com/zalandoresearch/fashion-mnist lists "
         f"and put them in {{root}}/{_FASHION_FOLDER}",
-        archives=tuple(
-            Archive(_FASHION_URL + name, md5, _FASHION_FOLDER) for name, md5 in FashionMNIST.resources
-        ),
+        archives=tuple(Archive(_FASHION_URL + name, md5, _FASHION_FOLDER) for name, md5 in FashionMNIST.resources),
     ),
 }
 
@@ -133,7 +132,9 @@ def _read(name: str, part: Part, root: Path, download: bool) -> Images:
 
 def _missing(name: str, root: Path, tried: str = "") -> UserError:
     by_hand = SOURCES[name].by_hand.format(root=root)
-    return UserError(f"data.name: {name} is not in {root}{tried}: {by_hand} (or set another data root)")
+    return UserError(
+        f"data.name: {name} is not in {root}{tried}: {by_hand} (or name another folder: --data-root or CLEAVE_DATA)"
+    )
 
 
 def _download_all(name: str, root: Path) -> None:
@@ -143,6 +144,8 @@ def _download_all(name: str, root: Path) -> None:
             for archive in SOURCES[name].archives:
                 _download(archive, root / archive.folder)
     except _FAILURES as error:
+        if isinstance(error, HTTPError):
+            error.close()  # it holds the connection
         reason = " ".join(str(error).split()) or type(error).__name__
         raise _missing(name, root, f" and could not be downloaded ({reason})") from error
 

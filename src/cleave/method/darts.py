@@ -85,5 +85,10 @@ class Darts(Method):
         }
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Copies of them: whoever they came from goes on with its own."""
         for choice, moments in state.items():
-            self.optimizer.state[self.alpha[choice]] = dict(moments)
+            alpha = self.alpha[choice]
+            # Adam keeps its count of steps on the CPU and its moments with the parameter.
+            self.optimizer.state[alpha] = {
+                name: moment.to(alpha.device if moment.dim() else "cpu", copy=True) for name, moment in moments.items()
+            }

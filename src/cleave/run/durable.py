@@ -76,8 +76,8 @@ def read_folder(folder: Path, identity: str | None = None) -> dict[str, bytes]:
     folder = _standing(folder)
     listed = _manifest(folder / MANIFEST, identity)
     present = {path.name for path in folder.iterdir()} - {MANIFEST}
-    for name in sorted(present.symmetric_difference(listed)):
-        raise Damaged(f"{folder / name}: {'not in' if name in present else 'missing, though in'} {MANIFEST}")
+    if odd := sorted(present.symmetric_difference(listed)):
+        raise Damaged(f"{folder / odd[0]}: {'not in' if odd[0] in present else 'missing, though in'} {MANIFEST}")
     contents = {name: _read(folder / name) for name in listed}
     for name, data in contents.items():
         if listed[name] != _entry(data):

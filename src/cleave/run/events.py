@@ -70,7 +70,7 @@ class Events:
 def _event(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
         event = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         event = None
     if not isinstance(event, dict):
         raise UserError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy
@@ -11,7 +12,7 @@ import torch
 
 import cleave
 from cleave.config import load_recipe
-from cleave.errors import UserError
+from cleave.errors import Interrupted, UserError
 from cleave.resolve import resolve
 from cleave.run.folder import RunFolder, check_run, create, read_json
 from cleave.run.lock import RunLock
@@ -42,9 +43,7 @@ def resume(path: Path, watcher: Watcher) -> dict[str, Any]:
     check_run(path)
     problem = open_problem(load_recipe(path / "recipe.yaml", (), {}))
     if read_json(path / "environment.json")["images"] != problem.fingerprint():
-        raise UserError(
-            f"{problem.recipe.data.name}: not the images that {path} was started with; put them back"
-        )
+        raise UserError(f"{problem.recipe.data.name}: not the images that {path} was started with; put them back")
     return go_on(path, problem, watcher)
 
 
@@ -57,12 +56,20 @@ def go_on(path: Path, problem: Problem, watcher: Watcher) -> dict[str, Any]:
         watcher.say(f"run folder: {path}")
         if (result := folder.result) is None:
             search = Search(problem, folder, stop, watcher)
-            result = search.run()
+            result = told(search, path)
             folder.write_tree(tree_to_json(search.state.tree))
             folder.write_seconds()
             folder.write_result(result)
         seconds = read_json(path / "timing.json")["seconds"]
     return {"run": str(path), **result, "seconds": seconds}
+
+
+def told(search: Search, path: Path) -> dict[str, Any]:
+    """The outcome; an interruption says how to go on."""
+    try:
+        return search.run()
+    except Interrupted as error:
+        raise Interrupted(f"interrupted and saved; go on with: cleave resume {quote(str(path))}") from error
 
 
 def free_folder(recipe: Recipe) -> Path:

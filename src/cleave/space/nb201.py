@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
 
 from cleave.errors import UserError, unknown
 from cleave.space.choice import Arch, Choice
@@ -15,6 +14,9 @@ from cleave.space.space import NetworkSize, Space
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 EDGES = ((1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2))
 """(target, source) of each edge, in the order of the official strings."""
+
+FORM = "|{}~0|+|{}~0|{}~1|+|{}~0|{}~1|{}~2|"
+"""The official string, with a place for each edge's operation."""
 
 PATHS = (("3<-0",), ("1<-0", "3<-1"), ("2<-0", "3<-2"), ("1<-0", "2<-1", "3<-2"))
 """Every way from the cell's input to its output."""
@@ -60,29 +62,14 @@ class NASBench201(Space):
 
     def format(self, arch: Arch) -> str:
         """The official string, `|op~0|+|op~0|op~1|+|op~0|op~1|op~2|`."""
-        parts = [f"{arch[f'{target}<-{source}']}~{source}|" for target, source in EDGES]
-        return "|" + parts[0] + "+|" + "".join(parts[1:3]) + "+|" + "".join(parts[3:])
+        return FORM.format(*(arch[choice.name] for choice in self.choices))
 
     def parse(self, text: str) -> Arch:
         """The architecture of an official string; UserError where it is malformed or uses another operation."""
-        match = re.fullmatch(PATTERN, text.strip())
-        if match is None:
-            raise UserError(f"architecture {text!r} is not of the form |op~0|+|op~0|op~1|+|op~0|op~1|op~2|")
-        arch = dict(zip((choice.name for choice in self.choices), match.groups(), strict=True))
-        for choice in self.choices:
-            if arch[choice.name] not in choice.candidates:
-                raise unknown(
-                    f"architecture {text!r}, edge {choice.name}", arch[choice.name], choice.candidates
-                )
-        return arch
-
-
-def _pattern() -> str:
-    """The official string as a regular expression with one group per edge."""
-    parts = [r"\|([^|~+]+)~0"]
-    for (before, _), (target, source) in pairwise(EDGES):
-        parts.append((r"\|\+" if target != before else "") + rf"\|([^|~+]+)~{source}")
-    return "".join(parts) + r"\|"
-
-
-PATTERN = _pattern()
+        names = re.findall(r"([^|~+]+)~", text)
+        if len(names) != len(EDGES) or FORM.format(*names) != text:
+            raise UserError(f"architecture {text!r}: is not of the form {FORM.format(*['op'] * len(EDGES))}")
+        for choice, name in zip(self.choices, names, strict=True):
+            if name not in choice.candidates:
+                raise unknown(f"architecture {text!r}, edge {choice.name}", name, choice.candidates)
+        return {choice.name: name for choice, name in zip(self.choices, names, strict=True)}

@@ -40,6 +40,8 @@ def read_matrix(path: Path) -> tuple[list[str], list[list[float]]]:
     if [len(names)] * len(names) != [len(row) for row in rows]:
         widths = sorted({len(row) for row in rows})
         raise UserError(f"{path}: not square: {len(names)} names, {len(rows)} rows of {widths} numbers")
+    if labelled and [line[0] for line in lines] != names:
+        raise UserError(f"{path}: the first column must repeat the header row's names in their order")
     check(path, names, rows)
     return names, rows
 

@@ -1,0 +1,133 @@
+"""Events are kept in order, cut back on resume, and never half written."""
+
+from __future__ import annotations
+
+import os
+import random
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cleave.errors import UserError
+from cleave.run.events import Events
+from tests.run.test_durable import full_disk
+
+names = st.text("abcdefgh_", min_size=1, max_size=8)
+values = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+events = st.lists(st.tuples(st.text(), st.dictionaries(names, values | st.lists(values, max_size=3), max_size=4)))
+
+
+def write_some(log: Events, generator: random.Random, count: int) -> None:
+    for step in range(count):
+        log.write(generator.choice(["epoch", "split"]), step=step, loss=generator.random(), leaf=[0, 1])
+
+
+@settings(max_examples=30, deadline=None)
+@given(events)
+def test_what_is_written_is_read_in_order_one_line_each(written: list[tuple[str, dict[str, Any]]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "events.jsonl"
+        log = Events(path)
+        for kind, fields in written:
+            log.write(kind, **fields)
+        assert Events.read(path) == [{"kind": kind, **fields} for kind, fields in written]
+        assert path.read_bytes().count(b"\n") == len(written)
+        assert log.position == path.stat().st_size
+
+
+def test_an_interrupted_run_that_goes_back_to_its_checkpoint_ends_in_the_same_bytes(tmp_path: Path) -> None:
+    seed, first, lost, rest = random.random(), *random.sample(range(1, 9), 3)
+    whole, log = Events(tmp_path / "whole"), Events(tmp_path / "cut")
+    generator = random.Random(seed)
+    write_some(whole, generator, first)
+    write_some(whole, generator, rest)
+
+    generator = random.Random(seed)
+    write_some(log, generator, first)
+    position, checkpoint = log.position, generator.getstate()
+    write_some(log, generator, lost)
+    with (tmp_path / "cut").open("ab") as file:
+        file.write(b'{"kind": "ep')
+
+    generator.setstate(checkpoint)
+    resumed = Events(tmp_path / "cut")
+    resumed.truncate(position)
+    write_some(resumed, generator, rest)
+    assert (tmp_path / "cut").read_bytes() == (tmp_path / "whole").read_bytes()
+    assert resumed.position == whole.position
+
+
+def test_a_file_shorter_than_the_checkpoint_counts_on_is_named_and_left_alone(tmp_path: Path) -> None:
+    log = Events(tmp_path / "events.jsonl")
+    write_some(log, random.Random(), 3)
+    position = log.position
+    os.truncate(tmp_path / "events.jsonl", position - random.randint(1, 20))
+    before = (tmp_path / "events.jsonl").read_bytes()
+    with pytest.raises(UserError, match=rf"events\.jsonl: has {len(before)} bytes .* counts on {position}"):
+        Events(tmp_path / "events.jsonl").truncate(position)
+    assert (tmp_path / "events.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), [1.0, float("-inf")], {"loss": float("nan")}])
+def test_a_number_that_is_not_finite_is_refused_and_nothing_written(tmp_path: Path, wrong: object) -> None:
+    log = Events(tmp_path / "events.jsonl")
+    log.write("epoch", loss=0.5)
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        log.write("epoch", loss=wrong)
+    assert Events.read(tmp_path / "events.jsonl") == [{"kind": "epoch", "loss": 0.5}]
+
+
+def test_a_full_disk_leaves_no_half_of_a_line_and_writing_can_go_on(tmp_path: Path) -> None:
+    log, generator = Events(tmp_path / "events.jsonl"), random.Random()
+    write_some(log, generator, 3)
+    before = (tmp_path / "events.jsonl").read_bytes()
+    with full_disk(len(before) + random.randrange(20)), pytest.raises(UserError, match=r"events\.jsonl: cannot be"):
+        log.write("epoch", loss=generator.random())
+    assert (tmp_path / "events.jsonl").read_bytes() == before
+    assert log.position == len(before)
+    log.write("epoch", loss=0.25)
+    assert Events.read(tmp_path / "events.jsonl")[3:] == [{"kind": "epoch", "loss": 0.25}]
+
+
+def test_a_position_is_given_only_once_its_bytes_are_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, sync, synced = Events(tmp_path / "events.jsonl"), os.fsync, list[tuple[int, int]]()
+
+    def watch(descriptor: int) -> None:
+        sync(descriptor)
+        synced.append((os.fstat(descriptor).st_ino, os.fstat(descriptor).st_size))
+
+    monkeypatch.setattr(os, "fsync", watch)
+    write_some(log, random.Random(), 3)
+    position = log.position
+    assert ((tmp_path / "events.jsonl").stat().st_ino, position) in synced
+
+
+def test_a_last_line_without_its_end_did_not_happen(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    write_some(Events(path), random.Random(), 4)
+    all_events = Events.read(path)
+    os.truncate(path, path.stat().st_size - random.randint(1, 20))
+    assert Events.read(path) == all_events[:3]
+
+
+@pytest.mark.parametrize("line", [b"", b"[1]", b'{"kind": ', b"\xff\x00", b"epoch", b"[" * 100_000])
+def test_a_line_that_is_no_event_is_named_by_its_number(tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / "events.jsonl"
+    write_some(Events(path), random.Random(), 2)
+    lines = path.read_bytes().splitlines()
+    path.write_bytes(b"\n".join([lines[0], line, lines[1], b""]))
+    with pytest.raises(UserError, match=r"events\.jsonl: line 2 is not an event"):
+        Events.read(path)
+
+
+def test_a_file_that_cannot_be_read_or_made_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"events\.jsonl: cannot be read: No such file"):
+        Events.read(tmp_path / "events.jsonl")
+    with pytest.raises(UserError, match=r"events\.jsonl: cannot be saved: No such file"):
+        Events(tmp_path / "nowhere" / "events.jsonl")

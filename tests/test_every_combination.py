@@ -1,0 +1,179 @@
+"""Every method with every splitter on every space: one test, run through the real search loop.
+
+What is checked of each: the leaves divide the space, children inherit and restart as they should, masks hold in
+the derived architectures, the best leaf on held-out images is chosen, and the same seed gives the same outcome.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from cleave.config import load_recipe
+from cleave.method import METHODS
+from cleave.resolve import resolve
+from cleave.run.folder import RunFolder, create
+from cleave.search.loop import Search
+from cleave.search.problem import Problem, open_problem
+from cleave.search.watch import Stop, Watcher
+from cleave.settings import METHOD_NAMES, Recipe
+from cleave.space import Region, Space, find_space
+from cleave.space.registry import SPACES
+from tests.toys import TOYS
+
+SPLITTERS: dict[str, tuple[list[str], int]] = {
+    "none": ([], 1),
+    "exhaustive": (["split.splits=1"], 0),  # as many leaves as candidates
+    "random": (["split.splits=2", "split.branch=2"], 4),
+    "gradient": (["split.splits=2", "split.branch=2", "split.batches=1"], 4),
+}
+TINY = [
+    "data.limit=96", "data.image_size=8", "space.channels=2", "search.batch_size=32", "search.epochs=1",
+    "split.warmup_epochs=1", "threads=1",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="session", autouse=True)
+def toys() -> Any:
+    """The toys can be named in a recipe, as a new space could."""
+    for toy in TOYS:
+        SPACES[toy.name] = lambda operations, toy=toy: toy()
+    yield
+    for toy in TOYS:
+        del SPACES[toy.name]
+
+
+def tiny(*changes: str) -> Recipe:
+    return load_recipe(None, [*TINY, *changes], {})
+
+
+def run(folder: Path, recipe: Recipe) -> tuple[dict[str, Any], Search, Problem]:
+    recipe, _ = resolve(recipe, find_space(recipe.space.name, recipe.space.ops))
+    problem = open_problem(recipe)
+    create(folder, recipe, {})
+    search = Search(problem, RunFolder(folder), Stop(), Watcher())
+    return search.run(), search, problem
+
+
+@pytest.mark.parametrize("splitter", SPLITTERS)
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("space", ["nasbench201", *(toy.name for toy in TOYS)])
+def test_every_method_splitter_and_space_work_together(tmp_path: Path, space: str, method: str, splitter: str) -> None:
+    settings, leaves = SPLITTERS[splitter]
+    samples = ["method.samples=3"] if method == "rsps" else []
+    changes = [f"space.name={space}", f"method.name={method}", f"split.splitter={splitter}", *settings, *samples]
+    outcome, search, problem = run(tmp_path / "run", tiny(*changes))
+    expected = leaves or len(problem.space.choices[0].candidates)
+    check_leaves(outcome, problem.space, expected)
+    check_choice(outcome)
+    check_cost(outcome, search, problem)
+    assert outcome == run(tmp_path / "again", tiny(*changes))[0]
+
+
+def check_leaves(outcome: dict[str, Any], space: Space, expected: int) -> None:
+    regions = [Region({c: tuple(names) for c, names in leaf["region"].items()}) for leaf in outcome["leaves"]]
+    assert len(regions) == expected
+    assert sum(region.size for region in regions) == space.region.size
+    for leaf, region in zip(outcome["leaves"], regions, strict=True):
+        arch = space.parse(leaf["arch"])
+        assert [arch in other for other in regions].count(True) == 1
+        assert arch in region
+    for split in outcome["splits"]:
+        assert sorted(name for group in split["groups"] for name in group) == sorted(split["candidates"])
+
+
+def check_choice(outcome: dict[str, Any]) -> None:
+    best = max(leaf["valid_accuracy"] for leaf in outcome["leaves"])
+    assert outcome["chosen"]["valid_accuracy"] == best
+    assert 0 <= best <= 100
+
+
+def check_cost(outcome: dict[str, Any], search: Search, problem: Problem) -> None:
+    recipe, tree = problem.recipe, search.state.tree
+    warm, leaves = len(tree.nodes) - len(tree.leaves), len(tree.leaves)
+    steps = problem.steps_per_epoch
+    assert outcome["cost"]["weight_steps"] == (warm + leaves) * steps
+    assert outcome["cost"]["arch_steps"] == (leaves * steps if recipe.method.name == "darts" else 0)
+    passes = sum(
+        len(node.region.allowed[choice])
+        for node in tree.nodes.values()
+        if node.split is not None
+        for choice in node.split.scores
+    )
+    assert outcome["cost"]["split_passes"] == passes * recipe.split.batches
+    archs = leaves * (3 if recipe.method.name == "rsps" else 1)
+    assert outcome["cost"]["eval_images"] == archs * len(problem.valid)
+
+
+def test_every_method_has_settings_and_every_settings_a_method() -> None:
+    assert set(METHODS) == set(METHOD_NAMES)
+
+
+@pytest.mark.parametrize("branch", ["3", "[2, 3]", "[3, 2]"])
+def test_any_branching_factor_gives_as_many_leaves(tmp_path: Path, branch: str) -> None:
+    changes = ["split.splitter=gradient", "split.splits=2", f"split.branch={branch}", "split.batches=1"]
+    outcome, _, problem = run(tmp_path / "run", tiny(*changes))
+    check_leaves(outcome, problem.space, 9 if branch == "3" else 6)
+    parts = [3, 3] if branch == "3" else eval(branch)  # the parametrised literal above
+    assert [len(split["groups"]) for split in outcome["splits"]] == [parts[0]] + [parts[1]] * parts[0]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "split.similarity=l2",
+        "split.similarity=filter-cos",
+        "split.average=similarities",
+        "split.enable=own",
+        "split.shared=body",
+        "split.restart=false",
+        "split.choice=random",
+        "split.choice=[3<-1, 1<-0]",
+        "split.warmup_epochs=0",
+        "search.anneal=path",
+        "data.flip=false",
+        "data.padding=3",
+    ],
+)
+def test_every_option_changes_something(tmp_path: Path, change: str) -> None:
+    base = ["split.splits=2", "split.batches=2", "search.epochs=2"]
+    ordinary, before, _ = run(tmp_path / "ordinary", tiny(*base))
+    changed, after, _ = run(tmp_path / "changed", tiny(*base, change))
+    assert (ordinary, weights(before)) != (changed, weights(after))
+
+
+def weights(search: Search) -> Sequence[str]:
+    """The identities of all weights that were kept."""
+    return sorted(search.state.kept.values())
+
+
+def test_given_choices_are_split_in_their_order(tmp_path: Path) -> None:
+    outcome, _, _ = run(tmp_path / "run", tiny("split.choice=[3<-1, 1<-0]", "split.batches=1"))
+    assert [split["choice"] for split in outcome["splits"]] == ["3<-1", "1<-0", "1<-0"]
+
+
+def test_a_leaf_without_a_connected_architecture_is_left_out(tmp_path: Path) -> None:
+    """Few-shot with {none} alone on every edge into the output: one leaf in 8 has nothing to search."""
+    changes = [
+        "space.ops=[none, skip_connect]", "method.name=rsps", "method.samples=2", "split.splitter=exhaustive",
+        "split.splits=3", "split.choice=[3<-0, 3<-1, 3<-2]",
+    ]  # fmt: skip
+    outcome, search, _ = run(tmp_path / "run", tiny(*changes))
+    assert len(search.state.tree.leaves) == 8
+    assert len(outcome["leaves"]) == 7
+    assert all("skip_connect" in leaf["arch"] for leaf in outcome["leaves"])
+
+
+def test_children_start_from_their_parents_weights_and_leaves_from_new_ones(tmp_path: Path) -> None:
+    """Without training steps of their own (zero warm-up) inner nodes are their parents, restricted."""
+    for restart in ("true", "false"):
+        changes = ["split.warmup_epochs=0", "split.batches=1", f"split.restart={restart}"]
+        _, search, _ = run(tmp_path / restart, tiny(*changes))
+        kept = search.state.kept
+        root, child = (search.folder.leaf(name, kept[name]) for name in ("root", "0"))
+        assert all(torch.equal(child.weights[name], root.weights[name]) for name in child.weights)
+        assert len(child.weights) < len(root.weights)

@@ -1,0 +1,178 @@
+"""What was left open is filled in; what contradicts is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cleave.config import checked
+from cleave.errors import UserError
+from cleave.resolve import resolve, resolve_data, resolve_device
+from cleave.settings import Recipe
+from cleave.space import find_space
+
+SPACE = find_space("nasbench201")
+CHOICES = [choice.name for choice in SPACE.choices]
+
+
+def recipe(**sections: Any) -> Recipe:
+    return checked(Recipe, {key: value for key, value in sections.items()})
+
+
+def resolved_split(**split: Any) -> dict[str, Any]:
+    return resolve(recipe(split=split), SPACE)[0].split.model_dump()
+
+
+def refusal(**split: Any) -> str:
+    with pytest.raises(UserError) as error:
+        resolve(recipe(split=split), SPACE)
+    return str(error.value)
+
+
+@st.composite
+def splits(draw: st.DrawFn) -> dict[str, Any]:
+    """Settings of `split` that do not contradict each other."""
+    levels = draw(st.integers(1, 6))
+    splitter = draw(st.sampled_from(["none", "exhaustive", "random", "gradient"]))
+    given_choices = draw(st.permutations(CHOICES))[:levels]
+    choices = ["random", given_choices] + ["lowest"] * (splitter == "gradient")
+    return {
+        "splitter": splitter,
+        "splits": levels,
+        "branch": draw(st.one_of(st.integers(2, 5), st.lists(st.integers(2, 5), min_size=levels, max_size=levels))),
+        "choice": draw(st.sampled_from(choices)),
+        "batches": draw(st.integers(1, 9)),
+        "restart": draw(st.booleans()),
+    }
+
+
+@given(splits(), st.sampled_from(["cpu", "auto"]))
+def test_resolving_twice_changes_nothing_and_has_no_more_to_note(split: dict[str, Any], device: str) -> None:
+    once, _ = resolve(recipe(split=split, device=device), SPACE)
+    again, notes = resolve(once, SPACE)
+    assert again == once
+    assert [note for note in notes if "splits" in note or "branch" in note] == []
+
+
+@given(splits())
+def test_there_is_a_branching_factor_for_every_level(split: dict[str, Any]) -> None:
+    found = resolved_split(**split)
+    if found["splitter"] in ("random", "gradient"):
+        assert len(found["branch"]) == found["splits"] == split["splits"]
+        assert split["branch"] in (found["branch"], found["branch"][0])
+    else:
+        assert found["branch"] is None
+        assert found["splits"] == (0 if found["splitter"] == "none" else split["splits"])
+
+
+def test_the_default_is_two_splits_in_two_at_the_lowest_cut() -> None:
+    found = resolved_split()
+    assert (found["splitter"], found["splits"], found["branch"], found["choice"]) == ("gradient", 2, [2, 2], "lowest")
+
+
+@pytest.mark.parametrize(("splitter", "levels", "choice"), [("exhaustive", 1, "random"), ("random", 2, "random")])
+def test_other_splitters_have_defaults_of_their_own(splitter: str, levels: int, choice: str) -> None:
+    found = resolved_split(splitter=splitter)
+    assert (found["splits"], found["choice"]) == (levels, choice)
+
+
+def test_no_splits_at_all_is_one_network_for_the_whole_space() -> None:
+    assert (resolved_split(splits=0)["branch"], resolved_split(splits=0)["choice"]) == ([], None)
+    assert resolved_split(splitter="none")["splits"] == 0
+
+
+def test_one_choice_by_name_is_a_list_of_one() -> None:
+    assert resolved_split(splits=1, choice="2<-1")["choice"] == ["2<-1"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "splitter"),
+    [("similarity", "l2", "random"), ("branch", 3, "exhaustive"), ("splits", 2, "none"), ("restart", False, "none")],
+)
+def test_a_key_without_meaning_is_noted_and_not_fatal(key: str, value: object, splitter: str) -> None:
+    _, notes = resolve(recipe(split={"splitter": splitter, key: value}), SPACE)
+    assert [note.split()[0] for note in notes] == [f"split.{key}"]
+    assert resolve(recipe(split={"splitter": splitter}), SPACE)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("split", "words"),
+    [
+        ({"splits": 7}, ["split.splits=7", "only 6 choices"]),
+        ({"branch": 6}, ["split.branch=6", "only 5 candidates"]),
+        ({"splits": 2, "branch": [2, 6]}, ["split.branch=6"]),
+        ({"splits": 3, "branch": [2, 2]}, ["split.branch", "split.splits=3"]),
+        ({"choice": "lowest", "splitter": "random"}, ["split.choice=lowest", "split.splitter=gradient"]),
+        ({"choice": ["3<-0", "3<-9"]}, ["split.choice", "'3<-9'", "did you mean"]),
+        ({"choice": ["3<-0", "3<-0"]}, ["split.choice", "different"]),
+        ({"choice": "3<-0", "splits": 2}, ["split.choice", "2 different choices"]),
+    ],
+)
+def test_a_contradiction_is_named(split: dict[str, Any], words: list[str]) -> None:
+    message = refusal(**split)
+    assert all(word in message for word in words), message
+
+
+def test_fewer_operations_allow_fewer_parts() -> None:
+    few = find_space("nasbench201", ["none", "skip_connect", "nor_conv_1x1"])
+    assert resolve(recipe(split={"branch": 3}), few)[0].split.branch == [3, 3]
+    with pytest.raises(UserError, match=r"split\.branch=4: .* only 3 candidates"):
+        resolve(recipe(split={"branch": 4}), few)
+
+
+def test_folders_become_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "pictures").mkdir()
+    found = resolve_data(recipe(data={"name": "pictures", "root": "~/sets"}))
+    assert found == {"name": str(tmp_path / "pictures"), "root": str(tmp_path / "sets")}
+    whole, _ = resolve(recipe(benchmark="table.npz"), SPACE)
+    assert whole.benchmark == str(tmp_path / "table.npz")
+
+
+@pytest.mark.parametrize("name", ["bundled", "CIFAR-10"])
+def test_a_data_sets_name_comes_before_a_folder_of_that_name(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).mkdir()
+    assert resolve_data(recipe(data={"name": name}))["name"] == name
+    assert resolve_data(recipe(data={"name": f"./{name}"}))["name"] == str(tmp_path / name)
+
+
+def test_the_data_root_is_the_given_one_or_the_environments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLEAVE_DATA", str(tmp_path / "environment"))
+    assert resolve_data(Recipe())["root"] == str(tmp_path / "environment")
+    assert resolve_data(recipe(data={"root": str(tmp_path / "given")}))["root"] == str(tmp_path / "given")
+    monkeypatch.delenv("CLEAVE_DATA")
+    assert resolve_data(Recipe())["root"] is None
+
+
+def test_the_imported_table_is_used_where_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLEAVE_BENCHMARK", str(tmp_path / "table.npz"))
+    assert resolve(Recipe(), SPACE)[0].benchmark is None
+    (tmp_path / "table.npz").touch()
+    assert resolve(Recipe(), SPACE)[0].benchmark == str(tmp_path / "table.npz")
+
+
+def test_threads_are_counted_where_none_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    for cores, threads in ((1, 1), (3, 3), (64, 4)):
+        monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
+        assert resolve(Recipe(), SPACE)[0].threads == threads
+    assert resolve(recipe(threads=7), SPACE)[0].threads == 7
+
+
+@pytest.mark.parametrize("device", ["abacus", "cpu:x", "mps", "meta", f"cuda:{torch.cuda.device_count()}"])
+def test_a_device_that_is_not_there_is_refused(device: str) -> None:
+    with pytest.raises(UserError, match="^device"):
+        resolve_device(device)
+
+
+def test_auto_is_the_device_that_is_there() -> None:
+    assert resolve_device("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
+    assert resolve_device("cpu") == "cpu"

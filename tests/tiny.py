@@ -1,0 +1,71 @@
+"""A search so small that a test can afford it: random images of 8 x 8 pixels, 2 channels, 3 operations."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cleave.bench.table import ACCURACIES, Table
+from cleave.cli import run
+
+SIZES = {
+    "space.ops": "[none, skip_connect, nor_conv_1x1]",
+    "space.channels": 2,
+    "data.image_size": 8,
+    "search.epochs": 1,
+    "search.batch_size": 8,
+    "split.batches": 1,
+    "threads": 1,
+}
+RSPS = {"method.name": "rsps", "method.samples": 3, "split.splitter": "random"}
+
+
+def sets(changes: dict[str, Any]) -> list[str]:
+    return [word for key, value in changes.items() for word in ("--set", f"{key}={value}")]
+
+
+def search(data: Path, out: Path, changes: dict[str, Any] | None = None) -> list[str]:
+    """The arguments of a tiny search; without changes DARTS, gradient matching, T=2 and B=2."""
+    return ["search", "--data", str(data), "--out", str(out), "--json", *sets({**SIZES, **(changes or {})})]
+
+
+def write_images(folder: Path, classes: int = 2, each: int = 18) -> Path:
+    """A folder of random images, one subfolder per class."""
+    random = np.random.default_rng()
+    for label, number in product(range(classes), range(each)):
+        path = folder / f"class{label}" / f"{number:03d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(path)
+    return folder
+
+
+def write_table(path: Path) -> Table:
+    """A whole NAS-Bench-201 table with random accuracies."""
+    random = np.random.default_rng()
+    operations = random.permutation(list(product(range(5), repeat=6))).astype(np.uint8)
+    table = Table(str(path), operations, {name: random.uniform(1, 99, len(operations)) for name in ACCURACIES})
+    table.save(path)
+    return table
+
+
+class Ended:
+    """A command that ended: its exit status and what it wrote."""
+
+    def __init__(self, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+        capsys.readouterr()
+        self.status = run(arguments)
+        self.out, self.err = capsys.readouterr()
+
+    def refuses(self, *words: str) -> bool:
+        """Whether it was the user's mistake, said in one line (the last; above it may be progress) with these words."""
+        *above, line = self.err.splitlines()
+        assert self.status == 2, self.err
+        assert not any(each.startswith(("cleave:", "Traceback")) for each in above), self.err
+        assert line.startswith("cleave: "), self.err
+        assert self.out == ""
+        return all(word in line for word in words)

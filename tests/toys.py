@@ -1,0 +1,143 @@
+"""A toy of each space that is to come: DARTS cells, MobileNet layers, the 64-architecture cell.
+
+Each is data and a few operations, registered from outside the package: no new loop, no new network.
+"""
+
+from __future__ import annotations
+
+from torch import nn
+
+from cleave.net.ops import Norm, operation, relu_conv_bn
+from cleave.space import Arch, Cell, Choice, Fixed, Layer, Layout, Link, NetworkSize, Space
+from cleave.space.layout import Block
+
+
+class NamedSpace(Space):
+    """Architectures written as choice=candidate, joined by spaces."""
+
+    paper_size = NetworkSize(4, 1)
+
+    def format(self, arch: Arch) -> str:
+        return " ".join(f"{choice.name}={arch[choice.name]}" for choice in self.choices)
+
+    def parse(self, text: str) -> Arch:
+        return dict(part.split("=") for part in text.split())
+
+
+@operation("toy_reduce")
+def _reduce(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
+    """What makes strides searchable on cell edges: keeps the channels, may halve the size."""
+    return nn.AvgPool2d(stride) if stride > 1 else nn.Identity()
+
+
+@operation("toy_sep_conv")
+def _sep_conv(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
+    depthwise = nn.Conv2d(channels_in, channels_in, 3, stride, padding=1, groups=channels_in, bias=False)
+    pointwise = nn.Conv2d(channels_in, channels_out, 1, bias=False)
+    return nn.Sequential(nn.ReLU(), depthwise, pointwise, norm(channels_out))
+
+
+@operation("toy_preprocess")
+def _preprocess(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
+    return relu_conv_bn(channels_in, channels_out, 1, stride, norm)
+
+
+@operation("toy_preprocess_halving")
+def _halve(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
+    return relu_conv_bn(channels_in, channels_out, 1, 2, norm)
+
+
+def _inverted(expand: int, kernel: int) -> None:
+    @operation(f"toy_mb{kernel}_e{expand}")
+    def make(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
+        middle = channels_in * expand
+        return nn.Sequential(
+            nn.Conv2d(channels_in, middle, 1, bias=False),
+            norm(middle),
+            nn.ReLU6(),
+            nn.Conv2d(middle, middle, kernel, stride, kernel // 2, groups=middle, bias=False),
+            norm(middle),
+            nn.ReLU6(),
+            nn.Conv2d(middle, channels_out, 1, bias=False),
+            norm(channels_out),
+        )
+
+
+for _expand in (1, 2):
+    for _kernel in (3, 5):
+        _inverted(_expand, _kernel)
+
+
+class ToyDarts(NamedSpace):
+    """Two-input cells of two nodes, a normal and a reduction cell with choices of their own."""
+
+    name = "toydarts"
+    pairs = ((2, 0), (2, 1), (3, 0), (3, 1), (3, 2))
+
+    def __init__(self) -> None:
+        names = [f"{kind}/{target}<-{source}" for kind in ("normal", "reduce") for target, source in self.pairs]
+        self.choices = tuple(Choice(name, ("toy_reduce", "toy_sep_conv")) for name in names)
+
+    def layout(self, size: NetworkSize, image_channels: int) -> Layout:
+        width = size.channels
+        blocks: list[tuple[str, Block]] = [("stem", Fixed("conv_3x3_bn", image_channels, 3 * width))]
+        before, last, halved = 3 * width, 3 * width, False
+        for number, kind in enumerate(("normal", "reduce", "normal")):
+            width = 2 * width if kind == "reduce" else width
+            first = "toy_preprocess_halving" if halved else "toy_preprocess"
+            stride = 2 if kind == "reduce" else 1
+            links = tuple(
+                Link(f"{kind}/{target}<-{source}", source, target, stride if source < 2 else 1)
+                for target, source in self.pairs
+            )
+            cell = Cell(
+                width, links, outputs=(2, 3), inputs=2,
+                preprocess=(first, "toy_preprocess"), channels_in=(before, last),
+            )  # fmt: skip
+            blocks.append((f"cell{number}", cell))
+            before, last, halved = last, 2 * width, kind == "reduce"
+        return Layout(tuple(blocks), features=2 * width, ends=("stem", "classifier"))
+
+
+class ToyMobileNet(NamedSpace):
+    """A chain of layers, each a choice of kernel and expansion."""
+
+    name = "toymobilenet"
+
+    def __init__(self) -> None:
+        names = tuple(f"toy_mb{kernel}_e{expand}" for expand in (1, 2) for kernel in (3, 5))
+        self.choices = tuple(Choice(f"layer{i}", names) for i in range(3))
+
+    def layout(self, size: NetworkSize, image_channels: int) -> Layout:
+        width = size.channels
+        blocks: tuple[tuple[str, Block], ...] = (
+            ("stem", Fixed("conv_3x3_bn", image_channels, width)),
+            ("layer0", Layer("layer0", width, 2 * width, stride=2)),
+            ("layer1", Layer("layer1", 2 * width, 2 * width)),
+            ("layer2", Layer("layer2", 2 * width, 3 * width, stride=2)),
+            ("last", Fixed("bn_relu", 3 * width, 3 * width)),
+        )
+        return Layout(blocks, features=3 * width)
+
+
+class ToyCells64(NamedSpace):
+    """One-input cells with a preprocessing step and concatenated nodes, the same three choices in every cell."""
+
+    name = "toycells64"
+
+    def __init__(self) -> None:
+        names = ("toy_reduce", "toy_sep_conv", "nor_conv_1x1", "avg_pool_3x3")
+        self.choices = tuple(Choice(name, names) for name in ("O01", "O02", "O12"))
+
+    def layout(self, size: NetworkSize, image_channels: int) -> Layout:
+        width = size.channels
+        links = (Link("O01", 0, 1), Link("O02", 0, 2), Link("O12", 1, 2))
+        blocks: list[tuple[str, Block]] = [("stem", Fixed("conv_3x3_bn", image_channels, 3 * width))]
+        for number in range(2):
+            entry = 3 * width if number == 0 else 2 * width
+            cell = Cell(width, links, outputs=(1, 2), preprocess=("toy_preprocess",), channels_in=(entry,))
+            blocks.append((f"cell{number}", cell))
+        return Layout(tuple(blocks), features=2 * width, ends=("stem",))
+
+
+TOYS = (ToyDarts, ToyMobileNet, ToyCells64)
