@@ -110,9 +110,9 @@ class _Restricted(pickle.Unpickler):
 def restricted_load(file: BinaryIO, name: str | Path, encoding: Encoding = "ASCII") -> Any:  # noqa: ANN401 (as pickle.load)
     """The object pickled in `file`, of plain containers and numpy arrays only.
 
-    `name` is what errors call the file; `encoding` is how strings written by Python 2 are read. Raises
-    UserError for any other object that the pickle asks for (before it is made), and for a truncated or
-    foreign file.
+    Arrays come as a subclass of `numpy.ndarray`; their entries are numbers, booleans or strings. `name` is what
+    errors call the file; `encoding` is how strings written by Python 2 are read. Raises UserError for any other
+    object that the pickle asks for (before it is made), and for a truncated or foreign file.
     """
     try:
         return _Restricted(file, str(name), encoding).load()

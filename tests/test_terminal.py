@@ -1,0 +1,182 @@
+"""What a person sees."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import Any
+
+import pytest
+import torch
+from rich.console import Console
+
+from cleave.draw import draw
+from cleave.search.watch import Moment
+from cleave.space import find_space
+from cleave.terminal import Terminal, describe, print_run
+
+SPACE = find_space("nasbench201")
+
+
+def some_arch() -> str:
+    return SPACE.format(SPACE.sample(SPACE.region, torch.Generator()))
+
+
+def trained() -> dict[str, dict[str, float]]:
+    tests = torch.rand(3).mul(100).tolist()
+    return {
+        name: {"valid": 1.0, "test": test}
+        for name, test in zip(("cifar10", "cifar100", "imagenet16-120"), tests, strict=True)
+    }
+
+
+def outcome(benchmark: bool = False) -> dict[str, Any]:
+    """A finished run's outcome with two levels of splits below group 0."""
+    leaves = [
+        {"path": path, "arch": some_arch(), "valid_accuracy": 10.0 * number, "benchmark": trained() if benchmark else None}
+        for number, path in enumerate(["1", "0.0", "0.1"], start=1)
+    ]
+    return {
+        "run": "/a/rather/long/path/" + "deeper/" * 12 + "run",
+        "space": "nasbench201",
+        "method": "darts",
+        "splitter": "gradient",
+        "seed": 3,
+        "leaves": leaves,
+        "splits": [
+            {"leaf": "root", "choice": "2<-1", "groups": [["none", "skip_connect"], ["avg_pool_3x3"]], "cut": 0.125},
+            {"leaf": "0", "choice": "3<-0", "groups": [["nor_conv_1x1"], ["nor_conv_3x3"]], "cut": None},
+        ],
+        "chosen": leaves[2],
+        "oracle": {"dataset": "cifar100", **leaves[0]} if benchmark else None,
+        "seconds": 61.4,
+    }
+
+
+def printed(result: dict[str, Any], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("COLUMNS", "80")
+    print_run(result)
+    return capsys.readouterr().out
+
+
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_every_connection_of_an_architecture_is_drawn_and_nothing_else() -> None:
+    for _ in range(20):
+        arch = some_arch()
+        names = {0: "input", 1: "node 1", 2: "node 2", 3: "output"}
+        wanted = {
+            (names[int(edge[3])], operation, names[int(edge[0])])
+            for edge, operation in SPACE.parse(arch).items()
+            if operation != "none"
+        }
+        found, source = [], ""
+        for line in draw(arch).splitlines():
+            if edge := re.fullmatch(r"  [├└]─ (\S+) ─▶ (.+)", line):
+                found.append((source, edge[1], edge[2]))
+            else:
+                source = line
+        assert set(found) == wanted
+        assert len(found) == len(wanted)
+
+
+def test_a_moment_is_told_with_what_is_known_of_it() -> None:
+    assert describe(Moment(1, 2, "0.1", "search", 1.23456, 78.9)) == "leaf 0.1  search  loss 1.235  acc 78.9%"
+    assert describe(Moment(1, 2, "root", "compare 3<-0")) == "leaf root  compare 3<-0"
+
+
+@pytest.mark.parametrize("total", [7, 40, 1000])
+def test_without_a_terminal_a_search_is_a_few_lines_up_to_a_hundred_percent(
+    total: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Terminal() as terminal:
+        for done in range(total + 5):  # the total is an estimate, and may be too low
+            terminal.see(Moment(done, total, "root", "search"))
+    out, err = capsys.readouterr()
+    percents = [int(line.split("%")[0]) for line in err.splitlines()]
+    assert out == ""
+    assert percents == sorted(set(percents))
+    assert percents[0] == 0
+    assert percents[-1] == 100
+    assert len(percents) <= 21
+
+
+def test_in_a_terminal_there_is_a_bar_with_leaf_loss_accuracy_and_time_left() -> None:
+    terminal = Terminal()
+    terminal.progress.live.console = terminal.console = Console(file=Screen(), force_terminal=True, width=80)
+    terminal.progress.disable = False
+    terminal.see(Moment(30, 60, "0.1", "search", 0.5, 81.0))
+    with Console(width=80, file=io.StringIO()) as console:
+        console.print(terminal.progress.get_renderable())
+        shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert all(word in shown for word in ("50%", "-:--", "leaf 0.1", "loss 0.500", "acc 81.0%"))
+
+
+def test_a_line_that_is_said_is_not_taken_for_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    with Terminal() as terminal:
+        terminal.say("run folder: [red]here[/red] " + "x" * 200)
+    assert capsys.readouterr().err == "run folder: [red]here[/red] " + "x" * 200 + "\n"
+
+
+def test_a_finished_run_is_a_tree_a_table_and_a_drawing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = outcome()
+    lines = printed(result, capsys, monkeypatch).splitlines()
+    text = "\n".join(lines)
+    assert "split on 2<-1  (cut 0.125)" in text
+    assert [line for line in lines if "split on 3<-0" in line and "cut" not in line]
+    for group in ("0: none, skip_connect", "1: avg_pool_3x3", "0.0: nor_conv_1x1", "0.1: nor_conv_3x3"):
+        assert group in text
+    for leaf in result["leaves"]:
+        assert re.search(rf"│ {leaf['path']} +│ +{leaf['valid_accuracy']:.2f} │", text)
+    assert "Chosen: leaf 0.1, held-out accuracy 30.00 %" in text
+    assert draw(result["chosen"]["arch"]) in text
+    assert "Oracle" not in text
+
+
+def test_what_is_to_be_copied_is_on_one_line_and_all_else_fits_eighty_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = outcome(benchmark=True)
+    lines = printed(result, capsys, monkeypatch).splitlines()
+    assert result["chosen"]["arch"] in lines
+    assert lines[-1] == f"61 s; all of it is in {result['run']}"
+    assert max(len(line) for line in lines if line not in (result["chosen"]["arch"], lines[-1])) <= 80
+
+
+def test_architectures_in_the_table_are_broken_only_between_nodes(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = outcome(benchmark=True)
+    cells = [line.split("│", 4)[4] for line in printed(result, capsys, monkeypatch).splitlines() if line.startswith("│ ")]
+    joined = "".join(cell.removesuffix("│").strip() for cell in cells)
+    assert joined == "".join(leaf["arch"] for leaf in result["leaves"])
+
+
+def test_a_table_of_trained_accuracies_is_shown_beside_the_choice(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = outcome(benchmark=True)
+    text = printed(result, capsys, monkeypatch)
+    for dataset, reached in result["chosen"]["benchmark"].items():
+        assert f"{dataset}: valid 1.00 %, test {reached['test']:.2f} %" in text
+    best = result["oracle"]["benchmark"]["cifar100"]["test"]
+    assert f"Oracle (chosen by the table): leaf 1, cifar100 test {best:.2f} %" in text
+    assert "cifar100 test" in text.split("Chosen")[0]
+
+
+def test_an_unfinished_run_says_how_far_it_is_and_how_to_go_on(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = {"kind": "epoch", "leaf": "0"}
+    unfinished = {"run": "runs/my run", "status": "unfinished", "last": last, "seconds": 3.2}
+    text = printed(unfinished, capsys, monkeypatch)
+    assert text.splitlines() == [
+        "runs/my run: unfinished after 3 s, last event: epoch of leaf 0",
+        "go on with: cleave resume 'runs/my run'",
+    ]
+    assert "nothing has happened yet" in printed({**unfinished, "last": None}, capsys, monkeypatch)
