@@ -83,3 +83,13 @@ def test_distances_of_nearly_equal_gradients_do_not_cancel() -> None:
     base = torch.randn(1, 1000, dtype=torch.float64)
     apart = torch.cat([base, base + 1e-9])
     assert -negative_l2([apart])[0, 1].item() == pytest.approx(1e-9 * 1000**0.5, rel=1e-5)
+
+
+def test_a_gradient_that_is_not_finite_is_never_taken_for_zero() -> None:
+    gradients = random_gradients()
+    gradients[0][0, 0, 0, 0, 0] = float("nan")
+    gradients[0][1, 0, 0, 0, 0] = float("inf")
+    for similarity in SIMILARITIES.values():
+        found = similarity(gradients)
+        assert not torch.isfinite(found[0]).any()
+        assert not torch.isfinite(found[1]).all()

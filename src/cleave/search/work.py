@@ -17,11 +17,10 @@ EVALUATION = 0.4
 def planned_passes(problem: Problem) -> int:
     """The passes of the whole search, as far as they can be told beforehand."""
     recipe, splits = problem.recipe, problem.recipe.split.splits or 0
-    return sum(
-        nodes_at(recipe, problem.space, depth)
-        * (_training(problem, depth) + (_scoring(problem, depth) if depth < splits else _deriving(problem)))
-        for depth in range(splits + 1)
-    )
+    nodes = [nodes_at(recipe, problem.space, depth) for depth in range(splits + 1)]
+    training = sum(count * _training(problem, depth) for depth, count in enumerate(nodes))
+    scoring = sum(count * _scoring(problem, depth) for depth, count in enumerate(nodes[:-1]))
+    return training + scoring + _evaluating(problem, nodes[-1] * _images_per_leaf(problem))
 
 
 def nodes_at(recipe: Recipe, space: Space, depth: int) -> int:
@@ -44,10 +43,11 @@ def _scoring(problem: Problem, depth: int) -> int:
     return sum(sizes[: len(sizes) - depth]) * problem.recipe.split.batches
 
 
-def _deriving(problem: Problem) -> int:
+def _images_per_leaf(problem: Problem) -> int:
+    """The held-out images that it takes to derive an architecture."""
     method = problem.recipe.method
     archs = method.samples if isinstance(method, RspsSettings) else 1
-    return _evaluating(problem, archs * len(problem.valid))
+    return archs * len(problem.valid)
 
 
 def _evaluating(problem: Problem, images: int) -> int:

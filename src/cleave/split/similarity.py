@@ -51,7 +51,8 @@ def normalised(products: Tensor) -> Tensor:
     """Inner products [..., n, n] as cosines; 0 where either length is 0."""
     lengths = products.diagonal(dim1=-2, dim2=-1).clamp(min=0).sqrt()
     scale = lengths.unsqueeze(-1) * lengths.unsqueeze(-2)
-    return torch.where(scale > 0, products / scale.clamp(min=torch.finfo(scale.dtype).tiny), 0.0).clamp(-1, 1)
+    # Asking for zero, not for positive: a length that is not a number must come through as one.
+    return torch.where(scale == 0, 0.0, products / scale).clamp(-1, 1)
 
 
 def pairwise_squares(parameter: Tensor) -> Tensor:

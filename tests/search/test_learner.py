@@ -1,0 +1,203 @@
+"""One node in training: its step against a plain twin, its state, its frozen parts, its score."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+from cleave.config import load_recipe
+from cleave.errors import UserError
+from cleave.net import one_hot
+from cleave.resolve import resolve
+from cleave.run.generations import read_record, write_record
+from cleave.search.learner import Learner
+from cleave.search.problem import Problem, open_problem
+from cleave.search.schedule import schedule
+from cleave.space import Region, find_space
+from cleave.split import Node
+
+
+SPACE = find_space("nasbench201")
+TINY = [
+    "data.limit=96", "data.image_size=8", "space.channels=2", "search.batch_size=32", "search.epochs=1",
+    "split.batches=2", "threads=1",
+]  # fmt: skip
+
+
+def problem(*changes: str) -> Problem:
+    recipe, _ = resolve(load_recipe(None, [*TINY, *changes], {}), SPACE)
+    return open_problem(recipe)
+
+
+@pytest.fixture(scope="module", params=["darts", "rsps"])
+def tiny(request: pytest.FixtureRequest) -> Problem:
+    return problem(f"method.name={request.param}", "split.splits=1", "search.epochs=3")
+
+
+def leaf(problem: Problem, region: Region = SPACE.region) -> Learner:
+    return Learner(problem, Node((0,), region), schedule(problem.recipe, 1))
+
+
+def root(problem: Problem) -> Learner:
+    return Learner(problem, Node((), SPACE.region), schedule(problem.recipe, 0))
+
+
+def test_warm_up_leaves_the_architecture_alone_and_search_moves_it() -> None:
+    both = problem("split.splits=1")
+    warm, searching = root(both), leaf(both)
+    for learner, moves in ((warm, False), (searching, True)):
+        before = {name: value.clone() for name, value in learner.method.named_parameters()}
+        learner.advance()
+        moved = [not torch.equal(value, before[name]) for name, value in learner.method.named_parameters()]
+        assert any(moved) is moves
+
+
+def test_a_weight_step_is_clipped_nesterov_sgd_with_weight_decay(tiny: Problem) -> None:
+    """Two steps against the update written out, with a clip small enough to bite."""
+    clip, rate, momentum = 0.05, tiny.recipe.method.learning_rate, tiny.recipe.method.momentum
+    settings = tiny.recipe.method.model_copy(update={"clip": clip})
+    learner = root(replace(tiny, recipe=tiny.recipe.model_copy(update={"method": settings})))
+    twin = {name: value.detach().clone() for name, value in learner.network.named_parameters()}
+    velocity: dict[str, torch.Tensor] = {}
+    for step in range(2):
+        images, labels = learner.train.batch(step)
+        gates = learner.method.gates(learner.chance.generator("gates", step))
+        learner.network.zero_grad()
+        cross_entropy(learner.network(images, gates), labels).backward()
+        grads = {n: p.grad.clone() for n, p in learner.network.named_parameters() if p.grad is not None}
+        length = torch.stack([grad.square().sum() for grad in grads.values()]).sum().sqrt()
+        factor = min(1.0, clip / (length.item() + 1e-6))
+        for name, grad in grads.items():
+            update = grad * factor + settings.weight_decay * twin[name]
+            velocity[name] = momentum * velocity[name] + update if name in velocity else update
+            twin[name] = twin[name] - rate * (update + momentum * velocity[name])
+        learner.network.zero_grad()
+        learner.advance()
+        for name, value in learner.network.named_parameters():
+            torch.testing.assert_close(value.detach(), twin[name], rtol=1e-4, atol=1e-6)
+
+
+def test_what_does_not_run_stands_still_in_spite_of_weight_decay_and_momentum() -> None:
+    single = problem("method.name=rsps", "split.splits=1")
+    learner = root(single)
+    learner.advance()
+    before = {name: value.clone() for name, value in learner.network.state_dict().items()}
+    gates = learner.method.gates(learner.chance.generator("gates", learner.step))
+    learner.advance()
+    idle = 0
+    for name, value in learner.network.named_parameters():
+        if ".ops." in name:
+            edge, operation = name.split(".edges.")[1].split(".ops.")
+            if operation.split(".")[0] not in gates[edge].active:
+                idle += 1
+                assert torch.equal(value, before[name])
+    assert idle > 0
+
+
+def test_steps_are_a_pure_function_of_seed_leaf_and_step(tiny: Problem) -> None:
+    one, again = leaf(tiny), leaf(tiny)
+    for learner in (one, again):
+        torch.rand(int(torch.randint(5, ())))  # the global generator must not matter
+        for _ in range(3):
+            learner.advance()
+    assert all(torch.equal(value, again.network.state_dict()[name]) for name, value in one.network.state_dict().items())
+    assert one.means() == again.means()
+
+
+def test_a_saved_learner_goes_on_bit_for_bit(tiny: Problem, tmp_path: Path) -> None:
+    whole, first = leaf(tiny), leaf(tiny)
+    for _ in range(5):
+        whole.advance()
+    for _ in range(2):
+        first.advance()
+    write_record(tmp_path / "saved", first.record())
+    second = leaf(tiny)
+    second.restore(read_record(tmp_path / "saved"))
+    for _ in range(3):
+        second.advance()
+    assert second.means() == whole.means()
+    assert write_record(tmp_path / "a", whole.record()) == write_record(tmp_path / "b", second.record())
+
+
+def test_children_inherit_weights_momentum_and_architecture_by_name(tiny: Problem, tmp_path: Path) -> None:
+    parent = root(tiny)
+    parent.advance()
+    write_record(tmp_path / "parent", parent.record())
+    region = SPACE.region.restrict("2<-1", ["nor_conv_1x1", "none"])
+    child = leaf(tiny, region)
+    child.inherit(read_record(tmp_path / "parent"), SPACE.region)
+    ours, theirs = child.record(), parent.record()
+    assert ours.weights.keys() < theirs.weights.keys()
+    assert all(torch.equal(value, theirs.weights[name]) for name, value in ours.weights.items())
+    assert ours.state["momentum"]
+    assert all(torch.equal(value, theirs.state["momentum"][name]) for name, value in ours.state["momentum"].items())
+    images, _ = child.train.batch(0)
+    arch = SPACE.sample(region, torch.Generator().manual_seed(1))
+    torch.testing.assert_close(child.network(images, one_hot(arch)), parent.network(images, one_hot(arch)))
+
+
+def test_scoring_changes_nothing_and_gives_the_same_twice(tiny: Problem) -> None:
+    learner = root(tiny)
+    learner.advance()
+    before = learner.record()
+    weights = {name: value.clone() for name, value in before.weights.items()}
+    first, second = (learner.score("3<-0", learner.probes()) for _ in range(2))
+    assert torch.equal(first, second)
+    assert first.shape == (5, 5)
+    assert all(torch.equal(value, weights[name]) for name, value in learner.record().weights.items())
+
+
+def test_all_choices_are_scored_on_the_same_batches_and_paths(tiny: Problem) -> None:
+    learner = root(tiny)
+    one, two = list(learner.probes()), list(learner.probes())
+    assert len(one) == tiny.recipe.split.batches
+    for a, b in zip(one, two, strict=True):
+        assert [gate.active for gate in a.gates.values()] == [gate.active for gate in b.gates.values()]
+        assert a.loss(a.gates).item() == b.loss(b.gates).item()
+
+
+def test_accuracy_is_that_of_all_held_out_images_without_augmentation(tiny: Problem) -> None:
+    learner = root(tiny)
+    arch = SPACE.sample(SPACE.region, torch.Generator().manual_seed(0))
+    whole = replace(
+        tiny,
+        recipe=tiny.recipe.model_copy(
+            update={"search": tiny.recipe.search.model_copy(update={"eval_batch_size": len(tiny.valid)})}
+        ),
+    )
+    learner.problem = whole
+    with torch.no_grad():
+        logits = learner.network(tiny.normalise(tiny.valid.pixels), one_hot(arch))
+    hits = (logits.argmax(dim=1) == tiny.valid.labels).double().mean().item()
+    assert learner.accuracy(arch) == pytest.approx(100 * hits)
+
+
+def test_training_learns_something() -> None:
+    learner = leaf(problem("split.splits=1", "search.epochs=60", "data.image_size=16", "space.channels=4"))
+    losses = []
+    for _ in range(learner.steps):
+        learner.advance()
+        if learner.step % learner.problem.steps_per_epoch == 0:
+            losses.append(learner.means()[0])
+    assert losses[-1] < 0.75 * losses[0]
+
+
+def test_a_loss_that_is_not_finite_stops_with_step_leaf_and_advice(tiny: Problem) -> None:
+    learner = leaf(tiny)
+    learner.advance()
+    with torch.no_grad():
+        learner.network.classifier.weight.fill_(float("nan"))
+    with pytest.raises(UserError, match=r"leaf 0, step 1: the loss is nan; try a smaller method\.learning_rate"):
+        learner.advance()
+
+
+def test_a_gradient_that_is_not_finite_is_not_compared(tiny: Problem) -> None:
+    learner = root(tiny)
+    with torch.no_grad():
+        learner.network.classifier.weight.fill_(float("inf"))
+    with pytest.raises(UserError, match=r"leaf root: a gradient on choice 1<-0 is not finite"):
+        learner.score("1<-0", learner.probes())

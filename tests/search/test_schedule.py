@@ -1,0 +1,63 @@
+"""Schedules: who trains how long, from what, at which learning rate."""
+
+from __future__ import annotations
+
+from math import cos, pi
+
+import pytest
+
+from cleave.search.schedule import schedule
+from cleave.settings import Recipe
+
+
+def recipe(**split: object) -> Recipe:
+    """Two splits, warm-up 15, search 30, as published for DARTS on NAS-Bench-201."""
+    anneal = split.pop("anneal", "leaf")
+    return Recipe.model_validate(
+        {"split": {"splits": 2, "warmup_epochs": 15, **split}, "search": {"epochs": 30, "anneal": anneal}}
+    )
+
+
+def test_the_published_protocol_takes_165_epochs() -> None:
+    nodes = {0: 1, 1: 2, 2: 4}
+    assert sum(count * schedule(recipe(), depth).epochs for depth, count in nodes.items()) == 165
+
+
+def test_the_architecture_is_frozen_until_the_last_split() -> None:
+    assert [schedule(recipe(), depth).searching for depth in range(3)] == [False, False, True]
+
+
+def test_children_inherit_until_the_last_split_and_then_restart() -> None:
+    assert [schedule(recipe(), depth).fresh for depth in range(3)] == [True, False, True]
+    assert [schedule(recipe(restart=False), depth).fresh for depth in range(3)] == [True, False, False]
+
+
+def test_one_shot_is_one_search_from_new_weights() -> None:
+    plan = schedule(recipe(splits=0), 0)
+    assert (plan.epochs, plan.searching, plan.fresh, plan.total) == (30, True, True, 30)
+
+
+def rates(plan_recipe: Recipe, depth: int) -> list[float]:
+    plan = schedule(plan_recipe, depth)
+    return [plan.learning_rate(epoch, 0.025, 0.001) for epoch in range(plan.epochs)]
+
+
+def test_a_restarted_leaf_anneals_fully() -> None:
+    found = rates(recipe(), 2)
+    assert found[0] == 0.025
+    assert found == sorted(found, reverse=True)
+    assert found[-1] == pytest.approx(0.001 + 0.024 * (1 + cos(pi * 29 / 30)) / 2)
+
+
+def test_the_released_schedule_ends_near_the_middle() -> None:
+    """Annealed over 60 epochs though a leaf trains 30: it ends near .013."""
+    found = rates(recipe(anneal="path"), 2)
+    assert found[0] == 0.025
+    assert found[-1] == pytest.approx(0.0136, abs=1e-3)
+
+
+def test_an_unbroken_line_of_weights_follows_one_cosine() -> None:
+    line = [rate for depth in range(3) for rate in rates(recipe(restart=False), depth)]
+    assert len(line) == 60
+    whole = [0.001 + 0.024 * (1 + cos(pi * epoch / 60)) / 2 for epoch in range(60)]
+    assert line == pytest.approx(whole)
