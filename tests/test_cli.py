@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -131,7 +132,9 @@ def test_a_recipe_file_is_run_and_kept_with_nothing_left_open(images: Path, tmp_
     arguments = search(images, tmp_path / "first")
     first = answer([arguments[0], str(recipe), *arguments[1:]], capsys)
     assert (first["method"], first["splitter"], first["seed"], len(first["leaves"])) == ("rsps", "random", 5, 3)
-    again = answer(["search", str(tmp_path / "first" / "recipe.yaml"), "--out", str(tmp_path / "again"), "--json"], capsys)
+    again = answer(
+        ["search", str(tmp_path / "first" / "recipe.yaml"), "--out", str(tmp_path / "again"), "--json"], capsys
+    )
     assert (tmp_path / "again" / "result.json").read_bytes() == (tmp_path / "first" / "result.json").read_bytes()
     assert again["seed"] == 5
 
@@ -200,7 +203,7 @@ def test_help_fits_eighty_columns_and_explains_every_option(command: str, capsys
     shown = text([*command.split(), "--help"], capsys)
     lines = shown.splitlines()
     assert max(map(len, lines)) <= 80
-    assert " ." not in shown, "something in the text was taken for markup"
+    assert not re.search(r" \.\s", shown), "something in the text was taken for markup"
     options = [line for line in lines if "--" in line and "─" not in line]
     assert all(len(line.strip("│* ").split(maxsplit=2)) == 3 for line in options), options
 
@@ -217,7 +220,7 @@ def test_without_a_command_the_help_is_shown(capsys: Capture) -> None:
     [
         (["serch"], ["serch", "search"]),
         (["search", "--sed", "3"], ["--sed", "--seed"]),
-        (["search", "--seed", "three"], ["--seed", "three"]),
+        (["search", "--seed", "three"], ["--seed", "integer"]),
         (["query"], ["ARCH|INDEX"]),
         (["partition", "m.csv"], ["--parts"]),
         (["space", "nasbench201", "--set", "chanels=3"], ["chanels", "channels"]),

@@ -49,7 +49,11 @@ def test_an_empty_file_is_the_default_recipe(tmp_path: Path) -> None:
     st.floats(1e-9, 1e9),
 )
 def test_a_recipe_that_is_written_as_yaml_is_read_back_unchanged(
-    tmp_path_factory: pytest.TempPathFactory, method: Any, seed: int, branch: Any, seconds: float
+    tmp_path_factory: pytest.TempPathFactory,
+    method: DartsSettings | RspsSettings,
+    seed: int,
+    branch: int | list[int] | None,
+    seconds: float,
 ) -> None:
     default = Recipe()
     split = default.split.model_copy(update={"branch": branch})

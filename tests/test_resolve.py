@@ -20,15 +20,15 @@ SPACE = find_space("nasbench201")
 CHOICES = [choice.name for choice in SPACE.choices]
 
 
-def recipe(**sections: Any) -> Recipe:
-    return checked(Recipe, {key: value for key, value in sections.items()})
+def recipe(**sections: object) -> Recipe:
+    return checked(Recipe, sections)
 
 
-def resolved_split(**split: Any) -> dict[str, Any]:
+def resolved_split(**split: object) -> dict[str, Any]:
     return resolve(recipe(split=split), SPACE)[0].split.model_dump()
 
 
-def refusal(**split: Any) -> str:
+def refusal(**split: object) -> str:
     with pytest.raises(UserError) as error:
         resolve(recipe(split=split), SPACE)
     return str(error.value)
@@ -169,7 +169,7 @@ def test_threads_are_counted_where_none_are_given(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("device", ["abacus", "cpu:x", "mps", "meta", f"cuda:{torch.cuda.device_count()}"])
 def test_a_device_that_is_not_there_is_refused(device: str) -> None:
-    with pytest.raises(UserError, match="^device"):
+    with pytest.raises(UserError, match=r"^device"):
         resolve_device(device)
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import torch
-from rich.console import Console
 
 from cleave.draw import draw
 from cleave.search.watch import Moment
@@ -33,7 +32,12 @@ def trained() -> dict[str, dict[str, float]]:
 def outcome(benchmark: bool = False) -> dict[str, Any]:
     """A finished run's outcome with two levels of splits below group 0."""
     leaves = [
-        {"path": path, "arch": some_arch(), "valid_accuracy": 10.0 * number, "benchmark": trained() if benchmark else None}
+        {
+            "path": path,
+            "arch": some_arch(),
+            "valid_accuracy": 10.0 * number,
+            "benchmark": trained() if benchmark else None,
+        }
         for number, path in enumerate(["1", "0.0", "0.1"], start=1)
     ]
     return {
@@ -104,15 +108,15 @@ def test_without_a_terminal_a_search_is_a_few_lines_up_to_a_hundred_percent(
     assert len(percents) <= 21
 
 
-def test_in_a_terminal_there_is_a_bar_with_leaf_loss_accuracy_and_time_left() -> None:
-    terminal = Terminal()
-    terminal.progress.live.console = terminal.console = Console(file=Screen(), force_terminal=True, width=80)
-    terminal.progress.disable = False
-    terminal.see(Moment(30, 60, "0.1", "search", 0.5, 81.0))
-    with Console(width=80, file=io.StringIO()) as console:
-        console.print(terminal.progress.get_renderable())
-        shown = console.file.getvalue()  # type: ignore[attr-defined]
-    assert all(word in shown for word in ("50%", "-:--", "leaf 0.1", "loss 0.500", "acc 81.0%"))
+def test_in_a_terminal_there_is_a_bar_with_leaf_loss_accuracy_and_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Screen()
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    with Terminal() as terminal:
+        terminal.see(Moment(30, 60, "0.1", "search", 0.5, 81.0))
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue())
+    assert re.search(r"━+ +50% -*[0-9:-]+ leaf 0\.1  search  loss 0\.500  acc 81\.0%", shown), shown
 
 
 def test_a_line_that_is_said_is_not_taken_for_markup(capsys: pytest.CaptureFixture[str]) -> None:
@@ -152,9 +156,10 @@ def test_architectures_in_the_table_are_broken_only_between_nodes(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     result = outcome(benchmark=True)
-    cells = [line.split("│", 4)[4] for line in printed(result, capsys, monkeypatch).splitlines() if line.startswith("│ ")]
-    joined = "".join(cell.removesuffix("│").strip() for cell in cells)
-    assert joined == "".join(leaf["arch"] for leaf in result["leaves"])
+    rows = [line.split("│") for line in printed(result, capsys, monkeypatch).splitlines()]
+    cells = [row[4].strip() for row in rows if len(row) == 6]
+    assert all(cell.endswith(("+", "|")) for cell in cells)
+    assert "".join(cells) == "".join(leaf["arch"] for leaf in result["leaves"])
 
 
 def test_a_table_of_trained_accuracies_is_shown_beside_the_choice(

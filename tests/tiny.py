@@ -23,6 +23,8 @@ SIZES = {
     "threads": 1,
 }
 RSPS = {"method.name": "rsps", "method.samples": 3, "split.splitter": "random"}
+EVERY_STEP = {"search.checkpoint_seconds": 0}
+"""A checkpoint before every step."""
 
 
 def sets(changes: dict[str, Any]) -> list[str]:
@@ -51,6 +53,17 @@ def write_table(path: Path) -> Table:
     table = Table(str(path), operations, {name: random.uniform(1, 99, len(operations)) for name in ACCURACIES})
     table.save(path)
     return table
+
+
+def same(one: Path, other: Path) -> bool:
+    """Whether two runs found the same, to the byte."""
+    names = ("result.json", "events.jsonl", "tree.json")
+    return all((one / name).read_bytes() == (other / name).read_bytes() for name in names)
+
+
+def generations(run_folder: Path) -> list[Path]:
+    """Its checkpoints, oldest first."""
+    return sorted((run_folder / "checkpoints").glob("[0-9]" * 6))
 
 
 class Ended:

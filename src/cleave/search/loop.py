@@ -35,7 +35,9 @@ class Search:
         self.learner: Learner | None = None
         self.saved_at = time.monotonic()
         self.total = planned_passes(problem)
-        if not folder.generations.empty:
+        if folder.generations.empty:
+            folder.events.truncate(0)  # what a run did that was killed before its first checkpoint happens again
+        else:
             self._restore(folder.generations.newest(watcher.say))
 
     def run(self) -> dict[str, Any]:

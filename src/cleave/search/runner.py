@@ -42,7 +42,7 @@ def resume(path: Path, watcher: Watcher) -> dict[str, Any]:
     """Goes on with a run, or tells its outcome again; ends as if it had never been interrupted."""
     check_run(path)
     problem = open_problem(load_recipe(path / "recipe.yaml", (), {}))
-    if read_json(path / "environment.json")["images"] != problem.fingerprint():
+    if read_json(path / "environment.json").get("images") != problem.fingerprint():
         raise UserError(f"{problem.recipe.data.name}: not the images that {path} was started with; put them back")
     return go_on(path, problem, watcher)
 

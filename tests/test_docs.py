@@ -1,0 +1,71 @@
+"""The examples of README and docs are run, and what they promise is there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from cleave import cli
+from cleave.net.ops import OPERATIONS
+from cleave.space.registry import SPACES
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+TINY = (
+    "--set data.limit=96 --set data.image_size=8 --set space.channels=2 --set search.batch_size=32 "
+    "--set search.epochs=1 --set split.batches=1 --set threads=1"
+)
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", path.read_text(), flags=re.DOTALL)
+
+
+def readme_commands() -> list[str]:
+    lines = [line.split("#")[0].strip() for block in blocks(README, "sh") for line in block.splitlines()]
+    return [line for line in lines if line.startswith("cleave ")]
+
+
+def test_the_guide_to_extending_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    code = "\n".join(blocks(ROOT / "docs" / "extending.md", "python"))
+    try:
+        exec(compile(code, "extending.md", "exec"), {})  # the guide is a program
+    finally:
+        SPACES.pop("chain", None)
+        OPERATIONS.pop("sep_conv_3x3_once", None)
+
+
+def test_the_readme_begins_with_the_two_commands() -> None:
+    first = next(line for line in README.read_text().splitlines() if line.startswith("    make"))
+    assert first.split()[:2] == ["make", "demo"]
+    makefile = (ROOT / "Makefile").read_text()
+    assert all(f"\n{target}:" in makefile for target in ("demo", "test", "lint"))
+
+
+def test_the_commands_of_the_readme_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In their order, in one folder, searches cut down; a small image folder, matrix and table stand in."""
+    from tests.tiny import write_images, write_table
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CLEAVE_BENCHMARK", str(tmp_path / "table.npz"))
+    write_images(tmp_path / "my-images", each=60)
+    write_table(tmp_path / "table.npz")
+    (tmp_path / "similarities.csv").write_text("a,b,c,d\n1,.9,.1,.2\n.9,1,.2,.1\n.1,.2,1,.8\n.2,.1,.8,1\n")
+    commands = readme_commands()
+    assert len(commands) >= 5
+    for command in commands:
+        words = shlex.split(command)[1:]
+        status = cli.run(words + (shlex.split(TINY) if words[0] == "search" else []))
+        assert status == 0, (command, capsys.readouterr().err)
+
+
+def test_every_file_that_the_docs_point_to_is_there() -> None:
+    for path in [README, *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text()):
+            assert (path.parent / target).exists(), (path.name, target)

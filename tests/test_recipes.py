@@ -1,0 +1,52 @@
+"""Every recipe in the repository is valid, resolves, and runs once its sizes are cut down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cleave.config import load_recipe
+from cleave.resolve import resolve
+from cleave.search.runner import start
+from cleave.search.schedule import schedule
+from cleave.search.watch import Watcher
+from cleave.settings import RspsSettings
+from cleave.space import find_space
+
+RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.yaml"))
+CUT = [
+    "data.name=bundled", "data.limit=96", "data.image_size=8", "data.padding=1", "space.channels=2", "space.cells=1",
+    "search.epochs=1", "search.batch_size=32", "split.warmup_epochs=1", "split.batches=1", "threads=1",
+]  # fmt: skip
+
+
+def test_there_are_recipes() -> None:
+    assert RECIPES
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_is_valid_and_resolves_without_notes(path: Path) -> None:
+    recipe = load_recipe(path, (), {})
+    resolved, notes = resolve(recipe, find_space(recipe.space.name, recipe.space.ops))
+    assert notes == []
+    assert resolve(resolved, find_space(recipe.space.name, recipe.space.ops))[0] == resolved
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_runs_when_it_is_cut_down(path: Path, tmp_path: Path) -> None:
+    rsps = isinstance(load_recipe(path, (), {}).method, RspsSettings)
+    changes = [*CUT, "method.samples=2"] if rsps else CUT
+    outcome = start(load_recipe(path, changes, {}), tmp_path / "run", Watcher())
+    assert len(outcome["leaves"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "epochs", "batches"), [("nasbench201-gm-darts-paper", 165, 100), ("nasbench201-gm-rsps-paper", 260, 100)]
+)
+def test_the_published_protocols_have_their_published_length(name: str, epochs: int, batches: int) -> None:
+    recipe = load_recipe(next(path for path in RECIPES if path.stem == name), (), {})
+    nodes = {0: 1, 1: 2, 2: 4}
+    assert sum(count * schedule(recipe, depth).epochs for depth, count in nodes.items()) == epochs
+    assert recipe.split.batches == batches
+    assert (recipe.space.channels, recipe.space.cells, recipe.search.batch_size) == (16, 5, 48)

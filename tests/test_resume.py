@@ -1,0 +1,245 @@
+"""A run that is killed and resumed, however often and wherever, ends in the same bytes as one that is left alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import shutil
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cleave.config import load_recipe
+from cleave.run.lock import RunLock
+from cleave.search.runner import resume, start
+from cleave.search.watch import Moment, Watcher
+from tests.tiny import EVERY_STEP, RSPS, SIZES, Ended, generations, same, write_images
+
+Capture = pytest.CaptureFixture[str]
+KINDS = {
+    "darts": {},
+    "darts that inherits": {"split.restart": "false"},
+    "rsps": RSPS,
+}
+
+
+class Killed(Exception):
+    """The process is gone; nothing that the search does may catch this."""
+
+
+class Recorder(Watcher):
+    def __init__(self) -> None:
+        self.moments: list[Moment] = []
+
+    def see(self, moment: Moment) -> None:
+        self.moments.append(moment)
+
+
+class Killer(Watcher):
+    """Kills the run when so much of it is done."""
+
+    def __init__(self, done: int) -> None:
+        self.done = done
+
+    def see(self, moment: Moment) -> None:
+        if moment.done >= self.done:
+            raise Killed
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_images(tmp_path_factory.mktemp("images"))
+
+
+def begin(images: Path, out: Path, changes: dict[str, Any], watcher: Watcher) -> dict[str, Any]:
+    merged = {**SIZES, **EVERY_STEP, **changes, "data.name": images}
+    return start(load_recipe(None, [f"{key}={value}" for key, value in merged.items()], {}), out, watcher)
+
+
+def some_of_each_phase(moments: list[Moment]) -> list[int]:
+    """How much is done at a random moment of each phase and at two more, in order."""
+    phases = {moment.doing.split()[0] for moment in moments}
+    of_phases = [random.choice([each for each in moments if each.doing.startswith(phase)]) for phase in phases]
+    return sorted({moment.done for moment in [*of_phases, *random.sample(moments, 2)]})
+
+
+def killed_again_and_again(images: Path, out: Path, changes: dict[str, Any], moments: list[Moment]) -> int:
+    """Runs to the end through several kills; returns how many there were."""
+    kills = some_of_each_phase(moments)
+    with pytest.raises(Killed):
+        begin(images, out, changes, Killer(kills[0]))
+    for done in kills[1:]:
+        with pytest.raises(Killed):
+            resume(out, Killer(done))
+    resume(out, Watcher())
+    return len(kills)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_run_that_is_killed_in_every_phase_ends_in_the_same_bytes(kind: str, images: Path, tmp_path: Path) -> None:
+    recorder = Recorder()
+    begin(images, tmp_path / "whole", KINDS[kind], recorder)
+    phases = {moment.doing.split()[0] for moment in recorder.moments}
+    assert phases == {"warm-up", "search", "evaluate"} | ({"compare"} if kind != "rsps" else set())
+    assert killed_again_and_again(images, tmp_path / "killed", KINDS[kind], recorder.moments) >= 3
+    assert same(tmp_path / "whole", tmp_path / "killed")
+
+
+class KillingDisk:
+    """Kills the run at its n-th wait for the disk: in the middle of saving something."""
+
+    def __init__(self, left: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.left, self.fsync = left, os.fsync
+        monkeypatch.setattr(os, "fsync", self)
+
+    def __call__(self, descriptor: int) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise Killed
+        self.fsync(descriptor)
+
+
+def test_a_run_that_is_killed_while_it_saves_ends_in_the_same_bytes(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        disk = KillingDisk(1_000_000, patched)
+        begin(images, tmp_path / "whole", RSPS, Watcher())
+        waits = 1_000_000 - disk.left
+    out = tmp_path / "killed"
+    for session in (partial(begin, images, out, RSPS), partial(resume, out), partial(resume, out)):
+        with monkeypatch.context() as patched:
+            KillingDisk(random.randint(20, waits // 4), patched)
+            with pytest.raises(Killed):
+                session(watcher=Watcher())
+    resume(out, Watcher())
+    assert same(tmp_path / "whole", out)
+
+
+def test_a_run_that_is_killed_before_its_first_checkpoint_begins_anew(images: Path, tmp_path: Path) -> None:
+    seldom = {"search.checkpoint_seconds": 1000}
+    recorder = Recorder()
+    begin(images, tmp_path / "whole", seldom, recorder)
+    compared = [moment.done for moment in recorder.moments if moment.leaf == "root" and "compare" in moment.doing]
+    with pytest.raises(Killed):
+        begin(images, tmp_path / "killed", seldom, Killer(random.choice(compared[1:])))
+    assert generations(tmp_path / "killed") == []
+    assert (tmp_path / "killed" / "events.jsonl").read_bytes() != b""
+    resume(tmp_path / "killed", Watcher())
+    assert same(tmp_path / "whole", tmp_path / "killed")
+
+
+def test_the_seed_decides_everything(images: Path, tmp_path: Path) -> None:
+    for name, seed in {"one": 3, "same": 3, "other": 4}.items():
+        begin(images, tmp_path / name, {**RSPS, "seed": seed}, Watcher())
+    assert same(tmp_path / "one", tmp_path / "same")
+    for name in ("result.json", "events.jsonl"):
+        assert (tmp_path / "one" / name).read_bytes() != (tmp_path / "other" / name).read_bytes()
+
+
+@pytest.fixture(scope="module")
+def half_done(images: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A run that was killed somewhere in the middle, and a whole one of the same recipe."""
+    folder = tmp_path_factory.mktemp("half")
+    recorder = Recorder()
+    begin(images, folder / "whole", RSPS, recorder)
+    middle = recorder.moments[len(recorder.moments) // 2].done
+    with pytest.raises(Killed):
+        begin(images, folder / "half", RSPS, Killer(middle))
+    return folder / "half", folder / "whole"
+
+
+@pytest.fixture
+def half(half_done: tuple[Path, Path], tmp_path: Path) -> Path:
+    """The run killed in the middle, to be spoilt."""
+    return shutil.copytree(half_done[0], tmp_path / "half")
+
+
+def spoil(generation: Path) -> Path:
+    """Flips a bit of, cuts short, or removes one file of a generation."""
+    victim = random.choice(sorted(generation.iterdir()))
+    data = bytearray(victim.read_bytes())
+    position = random.randrange(len(data))
+    data[position] ^= 1 << random.randrange(8)
+    random.choice([
+        lambda: victim.write_bytes(data),
+        lambda: victim.write_bytes(data[:position]),
+        victim.unlink,
+    ])()  # fmt: skip
+    return victim
+
+
+def test_a_run_in_the_middle_is_shown_as_unfinished_and_left_alone(half: Path, capsys: Capture) -> None:
+    before = {path: path.stat().st_mtime_ns for path in half.rglob("*")}
+    ended = Ended(["show", str(half), "--json"], capsys)
+    shown = json.loads(ended.out)
+    assert list(shown) == ["run", "status", "last", "seconds"]
+    assert shown["status"] == "unfinished"
+    assert shown["last"] == json.loads((half / "events.jsonl").read_text().splitlines()[-1])
+    assert {path: path.stat().st_mtime_ns for path in half.rglob("*")} == before
+    assert f"cleave resume {half}" in Ended(["show", str(half)], capsys).out
+
+
+def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(
+    half: Path, half_done: tuple[Path, Path], capsys: Capture
+) -> None:
+    spoil(generations(half)[-1])
+    ended = Ended(["resume", str(half), "--json"], capsys)
+    assert ended.status == 0
+    assert re.search(rf"{generations(half_done[0])[-1].name}.*: generation .* set aside", ended.err)
+    assert same(half, half_done[1])
+
+
+def test_with_no_checkpoint_left_the_run_is_refused_by_name(half: Path, capsys: Capture) -> None:
+    for generation in generations(half):
+        spoil(generation)
+    before = sorted(path.name for path in half.iterdir())
+    ended = Ended(["resume", str(half), "--json"], capsys)
+    assert ended.refuses(str(half / "checkpoints"), "no checkpoint that is whole")
+    assert sorted(path.name for path in half.iterdir()) == before
+
+
+def test_exchanged_weights_of_a_finished_node_are_refused(images: Path, tmp_path: Path, capsys: Capture) -> None:
+    recorder = Recorder()
+    begin(images, tmp_path / "whole", KINDS["darts that inherits"], recorder)
+    first_search = next(moment for moment in recorder.moments if moment.leaf == "0")
+    with pytest.raises(Killed):
+        begin(images, tmp_path / "half", {**KINDS["darts that inherits"], "seed": 9}, Killer(first_search.done))
+    shutil.rmtree(tmp_path / "half" / "leaves" / "root")
+    shutil.copytree(tmp_path / "whole" / "leaves" / "root", tmp_path / "half" / "leaves" / "root")
+    ended = Ended(["resume", str(tmp_path / "half"), "--json"], capsys)
+    assert ended.refuses(str(tmp_path / "half" / "leaves" / "root"))
+
+
+def test_a_second_process_is_refused_while_the_first_has_the_run(half: Path, capsys: Capture) -> None:
+    before = {path: path.read_bytes() for path in half.rglob("*") if path.is_file() and path.name != "lock"}
+    with RunLock(half):
+        assert Ended(["resume", str(half), "--json"], capsys).refuses(str(half), "in use", str(os.getpid()))
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_other_images_than_at_the_start_are_refused(tmp_path: Path, capsys: Capture) -> None:
+    images = write_images(tmp_path / "images")
+    with pytest.raises(Killed):
+        begin(images, tmp_path / "run", RSPS, Killer(5))
+    kept = shutil.copytree(images, tmp_path / "kept")
+    shutil.rmtree(images)
+    write_images(images)
+    assert Ended(["resume", str(tmp_path / "run"), "--json"], capsys).refuses(str(images), "not the images")
+    shutil.rmtree(images)
+    kept.rename(images)
+    assert Ended(["resume", str(tmp_path / "run"), "--json"], capsys).status == 0
+
+
+def test_a_run_can_be_resumed_from_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_images(tmp_path / "images")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Killed):
+        begin(Path("images"), tmp_path / "run", RSPS, Killer(5))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert resume(Path("../run"), Watcher())["run"] == "../run"
