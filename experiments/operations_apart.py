@@ -1,9 +1,10 @@
 """Which operations does gradient matching put apart? (GM-NAS, appendix B.1)
 
-    python -m experiments.operations_apart --data-root DIR [--methods darts,rsps] [--seeds 0] [--out FILE.json]
+    python -m experiments.operations_apart --data-root DIR [--methods darts,rsps] [--seeds 0] [--warmup STEPS]
+        [--channels 16] [--cells 5] [--image-size 32] [--out FILE.json]
 
-At the root of NAS-Bench-201, full size (C=16, N=5), CIFAR-10 at 32x32, random weights: on how many of the 6 edges
-does the balanced cut put {nor_conv_1x1, nor_conv_3x3} apart from {none, skip_connect, avg_pool_3x3}?
+At the root of NAS-Bench-201, by default at full size (C=16, N=5) on CIFAR-10 at 32x32 with random weights: on how many
+of the 6 edges does the balanced cut put {nor_conv_1x1, nor_conv_3x3} apart from {none, skip_connect, avg_pool_3x3}?
 Every mini-batch count M uses the first M of the same mini-batches.
 """
 
@@ -13,7 +14,10 @@ import argparse
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +46,10 @@ def main() -> None:
     parser.add_argument("--data-root", type=Path, required=True)
     parser.add_argument("--methods", default="darts,rsps")
     parser.add_argument("--seeds", default="0")
+    parser.add_argument("--warmup", type=int, default=0, help="training steps before the measurement")
+    parser.add_argument("--channels", type=int, default=16)
+    parser.add_argument("--cells", type=int, default=5)
+    parser.add_argument("--image-size", type=int, default=32)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("operations_apart.json"))
     options = parser.parse_args()
@@ -49,59 +57,77 @@ def main() -> None:
     found = []
     for method in options.methods.split(","):
         for seed in map(int, options.seeds.split(",")):
-            found += measure(root_learner(method, seed, options.data_root), method, seed)
+            found += measure(root_learner(method, seed, options), method, seed)
             options.out.write_text(json.dumps(found, indent=1))
     for row in summary(found):
         print(row)
 
 
-def root_learner(method: str, seed: int, data_root: Path) -> Learner:
-    """The root's supernet with new weights."""
+def root_learner(method: str, seed: int, options: argparse.Namespace) -> Learner:
+    """The root's supernet after `options.warmup` steps of weights only."""
     changes = [
-        "space.channels=16", "space.cells=5", "data.name=cifar10", "data.image_size=32", "data.limit=null",
-        f"method.name={method}", f"split.batches={max(COUNTS)}", f"seed={seed}",
+        f"space.channels={options.channels}", f"space.cells={options.cells}", f"method.name={method}",
+        "data.name=cifar10", f"data.image_size={options.image_size}", "data.limit=null",
+        f"split.batches={max(COUNTS)}", f"seed={seed}",
     ]  # fmt: skip
-    recipe, _ = resolve(load_recipe(None, changes, {"data.root": str(data_root)}), find_space("nasbench201"))
+    flags = {"data.root": str(options.data_root)}
+    recipe, _ = resolve(load_recipe(None, changes, flags), find_space("nasbench201"))
     problem = open_problem(recipe)
-    return Learner(problem, Node((), problem.space.region), schedule(recipe, 0))
+    learner = Learner(problem, Node((), problem.space.region), schedule(recipe, 0))
+    for _ in range(options.warmup):
+        learner.advance()
+    return learner
 
 
 def measure(learner: Learner, method: str, seed: int) -> list[dict[str, Any]]:
-    """One row per edge and M: the groups under the mean of gradients and under the mean of cosines."""
+    """One row per edge, M, average (of gradients or of cosines) and set of parameters (all shared, or the body)."""
     rows = []
     for choice, candidates in learner.node.region.allowed.items():
         began = time.perf_counter()
-        for count, by_gradient, by_cosine in growing(learner, choice, candidates):
-            for average, similarities in (("gradients", by_gradient), ("similarities", by_cosine)):
-                score = best_groups(candidates, similarities, 2)
-                row = {"method": method, "seed": seed, "choice": choice, "batches": count, "average": average}
-                rows.append({**row, "apart": PARAMETRIC in score.groups, "cut": score.cut, "groups": score.groups})
+        for count, shared, average, similarities in growing(learner, choice, candidates):
+            score = best_groups(candidates, similarities, 2)
+            rows.append(
+                {
+                    "method": method,
+                    "seed": seed,
+                    "shared": shared,
+                    "average": average,
+                    "batches": count,
+                    "choice": choice,
+                    "apart": PARAMETRIC in score.groups,
+                    **asdict(score),
+                }
+            )
         print(f"{method} seed {seed} {choice}: {time.perf_counter() - began:.0f} s", flush=True)
     return rows
 
 
-def growing(learner: Learner, choice: str, candidates: tuple[str, ...]) -> Iterator[tuple[int, Tensor, Tensor]]:
-    """(M, cosines of mean gradients, mean of cosines) for each M of COUNTS."""
+def growing(learner: Learner, choice: str, candidates: tuple[str, ...]) -> Iterator[tuple[int, str, str, Tensor]]:
+    """(M, parameters, average, similarities) for each M of COUNTS."""
     parameters = shared_parameters(learner.network, choice)
-    total, cosines = [torch.zeros(1)] * len(parameters), []
+    body = shared_parameters(learner.network, choice, learner.problem.layout.ends)
+    kept = {"all": [True] * len(parameters), "body": [name in body for name in parameters]}
+    total = [torch.zeros(1)] * len(parameters)
+    cosines: dict[str, list[Tensor]] = {shared: [] for shared in kept}
     for count, probe in enumerate(learner.probes(), start=1):
         batch = gradients(probe, choice, candidates, parameters, own_weight=False)
         total = [before + now for before, now in zip(total, batch, strict=True)]
-        cosines.append(cosine(batch))
-        if count in COUNTS:
-            yield count, cosine(total), torch.stack(cosines).mean(dim=0)
+        for shared, mask in kept.items():
+            cosines[shared].append(cosine(list(compress(batch, mask))))
+            if count in COUNTS:
+                yield count, shared, "gradients", cosine(list(compress(total, mask)))
+                yield count, shared, "similarities", torch.stack(cosines[shared]).mean(dim=0)
 
 
 def summary(rows: list[dict[str, Any]]) -> list[str]:
-    """On how many of the 6 edges, per method, seed, average and M."""
-    keys = sorted({(row["method"], row["seed"], row["average"], row["batches"]) for row in rows})
-    return [
-        f"{' '.join(map(str, key))}: {sum(row['apart'] for row in rows if key == place(row))} of 6" for key in keys
-    ]
+    """On how many of the 6 edges, per method, seed, parameters, average and M."""
+    counts = Counter({place(row): 0 for row in rows})
+    counts.update(place(row) for row in rows if row["apart"])
+    return [f"{' '.join(map(str, key))}: {counts[key]} of 6" for key in sorted(counts)]
 
 
 def place(row: dict[str, Any]) -> tuple[Any, ...]:
-    return row["method"], row["seed"], row["average"], row["batches"]
+    return tuple(row[key] for key in ("method", "seed", "shared", "average", "batches"))
 
 
 if __name__ == "__main__":

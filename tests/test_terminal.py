@@ -88,7 +88,7 @@ def test_every_connection_of_an_architecture_is_drawn_and_nothing_else() -> None
 
 
 def test_a_moment_is_told_with_what_is_known_of_it() -> None:
-    assert describe(Moment(1, 2, "0.1", "search", 1.23456, 78.9)) == "leaf 0.1  search  loss 1.235  acc 78.9%"
+    assert describe(Moment(1, 2, "0.1", "search", lambda: (1.23456, 78.9))) == "leaf 0.1  search  loss 1.235  acc 78.9%"
     assert describe(Moment(1, 2, "root", "compare 3<-0")) == "leaf root  compare 3<-0"
 
 
@@ -114,7 +114,7 @@ def test_in_a_terminal_there_is_a_bar_with_leaf_loss_accuracy_and_time_left(monk
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "80")
     with Terminal() as terminal:
-        terminal.see(Moment(30, 60, "0.1", "search", 0.5, 81.0))
+        terminal.see(Moment(30, 60, "0.1", "search", lambda: (0.5, 81.0)))
     shown = re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue())
     assert re.search(r"━+ +50% -*[0-9:-]+ leaf 0\.1  search  loss 0\.500  acc 81\.0%", shown), shown
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from shlex import quote
 from types import TracebackType
 from typing import Any
@@ -19,6 +20,8 @@ from cleave.search.watch import Moment, Watcher
 LINES = 20
 """How many lines a whole search prints where there is no terminal to draw a bar in."""
 
+REDRAW_SECONDS = 0.1
+
 
 class Terminal(Watcher):
     """Progress on stderr: a live bar in a terminal, a line now and then elsewhere."""
@@ -35,6 +38,7 @@ class Terminal(Watcher):
         )
         self.task = self.progress.add_task("starting", total=None)
         self.printed = -1
+        self.drawn_at = 0.0
 
     def __enter__(self) -> Terminal:
         self.progress.start()
@@ -47,11 +51,16 @@ class Terminal(Watcher):
 
     def see(self, moment: Moment) -> None:
         done = min(moment.done, moment.total)  # the total is an estimate
-        self.progress.update(self.task, total=moment.total, completed=done, description=describe(moment))
-        part = LINES * done // moment.total
-        if part > self.printed and not self.console.is_terminal:
-            self.printed = part
+        if self.console.is_terminal:
+            self._redraw(moment, done)
+        elif LINES * done // moment.total > self.printed:
+            self.printed = LINES * done // moment.total
             self.say(f"{100 * done // moment.total:3d}%  {describe(moment)}")
+
+    def _redraw(self, moment: Moment, done: int) -> None:
+        if time.monotonic() - self.drawn_at >= REDRAW_SECONDS:
+            self.drawn_at = time.monotonic()
+            self.progress.update(self.task, total=moment.total, completed=done, description=describe(moment))
 
     def say(self, line: str) -> None:
         self.console.print(line, markup=False)
@@ -60,10 +69,9 @@ class Terminal(Watcher):
 def describe(moment: Moment) -> str:
     """Where a search is, in one line."""
     words = [f"leaf {moment.leaf}", moment.doing]
-    if moment.loss is not None:
-        words.append(f"loss {moment.loss:.3f}")
-    if moment.accuracy is not None:
-        words.append(f"acc {moment.accuracy:.1f}%")
+    if moment.means is not None:
+        loss, accuracy = moment.means()
+        words += [f"loss {loss:.3f}", f"acc {accuracy:.1f}%"]
     return "  ".join(words)
 
 

@@ -178,7 +178,7 @@ def test_edges_stand_in_the_official_order() -> None:
     ],
 )
 def test_a_malformed_architecture_is_refused(arch: str) -> None:
-    with pytest.raises(UserError, match="is not of the form|unknown"):
+    with pytest.raises(UserError, match=r"is not of the form|unknown"):
         parse_arch(arch)
 
 

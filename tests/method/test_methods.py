@@ -152,7 +152,7 @@ def test_darts_children_keep_the_weights_of_what_is_still_allowed() -> None:
 
 def test_rsps_runs_one_connected_path_drawn_uniformly() -> None:
     space = SPACES[0]
-    region = Region({choice: ("none", "skip_connect") for choice in space.region.allowed})
+    region = Region(dict.fromkeys(space.region.allowed, ("none", "skip_connect")))
     method = made("rsps", space, region)
     drawn = [method.gates(torch.Generator().manual_seed(step)) for step in range(400)]
     archs = [{choice: gate.active[0] for choice, gate in gates.items()} for gates in drawn]

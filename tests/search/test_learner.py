@@ -20,7 +20,6 @@ from cleave.search.schedule import schedule
 from cleave.space import Region, find_space
 from cleave.split import Node
 
-
 SPACE = find_space("nasbench201")
 TINY = [
     "data.limit=96", "data.image_size=8", "space.channels=2", "search.batch_size=32", "search.epochs=1",

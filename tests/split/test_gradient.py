@@ -111,10 +111,7 @@ def test_what_a_path_does_not_reach_counts_as_a_gradient_of_zero(network: Networ
 def test_none_on_a_cut_path_has_similarity_zero(network: Network) -> None:
     arch = {**dict.fromkeys(SPACE.region.allowed, "none"), "3<-0": "skip_connect"}
     batches = probes(network, [one_hot(arch)])
-    parameters = {
-        name: parameter
-        for name, parameter in shared_parameters(network, "3<-0", without=("last", "classifier")).items()
-    }
+    parameters = shared_parameters(network, "3<-0", without=("last", "classifier"))
     candidates = SPACE.region.allowed["3<-0"]
     found = match(batches, "3<-0", candidates, parameters, Matching(cosine))
     none = candidates.index("none")

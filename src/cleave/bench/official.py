@@ -136,9 +136,7 @@ def _open(source: Path) -> tuple[list[str], Iterator[tuple[str, object]]]:
         return _split(source, _unpickle(source))
     if source.is_file() and source.suffix == ".pth":
         return _split(source, _untorch(source))
-    raise UserError(
-        f"{source}: {'is not a published benchmark' if source.exists() else 'not found'}; {_EXPECTED}"
-    )
+    raise UserError(f"{source}: {'is not a published benchmark' if source.exists() else 'not found'}; {_EXPECTED}")
 
 
 def _split(source: Path, content: object) -> tuple[list[str], Iterator[tuple[str, object]]]:

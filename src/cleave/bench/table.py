@@ -97,9 +97,7 @@ class Table:
     def arch(self, index: int) -> str:
         """The architecture at an official index; a UserError where there is none."""
         if not 0 <= index < len(self):
-            raise UserError(
-                f"architecture {index}: {self.name} holds 0 to {len(self) - 1}; give one of these"
-            )
+            raise UserError(f"architecture {index}: {self.name} holds 0 to {len(self) - 1}; give one of these")
         return self._archs[index]
 
     def accuracies(self, dataset: str, part: str) -> NDArray[Any]:

@@ -50,9 +50,7 @@ class Stream:
         return torch.cat([self._order(number) for number in passes])[start : start + self.batch_size]
 
     def _shuffle(self, number: int) -> Tensor:
-        return torch.randperm(
-            len(self.images), generator=self.chance.generator(f"{self.purpose} order", number)
-        )
+        return torch.randperm(len(self.images), generator=self.chance.generator(f"{self.purpose} order", number))
 
 
 def in_order(images: Images, batch_size: int, normalise: Normalise) -> Iterator[Batch]:

@@ -19,9 +19,7 @@ class Darts(Method):
 
     learns = True
 
-    def __init__(
-        self, settings: DartsSettings, space: Space, region: Region, generator: torch.Generator
-    ) -> None:
+    def __init__(self, settings: DartsSettings, space: Space, region: Region, generator: torch.Generator) -> None:
         super().__init__(settings, space, region, generator)
         self.alpha = nn.ParameterDict(
             {

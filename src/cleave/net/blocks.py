@@ -20,9 +20,7 @@ History = list[Tensor]
 class Edge(nn.Module):
     """A place where one choice acts: the weighted sum of its active candidates. One edge for every space."""
 
-    def __init__(
-        self, choice: str, candidates: Sequence[str], shape: tuple[int, int, int], norm: Norm
-    ) -> None:
+    def __init__(self, choice: str, candidates: Sequence[str], shape: tuple[int, int, int], norm: Norm) -> None:
         """`shape` is (channels in, channels out, stride)."""
         super().__init__()
         self.choice = choice
@@ -77,9 +75,7 @@ class CellBlock(nn.Module):
         self.edges = nn.ModuleDict()
         for link in spec.links:
             shape = (spec.channels, spec.channels, link.stride)
-            self.edges[f"{link.target}<-{link.source}"] = Edge(
-                link.choice, region.allowed[link.choice], shape, norm
-            )
+            self.edges[f"{link.target}<-{link.source}"] = Edge(link.choice, region.allowed[link.choice], shape, norm)
 
     def forward(self, history: History, gates: Gates) -> History:
         nodes = dict(enumerate(self._inputs(history)))

@@ -105,7 +105,7 @@ def _none(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Mo
 
 @operation("skip_connect")
 def _skip(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
-    assert channels_in == channels_out and stride == 1, "skip_connect keeps the shape"
+    assert (channels_in, stride) == (channels_out, 1), "skip_connect keeps the shape"
     return nn.Identity()
 
 

@@ -48,9 +48,7 @@ class Learner:
         self.train = problem.stream(problem.train, self.chance, "train")
         self.held = problem.stream(problem.valid, self.chance, "held")
         self.step = 0
-        self.sums = torch.zeros(
-            2, dtype=torch.float64, device=recipe.device
-        )  # of loss and of hits, this epoch
+        self.sums = torch.zeros(2, dtype=torch.float64, device=recipe.device)  # of loss and of hits, this epoch
 
     @property
     def steps(self) -> int:

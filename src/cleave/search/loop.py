@@ -177,9 +177,8 @@ class Search:
 
     def _show(self, learner: Learner, doing: str, more: int = 0) -> None:
         done = passes_done(self.problem, self.state.cost) + more
-        training = learner.step > 0 and not more
-        loss, accuracy = learner.means() if training else (None, None)
-        self.watcher.see(Moment(done, self.total, learner.node.label, doing, loss, accuracy))
+        means = learner.means if learner.step > 0 else None
+        self.watcher.see(Moment(done, self.total, learner.node.label, doing, means))
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
@@ -13,14 +13,17 @@ from cleave.errors import Interrupted
 
 @dataclass(frozen=True)
 class Moment:
-    """A sign of life. `done` and `total` are passes over a mini-batch, of the whole search."""
+    """A sign of life. `done` and `total` are passes over a mini-batch, of the whole search.
+
+    `means` gives loss and accuracy (percent) of the epoch so far. It is only asked when somebody looks: on a GPU the
+    answer has to be waited for.
+    """
 
     done: int
     total: int
     leaf: str
     doing: str
-    loss: float | None = None
-    accuracy: float | None = None  # percent
+    means: Callable[[], tuple[float, float]] | None = None
 
 
 class Watcher:

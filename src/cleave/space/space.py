@@ -51,9 +51,7 @@ class Space(ABC):
 
     def derive(self, region: Region, strengths: Mapping[str, Tensor]) -> Arch:
         """The strongest allowed candidate of each choice; strengths are [allowed candidates], first wins ties."""
-        return {
-            choice: allowed[int(strengths[choice].argmax())] for choice, allowed in region.allowed.items()
-        }
+        return {choice: allowed[int(strengths[choice].argmax())] for choice, allowed in region.allowed.items()}
 
     @property
     def region(self) -> Region:

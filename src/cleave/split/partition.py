@@ -22,10 +22,12 @@ def min_cut(similarities: Tensor, parts: int) -> Groups:
 
     `similarities` is symmetric [n, n]; its diagonal is not read. Balanced: group sizes floor(n / parts) to
     ceil(n / parts), so every such partition cuts equally many links and negative similarities need no care.
-    Of equal cuts the first in the order of candidates is taken. UserError where there are too many partitions to search exactly.
+    Of equal cuts the first in the order of candidates is taken.
+    UserError where there are too many partitions to search exactly.
     """
     count = len(similarities)
-    assert similarities.shape == (count, count) and 1 <= parts <= count
+    assert similarities.shape == (count, count)
+    assert 1 <= parts <= count
     if balanced_partitions(count, parts) > LIMIT:
         raise UserError(f"{count} candidates in {parts} parts: over {LIMIT:,} balanced partitions; use fewer")
     return _Search(similarities, parts).best()
