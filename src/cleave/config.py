@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from inspect import isclass
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import ValidationError
@@ -130,7 +131,7 @@ def sections(model: type[Settings]) -> dict[str, list[type[Settings]]]:
     annotations = {name: field.annotation for name, field in model.model_fields.items()}
     kinds = {name: get_args(annotation) or (annotation,) for name, annotation in annotations.items()}
     inner = {
-        name: [kind for kind in several if isinstance(kind, type) and issubclass(kind, Settings)]
+        name: [kind for kind in several if isclass(kind) and get_origin(kind) is None and issubclass(kind, Settings)]
         for name, several in kinds.items()
     }
     return {name: several for name, several in inner.items() if several}

@@ -34,20 +34,21 @@ class Terminal(Watcher):
             TimeRemainingColumn(compact=True),
             TextColumn("{task.description}", markup=False),
             console=self.console,
-            disable=not self.console.is_terminal,
         )
         self.task = self.progress.add_task("starting", total=None)
         self.printed = -1
         self.drawn_at = 0.0
 
     def __enter__(self) -> Terminal:
-        self.progress.start()
+        if self.console.is_terminal:
+            self.progress.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.progress.stop()
+        if self.console.is_terminal:
+            self.progress.stop()
 
     def see(self, moment: Moment) -> None:
         done = min(moment.done, moment.total)  # the total is an estimate

@@ -30,7 +30,7 @@ def published(rng: np.random.Generator) -> Published:
 def old_numpy(published: Published, path: Path) -> Path:
     """The file as it was written in 2020: torch's older layout, and numpy's module before it was renamed."""
     content = published.torch_file(path, zipped=False).read_bytes()
-    assert b"numpy._core.multiarray" in content
+    assert b"core.multiarray" in content
     path.write_bytes(content.replace(b"numpy._core.multiarray", b"numpy.core.multiarray"))
     return path
 
@@ -203,7 +203,7 @@ def test_an_architecture_of_another_space_is_named(published: Published, tmp_pat
     published.archs[0] = foreign
     for record in published.infos[0].values():
         record["arch_str"] = foreign
-    with pytest.raises(UserError, match="must be") as caught:
+    with pytest.raises(UserError, match="is not of the form") as caught:
         import_official(published.folder(tmp_path / "folder"))
     assert foreign in str(caught.value)
 

@@ -273,7 +273,7 @@ def test_a_save_that_fails_half_way_leaves_the_old_table(path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, hard))  # as on a disk that fills up
     try:
-        with pytest.raises(UserError, match="cannot be written"):
+        with pytest.raises(UserError, match="cannot be saved"):
             small.save(path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -282,7 +282,7 @@ def test_a_save_that_fails_half_way_leaves_the_old_table(path: Path) -> None:
 
 
 def test_a_place_that_cannot_be_written_is_named(path: Path) -> None:
-    with pytest.raises(UserError, match="cannot be written") as caught:
+    with pytest.raises(UserError, match="cannot be saved") as caught:
         Table.load(path).save(path / "below" / "a-file.npz")
     assert str(path / "below") in str(caught.value)
 

@@ -6,19 +6,20 @@ edges in the order 1<-0, 2<-0, 2<-1, 3<-0, 3<-1, 3<-2, as `|op~0|+|op~0|op~1|+|o
 
 from __future__ import annotations
 
+import io
 import os
 import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cleave.errors import UserError, unknown
+from cleave.run.durable import saving, write_bytes
 from cleave.space.nb201 import EDGES, FORM, OPERATIONS, NASBench201
 
 DATASETS = ("cifar10", "cifar100", "imagenet16-120")
@@ -73,17 +74,11 @@ class Table:
     def save(self, path: Path) -> None:
         """Writes the compact file; `path` holds either what it held before or the whole of the table."""
         arrays: dict[str, Any] = {"ops": self.operations, "op_names": np.array(OPERATIONS), **self.columns}
-        try:
+        whole = io.BytesIO()
+        np.savez_compressed(whole, **arrays)
+        with saving(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            with TemporaryDirectory(dir=path.parent, prefix=".cleave-") as beside:
-                whole = Path(beside) / "table.npz"
-                with whole.open("wb") as file:
-                    np.savez_compressed(file, **arrays)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(whole, path)
-        except OSError as error:
-            raise UserError(f"{path}: cannot be written ({error.strerror}); name another file") from error
+        write_bytes(path, whole.getvalue())
 
     def __len__(self) -> int:
         return len(self._archs)

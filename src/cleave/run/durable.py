@@ -17,7 +17,6 @@ from pathlib import Path
 from cleave.errors import UserError
 
 MANIFEST = "manifest.json"  # of a written folder: the size and SHA-256 of each other file
-_CHUNK_BYTES = 1 << 20
 
 
 class Damaged(ValueError):
@@ -111,15 +110,6 @@ def fsync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal; the file is never in memory as a whole."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 @contextmanager
