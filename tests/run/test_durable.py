@@ -87,13 +87,6 @@ def test_json_that_is_not_finite_is_refused_and_the_old_file_kept(tmp_path: Path
     assert names(tmp_path) == {"file"}
 
 
-@pytest.mark.parametrize("size", [0, 1, (1 << 20) + 17])
-def test_the_digest_of_a_file_is_that_of_its_bytes(tmp_path: Path, size: int) -> None:
-    data = random.randbytes(size)
-    (tmp_path / "file").write_bytes(data)
-    assert durable.sha256(tmp_path / "file") == hashlib.sha256(data).hexdigest()
-
-
 def test_a_file_that_the_disk_does_not_take_leaves_the_old_one(tmp_path: Path) -> None:
     durable.write_bytes(tmp_path / "file", b"old")
     with full_disk(1000), pytest.raises(UserError, match=r"file: cannot be saved: File too large.*cleave resume"):
