@@ -22,6 +22,14 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def _nothing_of_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Neither an imported table nor images of whoever runs the tests change what they see."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "no-cache"))
+    monkeypatch.delenv("CLEAVE_BENCHMARK", raising=False)
+    monkeypatch.delenv("CLEAVE_DATA", raising=False)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of reference data beside the checkout; what needs it is skipped where it is absent."""

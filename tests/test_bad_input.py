@@ -49,7 +49,11 @@ def contents(folder: Path) -> dict[str, bytes]:
         ({"method.learning_rate": ".inf"}, ["method.learning_rate", "inf"]),
         ({"split.branch": 4}, ["split.branch=4", "3 candidates"]),
         ({"split.splits": 7}, ["split.splits=7", "6 choices"]),
-        ({"split.branch": "[2, 2, 2]"}, ["split.branch", "split.splits=2"]),
+        ({"split.branch": "[2, 2, 2]", "split.splits": 2}, ["split.branch", "split.splits=2"]),
+        ({"split.choice": "[]"}, ["split.choice", "[]"]),
+        ({"method.learning_rate_min": 0.5}, ["method.learning_rate_min=0.5", "method.learning_rate=0.025"]),
+        ({"method.architecture_betas": "[1.5, 0.9]"}, ["method.architecture_betas", "1.5"]),
+        ({"data.padding": 8}, ["data.padding=8", "8 pixels"]),
         ({"split.choice": "lowest", "split.splitter": "random"}, ["split.choice", "split.splitter"]),
         ({"split.choice": "[3<-0, 4<-0]"}, ["split.choice", "4<-0"]),
         ({"search.batch_size": 1000}, ["search.batch_size=1000", "images"]),
@@ -170,14 +174,14 @@ def test_a_truncated_image_is_named(images: Path, tmp_path: Path, capsys: Captur
 def test_an_output_folder_that_cannot_be_made_is_named(images: Path, tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "file").touch()
     out = tmp_path / "file" / "run"
-    assert Ended(search(images, out), capsys).refuses(str(out), "cannot be saved")
+    assert Ended(search(images, out), capsys).refuses(str(out), "cannot be made")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_an_output_folder_without_permission_is_named(images: Path, tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "locked").mkdir(mode=0o500)
     out = tmp_path / "locked" / "run"
-    assert Ended(search(images, out), capsys).refuses(str(out), "cannot be saved")
+    assert Ended(search(images, out), capsys).refuses(str(out), "cannot be made")
 
 
 def test_a_run_folder_is_never_overwritten(images: Path, tmp_path: Path, capsys: Capture) -> None:

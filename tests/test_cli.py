@@ -195,7 +195,9 @@ def test_an_imported_table_is_found_by_query_and_by_search(tmp_path: Path, capsy
     found = answer(["query", "2", "--json"], capsys)
     assert found["arch"] == published.archs[2]
     assert found["cifar10"]["test"] == pytest.approx(published.means["cifar10_test"][2], abs=1e-3)
-    assert "architectures" in text(["benchmark", "import", str(folder), "--out", str(tmp_path / "x.npz")], capsys)
+    ended = Ended(["benchmark", "import", str(folder), "--out", str(tmp_path / "x.npz")], capsys)
+    assert ended.out == f"{tmp_path / 'x.npz'}: {len(published.archs)} architectures\n"
+    assert ended.err.endswith(f"{len(published.archs)} of {len(published.archs)} architectures\n")
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])

@@ -16,7 +16,7 @@ import torch
 from cleave.config import load_recipe
 from cleave.method import METHODS
 from cleave.resolve import resolve
-from cleave.run.folder import RunFolder, create
+from cleave.run.folder import RunFolder, create, make_folder
 from cleave.search.loop import Search
 from cleave.search.problem import Problem, open_problem
 from cleave.search.watch import Stop, Watcher
@@ -56,6 +56,7 @@ def tiny(*changes: str) -> Recipe:
 def run(folder: Path, recipe: Recipe) -> tuple[dict[str, Any], Search, Problem]:
     recipe, _ = resolve(recipe, find_space(recipe.space.name, recipe.space.ops))
     problem = open_problem(recipe)
+    make_folder(folder)
     create(folder, recipe, {})
     search = Search(problem, RunFolder(folder), Stop(), Watcher())
     return search.run(), search, problem

@@ -14,7 +14,8 @@ from cleave.config import checked
 from cleave.errors import UserError
 from cleave.resolve import resolve, resolve_data, resolve_device
 from cleave.settings import Recipe
-from cleave.space import find_space
+from cleave.space import Choice, find_space
+from tests.toys import ToyMobileNet
 
 SPACE = find_space("nasbench201")
 CHOICES = [choice.name for choice in SPACE.choices]
@@ -176,3 +177,47 @@ def test_a_device_that_is_not_there_is_refused(device: str) -> None:
 def test_auto_is_the_device_that_is_there() -> None:
     assert resolve_device("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
     assert resolve_device("cpu") == "cpu"
+
+
+class Uneven(ToyMobileNet):
+    """One choice that can be split, two that cannot."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        first, *rest = self.choices
+        self.choices = (first, *(Choice(each.name, each.candidates[:1]) for each in rest))
+
+
+@pytest.mark.parametrize("splitter", ["gradient", "random", "exhaustive"])
+def test_a_space_that_runs_out_of_choices_to_split_is_told_so_before_anything_runs(splitter: str) -> None:
+    with pytest.raises(UserError, match=r"split\.splits=2: only 1 choices of toymobilenet have 2 candidates"):
+        resolve(Recipe.model_validate({"split": {"splitter": splitter, "splits": 2}}), Uneven())
+    with pytest.raises(UserError, match=r"split\.branch=2: a choice of toymobilenet has only 1 candidates"):
+        resolve(Recipe.model_validate({"split": {"splitter": splitter, "choice": "layer1", "splits": 1}}), Uneven())
+
+
+def test_a_list_of_branching_factors_says_how_many_splits_there_are() -> None:
+    assert resolved_split(branch=[2, 3, 2])["splits"] == 3
+
+
+def test_a_table_belongs_to_a_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An imported table is no reason for a search on another space to fail, and a given one is named at once."""
+    (tmp_path / "table.npz").touch()
+    monkeypatch.setenv("CLEAVE_BENCHMARK", str(tmp_path / "table.npz"))
+    assert resolve(Recipe(), ToyMobileNet())[0].benchmark is None
+    assert resolve(Recipe(), find_space("nasbench201"))[0].benchmark == str(tmp_path / "table.npz")
+    with pytest.raises(UserError, match="toymobilenet has no table"):
+        resolve(Recipe(benchmark="table.npz"), ToyMobileNet())
+
+
+@pytest.mark.parametrize(
+    ("sections", "key"),
+    [
+        ({"search": {"anneal": "path"}, "split": {"restart": False}}, "search.anneal=path"),
+        ({"search": {"anneal": "path"}, "split": {"splitter": "none"}}, "search.anneal=path"),
+        ({"method": {"name": "rsps"}, "split": {"enable": "own"}}, "split.enable=own"),
+    ],
+)
+def test_keys_that_mean_nothing_together_are_noted(sections: dict[str, Any], key: str) -> None:
+    notes = resolve(Recipe.model_validate(sections), find_space("nasbench201"))[1]
+    assert [note for note in notes if note.startswith(key)]

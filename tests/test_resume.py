@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from cleave.config import load_recipe
+from cleave.errors import UserError
+from cleave.run.folder import make_folder
 from cleave.run.lock import RunLock
 from cleave.search.runner import resume, start
 from cleave.search.watch import Moment, Watcher
@@ -84,7 +87,7 @@ def test_a_run_that_is_killed_in_every_phase_ends_in_the_same_bytes(kind: str, i
     recorder = Recorder()
     begin(images, tmp_path / "whole", KINDS[kind], recorder)
     phases = {moment.doing.split()[0] for moment in recorder.moments}
-    assert phases == {"warm-up", "search", "evaluate"} | ({"compare"} if kind != "rsps" else set())
+    assert phases == {"search", "evaluate"} | ({"warm-up", "compare"} if kind != "rsps" else set())
     assert killed_again_and_again(images, tmp_path / "killed", KINDS[kind], recorder.moments) >= 3
     assert same(tmp_path / "whole", tmp_path / "killed")
 
@@ -243,3 +246,67 @@ def test_a_run_can_be_resumed_from_another_folder(tmp_path: Path, monkeypatch: p
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert resume(Path("../run"), Watcher())["run"] == "../run"
+
+
+def test_a_checkpoint_of_another_run_is_never_gone_on_from(images: Path, tmp_path: Path, capsys: Capture) -> None:
+    for name, seed in (("mine", 0), ("other", 1)):
+        with pytest.raises(Killed):
+            begin(images, tmp_path / name, {"seed": seed}, Killer(5))
+    shutil.rmtree(tmp_path / "mine" / "checkpoints")
+    shutil.copytree(tmp_path / "other" / "checkpoints", tmp_path / "mine" / "checkpoints")
+    ended = Ended(["resume", str(tmp_path / "mine"), "--json"], capsys)
+    assert ended.refuses(str(tmp_path / "mine" / "checkpoints"), "of another run")
+
+
+def test_after_all_checkpoints_were_damaged_nothing_starts_again_of_itself(
+    images: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    with pytest.raises(Killed):
+        begin(images, tmp_path / "run", {}, Killer(9))
+    for generation in generations(tmp_path / "run"):
+        (generation / "weights.safetensors").write_bytes(b"")
+    events = (tmp_path / "run" / "events.jsonl").read_bytes()
+    for _ in range(2):
+        assert Ended(["resume", str(tmp_path / "run"), "--json"], capsys).refuses("holds no checkpoint that is whole")
+    assert (tmp_path / "run" / "events.jsonl").read_bytes() == events
+
+
+def test_a_finished_run_tells_its_outcome_without_its_images(tmp_path: Path) -> None:
+    images = write_images(tmp_path / "images")
+    outcome = begin(images, tmp_path / "run", RSPS, Watcher())
+    shutil.rmtree(images)
+    assert resume(tmp_path / "run", Watcher()) == outcome
+
+
+def test_a_device_that_is_not_here_is_named(images: Path, tmp_path: Path, capsys: Capture) -> None:
+    with pytest.raises(Killed):
+        begin(images, tmp_path / "run", RSPS, Killer(3))
+    recipe = tmp_path / "run" / "recipe.yaml"
+    recipe.write_text(recipe.read_text().replace("device: cpu", "device: cuda:99"))
+    assert Ended(["resume", str(tmp_path / "run"), "--json"], capsys).refuses("device=cuda:99")
+
+
+def test_other_versions_than_at_the_start_are_mentioned(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Listener(Watcher):
+        def __init__(self) -> None:
+            self.lines: list[str] = []
+
+        def say(self, line: str) -> None:
+            self.lines.append(line)
+
+    with pytest.raises(Killed):
+        begin(images, tmp_path / "run", RSPS, Killer(3))
+    before, listener = torch.__version__, Listener()
+    monkeypatch.setattr(torch, "__version__", "99.0")
+    resume(tmp_path / "run", listener)
+    assert any(line.startswith(f"torch was {before} and is now 99.0") for line in listener.lines)
+
+
+def test_two_searches_cannot_begin_in_one_folder(images: Path, tmp_path: Path) -> None:
+    make_folder(tmp_path / "run")
+    with RunLock(tmp_path / "run"), pytest.raises(UserError, match="in use by process"):
+        begin(images, tmp_path / "run", RSPS, Watcher())
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["lock"]
+    assert begin(images, tmp_path / "run", RSPS, Watcher())["leaves"]

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import torch
 
-from cleave.draw import draw
 from cleave.search.watch import Moment
 from cleave.space import find_space
 from cleave.terminal import Terminal, describe, print_run
@@ -78,7 +77,7 @@ def test_every_connection_of_an_architecture_is_drawn_and_nothing_else() -> None
             if operation != "none"
         }
         found, source = [], ""
-        for line in draw(arch).splitlines():
+        for line in SPACE.draw(SPACE.parse(arch)).splitlines():
             if edge := re.fullmatch(r"  [├└]─ (\S+) ─▶ (.+)", line):
                 found.append((source, edge[1], edge[2]))
             else:
@@ -138,7 +137,7 @@ def test_a_finished_run_is_a_tree_a_table_and_a_drawing(
     for leaf in result["leaves"]:
         assert re.search(rf"│ {leaf['path']} +│ +{leaf['valid_accuracy']:.2f} │", text)
     assert "Chosen: leaf 0.1, held-out accuracy 30.00 %" in text
-    assert draw(result["chosen"]["arch"]) in text
+    assert SPACE.draw(SPACE.parse(result["chosen"]["arch"])) in text
     assert "Oracle" not in text
 
 

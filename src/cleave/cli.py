@@ -152,11 +152,17 @@ def import_(
     from cleave.bench.official import import_official
     from cleave.bench.table import default_path
 
-    table = import_official(source)
+    table = import_official(source, count_on_stderr)
     path = out or default_path()
     table.save(path)
     found = {"file": str(path), "architectures": len(table)}
     tell(found, as_json, lambda: print(f"{path}: {len(table)} architectures"))
+
+
+def count_on_stderr(done: int, total: int) -> None:
+    """A line for every tenth of a long reading."""
+    if done == total or done % max(1, total // 10) == 0:
+        print(f"{done} of {total} architectures", file=sys.stderr)
 
 
 def tell_run(result: dict[str, Any], as_json: bool) -> None:

@@ -29,28 +29,57 @@ SPLITS = {"none": 0, "exhaustive": 1, "random": 2, "gradient": 2}
 def resolve(recipe: Recipe, space: Space) -> tuple[Recipe, list[str]]:
     """The recipe with nothing left open, and a note for each key that was given without having a meaning.
 
-    Resolving twice changes nothing, so a run folder's recipe can be run again. UserError names what contradicts.
+    A resolved recipe has an answer for every key that was null, but for those that mean "none". UserError names what
+    contradicts.
     """
     split, notes = resolve_split(recipe.split, space)
+    notes += meaningless_elsewhere(recipe, split)
+    check_learning_rates(recipe)
     changes = {
         "split": split,
         "data": recipe.data.model_copy(update=resolve_data(recipe)),
         "device": resolve_device(recipe.device),
         "threads": recipe.threads or min(4, os.cpu_count() or 1),
-        "benchmark": resolve_benchmark(recipe.benchmark),
+        "benchmark": resolve_benchmark(recipe.benchmark, space),
     }
     return recipe.model_copy(update=changes), notes
+
+
+def meaningless_elsewhere(recipe: Recipe, split: SplitSettings) -> list[str]:
+    """A note for each key outside the splitter's own that was given without having a meaning."""
+    notes = []
+    if recipe.search.anneal == "path" and not (split.splits and split.restart):
+        notes.append("search.anneal=path has no meaning without a restart after splits; it is not used")
+    if split.enable == "own" and recipe.method.name == "rsps" and split.splitter == "gradient":
+        notes.append("split.enable=own has no meaning with method.name=rsps: every weight is 1; it is not used")
+    return notes
+
+
+def check_learning_rates(recipe: Recipe) -> None:
+    lowest, highest = recipe.method.learning_rate_min, recipe.method.learning_rate
+    if lowest > highest:
+        raise UserError(f"method.learning_rate_min={lowest}: is above method.learning_rate={highest}; swap them")
 
 
 def resolve_split(split: SplitSettings, space: Space) -> tuple[SplitSettings, list[str]]:
     """The tree's levels, branching and choices, checked against the space's choices."""
     given = [key for key in MEANINGLESS[split.splitter] if _differs(split, key)]
     notes = [f"split.{key} has no meaning with split.splitter={split.splitter}; it is not used" for key in given]
-    splits = SPLITS[split.splitter] if split.splits is None or "splits" in given else split.splits
+    splits = levels(split)
     branch = None if split.splitter in ("none", "exhaustive") else _per_level("branch", split.branch or 2, splits)
     choice = _resolve_choice(split, splits, space) if splits else None
     _check_levels(splits, branch, choice, space)
     return split.model_copy(update={"splits": splits, "branch": branch, "choice": choice}), notes
+
+
+def levels(split: SplitSettings) -> int:
+    """How often the space is split: as said, as many times as `branch` lists, or the splitter's usual number."""
+    if split.splitter == "none":
+        return 0
+    if split.splits is not None:
+        return split.splits
+    listed = isinstance(split.branch, list) and split.splitter != "exhaustive"
+    return len(split.branch) if listed and isinstance(split.branch, list) else SPLITS[split.splitter]
 
 
 def _differs(split: SplitSettings, key: str) -> bool:
@@ -70,7 +99,8 @@ def _per_level(key: str, value: Any, splits: int) -> list[Any]:  # noqa: ANN401
 
 
 def _resolve_choice(split: SplitSettings, splits: int, space: Space) -> str | list[str]:
-    choice = split.choice or ("lowest" if split.splitter == "gradient" else "random")
+    usual = "lowest" if split.splitter == "gradient" else "random"
+    choice = usual if split.choice is None else split.choice
     if choice == "lowest" and split.splitter != "gradient":
         raise UserError("split.choice=lowest needs split.splitter=gradient: the others score no cut")
     if choice in ("lowest", "random"):
@@ -90,10 +120,13 @@ def _check_levels(splits: int, branch: list[int] | None, choice: str | list[str]
     candidates = {each.name: len(each.candidates) for each in space.choices}
     if splits > len(candidates):
         raise UserError(f"split.splits={splits}: {space.name} has only {len(candidates)} choices to split")
-    offered = [candidates[name] for name in choice] if isinstance(choice, list) else [max(candidates.values())] * splits
-    for parts, most in zip(branch or [], offered, strict=bool(branch)):
-        if parts > most:
-            raise UserError(f"split.branch={parts}: a choice of {space.name} has only {most} candidates")
+    for level, parts in enumerate(branch or [2] * splits):
+        offered = [candidates[choice[level]]] if isinstance(choice, list) else list(candidates.values())
+        if parts > max(offered):
+            raise UserError(f"split.branch={parts}: a choice of {space.name} has only {max(offered)} candidates")
+        enough = sum(count >= parts for count in candidates.values())
+        if enough <= level:
+            raise UserError(f"split.splits={splits}: only {enough} choices of {space.name} have {parts} candidates")
 
 
 def resolve_data(recipe: Recipe) -> dict[str, Any]:
@@ -124,8 +157,10 @@ def resolve_device(device: str) -> str:
     return device
 
 
-def resolve_benchmark(benchmark: str | None) -> str | None:
-    """The table's absolute path: the given one, else the imported one where there is one."""
+def resolve_benchmark(benchmark: str | None, space: Space) -> str | None:
+    """The table's absolute path: the given one, else the imported one where there is one for this space."""
+    if benchmark is not None and not space.tabulated:
+        raise UserError(f"benchmark={benchmark}: {space.name} has no table of trained accuracies; leave it out")
     if benchmark is not None:
         return absolute(benchmark)
-    return str(default_path()) if default_path().exists() else None
+    return str(default_path()) if space.tabulated and default_path().exists() else None

@@ -42,6 +42,7 @@ AverageName = Annotated[
 # Strict: YAML has "yes" and 3.0, which are no counts.
 Positive = Annotated[int, Field(strict=True, ge=1)]
 NotNegative = Annotated[int, Field(strict=True, ge=0)]
+Beta = Annotated[float, Field(ge=0, lt=1)]
 Branch = Annotated[int, Field(strict=True, ge=2)]
 
 
@@ -87,7 +88,7 @@ class DartsSettings(MethodSettings):
 
     name: Literal["darts"] = "darts"
     architecture_learning_rate: Annotated[float, Field(gt=0)] = 3e-4
-    architecture_betas: tuple[float, float] = (0.5, 0.999)
+    architecture_betas: tuple[Beta, Beta] = (0.5, 0.999)
     architecture_weight_decay: Annotated[float, Field(ge=0)] = 1e-3
 
 

@@ -14,8 +14,8 @@ from rich.text import Text
 from rich.tree import Tree
 
 from cleave.bench.table import DATASETS
-from cleave.draw import draw
 from cleave.search.watch import Moment, Watcher
+from cleave.space import find_space
 
 LINES = 20
 """How many lines a whole search prints where there is no terminal to draw a bar in."""
@@ -76,9 +76,9 @@ def describe(moment: Moment) -> str:
     return "  ".join(words)
 
 
-def print_run(result: dict[str, Any]) -> None:
-    """A run's outcome on stdout."""
-    console = Console(highlight=False)
+def print_run(result: dict[str, Any], console: Console | None = None) -> None:
+    """A run's outcome, on stdout unless another console is given."""
+    console = console or Console(highlight=False)
     if result.get("status") == "unfinished":
         print_unfinished(console, result)
         return
@@ -87,7 +87,8 @@ def print_run(result: dict[str, Any]) -> None:
     chosen = result["chosen"]
     console.print(Text(f"Chosen: leaf {chosen['path']}, held-out accuracy {chosen['valid_accuracy']:.2f} %"))
     console.print(Text(chosen["arch"]), soft_wrap=True)  # in one piece, to be copied
-    console.print(Text(draw(chosen["arch"])))
+    space = find_space(result["space"])
+    console.print(Text(space.draw(space.parse(chosen["arch"]))))
     if chosen["benchmark"]:
         print_benchmark(console, result)
     console.print(Text(f"{result['seconds']:.0f} s; all of it is in {result['run']}"), soft_wrap=True)

@@ -175,3 +175,33 @@ def test_classes_of_two_images_leave_nothing_to_test_on(tmp_path: Path) -> None:
     write_folder(tmp_path, {"a": 2, "b": 2})
     with pytest.raises(UserError, match=f"^{tmp_path}: too few images for a test part"):
         read_folder(tmp_path, "test")
+
+
+@pytest.mark.parametrize("other", ["validation", "Test", "more"])
+def test_beside_a_training_folder_nothing_is_a_class(tmp_path: Path, other: str) -> None:
+    for part in ("train", other):
+        for name in ("cats", "dogs"):
+            (tmp_path / part / name).mkdir(parents=True)
+            for number in range(3):
+                Image.new("RGB", (8, 8), (number, 0, 0)).save(tmp_path / part / name / f"{number}.png")
+    images = read_folder(tmp_path, "train", 8)
+    assert images.classes == ("cats", "dogs")
+    assert len(images) == 6
+
+
+def test_a_training_folder_without_test_images_says_so_only_when_asked_for_them(tmp_path: Path) -> None:
+    for name in ("cats", "dogs"):
+        (tmp_path / "train" / name).mkdir(parents=True)
+        for number in range(3):
+            Image.new("RGB", (8, 8), (number, 0, 0)).save(tmp_path / "train" / name / f"{number}.png")
+    assert len(read_folder(tmp_path, "train", 8)) == 6
+    with pytest.raises(UserError, match="has train/ but none of test, val"):
+        read_folder(tmp_path, "test", 8)
+
+
+def test_a_class_may_be_called_train(tmp_path: Path) -> None:
+    for name in ("car", "train"):
+        (tmp_path / name).mkdir()
+        for number in range(4):
+            Image.new("RGB", (8, 8), (number, 0, 0)).save(tmp_path / name / f"{number}.png")
+    assert read_folder(tmp_path, "train", 8).classes == ("car", "train")

@@ -148,3 +148,10 @@ def test_shares_add_up_stay_within_their_bounds_and_miss_their_due_by_less_than_
     shares = apportion(bounded, sizes, low, high=sizes)
     assert sum(shares) == bounded
     assert all(least <= share <= size for least, share, size in zip(low, shares, sizes, strict=True))
+
+
+def test_both_sides_of_a_set_that_lies_class_by_class_are_mixed() -> None:
+    """Each tenth of either side holds many classes: with batch statistics a batch must not be of one class."""
+    labels = [label for label in range(10) for _ in range(50)]
+    for part in held_out(numbered(labels, shuffled=False), 0.5):
+        assert all(len(set(batch.tolist())) >= 5 for batch in part.labels.split(25))

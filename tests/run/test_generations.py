@@ -231,7 +231,9 @@ def test_where_no_generation_is_whole_the_folder_is_named(tmp_path: Path) -> Non
     with pytest.raises(UserError, match=f"{tmp_path}: holds no checkpoint that is whole"):
         generations.newest(seen.append)
     assert [line.partition("generation ")[2][:6] for line in seen] == ["000002", "000001"]
-    assert generations.empty
+    assert not generations.empty
+    with pytest.raises(UserError, match="holds no checkpoint that is whole"):
+        generations.newest(seen.append)  # and nothing starts again of itself
 
 
 def test_a_disk_that_gives_back_other_bytes_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

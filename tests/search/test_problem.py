@@ -12,7 +12,7 @@ from cleave.data import sources
 from cleave.data.images import Images, Part
 from cleave.errors import UserError
 from cleave.resolve import resolve
-from cleave.run.folder import RunFolder, create
+from cleave.run.folder import RunFolder, create, make_folder
 from cleave.search import problem as problem_module
 from cleave.search.loop import Search
 from cleave.search.problem import Problem, open_problem
@@ -101,6 +101,8 @@ def test_the_planned_work_is_the_work_done(tmp_path: Path, changes: list[str]) -
     class Recorder(Watcher):
         def see(self, moment: Moment) -> None:
             moments.append(moment)
+
+    make_folder(tmp_path / "run")
 
     create(tmp_path / "run", problem.recipe, {})
     outcome = Search(problem, RunFolder(tmp_path / "run"), Stop(), Recorder()).run()

@@ -61,3 +61,9 @@ def test_an_unbroken_line_of_weights_follows_one_cosine() -> None:
     assert len(line) == 60
     whole = [0.001 + 0.024 * (1 + cos(pi * epoch / 60)) / 2 for epoch in range(60)]
     assert line == pytest.approx(whole)
+
+
+def test_there_is_no_warm_up_where_nothing_of_it_would_be_left() -> None:
+    for splitter in ("random", "exhaustive"):
+        assert schedule(recipe(splitter=splitter), 0).epochs == 0
+        assert schedule(recipe(splitter=splitter, restart=False), 0).epochs == 15

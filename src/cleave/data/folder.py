@@ -19,7 +19,7 @@ from cleave.errors import UserError
 DEFAULT_SIZE = 32
 THREADS = 8  # decoding releases the interpreter lock, and opening files waits for the disk
 TEST_SHARE = 10  # without a test folder, one image in this many is for the test
-TEST_NAMES = ("test", "val", "valid")
+TEST_NAMES = ("test", "val", "valid", "validation")
 
 # What Pillow raises on files that are truncated, damaged, absurdly large or no images (its decoders, its metadata).
 _UNREADABLE = (
@@ -38,7 +38,8 @@ _UNREADABLE = (
 def read_folder(folder: Path, part: Part, size: int | None = None) -> Images:
     """The images of `part` in RGB at `size` x `size` pixels (default 32): shorter side resized, centre kept.
 
-    With train/ and test/ (or val/, valid/) in `folder`, each with the class folders, these are the parts.
+    With train/ in `folder`, and the class folders in it, that is the training part, and test/ (or val/, valid/,
+    validation/) beside it the test part; nothing else in `folder` is looked at.
     Otherwise the class folders are in `folder` itself and a tenth of each class is the test part: at least
     one image, but none of a class with only two; it depends on the sorted file names alone.
     Raises UserError naming the folder that is empty, lacks classes, or has a class with too few images,
@@ -55,17 +56,24 @@ def read_folder(folder: Path, part: Part, size: int | None = None) -> Images:
 
 def _listed(folder: Path, part: Part) -> tuple[list[Path], Tensor, tuple[str, ...]]:
     """The files of `part`, their labels and the names of the classes; no file is opened."""
-    test = next((folder / name for name in TEST_NAMES if (folder / name).is_dir()), None)
-    if test is None or not (folder / "train").is_dir():
+    if not _has_folders(folder / "train"):
         files, labels, classes = _one_set(folder, fewest=2)
         chosen = _chosen(labels, part)
         return [files[index] for index in chosen], labels[chosen], classes
     files, labels, classes = _one_set(folder / "train", fewest=2)
     if part == "test":
+        test = next((folder / name for name in TEST_NAMES if (folder / name).is_dir()), None)
+        if test is None:
+            raise UserError(f"{folder}: has train/ but none of {', '.join(TEST_NAMES)}: put the test images there")
         files, labels, found = _one_set(test, fewest=1)
         if found != classes:
             raise UserError(f"{test}: its class folders differ from those of {folder / 'train'}")
     return files, labels, classes
+
+
+def _has_folders(folder: Path) -> bool:
+    """Whether it holds class folders; a class that happens to be called train holds images."""
+    return folder.is_dir() and any(path.is_dir() for path in folder.iterdir())
 
 
 def _one_set(folder: Path, fewest: int) -> tuple[list[Path], Tensor, tuple[str, ...]]:

@@ -86,6 +86,13 @@ def load(
     Part "train" opens no file of the test part. Raises UserError for what is unknown, damaged, or neither
     there nor to be downloaded.
     """
+    try:
+        return _load(data, part, root, image_size, download)
+    except OSError as error:
+        raise UserError(f"{error.filename or data}: cannot be read ({error.strerror or error})") from error
+
+
+def _load(data: str, part: Part, root: Path | None, image_size: int | None, download: bool) -> Images:
     name = _known(data)
     if name is None:
         return read_folder(_folder(data), part, image_size)

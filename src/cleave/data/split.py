@@ -53,7 +53,12 @@ def _stratified(images: Images, total: int, wanted: int) -> tuple[Tensor, Tensor
     trained = apportion(min(max(wanted, len(used)), sum(highest)), used, low=[1] * len(used), high=highest)
     train = [of_class[:cut] for of_class, cut in zip(members, trained, strict=True)]
     valid = [of_class[cut:end] for of_class, cut, end in zip(members, trained, used, strict=True)]
-    return torch.cat(train).sort().values, torch.cat(valid).sort().values
+    return mixed(torch.cat(train)), mixed(torch.cat(valid))
+
+
+def mixed(indices: Tensor) -> Tensor:
+    """The same in a fixed random order: with batch statistics a batch of one class would be judged unlike others."""
+    return indices[torch.randperm(len(indices), generator=torch.Generator().manual_seed(PERMUTATION_SEED))]
 
 
 def shuffled_classes(labels: Tensor) -> list[Tensor]:

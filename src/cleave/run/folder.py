@@ -12,6 +12,7 @@ timing.json       the seconds it took, all sessions together
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from pathlib import Path
@@ -23,6 +24,7 @@ from cleave.errors import UserError
 from cleave.run.durable import saving, write_bytes, write_json
 from cleave.run.events import Events
 from cleave.run.generations import Damaged, Generations, Record, read_record, write_record
+from cleave.run.lock import LOCK
 from cleave.settings import Recipe
 
 
@@ -42,10 +44,10 @@ class RunFolder:
         return self.seconds_before + time.monotonic() - self.opened_at
 
     @property
-    def result(self) -> dict[str, Any] | None:
-        """The outcome, once there is one."""
-        path = self.path / "result.json"
-        return read_json(path) if path.exists() else None
+    def identity(self) -> str:
+        """What distinguishes this run from others: the SHA-256 of its recipe and environment."""
+        files = [self.path / name for name in ("recipe.yaml", "environment.json")]
+        return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
     def write_result(self, result: dict[str, Any]) -> None:
         write_json(self.path / "result.json", result)
@@ -70,12 +72,18 @@ class RunFolder:
             raise UserError(f"{error}; it cannot be gone on from: start the run again in a new folder") from error
 
 
-def create(path: Path, recipe: Recipe, environment: dict[str, Any]) -> None:
-    """Makes the folder of a new run; UserError where there is something already, or where it cannot be made."""
-    with saving(path):
+def make_folder(path: Path) -> None:
+    """Makes a folder for a new run, or takes one that is there; UserError where it cannot be made."""
+    try:
         path.mkdir(parents=True, exist_ok=True)
-        if any(path.iterdir()):
-            raise UserError(f"{path}: is not empty; nothing is overwritten, so give --out a new folder")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be made ({error.strerror}); give --out another folder") from error
+
+
+def create(path: Path, recipe: Recipe, environment: dict[str, Any]) -> None:
+    """Puts a new run into an empty folder; UserError where there is something already. Use within a RunLock."""
+    if any(file.name != LOCK for file in path.iterdir()):
+        raise UserError(f"{path}: is not empty; nothing is overwritten, so give --out a new folder")
     write_json(path / "environment.json", environment)
     text = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False)
     write_bytes(path / "recipe.yaml", text.encode())

@@ -103,8 +103,8 @@ class Generations:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing was committed yet, or all of it was set aside."""
-        return not self._paths()
+        """Whether nothing was ever committed; what was set aside counts as committed."""
+        return self._last_number() == 0
 
     def commit(self, record: Record) -> Path:
         """Write the next generation, verify it on the disk, then remove those that are not needed any more.

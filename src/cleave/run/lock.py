@@ -11,6 +11,8 @@ from typing import TextIO
 from cleave.errors import UserError
 from cleave.run.durable import saving
 
+LOCK = "lock"
+
 
 class RunLock:
     """Holds a run folder for this process while the `with` block lasts; POSIX only.
@@ -27,7 +29,7 @@ class RunLock:
         if sys.platform == "win32":
             raise UserError(f"{self.folder}: a run needs a POSIX system to be kept safely: use Linux, macOS or WSL")
         with saving(self.folder), ExitStack() as undo:
-            file = undo.enter_context((self.folder / "lock").open("a+", encoding="ascii"))
+            file = undo.enter_context((self.folder / LOCK).open("a+", encoding="ascii"))
             self._take(file)
             self._held = undo.pop_all()
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import isfinite
 from typing import Any
 
 import torch
@@ -94,10 +95,13 @@ class Learner:
         self.sums += torch.stack([loss.detach().double() * len(labels), hits.double()])
 
     def _check(self, loss: Tensor) -> None:
-        looked = loss.device.type == "cpu" or self.step % CHECK_EVERY == 0
-        if looked and not torch.isfinite(loss):
+        if loss.device.type == "cpu" or self.step % CHECK_EVERY == 0:
+            self._check_value(loss.item())
+
+    def _check_value(self, loss: float) -> None:
+        if not isfinite(loss):
             raise UserError(
-                f"leaf {self.node.label}, step {self.step}: the loss is {loss.item()}; "
+                f"leaf {self.node.label}, step {self.step}: the loss is {loss}; "
                 "try a smaller method.learning_rate or method.clip"
             )
 
@@ -110,6 +114,12 @@ class Learner:
         done = (self.step - 1) % self.problem.steps_per_epoch + 1
         loss, hits = (self.sums / (done * self.problem.recipe.search.batch_size)).tolist()
         return loss, 100 * hits
+
+    def finite_means(self) -> tuple[float, float]:
+        """The same; UserError where the loss has become infinite or not a number."""
+        loss, accuracy = self.means()
+        self._check_value(loss)
+        return loss, accuracy
 
     def probes(self) -> Iterator[Probe]:
         """The mini-batches of the gradient matching score; the same ones whenever they are asked for."""

@@ -88,7 +88,7 @@ class Search:
                 self._end_epoch(learner, doing)
 
     def _end_epoch(self, learner: Learner, doing: str) -> None:
-        loss, accuracy = learner.means()
+        loss, accuracy = learner.finite_means()
         strengths = {
             choice: [round(weight, 6) for weight in weights.tolist()]
             for choice, weights in learner.method.strengths().items()
@@ -160,6 +160,7 @@ class Search:
             "search": self.state.to_json(),
             "learner": record.meta or None,
             "events": self.folder.events.position,
+            "run": self.folder.identity,
         }
         with finite(self.learner.node if self.learner else None):
             self.folder.generations.commit(Record(record.weights, record.state, meta))
@@ -167,6 +168,10 @@ class Search:
         self.saved_at = time.monotonic()
 
     def _restore(self, record: Record) -> None:
+        if record.meta.get("run") != self.folder.identity:
+            raise UserError(
+                f"{self.folder.generations.folder}: the newest checkpoint is of another run; put back its own"
+            )
         self.state = State.from_json(record.meta["search"])
         self.folder.events.truncate(record.meta["events"])
         if record.meta["learner"] is not None:

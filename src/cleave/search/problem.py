@@ -60,6 +60,15 @@ class Problem:
         return digest.hexdigest()
 
 
+WHOLE = 15_625
+"""The architectures of NAS-Bench-201."""
+
+
+def check_padding(padding: int | None, size: int) -> None:
+    if padding is not None and padding >= size:
+        raise UserError(f"data.padding={padding}: must be below the size of the images, {size} pixels")
+
+
 def open_problem(recipe: Recipe) -> Problem:
     """Loads what a resolved recipe names; UserError where it is not there or too small."""
     space = find_space(recipe.space.name, recipe.space.ops)
@@ -75,4 +84,7 @@ def open_problem(recipe: Recipe) -> Problem:
                 "held-out images; use a smaller batch or more images"
             )
     table = find(Path(recipe.benchmark)) if recipe.benchmark else None
+    if table is not None and len(table) < WHOLE:
+        raise UserError(f"{recipe.benchmark}: holds {len(table)} of {WHOLE} architectures; import the whole benchmark")
+    check_padding(data.padding, images.pixels.shape[-1])
     return Problem(recipe, space, train, valid, Normalise.of(train), table)

@@ -13,7 +13,7 @@ from cleave.split import Node, label
 
 
 def outcome(problem: Problem, state: State) -> dict[str, Any]:
-    """The content of result.json; a pure function of recipe and images, so it has no times and no places.
+    """The content of result.json; a pure function of recipe, images and table: it has no times and no places.
 
     `chosen` is the leaf whose architecture does best on held-out images. `oracle` is the one with the best test
     accuracy in the benchmark table: what a perfect choice among the leaves would have given, not a result.

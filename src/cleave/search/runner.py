@@ -13,9 +13,10 @@ import torch
 import cleave
 from cleave.config import load_recipe
 from cleave.errors import Interrupted, UserError
-from cleave.resolve import resolve
-from cleave.run.folder import RunFolder, check_run, create, read_json
+from cleave.resolve import resolve, resolve_device
+from cleave.run.folder import RunFolder, check_run, create, make_folder, read_json
 from cleave.run.lock import RunLock
+from cleave.run.view import view
 from cleave.search.loop import Search
 from cleave.search.problem import Problem, open_problem
 from cleave.search.state import tree_to_json
@@ -34,42 +35,51 @@ def start(recipe: Recipe, out: Path | None, watcher: Watcher) -> dict[str, Any]:
         watcher.say(note)
     problem = open_problem(recipe)
     path = out or free_folder(recipe)
-    create(path, recipe, environment(problem))
-    return go_on(path, problem, watcher)
+    make_folder(path)
+    with RunLock(path):
+        create(path, recipe, environment(problem))
+        return go_on(path, problem, watcher)
 
 
 def resume(path: Path, watcher: Watcher) -> dict[str, Any]:
     """Goes on with a run, or tells its outcome again; ends as if it had never been interrupted."""
     check_run(path)
-    problem = open_problem(load_recipe(path / "recipe.yaml", (), {}))
-    if read_json(path / "environment.json").get("images") != problem.fingerprint():
+    if (path / "result.json").exists():
+        return view(path)
+    with RunLock(path):
+        recipe = load_recipe(path / "recipe.yaml", (), {})
+        resolve_device(recipe.device)  # it may be another machine
+        problem = open_problem(recipe)
+        compare(read_json(path / "environment.json"), problem, path, watcher)
+        return go_on(path, problem, watcher)
+
+
+def compare(before: dict[str, Any], problem: Problem, path: Path, watcher: Watcher) -> None:
+    """UserError where the images are others; a word where the outcome may no longer be the same byte for byte."""
+    now = environment(problem)
+    if before.get("images") != now["images"]:
         raise UserError(f"{problem.recipe.data.name}: not the images that {path} was started with; put them back")
-    return go_on(path, problem, watcher)
+    for name in ("cleave", "torch", "numpy", "machine", "device"):
+        if before.get(name) != now[name]:
+            watcher.say(f"{name} was {before.get(name)} and is now {now[name]}: figures may differ in the last digits")
 
 
 def go_on(path: Path, problem: Problem, watcher: Watcher) -> dict[str, Any]:
-    """Runs what is left of a run."""
+    """Runs what is left of a run that this process has locked; an interruption says how to go on."""
     assert problem.recipe.threads is not None
     torch.set_num_threads(problem.recipe.threads)
-    with RunLock(path), stop_on_signals() as stop:
-        folder = RunFolder(path)
-        watcher.say(f"run folder: {path}")
-        if (result := folder.result) is None:
-            search = Search(problem, folder, stop, watcher)
-            result = told(search, path)
-            folder.write_tree(tree_to_json(search.state.tree))
-            folder.write_seconds()
-            folder.write_result(result)
-        seconds = read_json(path / "timing.json")["seconds"]
-    return {"run": str(path), **result, "seconds": seconds}
-
-
-def told(search: Search, path: Path) -> dict[str, Any]:
-    """The outcome; an interruption says how to go on."""
-    try:
-        return search.run()
-    except Interrupted as error:
-        raise Interrupted(f"interrupted and saved; go on with: cleave resume {quote(str(path))}") from error
+    watcher.say(f"run folder: {path}")
+    folder = RunFolder(path)
+    with stop_on_signals() as stop:
+        search = Search(problem, folder, stop, watcher)
+        try:
+            result = search.run()
+        except Interrupted as error:
+            raise Interrupted(f"interrupted and saved; go on with: cleave resume {quote(str(path))}") from error
+        folder.write_tree(tree_to_json(search.state.tree))
+        folder.write_seconds()
+        folder.write_result(result)
+    return view(path)
 
 
 def free_folder(recipe: Recipe) -> Path:

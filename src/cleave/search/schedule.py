@@ -29,14 +29,16 @@ def schedule(recipe: Recipe, depth: int) -> Schedule:
     """The schedule of a node `depth` splits below the root.
 
     Before each split a node warms up, going on with its parent's weights; leaves restart unless the recipe says
-    otherwise (GM-NAS, algorithm 1 and section D.1). One cosine spans an unbroken line of weights: from the root
-    through warm-ups and search, and anew for a leaf that restarts. With `anneal: path` a restarted leaf walks
-    only the beginning of the whole line's cosine, as in the released code.
+    otherwise (GM-NAS, algorithm 1 and section D.1). Where a warm-up could change nothing, since no gradient is
+    compared and its weights are thrown away, there is none. Warm-ups walk the beginning of one cosine over the
+    whole line from the root to a leaf; a leaf that goes on walks the rest of it, a leaf that restarts its own. With
+    `anneal: path` a restarted leaf walks the beginning of the whole line's again, as in the released code.
     """
     splits, warmup, epochs = recipe.split.splits or 0, recipe.split.warmup_epochs, recipe.search.epochs
     path = splits * warmup + epochs
     if depth < splits:
-        return Schedule(warmup, depth * warmup, path, searching=False, fresh=depth == 0)
+        matters = recipe.split.splitter == "gradient" or not recipe.split.restart
+        return Schedule(warmup if matters else 0, depth * warmup, path, searching=False, fresh=depth == 0)
     if depth > 0 and not recipe.split.restart:
         return Schedule(epochs, splits * warmup, path, searching=True, fresh=False)
     total = path if recipe.search.anneal == "path" else epochs

@@ -18,6 +18,8 @@ EDGES = ((1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2))
 FORM = "|{}~0|+|{}~0|{}~1|+|{}~0|{}~1|{}~2|"
 """The official string, with a place for each edge's operation."""
 
+NODES = ("input", "node 1", "node 2", "output")
+
 PATHS = (("3<-0",), ("1<-0", "3<-1"), ("2<-0", "3<-2"), ("1<-0", "2<-1", "3<-2"))
 """Every way from the cell's input to its output."""
 
@@ -27,6 +29,7 @@ class NASBench201(Space):
 
     name = "nasbench201"
     paper_size = NetworkSize(channels=16, cells=5)
+    tabulated = True
 
     def __init__(self, operations: Sequence[str] = OPERATIONS) -> None:
         for operation in operations:
@@ -59,6 +62,15 @@ class NASBench201(Space):
     def holds_valid(self, region: Region) -> bool:
         """Some path has an operation other than `none` allowed on each of its edges."""
         return any(all(set(region.allowed[edge]) != {"none"} for edge in path) for path in PATHS)
+
+    def draw(self, arch: Arch) -> str:
+        """The cell node by node, each with the edges that leave it; `none` is no edge."""
+        lines = []
+        for node, name in enumerate(NODES[:-1]):
+            leaving = [(target, arch[f"{target}<-{source}"]) for target, source in EDGES if source == node]
+            edges = [f"─ {operation} ─▶ {NODES[target]}" for target, operation in leaving if operation != "none"]
+            lines += [name, *(f"  ├{edge}" for edge in edges[:-1]), *(f"  └{edge}" for edge in edges[-1:])]
+        return "\n".join(lines)
 
     def format(self, arch: Arch) -> str:
         """The official string, `|op~0|+|op~0|op~1|+|op~0|op~1|op~2|`."""

@@ -21,12 +21,17 @@ def enumerate_valid(space: Space, region: Region) -> list[Arch]:
 
 
 def distinct(space: Space, region: Region, count: int, generator: torch.Generator) -> list[Arch]:
-    """Up to `count` different valid architectures, uniformly without replacement; fewer where there are fewer."""
+    """Up to `count` different valid architectures, uniformly without replacement.
+
+    Fewer where there are fewer; in a region too large to list, where a hundred draws for each found no more.
+    """
     if region.size <= ENUMERABLE:
         archs = enumerate_valid(space, region)
         return [archs[i] for i in torch.randperm(len(archs), generator=generator)[:count].tolist()]
     found: dict[str, Arch] = {}
-    while len(found) < count:
+    for _ in range(100 * count):
         arch = space.sample(region, generator)
         found.setdefault(space.format(arch), arch)
+        if len(found) == count:
+            break
     return list(found.values())

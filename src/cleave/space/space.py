@@ -28,6 +28,8 @@ class Space(ABC):
     name: str
     choices: tuple[Choice, ...]
     paper_size: NetworkSize
+    tabulated = False
+    """Whether there is a table of trained accuracies for its architectures."""
 
     @abstractmethod
     def layout(self, size: NetworkSize, image_channels: int) -> Layout:
@@ -40,6 +42,10 @@ class Space(ABC):
     @abstractmethod
     def format(self, arch: Arch) -> str:
         """The space's own way of writing `arch`: the inverse of `parse`."""
+
+    def draw(self, arch: Arch) -> str:
+        """The architecture for the eye: here one line per choice."""
+        return "\n".join(f"{choice.name}: {arch[choice.name]}" for choice in self.choices)
 
     def valid(self, arch: Arch) -> bool:
         """Whether `arch` computes something from its input (all do, unless a space says otherwise)."""

@@ -14,7 +14,7 @@ from cleave.errors import UserError
 Groups = tuple[tuple[int, ...], ...]
 """Disjoint, covering groups of candidate positions, each group and the list of groups in ascending order."""
 
-LIMIT = 100_000_000
+LIMIT = 5_000_000
 
 
 def min_cut(similarities: Tensor, parts: int) -> Groups:
