@@ -98,7 +98,8 @@ def check_choice(outcome: dict[str, Any]) -> None:
 
 def check_cost(outcome: dict[str, Any], search: Search, problem: Problem) -> None:
     recipe, tree = problem.recipe, search.state.tree
-    warm, leaves = len(tree.nodes) - len(tree.leaves), len(tree.leaves)
+    scored = recipe.split.splitter == "gradient"  # else a warm-up before a restart would be for nothing
+    warm, leaves = scored * (len(tree.nodes) - len(tree.leaves)), len(tree.leaves)
     steps = problem.steps_per_epoch
     assert outcome["cost"]["weight_steps"] == (warm + leaves) * steps
     assert outcome["cost"]["arch_steps"] == (leaves * steps if recipe.method.name == "darts" else 0)
@@ -134,7 +135,6 @@ def test_any_branching_factor_gives_as_many_leaves(tmp_path: Path, branch: str, 
         "split.enable=own",
         "split.shared=body",
         "split.restart=false",
-        "split.choice=random",
         "split.choice=3<-1",
         "split.warmup_epochs=0",
         "search.anneal=path",
@@ -156,6 +156,18 @@ def ordinary(tmp_path_factory: pytest.TempPathFactory) -> Found:
 def weights(search: Search) -> Sequence[str]:
     """The identities of all weights that were kept."""
     return sorted(search.state.kept.values())
+
+
+def test_a_random_choice_follows_the_seed_and_its_groups_the_gradients(tmp_path: Path) -> None:
+    chosen = set()
+    for seed in range(4):
+        outcome, search, _ = run(tmp_path / str(seed), tiny(*BASE, "split.choice=random", f"seed={seed}"))
+        (split,) = outcome["splits"]
+        root = search.state.tree.nodes[()].split
+        assert root is not None
+        assert split["groups"] == [list(group) for group in root.scores[split["choice"]].groups]
+        chosen.add(split["choice"])
+    assert len(chosen) > 1
 
 
 def test_given_choices_are_split_in_their_order(tmp_path: Path) -> None:
