@@ -101,7 +101,7 @@ class RspsSettings(MethodSettings):
 
 
 AnyMethod = Annotated[DartsSettings | RspsSettings, Field(discriminator="name")]
-METHOD_NAMES = ("darts", "rsps")
+METHOD_NAMES = tuple(kind.model_fields["name"].default for kind in (DartsSettings, RspsSettings))
 
 
 class SplitSettings(Settings):

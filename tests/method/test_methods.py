@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from cleave.method import METHODS, Darts, Held, Method, Rsps
+from cleave.method import METHODS, Darts, Held, Method, Rsps, Turn
 from cleave.net import Gates, build
 from cleave.settings import DartsSettings, MethodSettings, RspsSettings
 from cleave.space import Arch, NetworkSize, Region, Space, find_space
@@ -31,6 +31,10 @@ def made(name: str, space: Space, region: Region | None = None, seed: int = 0) -
     return METHODS[name](SETTINGS[name], space, region or space.region, torch.Generator().manual_seed(seed))
 
 
+def turn(seed: int = 0) -> Turn:
+    return Turn(epoch=0, epochs=1, generator=torch.Generator().manual_seed(seed))
+
+
 def narrowed(space: Space) -> Region:
     """Half of the candidates on the first choice, one on the last."""
     first, last = space.choices[0], space.choices[-1]
@@ -42,7 +46,7 @@ def test_only_allowed_candidates_are_active(name: str, space: Space) -> None:
     region = narrowed(space)
     method = made(name, space, region)
     for step in range(20):
-        gates = method.gates(torch.Generator().manual_seed(step))
+        gates = method.gates(turn(step))
         assert gates.keys() == region.allowed.keys()
         for choice, gate in gates.items():
             assert gate.active
@@ -51,7 +55,7 @@ def test_only_allowed_candidates_are_active(name: str, space: Space) -> None:
 
 def test_gates_carry_no_gradient_and_follow_the_generator_alone(name: str, space: Space) -> None:
     method = made(name, space)
-    one, again = (method.gates(torch.Generator().manual_seed(5)) for _ in range(2))
+    one, again = (method.gates(turn(5)) for _ in range(2))
     assert [gate.active for gate in one.values()] == [gate.active for gate in again.values()]
     assert not any(gate.weight is not None and gate.weight.requires_grad for gate in one.values())
 
@@ -84,7 +88,7 @@ def learn(method: Method, space: Space) -> None:
     def loss(gates: Gates) -> Tensor:
         return cross_entropy(network(images, gates), labels)
 
-    method.learn(Held(loss))
+    method.learn(Held(loss), turn())
     assert all(parameter.grad is None for parameter in network.parameters())
 
 
@@ -109,7 +113,7 @@ def test_a_darts_step_is_adam_on_the_gradient_of_the_held_out_loss() -> None:
     first, second = settings.architecture_betas
     moments = {choice: (torch.zeros(5), torch.zeros(5)) for choice in twin}
     for step in range(1, 4):
-        method.learn(Held(loss))
+        method.learn(Held(loss), turn())
         for choice, alpha in twin.items():
             soft = alpha.softmax(0)
             gradient = soft * (goal[choice] - (soft * goal[choice]).sum())
@@ -154,7 +158,7 @@ def test_rsps_runs_one_connected_path_drawn_uniformly() -> None:
     space = SPACES[0]
     region = Region(dict.fromkeys(space.region.allowed, ("none", "skip_connect")))
     method = made("rsps", space, region)
-    drawn = [method.gates(torch.Generator().manual_seed(step)) for step in range(400)]
+    drawn = [method.gates(turn(step)) for step in range(400)]
     archs = [{choice: gate.active[0] for choice, gate in gates.items()} for gates in drawn]
     assert all(len(gate.active) == 1 and gate.weight is None for gates in drawn for gate in gates.values())
     assert all(space.valid(arch) for arch in archs)
@@ -181,4 +185,4 @@ def test_rsps_takes_the_best_of_its_samples() -> None:
 
 def test_a_method_without_an_architecture_step_refuses_one() -> None:
     with pytest.raises(AssertionError, match="Rsps has no architecture step"):
-        made("rsps", SPACES[0]).learn(Held(lambda gates: torch.zeros(())))
+        made("rsps", SPACES[0]).learn(Held(lambda gates: torch.zeros(())), turn())

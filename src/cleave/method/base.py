@@ -18,6 +18,15 @@ Evaluate = Callable[[Arch], float]
 
 
 @dataclass(frozen=True)
+class Turn:
+    """When a method is asked: epoch `epoch` of the `epochs` of its search (0 of 0 before it), with which numbers."""
+
+    epoch: int
+    epochs: int
+    generator: torch.Generator
+
+
+@dataclass(frozen=True)
 class Held:
     """What an architecture step may see: the loss of gates on a held-out batch, in training mode."""
 
@@ -39,15 +48,20 @@ class Method(nn.Module, ABC):
         super().__init__()
         self.settings, self.space, self.region = settings, space, region
 
+    @staticmethod
+    def evaluations(settings: Any) -> int:  # noqa: ANN401
+        """How many architectures `derive` evaluates at most; the one it settles on has to be evaluated anyway."""
+        return 1
+
     @abstractmethod
-    def gates(self, generator: torch.Generator) -> Gates:
+    def gates(self, turn: Turn) -> Gates:
         """What one weight step runs, free of gradients; only allowed candidates are active."""
 
     @abstractmethod
     def derive(self, evaluate: Evaluate, generator: torch.Generator) -> Arch:
         """The architecture that the method settles on in its region."""
 
-    def learn(self, held: Held) -> None:
+    def learn(self, held: Held, turn: Turn) -> None:
         """One architecture step."""
         raise AssertionError(f"{type(self).__name__} has no architecture step")
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cleave.method.base import Evaluate, Held, Method, gates_from
+from cleave.method.base import Evaluate, Held, Method, Turn, gates_from
 from cleave.net import Gates
 from cleave.settings import DartsSettings
 from cleave.space import Arch, Region, Space
@@ -45,11 +45,11 @@ class Darts(Method):
         """The softmax over the allowed candidates."""
         return {choice: alpha.softmax(dim=0) for choice, alpha in self.alpha.items()}
 
-    def gates(self, generator: torch.Generator) -> Gates:
+    def gates(self, turn: Turn) -> Gates:
         with torch.no_grad():
             return gates_from(self.strengths(), self.region)
 
-    def learn(self, held: Held) -> None:
+    def learn(self, held: Held, turn: Turn) -> None:
         """One Adam step on alpha; the weights' gradients are not even computed."""
         alphas = list(self.alpha.values())
         loss = held.loss(gates_from(self.strengths(), self.region))

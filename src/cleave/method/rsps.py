@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from cleave.method.base import Evaluate, Method
+from cleave.method.base import Evaluate, Method, Turn
 from cleave.net import Gates, one_hot
+from cleave.settings import RspsSettings
 from cleave.space import Arch
 from cleave.space.sample import distinct
 
@@ -13,8 +14,12 @@ from cleave.space.sample import distinct
 class Rsps(Method):
     """Every weight step trains one valid architecture of the region, drawn uniformly; the rest stands still."""
 
-    def gates(self, generator: torch.Generator) -> Gates:
-        return one_hot(self.space.sample(self.region, generator))
+    @staticmethod
+    def evaluations(settings: RspsSettings) -> int:
+        return settings.samples
+
+    def gates(self, turn: Turn) -> Gates:
+        return one_hot(self.space.sample(self.region, turn.generator))
 
     def derive(self, evaluate: Evaluate, generator: torch.Generator) -> Arch:
         """The best on held-out images among `settings.samples` different valid architectures; first wins ties."""

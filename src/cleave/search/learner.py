@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 from cleave.data.chance import Chance
 from cleave.data.stream import Batch, in_order
 from cleave.errors import UserError
-from cleave.method import METHODS, Held
+from cleave.method import METHODS, Held, Turn
 from cleave.net import Gates, build, one_hot
 from cleave.run.generations import Record
 from cleave.search.problem import Problem
@@ -64,6 +64,11 @@ class Learner:
     def architecture_steps(self) -> bool:
         return self.schedule.searching and self.method.learns
 
+    def turn(self, purpose: str, step: int) -> Turn:
+        """What a method is told when it is asked for this purpose and step."""
+        epoch, epochs = (self.epoch, self.schedule.epochs) if self.schedule.searching else (0, 0)
+        return Turn(epoch, epochs, self.chance.generator(purpose, step))
+
     def advance(self) -> None:
         """One training step: architecture first where there is one (DARTS's order), then the weights."""
         if self.step % self.problem.steps_per_epoch == 0:
@@ -71,7 +76,7 @@ class Learner:
             self._set_learning_rate()
         if self.architecture_steps:
             batch = self.held.batch(self.step)
-            self.method.learn(Held(lambda gates: self._loss(gates, batch)))
+            self.method.learn(Held(lambda gates: self._loss(gates, batch)), self.turn("architecture", self.step))
         self._weight_step()
         self.step += 1
 
@@ -84,7 +89,7 @@ class Learner:
     def _weight_step(self) -> None:
         """SGD on the active weights; those that did not run have no gradient and stand still."""
         images, labels = self.train.batch(self.step)
-        logits = self.network(images, self.method.gates(self.chance.generator("gates", self.step)))
+        logits = self.network(images, self.method.gates(self.turn("gates", self.step)))
         loss = cross_entropy(logits, labels)
         self._check(loss)
         self.optimizer.zero_grad()
@@ -126,7 +131,7 @@ class Learner:
         stream = self.problem.stream(self.problem.train, self.chance, "probe")
         for number in range(self.problem.recipe.split.batches):
             batch = stream.batch(number)
-            gates = self.method.gates(self.chance.generator("probe gates", number))
+            gates = self.method.gates(self.turn("probe gates", number))
             yield Probe(lambda gates, batch=batch: self._loss(gates, batch), gates)  # type: ignore[misc]
 
     def score(self, choice: str, probes: Iterator[Probe]) -> Tensor:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from math import prod
 
+from cleave.method import METHODS
 from cleave.search.problem import Problem
 from cleave.search.schedule import schedule
 from cleave.search.state import Cost
-from cleave.settings import Recipe, RspsSettings
+from cleave.settings import Recipe
 from cleave.space import Space
 
 EVALUATION = 0.4
@@ -32,7 +33,7 @@ def nodes_at(recipe: Recipe, space: Space, depth: int) -> int:
 
 def _training(problem: Problem, depth: int) -> int:
     plan = schedule(problem.recipe, depth)
-    twice = plan.searching and problem.recipe.method.name == "darts"
+    twice = plan.searching and METHODS[problem.recipe.method.name].learns
     return plan.epochs * problem.steps_per_epoch * (1 + twice)
 
 
@@ -46,8 +47,7 @@ def _scoring(problem: Problem, depth: int) -> int:
 def _images_per_leaf(problem: Problem) -> int:
     """The held-out images that it takes to derive an architecture."""
     method = problem.recipe.method
-    archs = method.samples if isinstance(method, RspsSettings) else 1
-    return archs * len(problem.valid)
+    return METHODS[method.name].evaluations(method) * len(problem.valid)
 
 
 def _evaluating(problem: Problem, images: int) -> int:
