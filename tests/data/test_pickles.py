@@ -3,6 +3,7 @@ from __future__ import annotations
 import collections
 import io
 import pickle
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,13 @@ def test_a_pickle_cut_anywhere_is_refused_by_name(protocol: int) -> None:
 def test_bytes_that_are_no_pickle_are_refused_in_one_line(data: bytes) -> None:
     with pytest.raises(UserError, match=r"^some\.pickle: [^\n]*$"):
         load(data)
+
+
+def test_a_damaged_file_cannot_ask_for_more_memory_than_it_is_worth() -> None:
+    """Entry 800 million of the memo: the unpickler in C would make room for all before it."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert load(b"Nr\x00\x00\x00\x30.") is None
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kilobytes
 
 
 def write(path: Path, value: object) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import pickle
 import re
+import struct
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,8 @@ _MALFORMED = (
     ValueError,
     OverflowError,
     MemoryError,
+    RecursionError,
+    struct.error,
 )
 
 
@@ -91,8 +94,12 @@ def _allowed() -> dict[tuple[str, str], Any]:
 _ALLOWED = _allowed()
 
 
-class _Restricted(pickle.Unpickler):
-    """An unpickler that looks globals up in the table above and imports nothing."""
+class _Restricted(pickle._Unpickler):
+    """An unpickler that looks globals up in the table above and imports nothing.
+
+    It is the one written in Python: that in C makes room for as many memo entries as a damaged file says, which
+    may be more than there is memory.
+    """
 
     def __init__(self, file: BinaryIO, name: str, encoding: Encoding) -> None:
         super().__init__(file, encoding=encoding)
