@@ -17,8 +17,8 @@ from cleave.terminal import print_run
 
 
 def main(run: str, picture: str) -> None:
-    """The terminal at 80 columns as an SVG that needs no font from elsewhere."""
-    console = Console(width=80, record=True, file=io.StringIO(), highlight=False)
+    """The terminal at 100 columns as an SVG that needs no font from elsewhere."""
+    console = Console(width=100, record=True, file=io.StringIO(), highlight=False)
     print_run(view(Path(run)), console)
     svg = console.export_svg(title="cleave search", clear=False)
     Path(picture).write_text(re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL))
