@@ -161,13 +161,6 @@ def test_the_imported_table_is_used_where_there_is_one(tmp_path: Path, monkeypat
     assert resolve(Recipe(), SPACE)[0].benchmark == str(tmp_path / "table.npz")
 
 
-def test_threads_are_counted_where_none_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    for cores, threads in ((1, 1), (3, 3), (64, 4)):
-        monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
-        assert resolve(Recipe(), SPACE)[0].threads == threads
-    assert resolve(recipe(threads=7), SPACE)[0].threads == 7
-
-
 @pytest.mark.parametrize("device", ["abacus", "cpu:x", "mps", "meta", f"cuda:{torch.cuda.device_count()}"])
 def test_a_device_that_is_not_there_is_refused(device: str) -> None:
     with pytest.raises(UserError, match=r"^device"):

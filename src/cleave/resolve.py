@@ -39,7 +39,6 @@ def resolve(recipe: Recipe, space: Space) -> tuple[Recipe, list[str]]:
         "split": split,
         "data": recipe.data.model_copy(update=resolve_data(recipe)),
         "device": resolve_device(recipe.device),
-        "threads": recipe.threads or min(4, os.cpu_count() or 1),
         "benchmark": resolve_benchmark(recipe.benchmark, space),
     }
     return recipe.model_copy(update=changes), notes

@@ -148,5 +148,5 @@ class Recipe(Settings):
     search: SearchSettings = SearchSettings()
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = 0
     device: str = "auto"  # auto | cpu | cuda | cuda:N
-    threads: Positive | None = None  # CPU threads; null: the cores, at most 4
+    threads: Positive = 1  # of the CPU; on networks as small as the default ones a second thread only costs
     benchmark: str | None = None  # table of trained accuracies; null: the imported one, if there is one

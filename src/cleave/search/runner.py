@@ -66,7 +66,6 @@ def compare(before: dict[str, Any], problem: Problem, path: Path, watcher: Watch
 
 def go_on(path: Path, problem: Problem, watcher: Watcher) -> dict[str, Any]:
     """Runs what is left of a run that this process has locked; an interruption says how to go on."""
-    assert problem.recipe.threads is not None
     torch.set_num_threads(problem.recipe.threads)
     watcher.say(f"run folder: {path}")
     folder = RunFolder(path)
