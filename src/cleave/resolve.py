@@ -11,7 +11,7 @@ import torch
 from cleave.bench.table import default_path
 from cleave.data.sources import SOURCES
 from cleave.errors import UserError, plain, unknown
-from cleave.settings import Recipe, SplitSettings
+from cleave.settings import MethodSettings, RandomSettings, Recipe, SplitSettings
 from cleave.space import Space
 
 SCORED = ("similarity", "average", "batches", "enable", "shared")
@@ -34,9 +34,10 @@ def resolve(recipe: Recipe, space: Space) -> tuple[Recipe, list[str]]:
     """
     split, notes = resolve_split(recipe.split, space)
     notes += meaningless_elsewhere(recipe, split)
-    check_learning_rates(recipe)
+    check_falling(recipe)
     changes = {
         "split": split,
+        "method": resolve_method(recipe),
         "data": recipe.data.model_copy(update=resolve_data(recipe)),
         "device": resolve_device(recipe.device),
         "benchmark": resolve_benchmark(recipe.benchmark, space),
@@ -49,15 +50,30 @@ def meaningless_elsewhere(recipe: Recipe, split: SplitSettings) -> list[str]:
     notes = []
     if recipe.search.anneal == "path" and not (split.splits and split.restart):
         notes.append("search.anneal=path has no meaning without a restart after splits; it is not used")
-    if split.enable == "own" and recipe.method.name == "rsps" and split.splitter == "gradient":
-        notes.append("split.enable=own has no meaning with method.name=rsps: every weight is 1; it is not used")
+    name = recipe.method.name
+    if split.enable == "own" and name in ("gdas", "rsps", "random") and split.splitter == "gradient":
+        notes.append(f"split.enable=own has no meaning with method.name={name}: every weight is 1; it is not used")
     return notes
 
 
-def check_learning_rates(recipe: Recipe) -> None:
-    lowest, highest = recipe.method.learning_rate_min, recipe.method.learning_rate
-    if lowest > highest:
-        raise UserError(f"method.learning_rate_min={lowest}: is above method.learning_rate={highest}; swap them")
+def check_falling(recipe: Recipe) -> None:
+    """What falls over a search must not end above where it begins."""
+    method = recipe.method.model_dump()
+    for key in ("learning_rate", "temperature"):
+        if key in method and (lowest := method[f"{key}_min"]) > (highest := method[key]):
+            raise UserError(f"method.{key}_min={lowest}: is above method.{key}={highest}; swap them")
+
+
+def resolve_method(recipe: Recipe) -> MethodSettings:
+    """Random search with as many samples as a leaf's epochs pay for, unless their number is given."""
+    method, epochs = recipe.method, recipe.search.epochs
+    if not isinstance(method, RandomSettings) or method.samples is not None:
+        return method
+    if method.epochs_each > epochs:
+        raise UserError(
+            f"method.epochs_each={method.epochs_each}: more than search.epochs={epochs}, which pays for it"
+        )
+    return method.model_copy(update={"samples": epochs // method.epochs_each})
 
 
 def resolve_split(split: SplitSettings, space: Space) -> tuple[SplitSettings, list[str]]:

@@ -7,7 +7,7 @@ protocols are recipes of their own.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -83,13 +83,50 @@ class MethodSettings(Settings):
     clip: Annotated[float, Field(gt=0)] = 5.0  # largest length of a weight gradient
 
 
-class DartsSettings(MethodSettings):
-    """DARTS, first order. Adam on the architecture weights."""
+class ArchitectureSettings(MethodSettings):
+    """Adam on the architecture weights."""
 
-    name: Literal["darts"] = "darts"
     architecture_learning_rate: Annotated[float, Field(gt=0)] = 3e-4
     architecture_betas: tuple[Beta, Beta] = (0.5, 0.999)
     architecture_weight_decay: Annotated[float, Field(ge=0)] = 1e-3
+
+
+class DartsSettings(ArchitectureSettings):
+    """DARTS, first order."""
+
+    name: Literal["darts"] = "darts"
+
+
+class Darts2Settings(ArchitectureSettings):
+    """DARTS, second order."""
+
+    name: Literal["darts2"] = "darts2"
+
+
+class GumbelSettings(ArchitectureSettings):
+    """Samples at a temperature that falls linearly over the epochs of a leaf's search."""
+
+    temperature: Annotated[float, Field(gt=0)] = 1.0  # in the first epoch
+    temperature_min: Annotated[float, Field(gt=0)] = 0.1  # in the last
+
+
+class SnasSettings(GumbelSettings):
+    """SNAS: soft samples."""
+
+    name: Literal["snas"] = "snas"
+
+
+class GdasSettings(GumbelSettings):
+    """GDAS: hard samples, one candidate per choice."""
+
+    name: Literal["gdas"] = "gdas"
+    temperature: Annotated[float, Field(gt=0)] = 10.0
+
+
+class DrnasSettings(ArchitectureSettings):
+    """DrNAS: samples of a Dirichlet distribution, without progressive partial channels."""
+
+    name: Literal["drnas"] = "drnas"
 
 
 class RspsSettings(MethodSettings):
@@ -100,8 +137,20 @@ class RspsSettings(MethodSettings):
     samples: Positive = 200  # architectures evaluated per leaf
 
 
-AnyMethod = Annotated[DartsSettings | RspsSettings, Field(discriminator="name")]
-METHOD_NAMES = tuple(kind.model_fields["name"].default for kind in (DartsSettings, RspsSettings))
+class RandomSettings(MethodSettings):
+    """Random search: architectures of the leaf trained one after the other, alone; the best one is taken."""
+
+    name: Literal["random"] = "random"
+    epochs_each: Positive = 1  # that an architecture is trained for
+    samples: Positive | None = None  # architectures per leaf; null: as many as search.epochs allows
+
+
+AnyMethod = Annotated[
+    DartsSettings | Darts2Settings | SnasSettings | GdasSettings | DrnasSettings | RspsSettings | RandomSettings,
+    Field(discriminator="name"),
+]
+METHOD_NAMES = tuple(kind.model_fields["name"].default for kind in get_args(get_args(AnyMethod)[0]))
+METHOD_ALIASES = {"darts1st": "darts", "dartsv1": "darts", "darts2nd": "darts2", "dartsv2": "darts2"}
 
 
 class SplitSettings(Settings):
@@ -127,15 +176,27 @@ class SearchSettings(Settings):
     batch_size: Positive = 64  # images
     eval_batch_size: Positive = 250  # images
     anneal: Literal["leaf", "path"] = "leaf"  # cosine over a leaf's own epochs, or over those from the root on
+    snapshots: Positive = 1  # weights kept of every leaf: those of its last so many epochs
     checkpoint_seconds: Annotated[float, Field(ge=0)] = 20.0  # at least this long between checkpoints
 
 
+class TrustSettings(Settings):
+    """What is measured beside a search, to tell how far to trust its result. None of it changes the result."""
+
+    panel: NotNegative = 10  # architectures of each leaf whose ranking is followed; 0: none
+    panel_epochs: Positive = 5  # last epochs of a leaf in which it is
+    panel_images: Positive = 500  # held-out images that it goes by
+    # Random architectures trained alone beside the chosen one, for as many passes as the search; 0: none.
+    # 19 is the smallest number that can show something at the 95 % level.
+    control: NotNegative = 19
+
+
 def _named_method(value: Any) -> Any:  # noqa: ANN401
-    """A method without a name is the default one; its name may be written with other capitals."""
+    """A method without a name is the default one; its name may be spelled in other ways."""
     if not isinstance(value, Mapping):
         return value
     name = value.get("name", METHOD_NAMES[0])
-    return {**value, "name": plain(name) if isinstance(name, str) else name}
+    return {**value, "name": METHOD_ALIASES.get(plain(name), plain(name)) if isinstance(name, str) else name}
 
 
 class Recipe(Settings):
@@ -146,6 +207,7 @@ class Recipe(Settings):
     method: Annotated[AnyMethod, BeforeValidator(_named_method)] = DartsSettings()
     split: SplitSettings = SplitSettings()
     search: SearchSettings = SearchSettings()
+    trust: TrustSettings = TrustSettings()
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = 0
     device: str = "auto"  # auto | cpu | cuda | cuda:N
     threads: Positive = 1  # of the CPU; on networks as small as the default ones a second thread only costs

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
-from cleave.method import METHODS, Darts, Held, Method, Rsps, Turn
-from cleave.net import Gates, build
-from cleave.settings import DartsSettings, MethodSettings, RspsSettings
-from cleave.space import Arch, NetworkSize, Region, Space, find_space
+from cleave.method import METHODS, Darts, Descent, Method, Rsps
+from cleave.net import Gates
+from cleave.settings import DartsSettings, RspsSettings
+from cleave.space import Arch, Region, Space, find_space
+from tests.method.made import LEARNING, held_out, made, narrowed, supernet, turn
 from tests.toys import TOYS
 
 SPACES = [find_space("nasbench201"), find_space("nasbench201", 4), *(toy() for toy in TOYS)]
-SETTINGS: dict[str, MethodSettings] = {"darts": DartsSettings(), "rsps": RspsSettings(samples=8)}
 
 
 @pytest.fixture(params=SPACES, ids=lambda space: f"{space.name}-{space.region.size}")
@@ -27,19 +28,9 @@ def name(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-def made(name: str, space: Space, region: Region | None = None, seed: int = 0) -> Method:
-    return METHODS[name](SETTINGS[name], space, region or space.region, torch.Generator().manual_seed(seed))
-
-
-def turn(seed: int = 0) -> Turn:
-    return Turn(epoch=0, epochs=1, generator=torch.Generator().manual_seed(seed))
-
-
-def narrowed(space: Space) -> Region:
-    """Half of the candidates on the first choice, one on the last."""
-    first, last = space.choices[0], space.choices[-1]
-    region = space.region.restrict(first.name, first.candidates[1:])
-    return region.restrict(last.name, last.candidates[-1:])
+@pytest.fixture(params=LEARNING)
+def learning(request: pytest.FixtureRequest) -> str:
+    return request.param
 
 
 def test_only_allowed_candidates_are_active(name: str, space: Space) -> None:
@@ -51,13 +42,21 @@ def test_only_allowed_candidates_are_active(name: str, space: Space) -> None:
         for choice, gate in gates.items():
             assert gate.active
             assert set(gate.active) <= set(region.allowed[choice])
+            assert gate.weight is None or gate.weight.shape == (len(gate.active),)
 
 
 def test_gates_carry_no_gradient_and_follow_the_generator_alone(name: str, space: Space) -> None:
     method = made(name, space)
-    one, again = (method.gates(turn(5)) for _ in range(2))
-    assert [gate.active for gate in one.values()] == [gate.active for gate in again.values()]
-    assert not any(gate.weight is not None and gate.weight.requires_grad for gate in one.values())
+    before = torch.get_rng_state()
+    one = method.gates(turn(5))
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.rand(3)
+    again = method.gates(turn(5))
+    for choice, gate in one.items():
+        assert gate.active == again[choice].active
+        if gate.weight is not None:
+            assert not gate.weight.requires_grad
+            assert torch.equal(gate.weight, again[choice].weight)
 
 
 def test_the_derived_architecture_is_in_the_region(name: str, space: Space) -> None:
@@ -66,37 +65,68 @@ def test_the_derived_architecture_is_in_the_region(name: str, space: Space) -> N
     assert arch in region
 
 
-def test_the_state_comes_back_whole(name: str, space: Space) -> None:
-    method = made(name, space)
-    if method.learns:
-        learn(method, space)
-    other = made(name, space, seed=1)
+def test_the_state_comes_back_whole(learning: str, space: Space) -> None:
+    method, other = made(learning, space), made(learning, space, seed=1)
+    learn(method, space)
     other.load_state_dict(method.state_dict())
-    if method.learns:
-        learn(method, space)
-        learn(other, space)
+    for step in range(2):
+        learn(method, space, step)
+        learn(other, space, step)
     for key, value in method.state_dict().items():
         if isinstance(value, Tensor):
             assert torch.equal(value, other.state_dict()[key])
 
 
-def learn(method: Method, space: Space) -> None:
-    network = build(space.layout(NetworkSize(2, 1), 1), method.region, classes=3, seed=0)
-    generator = torch.Generator().manual_seed(7)
-    images, labels = torch.randn(8, 1, 8, 8, generator=generator), torch.randint(3, (8,), generator=generator)
-
-    def loss(gates: Gates) -> Tensor:
-        return cross_entropy(network(images, gates), labels)
-
-    method.learn(Held(loss), turn())
+def learn(method: Method, space: Space, step: int = 0) -> None:
+    network = supernet(space, method.region)
+    method.learn(held_out(network), turn(step, epoch=step, epochs=2))
     assert all(parameter.grad is None for parameter in network.parameters())
 
 
-def test_darts_weights_sum_to_one_over_the_allowed(space: Space) -> None:
-    method = made("darts", space, narrowed(space))
+def test_an_architecture_step_moves_alpha_where_there_is_a_choice(learning: str, space: Space) -> None:
+    method = made(learning, space, narrowed(space))
+    before = {choice: alpha.detach().clone() for choice, alpha in method.alpha.items()}
+    learn(method, space)
+    for choice, allowed in method.region.allowed.items():
+        moved = (method.alpha[choice] - before[choice]).abs()
+        assert torch.isfinite(moved).all()
+        assert len(allowed) == 1 or moved.max() > 0
+
+
+@pytest.mark.parametrize("name", [name for name in LEARNING if name != "darts2"])
+def test_first_order_methods_never_ask_for_the_weight_step_that_follows(name: str) -> None:
+    def refuse() -> Descent:
+        raise AssertionError("asked")
+
+    method = made(name, SPACES[0])
+    method.learn(replace(held_out(supernet(SPACES[0], method.region)), descent=refuse), turn())
+
+
+def test_strengths_sum_to_one_over_the_allowed(learning: str, space: Space) -> None:
+    method = made(learning, space, narrowed(space))
     for choice, weights in method.strengths().items():
         assert len(weights) == len(method.region.allowed[choice])
         assert weights.sum().item() == pytest.approx(1)
+
+
+def test_the_largest_alpha_is_derived(learning: str) -> None:
+    space = SPACES[0]
+    method = made(learning, space)
+    wanted: Arch = {choice.name: choice.candidates[i % 5] for i, choice in enumerate(space.choices)}
+    with torch.no_grad():
+        for choice, candidate in wanted.items():
+            method.alpha[choice][space.region.allowed[choice].index(candidate)] += 1
+    assert method.derive(lambda arch: 0.0, torch.Generator()) == wanted
+
+
+def test_children_keep_the_alpha_of_what_is_still_allowed(learning: str) -> None:
+    space = SPACES[0]
+    parent, region = made(learning, space), narrowed(space)
+    child = made(learning, space, region, seed=3)
+    child.inherit(parent.state_dict(), space.region)
+    for choice, allowed in region.allowed.items():
+        before = dict(zip(space.region.allowed[choice], parent.alpha[choice].tolist(), strict=True))
+        assert child.alpha[choice].tolist() == [before[candidate] for candidate in allowed]
 
 
 def test_a_darts_step_is_adam_on_the_gradient_of_the_held_out_loss() -> None:
@@ -112,8 +142,9 @@ def test_a_darts_step_is_adam_on_the_gradient_of_the_held_out_loss() -> None:
     twin = {choice: alpha.detach().clone() for choice, alpha in method.alpha.items()}
     first, second = settings.architecture_betas
     moments = {choice: (torch.zeros(5), torch.zeros(5)) for choice in twin}
+    held = replace(held_out(supernet(space, space.region)), loss=loss)
     for step in range(1, 4):
-        method.learn(Held(loss), turn())
+        method.learn(held, turn())
         for choice, alpha in twin.items():
             soft = alpha.softmax(0)
             gradient = soft * (goal[choice] - (soft * goal[choice]).sum())
@@ -126,32 +157,6 @@ def test_a_darts_step_is_adam_on_the_gradient_of_the_held_out_loss() -> None:
             twin[choice] = alpha - settings.architecture_learning_rate * scaled
     for choice, alpha in twin.items():
         torch.testing.assert_close(method.alpha[choice].detach(), alpha)
-
-
-def test_darts_derives_the_argmax() -> None:
-    space = SPACES[0]
-    method = made("darts", space)
-    assert isinstance(method, Darts)
-    wanted: Arch = {choice.name: choice.candidates[i % 5] for i, choice in enumerate(space.choices)}
-    with torch.no_grad():
-        for choice, candidate in wanted.items():
-            method.alpha[choice][space.region.allowed[choice].index(candidate)] += 1
-    assert method.derive(lambda arch: 0.0, torch.Generator()) == wanted
-
-
-def test_darts_children_keep_the_weights_of_what_is_still_allowed() -> None:
-    space = SPACES[0]
-    parent = made("darts", space)
-    region = narrowed(space)
-    child = made("darts", space, region, seed=3)
-    child.inherit(parent.state_dict(), space.region)
-    assert isinstance(parent, Darts)
-    assert isinstance(child, Darts)
-    for choice, allowed in region.allowed.items():
-        before = dict(zip(space.region.allowed[choice], parent.alpha[choice].tolist(), strict=True))
-        assert dict(zip(allowed, child.alpha[choice].tolist(), strict=True)) == {
-            candidate: before[candidate] for candidate in allowed
-        }
 
 
 def test_rsps_runs_one_connected_path_drawn_uniformly() -> None:
@@ -184,5 +189,6 @@ def test_rsps_takes_the_best_of_its_samples() -> None:
 
 
 def test_a_method_without_an_architecture_step_refuses_one() -> None:
+    method = made("rsps", SPACES[0])
     with pytest.raises(AssertionError, match="Rsps has no architecture step"):
-        made("rsps", SPACES[0]).learn(Held(lambda gates: torch.zeros(())), turn())
+        method.learn(held_out(supernet(SPACES[0], method.region)), turn())

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from cleave.method.held import Held
 from cleave.net import Gate, Gates
 from cleave.space import Arch, Region, Space
 
@@ -26,13 +27,6 @@ class Turn:
     generator: torch.Generator
 
 
-@dataclass(frozen=True)
-class Held:
-    """What an architecture step may see: the loss of gates on a held-out batch, in training mode."""
-
-    loss: Callable[[Gates], Tensor]
-
-
 class Method(nn.Module, ABC):
     """A base method for one node of the tree; all it learns is in its state_dict.
 
@@ -42,6 +36,12 @@ class Method(nn.Module, ABC):
 
     learns = False
     """Whether there are architecture steps."""
+
+    passes = 1
+    """Forward and backward passes of a mini-batch that an architecture step takes."""
+
+    alone = False
+    """Whether a leaf's architectures are trained one by one, each from new weights, instead of together."""
 
     def __init__(self, settings: Any, space: Space, region: Region, generator: torch.Generator) -> None:  # noqa: ANN401
         """`generator` is for initial values only."""

@@ -2,91 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-import torch
-from torch import Tensor, nn
-
-from cleave.method.base import Evaluate, Held, Method, Turn, gates_from
+from cleave.method.architecture import ArchitectureMethod
+from cleave.method.base import Turn, gates_from
 from cleave.net import Gates
-from cleave.settings import DartsSettings
-from cleave.space import Arch, Region, Space
 
 
-class Darts(Method):
-    """`alpha[choice]` is [allowed candidates]; its softmax weighs the candidates' outputs."""
+class Darts(ArchitectureMethod):
+    """The softmax of alpha weighs the candidates' outputs."""
 
-    learns = True
-
-    def __init__(self, settings: DartsSettings, space: Space, region: Region, generator: torch.Generator) -> None:
-        super().__init__(settings, space, region, generator)
-        self.alpha = nn.ParameterDict(
-            {
-                choice: nn.Parameter(1e-3 * torch.randn(len(allowed), generator=generator))
-                for choice, allowed in region.allowed.items()
-            }
-        )
-        self._optimizer: torch.optim.Adam | None = None
-
-    @property
-    def optimizer(self) -> torch.optim.Adam:
-        """Adam over alpha, made at first use so that it holds the parameters where the node then lives."""
-        if self._optimizer is None:
-            self._optimizer = torch.optim.Adam(
-                self.alpha.parameters(),
-                lr=self.settings.architecture_learning_rate,
-                betas=self.settings.architecture_betas,
-                weight_decay=self.settings.architecture_weight_decay,
-            )
-        return self._optimizer
-
-    def strengths(self) -> dict[str, Tensor]:
-        """The softmax over the allowed candidates."""
-        return {choice: alpha.softmax(dim=0) for choice, alpha in self.alpha.items()}
-
-    def gates(self, turn: Turn) -> Gates:
-        with torch.no_grad():
-            return gates_from(self.strengths(), self.region)
-
-    def learn(self, held: Held, turn: Turn) -> None:
-        """One Adam step on alpha; the weights' gradients are not even computed."""
-        alphas = list(self.alpha.values())
-        loss = held.loss(gates_from(self.strengths(), self.region))
-        grads = torch.autograd.grad(loss, alphas, materialize_grads=True)
-        for alpha, grad in zip(alphas, grads, strict=True):
-            alpha.grad = grad
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-
-    def derive(self, evaluate: Evaluate, generator: torch.Generator) -> Arch:
-        """The strongest allowed candidate of each choice."""
-        with torch.no_grad():
-            return self.space.derive(self.region, self.strengths())
-
-    def inherit(self, parent: Mapping[str, Tensor], parent_region: Region) -> None:
-        """Alpha of the candidates that are still allowed."""
-        with torch.no_grad():
-            for choice, allowed in self.region.allowed.items():
-                before = parent_region.allowed[choice]
-                kept = [before.index(candidate) for candidate in allowed]
-                self.alpha[choice].copy_(parent[f"alpha.{choice}"][kept])
-
-    def get_extra_state(self) -> dict[str, Any]:
-        """Adam's moments, by choice."""
-        if self._optimizer is None:
-            return {}
-        return {
-            choice: dict(self._optimizer.state[alpha])
-            for choice, alpha in self.alpha.items()
-            if alpha in self._optimizer.state
-        }
-
-    def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Copies of them: whoever they came from goes on with its own."""
-        for choice, moments in state.items():
-            alpha = self.alpha[choice]
-            # Adam keeps its count of steps on the CPU and its moments with the parameter.
-            self.optimizer.state[alpha] = {
-                name: moment.to(alpha.device if moment.dim() else "cpu", copy=True) for name, moment in moments.items()
-            }
+    def mixture(self, turn: Turn) -> Gates:
+        return gates_from(self.strengths(), self.region)

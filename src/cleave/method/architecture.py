@@ -1,0 +1,109 @@
+"""What the methods have in common that learn a number per candidate, alpha, by Adam on held-out batches."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cleave.method.base import Evaluate, Method, Turn
+from cleave.method.held import Held
+from cleave.net import Gates
+from cleave.settings import ArchitectureSettings
+from cleave.space import Arch, Region, Space
+
+
+class ArchitectureMethod(Method):
+    """`alpha[choice]` is [allowed candidates].
+
+    A method of this kind says how alpha runs a batch (`mixture`), and where it differs how alpha begins, what it
+    says of the candidates (`strengths`), and by which gradient it is learned (`gradients`).
+    """
+
+    learns = True
+    initial = (0.0, 1e-3)
+    """Mean and standard deviation of the normal distribution that alpha is drawn from."""
+
+    def __init__(
+        self, settings: ArchitectureSettings, space: Space, region: Region, generator: torch.Generator
+    ) -> None:
+        super().__init__(settings, space, region, generator)
+        mean, deviation = self.initial
+        self.alpha = nn.ParameterDict(
+            {
+                choice: nn.Parameter(mean + deviation * torch.randn(len(allowed), generator=generator))
+                for choice, allowed in region.allowed.items()
+            }
+        )
+        self._optimizer: torch.optim.Adam | None = None
+
+    @property
+    def optimizer(self) -> torch.optim.Adam:
+        """Adam over alpha, made at first use so that it holds the parameters where the node then lives."""
+        if self._optimizer is None:
+            self._optimizer = torch.optim.Adam(
+                self.alpha.parameters(),
+                lr=self.settings.architecture_learning_rate,
+                betas=self.settings.architecture_betas,
+                weight_decay=self.settings.architecture_weight_decay,
+            )
+        return self._optimizer
+
+    @abstractmethod
+    def mixture(self, turn: Turn) -> Gates:
+        """What one step runs, differentiable in alpha. Equal turns give equal gates."""
+
+    def gates(self, turn: Turn) -> Gates:
+        with torch.no_grad():
+            return self.mixture(turn)
+
+    def strengths(self) -> dict[str, Tensor]:
+        """The softmax over the allowed candidates."""
+        return {choice: alpha.softmax(dim=0) for choice, alpha in self.alpha.items()}
+
+    def gradients(self, held: Held, turn: Turn) -> Sequence[Tensor]:
+        """That of the held-out loss by each alpha; the weights' gradients are not even computed."""
+        loss = held.loss(self.mixture(turn))
+        return torch.autograd.grad(loss, list(self.alpha.values()), materialize_grads=True)
+
+    def learn(self, held: Held, turn: Turn) -> None:
+        """One Adam step on alpha."""
+        for alpha, gradient in zip(self.alpha.values(), self.gradients(held, turn), strict=True):
+            alpha.grad = gradient
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+
+    def derive(self, evaluate: Evaluate, generator: torch.Generator) -> Arch:
+        """The strongest allowed candidate of each choice."""
+        with torch.no_grad():
+            return self.space.derive(self.region, self.strengths())
+
+    def inherit(self, parent: Mapping[str, Tensor], parent_region: Region) -> None:
+        """Alpha of the candidates that are still allowed."""
+        with torch.no_grad():
+            for choice, allowed in self.region.allowed.items():
+                before = parent_region.allowed[choice]
+                kept = [before.index(candidate) for candidate in allowed]
+                self.alpha[choice].copy_(parent[f"alpha.{choice}"][kept])
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """Adam's moments, by choice."""
+        if self._optimizer is None:
+            return {}
+        return {
+            choice: dict(self._optimizer.state[alpha])
+            for choice, alpha in self.alpha.items()
+            if alpha in self._optimizer.state
+        }
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Copies of them: whoever they came from goes on with its own."""
+        for choice, moments in state.items():
+            alpha = self.alpha[choice]
+            # Adam keeps its count of steps on the CPU and its moments with the parameter.
+            self.optimizer.state[alpha] = {
+                name: moment.to(alpha.device if moment.dim() else "cpu", copy=True) for name, moment in moments.items()
+            }

@@ -1,0 +1,45 @@
+"""DrNAS (Chen et al. 2021): the candidates' weights are drawn from a Dirichlet distribution, which is learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+from torch.distributions import Dirichlet
+from torch.nn.functional import elu
+
+from cleave.method.architecture import ArchitectureMethod
+from cleave.method.base import Turn, gates_from
+from cleave.net import Gates
+
+
+class Drnas(ArchitectureMethod):
+    """Weights ~ Dirichlet(elu(alpha) + 1), differentiated through the sample.
+
+    The paper's distance to the flat distribution, concentration 1, is here the weight decay on alpha: for alpha > 0
+    the squared distance itself. Its progressive partial channels, a way to save memory, are left out.
+    """
+
+    def concentrations(self) -> dict[str, Tensor]:
+        """Per choice [allowed candidates], all positive."""
+        return {choice: elu(alpha) + 1 for choice, alpha in self.alpha.items()}
+
+    def strengths(self) -> dict[str, Tensor]:
+        """The mean of the distribution."""
+        return {choice: each / each.sum() for choice, each in self.concentrations().items()}
+
+    def mixture(self, turn: Turn) -> Gates:
+        return gates_from(drawn(self.concentrations(), turn.generator), self.region)
+
+
+def drawn(concentrations: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
+    """A sample for each concentration, differentiable in it; it follows `generator` alone.
+
+    torch draws Dirichlet numbers from its global generators only, so these are borrowed and given back.
+    """
+    devices = {each.device for each in concentrations.values() if each.is_cuda}
+    with torch.random.fork_rng(devices=list(devices)):
+        torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
+        # What torch would check, that concentrations are positive, is a wait for the device.
+        return {choice: Dirichlet(each, validate_args=False).rsample() for choice, each in concentrations.items()}

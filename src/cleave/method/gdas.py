@@ -1,0 +1,28 @@
+"""GDAS (Dong & Yang 2019): every step runs one sampled candidate per choice, and learns through its probability."""
+
+from __future__ import annotations
+
+import torch
+
+from cleave.method.architecture import ArchitectureMethod
+from cleave.method.base import Turn
+from cleave.method.gumbel import relaxed
+from cleave.net import Gate, Gates
+
+
+class Gdas(ArchitectureMethod):
+    """The largest entry of a Gumbel-softmax sample runs alone: weight 1 forwards, the entry itself backwards."""
+
+    def mixture(self, turn: Turn) -> Gates:
+        samples = relaxed(self.alpha, self.settings, turn)
+        # One wait for the device: it has to be known here what runs.
+        largest = torch.stack([sample.argmax() for sample in samples.values()]).tolist()
+        gates = {}
+        for (choice, sample), index in zip(samples.items(), largest, strict=True):
+            weight = sample[index : index + 1]
+            gates[choice] = Gate((self.region.allowed[choice][index],), 1 + (weight - weight.detach()))
+        return gates
+
+    def gates(self, turn: Turn) -> Gates:
+        """The sampled path; the weights, all 1, are left out."""
+        return {choice: Gate(gate.active) for choice, gate in super().gates(turn).items()}

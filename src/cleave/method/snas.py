@@ -1,0 +1,21 @@
+"""SNAS (Xie et al. 2019): every step runs a soft sample of the candidates, ever harder as the search goes on."""
+
+from __future__ import annotations
+
+from cleave.method.architecture import ArchitectureMethod
+from cleave.method.base import Turn, gates_from
+from cleave.method.gumbel import relaxed
+from cleave.net import Gates
+
+
+class Snas(ArchitectureMethod):
+    """Gumbel-softmax weights over the allowed candidates; alpha is learned on held-out batches.
+
+    As GM-NAS runs it (its released code): bi-level, where SNAS learned alpha and weights from one loss; alpha is
+    drawn from N(1, 0.01), 0.01 taken for the standard deviation.
+    """
+
+    initial = (1.0, 0.01)
+
+    def mixture(self, turn: Turn) -> Gates:
+        return gates_from(relaxed(self.alpha, self.settings, turn), self.region)
