@@ -12,7 +12,7 @@ from cleave import cli
 
 CHANGES = [
     "data.limit=400", "data.image_size=16", "space.channels=8", "space.cells=1", "search.epochs=1",
-    "split.batches=1", "threads=1",
+    "split.batches=1", "threads=1", "trust.control=2",
 ]  # fmt: skip
 
 

@@ -17,7 +17,8 @@ from cleave.space import find_space
 RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.yaml"))
 CUT = [
     "data.name=bundled", "data.limit=96", "data.image_size=8", "data.padding=1", "space.channels=2", "space.cells=1",
-    "search.epochs=1", "search.batch_size=32", "split.warmup_epochs=1", "split.batches=1", "threads=1",
+    "search.epochs=1", "search.batch_size=32", "split.warmup_epochs=1", "split.batches=1",
+    "threads=1", "trust.control=1",
 ]  # fmt: skip
 
 

@@ -52,6 +52,11 @@ def outcome(benchmark: bool = False) -> dict[str, Any]:
         ],
         "chosen": leaves[2],
         "oracle": {"dataset": "cifar100", **leaves[0]} if benchmark else None,
+        "trust": {
+            "leaves": [{"path": leaf["path"], "interval": [1.4, 98.6]} for leaf in leaves],
+            "warnings": ["leaf 0.1: its ranking changes from epoch to epoch"],
+            "verdict": "Not shown to be better than random at the 95 % level.",
+        },
         "seconds": 61.4,
     }
 
@@ -136,9 +141,11 @@ def test_a_finished_run_is_a_tree_a_table_and_a_drawing(
         assert group in text
     for leaf in result["leaves"]:
         assert re.search(rf"│ {leaf['path']} +│ +{leaf['valid_accuracy']:.2f} │", text)
-    assert "Chosen: leaf 0.1, held-out accuracy 30.00 %" in text
+    assert "Chosen: leaf 0.1, held-out accuracy 30.00 % (95 % interval 1.4 to 98.6)" in text
     assert SPACE.draw(SPACE.parse(result["chosen"]["arch"])) in text
     assert "Oracle" not in text
+    assert result["trust"]["verdict"] in text
+    assert f"Warning: {result['trust']['warnings'][0]}" in text
 
 
 def test_what_is_to_be_copied_is_on_one_line_and_all_else_fits_eighty_columns(

@@ -21,6 +21,8 @@ SIZES = {
     "search.batch_size": 8,
     "split.batches": 1,
     "threads": 1,
+    "trust.control": 2,
+    "trust.panel": 3,
 }
 RSPS = {"method.name": "rsps", "method.samples": 3, "split.splitter": "random"}
 EVERY_STEP = {"search.checkpoint_seconds": 0}

@@ -85,12 +85,13 @@ def print_run(result: dict[str, Any], console: Console | None = None) -> None:
     console.print(split_tree(result))
     console.print(leaf_table(result))
     chosen = result["chosen"]
-    console.print(Text(f"Chosen: leaf {chosen['path']}, held-out accuracy {chosen['valid_accuracy']:.2f} %"))
+    console.print(Text(chosen_line(result)))
     console.print(Text(chosen["arch"]), soft_wrap=True)  # in one piece, to be copied
     space = find_space(result["space"])
     console.print(Text(space.draw(space.parse(chosen["arch"]))))
     if chosen["benchmark"]:
         print_benchmark(console, result)
+    print_trust(console, result["trust"])
     console.print(Text(f"{result['seconds']:.0f} s; all of it is in {result['run']}"), soft_wrap=True)
 
 
@@ -109,6 +110,21 @@ def print_benchmark(console: Console, result: dict[str, Any]) -> None:
     oracle = result["oracle"]
     test = oracle["benchmark"][oracle["dataset"]]["test"]
     console.print(Text(f"Oracle (chosen by the table): leaf {oracle['path']}, {oracle['dataset']} test {test:.2f} %"))
+
+
+def chosen_line(result: dict[str, Any]) -> str:
+    """The chosen leaf with its accuracy and the interval of that."""
+    chosen = result["chosen"]
+    low, high = next(leaf["interval"] for leaf in result["trust"]["leaves"] if leaf["path"] == chosen["path"])
+    accuracy = f"{chosen['valid_accuracy']:.2f} % (95 % interval {low:.1f} to {high:.1f})"
+    return f"Chosen: leaf {chosen['path']}, held-out accuracy {accuracy}"
+
+
+def print_trust(console: Console, trust: dict[str, Any]) -> None:
+    """How far to trust the choice."""
+    console.print(Text(trust["verdict"]))
+    for warning in trust["warnings"]:
+        console.print(Text(f"Warning: {warning}"))
 
 
 def split_tree(result: dict[str, Any]) -> Tree:

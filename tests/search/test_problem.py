@@ -18,12 +18,12 @@ from cleave.search.loop import Search
 from cleave.search.problem import Problem, open_problem
 from cleave.search.runner import start
 from cleave.search.watch import Moment, Stop, Watcher
-from cleave.search.work import planned_passes
+from cleave.search.work import planned_search_passes
 from cleave.space import find_space
 
 TINY = [
     "data.limit=96", "data.image_size=8", "space.channels=2", "search.batch_size=32", "search.epochs=1",
-    "split.batches=1", "threads=1",
+    "split.batches=1", "threads=1", "trust.control=2",
 ]  # fmt: skip
 
 
@@ -109,6 +109,6 @@ def test_the_planned_work_is_the_work_done(tmp_path: Path, changes: list[str]) -
     cost = outcome["cost"]
     done = cost["weight_steps"] + cost["arch_steps"] + cost["split_passes"]
     evaluated = 0.4 * cost["eval_images"] / problem.recipe.search.batch_size
-    assert planned_passes(problem) == pytest.approx(done + evaluated, abs=len(outcome["leaves"]))
+    assert planned_search_passes(problem) == pytest.approx(done + evaluated, abs=len(outcome["leaves"]))
     assert [moment.done for moment in moments] == sorted(moment.done for moment in moments)
     assert moments[-1].done <= moments[-1].total

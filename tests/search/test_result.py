@@ -9,10 +9,10 @@ from typing import Any
 import numpy
 import pytest
 
-from cleave.bench.table import ACCURACIES, Table
-from cleave.search.result import dataset_of, oracle, outcome
+from cleave.bench.table import ACCURACIES, Table, dataset_of
+from cleave.search.result import oracle, outcome
 from cleave.search.state import State
-from cleave.settings import Recipe
+from cleave.settings import Recipe, TrustSettings
 from cleave.space import find_space
 from cleave.split import Score, Split
 
@@ -35,8 +35,10 @@ def a_search(table: Table | None, accuracies: list[float]) -> dict[str, Any]:
     state.tree.grow(state.tree.nodes[()], Split("3<-0", OPERATIONS, groups, {"3<-0": score}), SPACE.holds_valid)
     for leaf, accuracy in zip(state.tree.leaves, accuracies, strict=True):
         arch = {choice: names[-1] for choice, names in leaf.region.allowed.items()}
-        leaf.result = {"arch": SPACE.format(arch), "valid_accuracy": accuracy}
-    problem: Any = SimpleNamespace(space=SPACE, table=table, recipe=Recipe())
+        leaf.result = {"arch": SPACE.format(arch), "valid_accuracy": accuracy, "entropy": None, "s_tau": None}
+    problem: Any = SimpleNamespace(
+        space=SPACE, table=table, recipe=Recipe(trust=TrustSettings(control=0)), valid=range(1000)
+    )
     return outcome(problem, state)
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cleave.errors import UserError, unknown
+from cleave.errors import UserError, plain, unknown
 from cleave.run.durable import saving, write_bytes
 from cleave.space.nb201 import EDGES, FORM, OPERATIONS, NASBench201
 
@@ -135,6 +135,16 @@ def find(path: Path | None) -> Table | None:
     if path is None and not default_path().exists():
         return None
     return Table.load(path or default_path())
+
+
+def trained_accuracies(arch: str, table: Table | None) -> dict[str, dict[str, float]] | None:
+    """The table's accuracies (percent) of an architecture by data set."""
+    return None if table is None else {dataset: table.query(arch)[dataset] for dataset in DATASETS}
+
+
+def dataset_of(data: str) -> str:
+    """The table's data set for the images searched on; cifar10 for any that it does not have."""
+    return next((dataset for dataset in DATASETS if plain(dataset) == plain(data)), DATASETS[0])
 
 
 def _read(path: Path) -> dict[str, NDArray[Any]]:

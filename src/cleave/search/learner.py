@@ -2,43 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache, cached_property, partial
 from math import isfinite
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
 from cleave.data.chance import Chance
+from cleave.data.images import Images
 from cleave.data.stream import Batch, in_order
 from cleave.errors import UserError
-from cleave.method import METHODS, Held, Turn
+from cleave.method import Descent, Held, Method, Turn, Weights
 from cleave.net import Gates, build, one_hot
 from cleave.run.generations import Record
 from cleave.search.problem import Problem
 from cleave.search.schedule import Schedule
 from cleave.space import Arch, Region
-from cleave.split import Matching, Node, Probe, match, shared_parameters
+from cleave.space.sample import distinct
+from cleave.split import Matching, Probe, match, shared_parameters
 from cleave.split.similarity import SIMILARITIES
 
 CHECK_EVERY = 50
 """Steps between looks at the loss on a device that would have to be waited for; on the CPU every step is checked."""
 
 
+@dataclass(frozen=True)
+class Alone:
+    """One architecture that is trained by itself: what random search does, and what results are measured against."""
+
+    label: str
+    arch: Arch
+
+    @property
+    def region(self) -> Region:
+        return Region.of(self.arch)
+
+
+class Place(Protocol):
+    """What weights are trained for: a region of the space, and the label that its random numbers go by."""
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def region(self) -> Region: ...
+
+
+def make_method(problem: Problem, place: Place, chance: Chance) -> Method:
+    """The recipe's method for a place, in its initial state."""
+    return problem.method(problem.recipe.method, problem.space, place.region, chance.generator("architecture"))
+
+
 class Learner:
     """Everything that changes while a node is trained. Equal states go on equally, anywhere."""
 
-    def __init__(self, problem: Problem, node: Node, schedule: Schedule) -> None:
-        """A node with new weights, drawn from (seed, leaf)."""
+    def __init__(self, problem: Problem, place: Place, schedule: Schedule) -> None:
+        """New weights, drawn from (seed, label of the place)."""
         recipe = problem.recipe
-        self.problem, self.node, self.schedule = problem, node, schedule
-        self.chance = Chance(recipe.seed, node.label)
+        self.problem, self.place, self.schedule = problem, place, schedule
+        self.chance = Chance(recipe.seed, place.label)
         seed = self.chance.number("weights")
-        self.network = build(problem.layout, node.region, problem.classes, seed, device=recipe.device)
-        kind = METHODS[recipe.method.name]
-        method = kind(recipe.method, problem.space, node.region, self.chance.generator("architecture"))
-        self.method = method.to(recipe.device)
+        self.network = build(problem.layout, place.region, problem.classes, seed, device=recipe.device)
+        self.method = make_method(problem, place, self.chance).to(recipe.device)
         self.optimizer = torch.optim.SGD(
             self.network.parameters(),
             lr=recipe.method.learning_rate,
@@ -64,6 +94,12 @@ class Learner:
     def architecture_steps(self) -> bool:
         return self.schedule.searching and self.method.learns
 
+    @cached_property
+    def panel(self) -> list[Arch]:
+        """The architectures whose ranking is followed."""
+        count, generator = self.problem.recipe.trust.panel, self.chance.generator("panel")
+        return distinct(self.problem.space, self.place.region, count, generator)
+
     def turn(self, purpose: str, step: int) -> Turn:
         """What a method is told when it is asked for this purpose and step."""
         epoch, epochs = (self.epoch, self.schedule.epochs) if self.schedule.searching else (0, 0)
@@ -74,10 +110,11 @@ class Learner:
         if self.step % self.problem.steps_per_epoch == 0:
             self.sums.zero_()
             self._set_learning_rate()
+        batch = cache(partial(self.train.batch, self.step))  # drawn once, by whoever asks first
         if self.architecture_steps:
-            batch = self.held.batch(self.step)
-            self.method.learn(Held(lambda gates: self._loss(gates, batch)), self.turn("architecture", self.step))
-        self._weight_step()
+            held = Held(partial(self._loss, self.held.batch(self.step)), partial(self._descent, batch))
+            self.method.learn(held, self.turn("architecture", self.step))
+        self._weight_step(*batch())
         self.step += 1
 
     def _set_learning_rate(self) -> None:
@@ -86,9 +123,13 @@ class Learner:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
 
-    def _weight_step(self) -> None:
+    def _descent(self, batch: Callable[[], Batch]) -> Descent:
+        """The weight step that is about to be taken on that batch."""
+        weights = dict(self.network.named_parameters())
+        return Descent.of(self.optimizer, partial(self._loss, batch()), weights, self._momentum())
+
+    def _weight_step(self, images: Tensor, labels: Tensor) -> None:
         """SGD on the active weights; those that did not run have no gradient and stand still."""
-        images, labels = self.train.batch(self.step)
         logits = self.network(images, self.method.gates(self.turn("gates", self.step)))
         loss = cross_entropy(logits, labels)
         self._check(loss)
@@ -106,13 +147,15 @@ class Learner:
     def _check_value(self, loss: float) -> None:
         if not isfinite(loss):
             raise UserError(
-                f"leaf {self.node.label}, step {self.step}: the loss is {loss}; "
+                f"leaf {self.place.label}, step {self.step}: the loss is {loss}; "
                 "try a smaller method.learning_rate or method.clip"
             )
 
-    def _loss(self, gates: Gates, batch: Batch) -> Tensor:
+    def _loss(self, batch: Batch, gates: Gates, weights: Weights | None = None) -> Tensor:
         images, labels = batch
-        return cross_entropy(self.network(images, gates), labels)
+        if weights is None:
+            return cross_entropy(self.network(images, gates), labels)
+        return cross_entropy(functional_call(self.network, dict(weights), (images, gates)), labels)
 
     def means(self) -> tuple[float, float]:
         """The mean training loss and accuracy (percent) since the epoch began."""
@@ -132,7 +175,7 @@ class Learner:
         for number in range(self.problem.recipe.split.batches):
             batch = stream.batch(number)
             gates = self.method.gates(self.turn("probe gates", number))
-            yield Probe(lambda gates, batch=batch: self._loss(gates, batch), gates)  # type: ignore[misc]
+            yield Probe(partial(self._loss, batch), gates)
 
     def score(self, choice: str, probes: Iterator[Probe]) -> Tensor:
         """Similarities [candidates, candidates] of a choice's gradients; nothing of the node changes."""
@@ -144,22 +187,30 @@ class Learner:
             own_weight=split.enable == "own",
             mean_gradients=split.average == "gradients",
         )
-        similarities = match(probes, choice, self.node.region.allowed[choice], parameters, matching)
+        similarities = match(probes, choice, self.place.region.allowed[choice], parameters, matching)
         if not torch.isfinite(similarities).all():
             raise UserError(
-                f"leaf {self.node.label}: a gradient on choice {choice} is not finite; "
+                f"leaf {self.place.label}: a gradient on choice {choice} is not finite; "
                 "try a smaller method.learning_rate"
             )
         return similarities.cpu()
 
+    def strengths(self) -> dict[str, list[float]]:
+        """Per choice the weights of its candidates, to six digits, where the method has such."""
+        return {
+            choice: [round(weight, 6) for weight in weights.tolist()]
+            for choice, weights in self.method.strengths().items()
+        }
+
     @torch.no_grad()
-    def accuracy(self, arch: Arch) -> float:
-        """Percent of all held-out images, not augmented, that `arch` gets right under this node's weights."""
+    def accuracy(self, arch: Arch, images: Images | None = None) -> float:
+        """Percent of images (default: all held-out ones), not augmented, that `arch` gets right under these weights."""
+        images = self.problem.valid if images is None else images
         gates, batch_size = one_hot(arch), self.problem.recipe.search.eval_batch_size
         hits = torch.zeros((), dtype=torch.int64, device=self.problem.recipe.device)
-        for images, labels in in_order(self.problem.valid, batch_size, self.problem.normalise):
-            hits += (self.network(images, gates).argmax(dim=1) == labels).sum()
-        return 100 * hits.item() / len(self.problem.valid)
+        for pixels, labels in in_order(images, batch_size, self.problem.normalise):
+            hits += (self.network(pixels, gates).argmax(dim=1) == labels).sum()
+        return 100 * hits.item() / len(images)
 
     def inherit(self, parent: Record, region: Region) -> None:
         """Takes over the parent's weights, momentum and architecture weights, by name, where still allowed."""
@@ -171,11 +222,11 @@ class Learner:
     def record(self) -> Record:
         """All of it, to be saved."""
         state = {"momentum": self._momentum(), "method": dict(self.method.state_dict()), "sums": self.sums}
-        return Record(dict(self.network.state_dict()), state, {"leaf": self.node.label, "step": self.step})
+        return Record(dict(self.network.state_dict()), state, {"leaf": self.place.label, "step": self.step})
 
     def restore(self, record: Record) -> None:
         """Goes back to what was saved of this very node."""
-        assert record.meta["leaf"] == self.node.label
+        assert record.meta["leaf"] == self.place.label
         self.network.load_state_dict(record.weights)
         self.method.load_state_dict(record.state["method"])
         self._load_momentum(record.state["momentum"])

@@ -2,106 +2,107 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from cleave.errors import Interrupted, UserError
-from cleave.run.folder import RunFolder
-from cleave.run.generations import NotFinite, Record
-from cleave.search.learner import Learner
-from cleave.search.problem import Problem
+from cleave.data.chance import Chance
+from cleave.errors import Interrupted
+from cleave.method import Method
+from cleave.search.control import plan_control
+from cleave.search.learner import Alone, Learner, make_method
 from cleave.search.result import outcome
-from cleave.search.schedule import schedule
+from cleave.search.schedule import Schedule, alone, schedule
+from cleave.search.session import Session, finite
 from cleave.search.splitting import make_splitter, parts_at
-from cleave.search.state import State, tree_to_json
-from cleave.search.watch import Moment, Stop, Watcher
-from cleave.search.work import passes_done, planned_passes
+from cleave.search.stability import mean_entropy, panel, s_tau
+from cleave.search.state import tree_to_json
+from cleave.settings import RandomSettings
 from cleave.space import Arch
 from cleave.split import Node, Probe
 from cleave.split.splitters import Situation
 
 
-class Search:
+class Search(Session):
     """A search in a run folder. Whatever ends it, `run` on a Search with the same folder goes on and ends the same."""
-
-    def __init__(self, problem: Problem, folder: RunFolder, stop: Stop, watcher: Watcher) -> None:
-        self.problem, self.folder, self.stop, self.watcher = problem, folder, stop, watcher
-        self.state = State.new(problem.space.region)
-        self.learner: Learner | None = None
-        self.saved_at = time.monotonic()
-        self.total = planned_passes(problem)
-        if folder.generations.empty:
-            folder.events.truncate(0)  # what a run did that was killed before its first checkpoint happens again
-        else:
-            self._restore(folder.generations.newest(watcher.say))
 
     def run(self) -> dict[str, Any]:
         """The outcome; raises Interrupted, with everything saved, when asked to stop."""
         try:
             while (node := self.state.tree.next_open()) is not None:
                 self._visit(node)
+            self._control()
         except Interrupted:
-            self._save()
+            self.save()
             raise
         return outcome(self.problem, self.state)
 
     def _visit(self, node: Node) -> None:
-        learner = self.learner = self.learner or self._open(node)
-        self._train(learner)
-        if len(node.path) < (self.problem.recipe.split.splits or 0):
-            self._split(node, learner)
+        plan = schedule(self.problem.recipe, len(node.path))
+        if plan.searching and self.problem.method.alone:
+            self._search_alone(node)
         else:
-            self._derive(node, learner)
-        self._close(node, learner)
-
-    def _close(self, node: Node, learner: Learner) -> None:
-        """Puts the finished node's weights aside and saves; from then on a resumed run starts behind it."""
-        with finite(node):
-            self.state.kept[node.label] = self.folder.keep_leaf(node.label, learner.record())
-        self.learner, self.state.measured = None, {}
-        self._save()
+            self._share(node, plan)
+        self.state.forget()
+        self.learner = None
+        self.save()
         self.folder.write_tree(tree_to_json(self.state.tree))
 
-    def _open(self, node: Node) -> Learner:
-        """A learner for the node, with its parent's weights unless it starts anew."""
-        plan = schedule(self.problem.recipe, len(node.path))
-        learner = Learner(self.problem, node, plan)
-        parent = self.state.tree.parent(node)
-        if not plan.fresh and parent is not None:
-            learner.inherit(self.folder.leaf(parent.label, self.state.kept[parent.label]), parent.region)
-        return learner
+    def _share(self, node: Node, plan: Schedule) -> None:
+        """A node whose architectures share weights: trained, then split or searched."""
+        learner = self._train(node, plan)
+        if plan.searching:
+            self._derive(node, learner.method, learner.accuracy)
+        else:
+            self._split(node, learner)
+        self._keep(node.label, learner)
 
-    def _train(self, learner: Learner) -> None:
-        doing = "search" if learner.schedule.searching else "warm-up"
-        while learner.step < learner.steps:
-            self._breathe()
-            learner.advance()
-            self.state.cost.weight_steps += 1
-            self.state.cost.arch_steps += learner.architecture_steps
-            self._show(learner, doing)
-            if learner.step % self.problem.steps_per_epoch == 0:
-                self._end_epoch(learner, doing)
+    def _search_alone(self, node: Node) -> None:
+        """A leaf whose architectures share nothing."""
+        settings = self.problem.recipe.method
+        assert isinstance(settings, RandomSettings)
+        method = make_method(self.problem, node, Chance(self.problem.recipe.seed, node.label))
+        self._derive(node, method, self._alone(node.label, settings.epochs_each))
+
+    def _keep(self, label: str, learner: Learner) -> None:
+        """Puts trained weights aside for whoever asks for them later."""
+        with finite(label):
+            self.state.kept[label] = self.folder.keep_leaf(label, learner.record())
+
+    def _train(self, node: Node, plan: Schedule) -> Learner:
+        """The node's supernet after its epochs, from its parent's weights unless it starts anew."""
+        parent = self.state.tree.parent(node)
+
+        def inherit(learner: Learner) -> None:
+            if not plan.fresh and parent is not None:
+                learner.inherit(self.folder.leaf(parent.label, self.state.kept[parent.label]), parent.region)
+
+        learner = self.opened(node, plan, inherit)
+        doing = "search" if plan.searching else "warm-up"
+        self.train(learner, doing, lambda: self._end_epoch(learner, doing))
+        return learner
 
     def _end_epoch(self, learner: Learner, doing: str) -> None:
         loss, accuracy = learner.finite_means()
-        strengths = {
-            choice: [round(weight, 6) for weight in weights.tolist()]
-            for choice, weights in learner.method.strengths().items()
-        }
-        self.folder.events.write(
-            "epoch",
-            leaf=learner.node.label,
-            phase=doing,
-            epoch=learner.step // self.problem.steps_per_epoch,
-            loss=loss,
-            accuracy=accuracy,
-            strengths=strengths,
-        )
+        epoch = learner.step // self.problem.steps_per_epoch
+        found = {"loss": loss, "accuracy": accuracy, "strengths": learner.strengths()}
+        if learner.schedule.searching:
+            found |= self._follow(learner, epoch)
+        self.folder.events.write("epoch", leaf=learner.place.label, phase=doing, epoch=epoch, **found)
+
+    def _follow(self, learner: Learner, epoch: int) -> dict[str, Any]:
+        """In a leaf's last epochs: keeps its weights, and ranks a panel of its architectures."""
+        recipe, left = self.problem.recipe, learner.schedule.epochs - epoch
+        if 0 < left < recipe.search.snapshots:
+            self._keep(f"{learner.place.label}@{epoch}", learner)
+        if recipe.trust.panel == 0 or left >= recipe.trust.panel_epochs:
+            return {}
+        accuracies = panel(learner)
+        self.state.followed.append(accuracies)
+        self.state.control.eval_images += len(accuracies) * min(recipe.trust.panel_images, len(self.problem.valid))
+        return {"panel": accuracies}
 
     def _split(self, node: Node, learner: Learner) -> None:
         situation = Situation(
@@ -117,80 +118,60 @@ class Search:
 
     def _score(self, choice: str, learner: Learner) -> Tensor:
         """A choice's similarities, measured once and kept across interruptions."""
-        if choice not in self.state.measured:
-            candidates = len(learner.node.region.allowed[choice])
+        if choice not in self.state.similarities:
+            candidates = len(learner.place.region.allowed[choice])
             probes = self._watched(learner, choice, candidates)
-            self.state.measured[choice] = learner.score(choice, probes).tolist()
+            self.state.similarities[choice] = learner.score(choice, probes).tolist()
             self.state.cost.split_passes += candidates * self.problem.recipe.split.batches
-        return torch.tensor(self.state.measured[choice], dtype=torch.float64)
+        return torch.tensor(self.state.similarities[choice], dtype=torch.float64)
 
     def _watched(self, learner: Learner, choice: str, candidates: int) -> Iterator[Probe]:
         for number, probe in enumerate(learner.probes()):
-            self._breathe()
-            self._show(learner, f"compare {choice}", number * candidates)
+            self.breathe()
+            self.show(f"compare {choice}", number * candidates)
             yield probe
 
-    def _derive(self, node: Node, learner: Learner) -> None:
-        """The method's architecture for a leaf, with its accuracy on held-out images under the leaf's weights."""
+    def _derive(self, node: Node, method: Method, evaluate: Callable[[Arch], float]) -> None:
+        """The method's architecture for a leaf, with its accuracy (percent) on held-out images."""
 
-        def evaluate(arch: Arch) -> float:
-            text = self.problem.space.format(arch)
-            if text not in self.state.measured:
-                self._breathe()
-                self.state.measured[text] = learner.accuracy(arch)
-                self.state.cost.eval_images += len(self.problem.valid)
-                self._show(learner, "evaluate")
-            accuracy: float = self.state.measured[text]
-            return accuracy
+        def once(arch: Arch) -> float:
+            return self._once(arch, evaluate)
 
-        arch = learner.method.derive(evaluate, learner.chance.generator("derive"))
-        node.result = {"arch": self.problem.space.format(arch), "valid_accuracy": evaluate(arch)}
+        arch = method.derive(once, Chance(self.problem.recipe.seed, node.label).generator("derive"))
+        node.result = {
+            "arch": self.problem.space.format(arch),
+            "valid_accuracy": once(arch),
+            "entropy": mean_entropy(method.strengths()),
+            "s_tau": s_tau(self.state.followed),
+        }
         self.folder.events.write("leaf", leaf=node.label, **node.result)
 
-    def _breathe(self) -> None:
-        """Between steps: stop if asked to, save if it is time."""
-        self.stop.check()
-        if time.monotonic() - self.saved_at >= self.problem.recipe.search.checkpoint_seconds:
-            self._save()
+    def _once(self, arch: Arch, evaluate: Callable[[Arch], float]) -> float:
+        """An architecture's accuracy, measured once and kept across interruptions."""
+        text = self.problem.space.format(arch)
+        if text not in self.state.accuracies:
+            self.breathe()
+            self.state.accuracies[text] = evaluate(arch)
+            self.state.spent.eval_images += len(self.problem.valid)
+            self.show("evaluate")
+        return self.state.accuracies[text]
 
-    def _save(self) -> None:
-        """Commits a generation from which the search goes on as if nothing had happened."""
-        record = Record({}, {}, {}) if self.learner is None else self.learner.record()
-        meta = {
-            "search": self.state.to_json(),
-            "learner": record.meta or None,
-            "events": self.folder.events.position,
-            "run": self.folder.identity,
-        }
-        with finite(self.learner.node if self.learner else None):
-            self.folder.generations.commit(Record(record.weights, record.state, meta))
-        self.folder.write_seconds()
-        self.saved_at = time.monotonic()
+    def _alone(self, prefix: str, epochs: int) -> Callable[[Arch], float]:
+        """What evaluates an architecture by training it alone, from new weights; they are not kept."""
 
-    def _restore(self, record: Record) -> None:
-        if record.meta.get("run") != self.folder.identity:
-            raise UserError(
-                f"{self.folder.generations.folder}: the newest checkpoint is of another run; put back its own"
-            )
-        self.state = State.from_json(record.meta["search"])
-        self.folder.events.truncate(record.meta["events"])
-        if record.meta["learner"] is not None:
-            node = self.state.tree.next_open()
-            assert node is not None
-            self.learner = Learner(self.problem, node, schedule(self.problem.recipe, len(node.path)))
-            self.learner.restore(Record(record.weights, record.state, record.meta["learner"]))
+        def evaluate(arch: Arch) -> float:
+            place = Alone(f"{prefix} {len(self.state.accuracies)}", arch)
+            learner = self.opened(place, alone(epochs))
+            self.train(learner, "train alone", lambda: None)
+            learner.finite_means()
+            self.learner = None
+            return learner.accuracy(arch)
 
-    def _show(self, learner: Learner, doing: str, more: int = 0) -> None:
-        done = passes_done(self.problem, self.state.cost) + more
-        means = learner.means if learner.step > 0 else None
-        self.watcher.see(Moment(done, self.total, learner.node.label, doing, means))
+        return evaluate
 
-
-@contextmanager
-def finite(node: Node | None) -> Iterator[None]:
-    """Turns the refusal to save a NaN into what the user can do about it."""
-    try:
-        yield
-    except NotFinite as error:
-        where = f"leaf {node.label}: " if node else ""
-        raise UserError(f"{where}{error}; try a smaller method.learning_rate or method.clip") from error
+    def _control(self) -> None:
+        """Trains the chosen architecture and random ones alone, all together for about as many passes as the search."""
+        control = plan_control(self.problem, self.state)
+        evaluate = self._alone("control", control.epochs)
+        for arch in control.architectures:
+            self._once(arch, evaluate)

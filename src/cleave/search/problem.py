@@ -14,6 +14,7 @@ from cleave.data.sources import load
 from cleave.data.split import held_out
 from cleave.data.stream import Stream
 from cleave.errors import UserError
+from cleave.method import METHODS, Method
 from cleave.settings import Recipe
 from cleave.space import Layout, NetworkSize, Space, find_space
 
@@ -33,6 +34,10 @@ class Problem:
     def layout(self) -> Layout:
         size = NetworkSize(self.recipe.space.channels, self.recipe.space.cells)
         return self.space.layout(size, image_channels=self.train.pixels.shape[1])
+
+    @property
+    def method(self) -> type[Method]:
+        return METHODS[self.recipe.method.name]
 
     @property
     def classes(self) -> int:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from cleave.bench.table import DATASETS, Table
-from cleave.errors import plain
+from cleave.bench.table import Table, dataset_of, trained_accuracies
 from cleave.search.problem import Problem
 from cleave.search.state import State
+from cleave.search.trust import trust_report
 from cleave.split import Node, label
 
 
@@ -20,7 +20,7 @@ def outcome(problem: Problem, state: State) -> dict[str, Any]:
     """
     leaves = [leaf_json(leaf, problem.table) for leaf in state.tree.leaves if leaf.result is not None]
     recipe = problem.recipe
-    best = max(leaves, key=lambda leaf: leaf["valid_accuracy"])
+    best = next(leaf for leaf in leaves if leaf["path"] == state.chosen.label)
     return {
         "space": problem.space.name,
         "method": recipe.method.name,
@@ -31,6 +31,7 @@ def outcome(problem: Problem, state: State) -> dict[str, Any]:
         "chosen": {key: best[key] for key in ("path", "arch", "valid_accuracy", "benchmark")},
         "oracle": oracle(leaves, dataset_of(recipe.data.name)) if problem.table else None,
         "cost": asdict(state.cost),
+        "trust": trust_report(problem, state),
     }
 
 
@@ -59,17 +60,7 @@ def split_json(node: Node) -> dict[str, Any]:
     }
 
 
-def trained_accuracies(arch: str, table: Table | None) -> dict[str, dict[str, float]] | None:
-    """The table's accuracies (percent) of an architecture by data set."""
-    return None if table is None else {dataset: table.query(arch)[dataset] for dataset in DATASETS}
-
-
 def oracle(leaves: list[dict[str, Any]], dataset: str) -> dict[str, Any]:
     """The leaf that the table would choose."""
     best = max(leaves, key=lambda leaf: leaf["benchmark"][dataset]["test"])
     return {"dataset": dataset, **{key: best[key] for key in ("path", "arch", "valid_accuracy", "benchmark")}}
-
-
-def dataset_of(data: str) -> str:
-    """The table's data set for the images searched on; cifar10 for any that it does not have."""
-    return next((dataset for dataset in DATASETS if plain(dataset) == plain(data)), DATASETS[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from pathlib import Path
 from shlex import quote
@@ -91,6 +92,14 @@ def free_folder(recipe: Recipe) -> Path:
     return path
 
 
+def cpu_name() -> str:
+    """The processor's name and cores, as far as the system tells."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0] if names else platform.processor() or 'unknown'}, {os.cpu_count()} cores"
+
+
 def environment(problem: Problem) -> dict[str, Any]:
     """Where a run was made, and a fingerprint of the images."""
     cuda = problem.recipe.device.startswith("cuda")
@@ -101,6 +110,7 @@ def environment(problem: Problem) -> dict[str, Any]:
         "numpy": numpy.__version__,
         "platform": platform.platform(),
         "machine": platform.machine(),
+        "cpu": cpu_name(),
         "device": torch.cuda.get_device_name(problem.recipe.device) if cuda else "cpu",
         "threads": problem.recipe.threads,
         "train_images": len(problem.train),

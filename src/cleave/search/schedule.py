@@ -43,3 +43,8 @@ def schedule(recipe: Recipe, depth: int) -> Schedule:
         return Schedule(epochs, splits * warmup, path, searching=True, fresh=False)
     total = path if recipe.search.anneal == "path" else epochs
     return Schedule(epochs, 0, total, searching=True, fresh=True)
+
+
+def alone(epochs: int) -> Schedule:
+    """The schedule of an architecture that is trained by itself: one cosine, no architecture steps."""
+    return Schedule(epochs, 0, epochs, searching=False, fresh=True)

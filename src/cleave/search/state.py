@@ -25,32 +25,49 @@ class Cost:
 
 @dataclass
 class State:
-    """All but the node at hand's weights.
+    """All but the weights at hand.
 
-    `measured`: what was already found out about that node (similarities by choice, accuracies by architecture).
-    `kept`: the identity of each finished node's saved weights, by label.
+    `cost` is the search's own work, `control` that of measuring it: the panels and the architectures trained beside.
+    `similarities` (by choice), `accuracies` (by architecture, percent) and `followed` (of the panel, per epoch) are
+    what was already found out about the node at hand, or after the last one by the control.
+    `kept`: the identity of each node's saved weights, by label.
     """
 
     tree: Tree
     cost: Cost = field(default_factory=Cost)
-    measured: dict[str, Any] = field(default_factory=dict)
+    control: Cost = field(default_factory=Cost)
+    similarities: dict[str, list[list[float]]] = field(default_factory=dict)
+    accuracies: dict[str, float] = field(default_factory=dict)
+    followed: list[list[float]] = field(default_factory=list)
     kept: dict[str, str] = field(default_factory=dict)
 
     @staticmethod
     def new(region: Region) -> State:
         return State(Tree(region))
 
+    @property
+    def spent(self) -> Cost:
+        """What work is counted as: the search's until its tree is finished."""
+        return self.cost if self.tree.next_open() is not None else self.control
+
+    @property
+    def chosen(self) -> Node:
+        """The leaf whose architecture does best on held-out images; the first wins ties."""
+        found = [(leaf, leaf.result["valid_accuracy"]) for leaf in self.tree.leaves if leaf.result is not None]
+        return max(found, key=lambda pair: pair[1])[0]
+
+    def forget(self) -> None:
+        """Drops what belongs to a node that is finished."""
+        self.similarities, self.accuracies, self.followed = {}, {}, []
+
     def to_json(self) -> dict[str, Any]:
-        return {
-            "tree": tree_to_json(self.tree),
-            "cost": asdict(self.cost),
-            "measured": self.measured,
-            "kept": self.kept,
-        }
+        plain = {name: getattr(self, name) for name in ("similarities", "accuracies", "followed", "kept")}
+        return {"tree": tree_to_json(self.tree), "cost": asdict(self.cost), "control": asdict(self.control), **plain}
 
     @staticmethod
     def from_json(saved: dict[str, Any]) -> State:
-        return State(tree_from_json(saved["tree"]), Cost(**saved["cost"]), saved["measured"], saved["kept"])
+        costs = {name: Cost(**saved[name]) for name in ("cost", "control")}
+        return State(**{**saved, "tree": tree_from_json(saved["tree"]), **costs})
 
 
 def tree_to_json(tree: Tree) -> list[dict[str, Any]]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from math import prod
 
-from cleave.method import METHODS
 from cleave.search.problem import Problem
 from cleave.search.schedule import schedule
 from cleave.search.state import Cost
-from cleave.settings import Recipe
+from cleave.settings import RandomSettings, Recipe
 from cleave.space import Space
 
 EVALUATION = 0.4
@@ -16,12 +15,40 @@ EVALUATION = 0.4
 
 
 def planned_passes(problem: Problem) -> int:
-    """The passes of the whole search, as far as they can be told beforehand."""
+    """The passes of the whole search with its control, as far as they can be told beforehand."""
+    search = planned_search_passes(problem)
+    return search + _control(problem, search) + _evaluating(problem, _measured_images(problem))
+
+
+def planned_search_passes(problem: Problem) -> int:
+    """The passes of the search itself."""
     recipe, splits = problem.recipe, problem.recipe.split.splits or 0
     nodes = [nodes_at(recipe, problem.space, depth) for depth in range(splits + 1)]
     training = sum(count * _training(problem, depth) for depth, count in enumerate(nodes))
-    scoring = sum(count * _scoring(problem, depth) for depth, count in enumerate(nodes[:-1]))
+    scoring = sum(count * scored_passes(problem, depth) for depth, count in enumerate(nodes[:-1]))
     return training + scoring + _evaluating(problem, nodes[-1] * _images_per_leaf(problem))
+
+
+def _control(problem: Problem, search: int) -> int:
+    count = problem.recipe.trust.control
+    return (count + 1) * control_epochs(problem, count, search) * problem.steps_per_epoch if count else 0
+
+
+def _measured_images(problem: Problem) -> int:
+    """Held-out images that the panels and the control are evaluated on."""
+    recipe, trust = problem.recipe, problem.recipe.trust
+    leaves = nodes_at(recipe, problem.space, recipe.split.splits or 0)
+    epochs = 0 if problem.method.alone else min(trust.panel_epochs, recipe.search.epochs)
+    panels = leaves * epochs * trust.panel * min(trust.panel_images, len(problem.valid))
+    return panels + (trust.control + 1 if trust.control else 0) * len(problem.valid)
+
+
+def control_epochs(problem: Problem, architectures: int, passes: int) -> int:
+    """The epochs for which the chosen architecture and so many random ones are trained alone.
+
+    They share out as many passes as the search did, with at least an epoch each.
+    """
+    return max(1, passes // ((architectures + 1) * problem.steps_per_epoch))
 
 
 def nodes_at(recipe: Recipe, space: Space, depth: int) -> int:
@@ -32,12 +59,15 @@ def nodes_at(recipe: Recipe, space: Space, depth: int) -> int:
 
 
 def _training(problem: Problem, depth: int) -> int:
-    plan = schedule(problem.recipe, depth)
-    twice = plan.searching and METHODS[problem.recipe.method.name].learns
-    return plan.epochs * problem.steps_per_epoch * (1 + twice)
+    plan, settings = schedule(problem.recipe, depth), problem.recipe.method
+    if plan.searching and isinstance(settings, RandomSettings):
+        return problem.method.evaluations(settings) * settings.epochs_each * problem.steps_per_epoch
+    architecture = problem.method.passes if plan.searching and problem.method.learns else 0
+    return plan.epochs * problem.steps_per_epoch * (1 + architecture)
 
 
-def _scoring(problem: Problem, depth: int) -> int:
+def scored_passes(problem: Problem, depth: int) -> int:
+    """The passes by which one node at a depth is split."""
     if problem.recipe.split.splitter != "gradient":
         return 0
     sizes = sorted(len(choice.candidates) for choice in problem.space.choices)
@@ -46,8 +76,7 @@ def _scoring(problem: Problem, depth: int) -> int:
 
 def _images_per_leaf(problem: Problem) -> int:
     """The held-out images that it takes to derive an architecture."""
-    method = problem.recipe.method
-    return METHODS[method.name].evaluations(method) * len(problem.valid)
+    return problem.method.evaluations(problem.recipe.method) * len(problem.valid)
 
 
 def _evaluating(problem: Problem, images: int) -> int:
@@ -56,5 +85,9 @@ def _evaluating(problem: Problem, images: int) -> int:
 
 def passes_done(problem: Problem, cost: Cost) -> int:
     """The passes so far."""
-    evaluated = _evaluating(problem, cost.eval_images)
-    return cost.weight_steps + cost.arch_steps + cost.split_passes + evaluated
+    return training_passes(problem, cost) + _evaluating(problem, cost.eval_images)
+
+
+def training_passes(problem: Problem, cost: Cost) -> int:
+    """The same without evaluations: forward and backward passes of a mini-batch."""
+    return cost.weight_steps + problem.method.passes * cost.arch_steps + cost.split_passes

@@ -1,0 +1,47 @@
+"""How settled a leaf is: does the ranking of its architectures still change, do its weights say anything?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from math import isnan, log
+
+import torch
+from scipy.stats import kendalltau
+from torch import Tensor
+
+from cleave.search.learner import Learner
+
+
+def panel(learner: Learner) -> list[float]:
+    """Accuracies (percent) of a leaf's panel: always the same architectures on the same held-out images."""
+    valid = learner.problem.valid
+    count = min(learner.problem.recipe.trust.panel_images, len(valid))
+    images = valid.take(torch.arange(count, device=valid.labels.device))
+    return [learner.accuracy(arch, images) for arch in learner.panel]
+
+
+def s_tau(rows: Sequence[Sequence[float]]) -> float | None:
+    """The mean Kendall tau of all pairs of rankings (Deeper Insights into Weight Sharing, S-Tau).
+
+    `rows` are [rankings][architectures]. None where no pair can be compared: fewer than two rankings or
+    architectures, or a ranking in which all are equal.
+    """
+    taus = [float(kendalltau(one, other).statistic) for one, other in combinations(rows, 2) if len(one) > 1]
+    known = [tau for tau in taus if not isnan(tau)]
+    return sum(known) / len(known) if known else None
+
+
+def mean_entropy(strengths: Mapping[str, Tensor]) -> float | None:
+    """The mean over choices of the weights' entropy, as a share of the highest it can be; None without weights.
+
+    1: all candidates weigh the same. 0: one candidate has all the weight. Choices with one candidate do not count.
+    """
+    shares = [entropy(weights) / log(len(weights)) for weights in strengths.values() if len(weights) > 1]
+    return sum(shares) / len(shares) if shares else None
+
+
+def entropy(weights: Tensor) -> float:
+    """In nats, of weights that sum to 1."""
+    positive = weights.detach()[weights > 0].double()
+    return float(-(positive * positive.log()).sum())

@@ -1,0 +1,181 @@
+"""How far to trust a result: intervals, stability, signs of collapse, and whether random does as well."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from statistics import mean, pstdev
+from typing import Any
+
+from cleave.bench.table import Table, dataset_of, trained_accuracies
+from cleave.search.control import plan_control
+from cleave.search.problem import Problem
+from cleave.search.state import State
+from cleave.search.work import training_passes
+from cleave.space import Space
+from cleave.space.sample import enumerate_valid
+from cleave.split import Node
+from cleave.stats.intervals import rank_p_value, wilson
+
+LEVEL = 0.05
+COLLAPSED = 0.5
+"""The share of skip connections from which a cell is mostly wires (Zela et al., 2020, on the collapse of DARTS)."""
+UNDECIDED = 0.99
+"""The entropy, as a share of the highest, from which architecture weights say next to nothing."""
+UNSTABLE = 0.3
+"""The S-Tau below which two epochs hardly agree on a ranking."""
+
+
+@dataclass(frozen=True)
+class LeafTrust:
+    """A leaf's held-out accuracy (percent) with its 95 % interval, and the signs of how settled it is.
+
+    `s_tau` is of the panel's rankings in the last epochs, `entropy` of the architecture weights as a share of the
+    highest; null where there are none.
+    """
+
+    path: str
+    valid_accuracy: float
+    interval: tuple[float, float]
+    s_tau: float | None
+    entropy: float | None
+    skip_share: float
+
+
+@dataclass(frozen=True)
+class ControlTrust:
+    """The chosen architecture among `architectures` random ones, each trained alone for `epochs`.
+
+    `search_passes` and `control_passes` are forward and backward passes of a mini-batch. Accuracies are on the
+    held-out images, in percent. `random_search` is the best of the random ones: random search with this budget.
+    """
+
+    architectures: int
+    epochs: int
+    search_passes: int
+    control_passes: int
+    chosen_accuracy: float
+    mean: float
+    sd: float
+    at_least_as_good: int
+    p_value: float
+    random_search: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class TableTrust:
+    """How many of all valid architectures test at least as well as the chosen one, by the benchmark table."""
+
+    dataset: str
+    architectures: int
+    at_least_as_good: int
+    share: float
+
+
+def trust_report(problem: Problem, state: State) -> dict[str, Any]:
+    """The content of result.json's "trust"; every part that was not measured is null."""
+    leaves = [leaf_trust(problem, leaf) for leaf in state.tree.leaves if leaf.result is not None]
+    control = control_trust(problem, state)
+    table = None if problem.table is None else table_trust(problem, state, problem.table)
+    return {
+        "held_out_images": len(problem.valid),
+        "leaves": [asdict(leaf) for leaf in leaves],
+        "control": None if control is None else asdict(control),
+        "table": None if table is None else asdict(table),
+        "warnings": warnings(leaves, state.chosen.label),
+        "verdict": " ".join([verdict(control), *([] if table is None else [table_verdict(table)])]),
+    }
+
+
+def leaf_trust(problem: Problem, leaf: Node) -> LeafTrust:
+    assert leaf.result is not None
+    accuracy, images = leaf.result["valid_accuracy"], len(problem.valid)
+    low, high = wilson(accuracy / 100 * images, images)
+    return LeafTrust(
+        leaf.label,
+        accuracy,
+        (100 * low, 100 * high),
+        leaf.result["s_tau"],
+        leaf.result["entropy"],
+        skip_share(problem.space, leaf.result["arch"]),
+    )
+
+
+def skip_share(space: Space, arch: str) -> float:
+    """The share of an architecture's choices that are skip connections."""
+    candidates = list(space.parse(arch).values())
+    return candidates.count("skip_connect") / len(candidates)
+
+
+def control_trust(problem: Problem, state: State) -> ControlTrust | None:
+    """None where no random architecture was trained."""
+    control = plan_control(problem, state)
+    if not control.architectures:
+        return None
+    texts = [problem.space.format(arch) for arch in control.architectures]
+    chosen, *others = [state.accuracies[text] for text in texts]
+    best = max(range(len(others)), key=lambda i: others[i])
+    return ControlTrust(
+        architectures=len(others),
+        epochs=control.epochs,
+        search_passes=training_passes(problem, state.cost),
+        control_passes=state.control.weight_steps,
+        chosen_accuracy=chosen,
+        mean=mean(others),
+        sd=pstdev(others),
+        at_least_as_good=sum(other >= chosen for other in others),
+        p_value=rank_p_value(chosen, others),
+        random_search={
+            "arch": texts[1 + best],
+            "valid_accuracy": others[best],
+            "benchmark": trained_accuracies(texts[1 + best], problem.table),
+        },
+    )
+
+
+def table_trust(problem: Problem, state: State, table: Table) -> TableTrust:
+    assert state.chosen.result is not None
+    dataset = dataset_of(problem.recipe.data.name)
+    tests = table.accuracies(dataset, "test")
+    own = tests[table.index(state.chosen.result["arch"])]
+    valid = enumerate_valid(problem.space, problem.space.region)
+    as_good = sum(bool(tests[table.index(problem.space.format(arch))] >= own) for arch in valid)
+    return TableTrust(dataset, len(valid), as_good, as_good / len(valid))
+
+
+def warnings(leaves: list[LeafTrust], chosen: str) -> list[str]:
+    """What speaks against the result, one sentence for each kind of sign."""
+    best = next(leaf for leaf in leaves if leaf.path == chosen)
+    signs = {
+        "half of the edges or more are skip connections, a sign of collapse": [
+            leaf.path for leaf in leaves if leaf.skip_share >= COLLAPSED
+        ],
+        "the architecture weights are nearly uniform, so that the architecture is close to chance; search longer": [
+            leaf.path for leaf in leaves if leaf.entropy is not None and leaf.entropy >= UNDECIDED
+        ],
+        f"the ranking changes from epoch to epoch (S-Tau below {UNSTABLE})": [
+            leaf.path for leaf in leaves if leaf.s_tau is not None and leaf.s_tau < UNSTABLE
+        ],
+        f"not told apart from the chosen leaf {chosen} by the held-out images (95 % intervals overlap)": [
+            leaf.path for leaf in leaves if leaf.path != chosen and leaf.interval[1] >= best.interval[0]
+        ],
+    }
+    return [f"leaf {', '.join(paths)}: {sign}" for sign, paths in signs.items() if paths]
+
+
+def verdict(control: ControlTrust | None) -> str:
+    """One plain sentence on whether the chosen architecture is better than random."""
+    if control is None:
+        return "Whether the chosen architecture is better than a random one was not tested (trust.control=0)."
+    better = control.architectures - control.at_least_as_good
+    finding = "Better than random" if control.p_value <= LEVEL else "Not shown to be better than random"
+    return (
+        f"{finding} at the 95 % level: trained alone for {control.epochs} epochs each, the chosen architecture does "
+        f"better on held-out images than {better} of {control.architectures} random ones (p = {control.p_value:.2f})."
+    )
+
+
+def table_verdict(table: TableTrust) -> str:
+    return (
+        f"Of the {table.architectures:,} valid architectures in the table {table.share:.1%} test at least as well "
+        f"on {table.dataset}."
+    )

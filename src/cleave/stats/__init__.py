@@ -1,0 +1,1 @@
+"""Statistics of results: how well architectures are ranked, with intervals."""

@@ -1,0 +1,188 @@
+"""The trust report: what it says follows from what was measured, and the control is what it claims to be."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cleave.bench.table import Table
+from cleave.config import load_recipe
+from cleave.errors import Interrupted
+from cleave.resolve import resolve
+from cleave.run.events import Events
+from cleave.run.folder import RunFolder, create, make_folder
+from cleave.search.learner import Alone, Learner
+from cleave.search.loop import Search
+from cleave.search.problem import Problem, open_problem
+from cleave.search.schedule import alone
+from cleave.search.trust import LeafTrust, warnings
+from cleave.search.watch import Moment, Stop, Watcher
+from cleave.space import find_space
+from cleave.stats.intervals import wilson
+from tests.tiny import write_table
+
+SPACE = find_space("nasbench201", ["none", "skip_connect", "nor_conv_1x1"])
+TINY = [
+    "data.limit=96", "data.image_size=8", "space.channels=2", "search.batch_size=24", "search.epochs=3",
+    "split.splits=1", "split.batches=1", "space.ops=[none, skip_connect, nor_conv_1x1]",
+    "trust.panel=4", "trust.panel_epochs=2", "trust.control=3",
+]  # fmt: skip
+
+
+def opened(*changes: str, benchmark: Path | None = None) -> Problem:
+    flags = {"benchmark": str(benchmark)} if benchmark else {}
+    return open_problem(resolve(load_recipe(None, [*TINY, *changes], flags), SPACE)[0])
+
+
+def searched(
+    folder: Path, problem: Problem, watcher: Watcher | None = None, stop: Stop | None = None
+) -> dict[str, Any]:
+    if not (folder / "recipe.yaml").exists():
+        make_folder(folder)
+        create(folder, problem.recipe, {})
+    return Search(problem, RunFolder(folder), stop or Stop(), watcher or Watcher()).run()
+
+
+@pytest.fixture(scope="module")
+def problem(tmp_path_factory: pytest.TempPathFactory) -> Problem:
+    write_table(tmp_path_factory.mktemp("table") / "table.npz")
+    return opened(benchmark=tmp_path_factory.getbasetemp() / "table0" / "table.npz")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("search") / "run"
+
+
+@pytest.fixture(scope="module")
+def outcome(problem: Problem, folder: Path) -> dict[str, Any]:
+    return searched(folder, problem)
+
+
+def test_every_leaf_has_an_interval_around_its_accuracy(outcome: dict[str, Any], problem: Problem) -> None:
+    trust = outcome["trust"]
+    assert trust["held_out_images"] == len(problem.valid)
+    for leaf, told in zip(outcome["leaves"], trust["leaves"], strict=True):
+        assert told["path"] == leaf["path"]
+        hits = round(leaf["valid_accuracy"] / 100 * len(problem.valid))
+        low, high = wilson(hits, len(problem.valid))
+        assert told["interval"] == pytest.approx((100 * low, 100 * high))
+        assert told["interval"][0] <= leaf["valid_accuracy"] <= told["interval"][1]
+
+
+def test_the_control_is_the_chosen_architecture_among_random_ones_trained_alone(
+    outcome: dict[str, Any], problem: Problem
+) -> None:
+    control = outcome["trust"]["control"]
+    place = Alone("control 0", SPACE.parse(outcome["chosen"]["arch"]))
+    learner = Learner(problem, place, alone(control["epochs"]))
+    while learner.step < learner.steps:
+        learner.advance()
+    assert learner.accuracy(place.arch) == control["chosen_accuracy"]
+    assert control["architectures"] == 3
+    assert control["p_value"] == (1 + control["at_least_as_good"]) / 4
+    assert control["random_search"]["valid_accuracy"] >= control["mean"]
+    assert SPACE.valid(SPACE.parse(control["random_search"]["arch"]))
+
+
+def test_the_control_spends_about_what_the_search_spent(tmp_path: Path) -> None:
+    problem = opened("search.epochs=8", "trust.panel=0", "split.splitter=none", "split.splits=0")
+    control = searched(tmp_path / "run", problem)["trust"]["control"]
+    each = control["epochs"] * problem.steps_per_epoch
+    assert control["control_passes"] == 4 * each
+    assert 0 <= control["search_passes"] - control["control_passes"] < 4 * problem.steps_per_epoch + 2
+    assert control["epochs"] > 1
+
+
+def test_measuring_trust_does_not_change_what_is_found(
+    outcome: dict[str, Any], problem: Problem, tmp_path: Path
+) -> None:
+    settings = problem.recipe.trust.model_copy(update={"control": 0, "panel": 0})
+    without = Problem(**{**vars(problem), "recipe": problem.recipe.model_copy(update={"trust": settings})})
+    bare = searched(tmp_path / "run", without)
+    assert {key: value for key, value in bare.items() if key != "trust"} == {
+        key: value for key, value in outcome.items() if key != "trust"
+    }
+    assert bare["trust"]["control"] is None
+    assert all(leaf["s_tau"] is None for leaf in bare["trust"]["leaves"])
+    assert "was not tested" in bare["trust"]["verdict"]
+
+
+def all_archs() -> list[dict[str, str]]:
+    names = [choice.name for choice in SPACE.choices]
+    return [dict(zip(names, row, strict=True)) for row in itertools.product(SPACE.choices[0].candidates, repeat=6)]
+
+
+def test_the_table_says_how_many_do_as_well(outcome: dict[str, Any], problem: Problem) -> None:
+    table: Table | None = problem.table
+    assert table is not None
+    tests = table.accuracies("cifar10", "test")
+    own = tests[table.index(outcome["chosen"]["arch"])]
+    valid = [table.index(SPACE.format(arch)) for arch in all_archs() if SPACE.valid(arch)]
+    expected = sum(tests[index] >= own for index in valid)
+    told = outcome["trust"]["table"]
+    assert (told["architectures"], told["at_least_as_good"]) == (len(valid), expected)
+    assert f"{expected / len(valid):.1%}" in outcome["trust"]["verdict"]
+
+
+def test_the_verdict_needs_nineteen_to_show_anything(tmp_path: Path) -> None:
+    """With three others the smallest p-value is .25."""
+    found = searched(tmp_path / "run", opened("method.name=rsps", "method.samples=3"))
+    assert found["trust"]["control"]["p_value"] >= 0.25
+    assert found["trust"]["verdict"].startswith("Not shown to be better than random at the 95 % level")
+
+
+def leaf(path: str, **changes: Any) -> LeafTrust:  # noqa: ANN401
+    usual = {"valid_accuracy": 50.0, "interval": (49.0, 51.0), "s_tau": 0.9, "entropy": 0.5, "skip_share": 0.1}
+    return LeafTrust(path, **{**usual, **changes})
+
+
+@pytest.mark.parametrize(
+    ("sign", "words"),
+    [
+        ({"skip_share": 0.5}, "skip connections"),
+        ({"entropy": 0.995}, "nearly uniform"),
+        ({"s_tau": 0.1}, "changes from epoch to epoch"),
+        ({"interval": (48.0, 50.5)}, "not told apart"),
+    ],
+)
+def test_each_sign_of_trouble_is_named_with_its_leaf(sign: dict[str, Any], words: str) -> None:
+    best = leaf("0", interval=(50.0, 53.0))
+    fine = leaf("1", interval=(40.0, 42.0))
+    assert warnings([best, fine], "0") == []
+    (warning,) = warnings([best, leaf("1", **{"interval": (40.0, 42.0), **sign})], "0")
+    assert warning.startswith("leaf 1: ")
+    assert words in warning
+
+
+def test_a_search_stopped_in_its_control_goes_on_there(
+    tmp_path: Path, outcome: dict[str, Any], problem: Problem
+) -> None:
+    stop = Stop()
+
+    class Stopper(Watcher):
+        def see(self, moment: Moment) -> None:
+            stop.requested = moment.leaf == "control 2"
+
+    with pytest.raises(Interrupted):
+        searched(tmp_path / "run", problem, Stopper(), stop)
+    seen: list[str] = []
+
+    class Recorder(Watcher):
+        def see(self, moment: Moment) -> None:
+            seen.append(moment.leaf)
+
+    assert searched(tmp_path / "run", problem, Recorder()) == outcome
+    assert set(seen) <= {"control 2", "control 3"}
+
+
+def test_panels_are_in_the_events_of_the_last_epochs(outcome: dict[str, Any], folder: Path) -> None:
+    epochs = [event for event in Events.read(folder / "events.jsonl") if event["kind"] == "epoch"]
+    assert any(leaf["s_tau"] is not None for leaf in outcome["trust"]["leaves"])
+    for event in epochs:
+        followed = event["phase"] == "search" and event["epoch"] > 1
+        assert ("panel" in event) is followed
+        assert len(event.get("panel", range(4))) == 4
