@@ -17,7 +17,10 @@ from tests.bench.published import publish
 from tests.split.test_matrix import some_names, symmetric, write
 from tests.tiny import RSPS, Ended, search, write_images, write_table
 
-COMMANDS = ["search", "resume", "show", "space", "partition", "query", "benchmark", "benchmark import"]
+COMMANDS = [
+    "search", "plan", "resume", "show", "rank", "reproduce", "space", "partition", "query", "benchmark",
+    "benchmark import",
+]  # fmt: skip
 CHOICES = ["1<-0", "2<-0", "2<-1", "3<-0", "3<-1", "3<-2"]
 Capture = pytest.CaptureFixture[str]
 

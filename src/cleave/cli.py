@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.exceptions import TyperException
 
+from cleave.common import Changes, Data, DataRoot, Device, Json, RecipeFile, Run, Seed, TableFile, flags_of, tell
 from cleave.errors import Interrupted, UserError
+from cleave.rank.command import rank
+from cleave.reproduce.command import reproduce
 
 # On a shared or loaded machine OpenMP's threads would otherwise spin while they wait, at up to ten times the cost.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -28,35 +29,17 @@ app = typer.Typer(
 benchmark_app = typer.Typer(help="The table of trained accuracies.", no_args_is_help=True)
 app.add_typer(benchmark_app, name="benchmark")
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
-Changes = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the recipe; repeatable."),
-]
-TableFile = Annotated[
-    Path | None,
-    typer.Option("--benchmark", metavar="FILE", help="Table of trained accuracies; default: the imported one."),
-]
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="The run folder.")]
-
 
 @app.command()
 def search(
-    recipe: Annotated[
-        Path | None, typer.Argument(metavar="RECIPE.yaml", help="What to run.", show_default=False)
-    ] = None,
+    recipe: RecipeFile = None,
     changes: Changes = None,
-    data: Annotated[
-        str | None, typer.Option(metavar="NAME|DIR", help="bundled, cifar10, ... or a folder of images.")
-    ] = None,
-    data_root: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Where named image sets are; default: $CLEAVE_DATA, else the cache folder."),
-    ] = None,
+    data: Data = None,
+    data_root: DataRoot = None,
     benchmark: TableFile = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Seed of all that is random.")] = None,
+    seed: Seed = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Run folder; default: a new one in runs/.")] = None,
-    device: Annotated[str | None, typer.Option(metavar="D", help="auto, cpu, cuda or cuda:N.")] = None,
+    device: Device = None,
     as_json: Json = False,
 ) -> None:
     """Search an architecture.
@@ -67,13 +50,35 @@ def search(
     from cleave.search.runner import start
     from cleave.terminal import Terminal
 
-    paths = {"data.root": data_root, "benchmark": benchmark}
-    flags: dict[str, Any] = {key: str(path) for key, path in paths.items() if path is not None}
-    flags |= {"data.name": data, "seed": seed, "device": device}
+    flags = flags_of(data, data_root, benchmark, seed, device)
     settings = load_recipe(recipe, changes or (), flags)
     with Terminal() as terminal:
         result = start(settings, out, terminal)
     tell_run(result, as_json)
+
+
+@app.command()
+def plan(
+    recipe: RecipeFile = None,
+    changes: Changes = None,
+    data: Data = None,
+    data_root: DataRoot = None,
+    device: Device = None,
+    as_json: Json = False,
+) -> None:
+    """Tell what a search will take, before it runs: steps, seconds, memory.
+
+    A few steps are timed on this machine; nothing is written.
+    """
+    from cleave.config import load_recipe
+    from cleave.plan import plan_search, text
+
+    settings = load_recipe(recipe, changes or (), flags_of(data, data_root, None, None, device))
+    found = plan_search(settings)
+    tell(found, as_json, lambda: print(text(found)))
+
+
+app.command()(reproduce)
 
 
 @app.command()
@@ -93,6 +98,9 @@ def show(run: Run, as_json: Json = False) -> None:
     from cleave.run.view import view
 
     tell_run(view(run), as_json)
+
+
+app.command()(rank)
 
 
 @app.command()
@@ -170,14 +178,6 @@ def tell_run(result: dict[str, Any], as_json: bool) -> None:
     from cleave.terminal import print_run
 
     tell(result, as_json, lambda: print_run(result))
-
-
-def tell(value: dict[str, Any], as_json: bool, otherwise: Callable[[], None]) -> None:
-    """One JSON object on stdout, or whatever a person reads more easily."""
-    if as_json:
-        print(json.dumps(value, allow_nan=False))
-    else:
-        otherwise()
 
 
 def main() -> None:

@@ -1,0 +1,46 @@
+"""What the commands have in common: options, and one way to answer. Nothing here needs torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the recipe; repeatable."),
+]
+TableFile = Annotated[
+    Path | None,
+    typer.Option("--benchmark", metavar="FILE", help="Table of trained accuracies; default: the imported one."),
+]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="The run folder.")]
+RecipeFile = Annotated[Path | None, typer.Argument(metavar="RECIPE.yaml", help="What to run.", show_default=False)]
+Data = Annotated[str | None, typer.Option(metavar="NAME|DIR", help="bundled, cifar10, ... or a folder of images.")]
+DataRoot = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Where named image sets are; default: $CLEAVE_DATA, else the cache folder."),
+]
+Seed = Annotated[int | None, typer.Option(metavar="N", help="Seed of all that is random.")]
+Device = Annotated[str | None, typer.Option(metavar="D", help="auto, cpu, cuda or cuda:N.")]
+
+
+def tell(value: dict[str, Any], as_json: bool, otherwise: Callable[[], None]) -> None:
+    """One JSON object on stdout, or whatever a person reads more easily."""
+    if as_json:
+        print(json.dumps(value, allow_nan=False))
+    else:
+        otherwise()
+
+
+def flags_of(
+    data: str | None, data_root: Path | None, benchmark: Path | None, seed: int | None, device: str | None
+) -> dict[str, Any]:
+    """The recipe's keys that have flags of their own; None where a flag was not given."""
+    paths = {"data.root": data_root, "benchmark": benchmark}
+    given = {key: None if path is None else str(path) for key, path in paths.items()}
+    return {**given, "data.name": data, "seed": seed, "device": device}

@@ -1,0 +1,6 @@
+"""`cleave plan`: what a search will take, before it runs."""
+
+from cleave.plan.plan import plan_search
+from cleave.plan.text import text
+
+__all__ = ["plan_search", "text"]

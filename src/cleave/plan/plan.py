@@ -1,0 +1,113 @@
+"""What a search will take, from its tree and a few steps timed on this machine."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+from cleave.plan.memory import available_bytes, peak_bytes, size_text, step_bytes
+from cleave.plan.timing import Stopwatch
+from cleave.resolve import resolve
+from cleave.search.learner import Learner
+from cleave.search.problem import Problem, open_problem
+from cleave.search.schedule import schedule
+from cleave.search.work import control_epochs, nodes_at, planned_search_passes, scored_passes
+from cleave.settings import RandomSettings, Recipe
+from cleave.space import find_space
+from cleave.split import Node
+
+MEMORY_SHARE = 0.9
+"""Of the memory that is free, what a search may need before there is a warning."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One kind of work: `count` times `steps` at `seconds_per_step`.
+
+    A step is one weight step, with its architecture step where there is one; in "compare" one forward and backward
+    pass of a mini-batch under one candidate, in "evaluate" one architecture on all held-out images.
+    """
+
+    name: str
+    count: int
+    epochs: int
+    steps: int
+    seconds_per_step: float
+
+    @property
+    def seconds(self) -> float:
+        return self.count * self.steps * self.seconds_per_step
+
+
+def plan_search(recipe: Recipe) -> dict[str, Any]:
+    """{"sub_supernets", "phases", "steps", "seconds", "memory", "warnings"}; nothing is written.
+
+    UserError for what `cleave search` would refuse as well. Seconds are estimates: medians of a few steps. Where a
+    step would not fit into memory a smaller batch is timed, and its time scaled.
+    """
+    recipe, notes = resolve(recipe, find_space(recipe.space.name, recipe.space.ops))
+    problem = open_problem(recipe)
+    torch.set_num_threads(recipe.threads)
+    need, free = largest_step(problem), available_bytes(recipe.device)
+    phases = plan_phases(problem, Stopwatch.fitting(problem, need, free and MEMORY_SHARE * free))
+    return {
+        "space": problem.space.name,
+        "method": recipe.method.name,
+        "splitter": recipe.split.splitter,
+        "sub_supernets": nodes_at(recipe, problem.space, recipe.split.splits or 0),
+        "phases": [{**asdict(phase), "seconds": phase.seconds} for phase in phases],
+        "steps": sum(phase.count * phase.steps for phase in phases),
+        "seconds": sum(phase.seconds for phase in phases),
+        "memory": {"step_bytes": need, "peak_bytes": peak_bytes(recipe.device), "available_bytes": free},
+        "warnings": [*notes, *memory_warnings(need, free)],
+    }
+
+
+def largest_step(problem: Problem) -> int:
+    """The bytes of a weight step of the whole supernet."""
+    root = Learner(problem, Node((), problem.space.region), schedule(problem.recipe, 0))
+    return step_bytes(root, problem.recipe.search.batch_size)
+
+
+def plan_phases(problem: Problem, watch: Stopwatch) -> list[Phase]:
+    """The phases in their order, each timed on a node that stands for its level."""
+    levels = range((problem.recipe.split.splits or 0) + 1)
+    return [*(phase for depth in levels for phase in level_phases(problem, depth, watch)), *control(problem, watch)]
+
+
+def level_phases(problem: Problem, depth: int, watch: Stopwatch) -> list[Phase]:
+    """Training, splitting and evaluation of the nodes at a depth."""
+    recipe, plan = problem.recipe, schedule(problem.recipe, depth)
+    count, per_epoch = nodes_at(recipe, problem.space, depth), problem.steps_per_epoch
+    if plan.searching and isinstance(recipe.method, RandomSettings):
+        trials, epochs = count * problem.method.evaluations(recipe.method), recipe.method.epochs_each
+        return [Phase("train alone", trials, epochs, epochs * per_epoch, watch.alone())]
+    phases = []
+    if plan.epochs:
+        name = "search" if plan.searching else f"warm-up {depth + 1}"
+        phases.append(Phase(name, count, plan.epochs, plan.epochs * per_epoch, watch.step(depth)))
+    if plan.searching:
+        phases.append(Phase("evaluate", count, 0, problem.method.evaluations(recipe.method), watch.evaluation(depth)))
+    elif passes := scored_passes(problem, depth):
+        phases.append(Phase(f"compare {depth + 1}", count, 0, passes, watch.comparison(depth)))
+    return phases
+
+
+def control(problem: Problem, watch: Stopwatch) -> list[Phase]:
+    """The architectures that are trained alone beside the search."""
+    count = problem.recipe.trust.control
+    if not count:
+        return []
+    epochs = control_epochs(problem, count, planned_search_passes(problem))
+    return [Phase("control", count + 1, epochs, epochs * problem.steps_per_epoch, watch.alone())]
+
+
+def memory_warnings(need: int, free: int | None) -> list[str]:
+    if free is None or need <= MEMORY_SHARE * free:
+        return []
+    return [
+        f"a step needs about {size_text(need)} and {size_text(free)} are free: use a smaller search.batch_size, "
+        "space.channels or space.cells"
+    ]

@@ -1,0 +1,44 @@
+"""A plan for a person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cleave.plan.memory import size_text
+
+UNITS = ((120, 1, "s", 0), (7200, 60, "min", 0), (48 * 3600, 3600, "h", 1), (float("inf"), 86400, "d", 1))
+"""(below so many seconds, seconds of the unit, the unit, digits)."""
+
+
+def duration(seconds: float) -> str:
+    """42 s, 3 min, 5.2 h, 2.1 d."""
+    _, size, name, digits = next(unit for unit in UNITS if seconds < unit[0])
+    return f"{seconds / size:.{digits}f} {name}"
+
+
+def text(plan: dict[str, Any]) -> str:
+    """A line for every phase, the total, the memory, the warnings."""
+    memory = plan["memory"]
+    free = "" if memory["available_bytes"] is None else f", {size_text(memory['available_bytes'])} free"
+    return "\n".join(
+        [
+            f"{plan['space']}, {plan['method']}, {plan['splitter']}: {plan['sub_supernets']} sub-supernets",
+            *phase_lines(plan["phases"]),
+            f"about {duration(plan['seconds'])} on this machine",
+            f"memory: {size_text(memory['step_bytes'])} for a step, {size_text(memory['peak_bytes'])} so far{free}",
+            *(f"Warning: {warning}" for warning in plan["warnings"]),
+        ]
+    )
+
+
+def phase_lines(phases: list[dict[str, Any]]) -> list[str]:
+    """A table, its numbers aligned to the right."""
+    rows = [("phase", "times", "epochs", "steps", "ms/step", "total"), *map(phase_row, phases)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
+
+
+def phase_row(phase: dict[str, Any]) -> tuple[str, ...]:
+    milliseconds = f"{1000 * phase['seconds_per_step']:.1f}"
+    counts = (str(phase["count"]), str(phase["epochs"] or ""), str(phase["steps"]))
+    return (phase["name"], *counts, milliseconds, duration(phase["seconds"]))

@@ -1,0 +1,165 @@
+"""What a plan says is what a search then does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from cleave.config import load_recipe
+from cleave.method import METHODS
+from cleave.plan import plan_search, text
+from cleave.plan.memory import saved_bytes, size_text, step_bytes
+from cleave.plan.plan import memory_warnings
+from cleave.plan.text import duration
+from cleave.plan.timing import Stopwatch, typical_region
+from cleave.resolve import resolve
+from cleave.search.learner import Learner
+from cleave.search.problem import Problem, open_problem
+from cleave.search.runner import start
+from cleave.search.schedule import schedule
+from cleave.search.watch import Watcher
+from cleave.settings import Recipe
+from cleave.space import find_space
+from cleave.split import Node
+from tests.tiny import Ended
+
+TINY = [
+    "data.limit=96", "data.image_size=8", "space.channels=2", "search.batch_size=24",
+    "search.epochs=2", "split.batches=2", "trust.control=2", "trust.panel=0",
+]  # fmt: skip
+THREE = "space.ops=[none, skip_connect, nor_conv_1x1]"
+
+
+def recipe(*changes: str) -> Recipe:
+    return load_recipe(None, [*TINY, THREE, *changes], {})
+
+
+def opened(*changes: str) -> Problem:
+    asked = recipe(*changes)
+    return open_problem(resolve(asked, find_space(asked.space.name, asked.space.ops))[0])
+
+
+def root(problem: Problem) -> Learner:
+    return Learner(problem, Node((), problem.space.region), schedule(problem.recipe, 0))
+
+
+def steps(plan: dict[str, Any], *names: str) -> int:
+    return sum(phase["count"] * phase["steps"] for phase in plan["phases"] if phase["name"].split()[0] in names)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ["split.splitter=gradient"],
+        ["split.splitter=gradient", "split.branch=3", "split.splits=1", "method.name=rsps", "method.samples=4"],
+        ["split.splitter=exhaustive"],
+        ["split.splitter=none"],
+        ["split.splitter=random", "split.restart=false"],
+        ["split.splitter=none", "method.name=random"],
+    ],
+)
+def test_the_steps_planned_are_the_steps_done(tmp_path: Path, changes: list[str]) -> None:
+    plan = plan_search(recipe(*changes))
+    outcome = start(recipe(*changes), tmp_path / "run", Watcher())
+    cost, control = outcome["cost"], outcome["trust"]["control"]
+    assert plan["sub_supernets"] == len(outcome["leaves"])
+    assert steps(plan, "warm-up", "search", "train") == cost["weight_steps"]
+    assert steps(plan, "compare") == cost["split_passes"]
+    assert steps(plan, "control") == control["control_passes"]
+    assert plan["seconds"] == pytest.approx(sum(phase["seconds"] for phase in plan["phases"]))
+    assert all(phase["seconds_per_step"] > 0 for phase in plan["phases"])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_can_be_planned(method: str) -> None:
+    plan = plan_search(recipe(f"method.name={method}"))
+    assert plan["method"] == method
+    assert plan["seconds"] > 0
+
+
+def test_planning_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    plan_search(recipe())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_memory_of_a_step_grows_with_the_batch_and_the_weights() -> None:
+    small, wide = root(opened()), root(opened("space.channels=8"))
+    weights = sum(parameter.numel() for parameter in small.network.parameters()) * 4
+    assert step_bytes(small, 0) == 3 * weights
+    assert step_bytes(small, 64) - step_bytes(small, 32) == step_bytes(small, 32) - step_bytes(small, 0)
+    assert step_bytes(wide, 24) > 2 * step_bytes(small, 24)
+
+
+def test_what_a_step_keeps_is_what_autograd_saves() -> None:
+    """A twin that walks the graph's saved tensors: never less than the activations it finds."""
+    learner = root(opened())
+    pixels, _ = learner.train.batch(0)
+    output = learner.network(pixels[:4], learner.method.gates(learner.turn("memory", 0)))
+    weights = {parameter.data_ptr() for parameter in learner.network.parameters()}
+    found: dict[int, int] = {}
+    waiting, seen = [output.grad_fn], set()
+    while waiting:
+        function = waiting.pop()
+        if function is None or function in seen:
+            continue
+        seen.add(function)
+        for name in dir(function):
+            value = getattr(function, name) if name.startswith("_saved_") else None
+            if isinstance(value, torch.Tensor) and value.data_ptr() not in weights:
+                found[value.untyped_storage().data_ptr()] = value.untyped_storage().nbytes()
+        waiting += [following for following, _ in function.next_functions]
+    assert saved_bytes(learner, 4) == pytest.approx(sum(found.values()), rel=0.02)
+
+
+def test_too_little_memory_is_a_warning_and_a_smaller_batch_to_time() -> None:
+    assert memory_warnings(100, None) == []
+    assert memory_warnings(100, 1000) == []
+    (warning,) = memory_warnings(3 * 2**30, 2**30)
+    assert "search.batch_size" in warning
+    assert "3.0 GiB" in warning
+    problem = opened()
+    assert Stopwatch.fitting(problem, 100, 1000.0).scale == 1
+    smaller = Stopwatch.fitting(problem, 1000, 500.0)
+    assert smaller.problem.recipe.search.batch_size == 6
+    assert smaller.scale == 4
+    assert smaller.step(0) > 0
+
+
+@pytest.mark.parametrize(("splitter", "size"), [("exhaustive", 1), ("gradient", 2)])
+def test_a_typical_region_is_as_large_as_the_largest_leaf(splitter: str, size: int) -> None:
+    problem = opened(f"split.splitter={splitter}", "split.splits=2")
+    region = typical_region(problem, 2)
+    assert sorted(map(len, region.allowed.values())) == [size, size, 3, 3, 3, 3]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.4, "0 s"), (119, "119 s"), (121, "2 min"), (7300, "2.0 h"), (200000, "2.3 d")]
+)
+def test_durations_are_for_people(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+def test_sizes_are_for_people() -> None:
+    assert (size_text(12 * 2**20), size_text(3 * 2**29)) == ("12 MiB", "1.5 GiB")
+
+
+def test_the_text_fits_a_terminal_and_has_every_phase() -> None:
+    plan = plan_search(recipe())
+    lines = text(plan).splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    for phase in plan["phases"]:
+        assert any(line.startswith(phase["name"]) for line in lines)
+
+
+def test_the_command_prints_json_or_text_and_names_a_wrong_key(capsys: pytest.CaptureFixture[str]) -> None:
+    words = [word for change in [*TINY, THREE] for word in ("--set", change)]
+    told = json.loads(Ended(["plan", "--json", *words], capsys).out)
+    assert told["sub_supernets"] == 4
+    assert "sub-supernets" in Ended(["plan", *words], capsys).out
+    assert Ended(["plan", "--set", "search.epoch=3"], capsys).refuses("search.epoch", "search.epochs")
+    assert Ended(["plan", "--data", "nowhere"], capsys).refuses("nowhere")
