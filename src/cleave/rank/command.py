@@ -1,0 +1,66 @@
+"""The command `cleave rank`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cleave.common import DataRoot, Device, Json, TableFile, tell
+
+
+def rank(
+    source: Annotated[Path, typer.Argument(metavar="RUN|RECIPE.yaml", help="A finished run, or what to search first.")],
+    sample: Annotated[int | None, typer.Option(metavar="N", min=2, help="Only so many, drawn by the seed.")] = None,
+    seed: Annotated[int, typer.Option(metavar="S", min=0, help="Seed of sample, random row and intervals.")] = 0,
+    connected: Annotated[bool, typer.Option("--connected", help="Only architectures that compute something.")] = False,
+    images: Annotated[int, typer.Option(metavar="N", min=1, help="Held-out images, at most.")] = 500,
+    recalibrate: Annotated[
+        int, typer.Option(metavar="BATCHES", min=0, help="Estimate each child's statistics from training batches.")
+    ] = 0,
+    average: Annotated[int, typer.Option(metavar="K", min=1, help="Mean over each leaf's last K snapshots.")] = 1,
+    benchmark: TableFile = None,
+    dataset: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Score by this one's test accuracy; default: the run's.")
+    ] = None,
+    predictions: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE.csv", help="Score the columns beside arch too; repeatable.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE.csv", help="Where to; default: ranking.csv in the run folder.")
+    ] = None,
+    data_root: DataRoot = None,
+    device: Device = None,
+    threads: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Architectures evaluated at once; default: the run's.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Rank all architectures by their accuracy under a run's weights.
+
+    Held against their accuracy when trained alone, and against trivial baselines.
+    """
+    from cleave.rank.question import Question
+    from cleave.rank.runner import rank as rank_run
+    from cleave.rank.text import print_ranking
+    from cleave.terminal import Terminal
+
+    question = Question(
+        sample=sample,
+        seed=seed,
+        connected=connected,
+        images=images,
+        recalibrate=recalibrate,
+        average=average,
+        benchmark=benchmark,
+        dataset=dataset,
+        predictions=tuple(predictions or ()),
+        out=out,
+        data_root=data_root,
+        device=device,
+        threads=threads,
+    )
+    with Terminal() as terminal:
+        found = rank_run(source, question, terminal)
+    tell(found, as_json, lambda: print_ranking(found))

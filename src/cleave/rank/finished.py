@@ -1,0 +1,85 @@
+"""A finished run, read: its images, its tree, and the weights of its leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+from cleave.config import load_recipe
+from cleave.errors import UserError
+from cleave.net import Network, Norm, build
+from cleave.resolve import resolve_device
+from cleave.run.folder import RunFolder, check_run, read_json
+from cleave.run.generations import Record
+from cleave.search.problem import Problem, open_problem
+from cleave.search.runner import compare
+from cleave.search.state import State
+from cleave.search.watch import Watcher
+from cleave.settings import Recipe
+from cleave.space import Arch
+from cleave.split import Node
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run whose leaves are trained. Nothing of it is changed."""
+
+    problem: Problem
+    folder: RunFolder
+    state: State
+
+    def holders(self, archs: Sequence[Arch]) -> list[Node]:
+        """The trained leaf that holds each architecture; UserError where there is none."""
+        return [self._holder(arch) for arch in archs]
+
+    def _holder(self, arch: Arch) -> Node:
+        text = self.problem.space.format(arch)
+        leaf = next((leaf for leaf in self.state.tree.leaves if arch in leaf.region), None)
+        if leaf is None:
+            raise UserError(f"architecture {text}: no leaf of {self.folder.path} holds it; start the run again")
+        if leaf.empty:
+            raise UserError(
+                f"architecture {text}: lies in leaf {leaf.label}, which has no connected architecture and was not "
+                "trained; give --connected to leave such ones out"
+            )
+        return leaf
+
+    def networks(self, leaf: Node, average: int, running: bool) -> list[Network]:
+        """The leaf's network at the ends of its last `average` epochs, the last one last.
+
+        `running`: with running statistics, still to be estimated.
+        """
+        epochs = self.problem.recipe.search.epochs
+        labels = [f"{leaf.label}@{epoch}" for epoch in range(epochs - average + 1, epochs)] + [leaf.label]
+        return [self._network(leaf, self.folder.leaf(label, self.state.kept[label]), running) for label in labels]
+
+    def _network(self, leaf: Node, record: Record, running: bool) -> Network:
+        problem = self.problem
+        norm = Norm(affine=False, running=running)
+        network = build(problem.layout, leaf.region, problem.classes, 0, norm, problem.recipe.device)
+        assert record.weights.keys() == dict(network.named_parameters()).keys()
+        network.load_state_dict({**network.state_dict(), **record.weights})
+        return network
+
+
+def read_recipe(path: Path, flags: dict[str, Any]) -> Recipe:
+    """The recipe of a finished run, with its flags changed; UserError where there is none."""
+    check_run(path)
+    if not (path / "result.json").exists():
+        raise UserError(f"{path}: is not finished; go on with: cleave resume {quote(str(path))}")
+    return load_recipe(path / "recipe.yaml", (), flags)
+
+
+def open_finished(path: Path, recipe: Recipe, watcher: Watcher) -> FinishedRun:
+    """A finished run with its images; UserError where something of it is damaged or not its own."""
+    here = {"device": resolve_device(recipe.device), "benchmark": None}  # a table may lack what is not ranked
+    problem = open_problem(recipe.model_copy(update=here))
+    compare(read_json(path / "environment.json"), problem, path, watcher)
+    folder = RunFolder(path)
+    meta = folder.generations.newest(watcher.say).meta
+    if meta.get("run") != folder.identity:
+        raise UserError(f"{folder.generations.folder}: the newest checkpoint is of another run; put back its own")
+    return FinishedRun(problem, folder, State.from_json(meta["search"]))

@@ -1,0 +1,76 @@
+"""Architectures judged by the leaves that hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+
+from cleave.data.chance import Chance
+from cleave.data.stream import Batch, in_order
+from cleave.rank.alike import same_outputs
+from cleave.rank.columns import Numbers
+from cleave.rank.evaluate import Exam, accuracies
+from cleave.rank.finished import FinishedRun
+from cleave.rank.question import Question
+from cleave.search.problem import Problem
+from cleave.search.watch import Moment, Stop, Watcher
+from cleave.space import Arch
+from cleave.split import Node
+
+
+def judge(
+    run: FinishedRun, archs: Sequence[Arch], holders: Sequence[Node], question: Question, stop: Stop, watcher: Watcher
+) -> Numbers:
+    """Held-out accuracy (percent) of each architecture under its leaf's weights; Interrupted when asked to stop."""
+    found = np.empty(len(archs))
+    done = 0
+    for leaf in {leaf.label: leaf for leaf in holders}.values():
+        inside = [position for position, holder in enumerate(holders) if holder is leaf]
+        tell = teller(watcher, leaf, done, len(archs))
+        found[inside] = judge_leaf(run, leaf, [archs[position] for position in inside], question, stop, tell)
+        done += len(inside)
+    return found
+
+
+def teller(watcher: Watcher, leaf: Node, before: int, total: int) -> Callable[[int], None]:
+    """Tells the watcher how many architectures are done, those of other leaves before this one included."""
+    return lambda done: watcher.see(Moment(before + done, total, leaf.label, "rank"))
+
+
+def judge_leaf(
+    run: FinishedRun,
+    leaf: Node,
+    archs: Sequence[Arch],
+    question: Question,
+    stop: Stop,
+    tell: Callable[[int], None],
+) -> list[float]:
+    """The same for architectures of one leaf; those that compute the same are evaluated once."""
+    networks = run.networks(leaf, question.average, running=question.recalibrate > 0)
+    training = training_batches(run.problem, leaf, question.recalibrate)
+    exam = Exam(held_out_batches(run.problem, question.images), training, run.problem.recipe.threads, stop)
+    first = same_outputs(run.problem.layout, archs)
+    distinct = sorted(set(first))
+    found = accuracies(
+        networks,
+        [archs[position] for position in distinct],
+        exam,
+        lambda done: tell(done * len(archs) // len(distinct)),
+    )
+    by_first = dict(zip(distinct, found, strict=True))
+    return [by_first[position] for position in first]
+
+
+def held_out_batches(problem: Problem, images: int) -> list[Batch]:
+    """The first held-out images, not augmented, normalised once for all architectures."""
+    count = min(images, len(problem.valid))
+    some = problem.valid.take(torch.arange(count, device=problem.valid.labels.device))
+    return list(in_order(some, problem.recipe.search.eval_batch_size, problem.normalise))
+
+
+def training_batches(problem: Problem, leaf: Node, count: int) -> list[Batch]:
+    """The same augmented training mini-batches for every child of a leaf."""
+    stream = problem.stream(problem.train, Chance(problem.recipe.seed, leaf.label), "recalibrate")
+    return [stream.batch(step) for step in range(count)]

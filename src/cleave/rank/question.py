@@ -1,0 +1,58 @@
+"""What is asked of a ranking."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cleave.bench.table import DATASETS
+from cleave.errors import UserError, plain, unknown
+
+
+@dataclass(frozen=True)
+class Question:
+    """How architectures are chosen and judged, what they are held against, and where the answer is put.
+
+    sample: how many architectures, drawn by `seed`; None: all. connected: only those that compute something.
+    images: of the held-out ones, at most. recalibrate: training mini-batches from which each child's statistics are
+    estimated; 0: by the batch, as in the search. average: how many of the last snapshots of each leaf. benchmark,
+    dataset: None for the run's own. predictions: CSV files to score beside the run. out: None for ranking.csv in the
+    run folder. data_root, device, threads: as in a recipe; None for the run's own.
+    """
+
+    sample: int | None = None
+    seed: int = 0
+    connected: bool = False
+    images: int = 500
+    recalibrate: int = 0
+    average: int = 1
+    benchmark: Path | None = None
+    dataset: str | None = None
+    predictions: tuple[Path, ...] = ()
+    out: Path | None = None
+    data_root: Path | None = None
+    device: str | None = None
+    threads: int | None = None
+
+    @property
+    def flags(self) -> dict[str, Any]:
+        """The recipe's keys that it changes."""
+        root = None if self.data_root is None else str(self.data_root)
+        return {"data.root": root, "device": self.device, "threads": self.threads}
+
+
+def check_free(file: Path) -> None:
+    """UserError unless a file can be made there; nothing is overwritten."""
+    if file.exists():
+        raise UserError(f"{file}: is there already and nothing is overwritten; give --out another file")
+    if not file.parent.is_dir():
+        raise UserError(f"{file}: cannot be saved, there is no folder {file.parent}; give --out another file")
+
+
+def dataset_named(name: str) -> str:
+    """The table's data set of that name, as people vary it."""
+    for dataset in DATASETS:
+        if plain(dataset) == plain(name):
+            return dataset
+    raise unknown("--dataset", name, DATASETS)

@@ -1,0 +1,96 @@
+"""`cleave rank`: from a run, or a recipe that is searched first, to rank correlations and a CSV file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cleave.config import load_recipe
+from cleave.errors import Interrupted
+from cleave.rank.columns import Numbers
+from cleave.rank.contest import SUPERNET, Contest, prepare
+from cleave.rank.finished import FinishedRun, open_finished, read_recipe
+from cleave.rank.judge import judge
+from cleave.rank.published import published_rows
+from cleave.rank.question import Question, check_free
+from cleave.run.durable import write_bytes
+from cleave.search.runner import start
+from cleave.search.watch import Watcher, stop_on_signals
+from cleave.split import Node
+from cleave.stats.ranking import score
+
+
+def rank(source: Path, question: Question, watcher: Watcher) -> dict[str, Any]:
+    """Ranks the architectures of a finished run, or of a recipe after its search, and writes a CSV file.
+
+    Returns {"run", "file", "dataset", "architectures", "images", "recalibrated", "averaged", "seconds", "rows"}, the
+    rows by name as `cleave.stats.ranking.score` gives them. UserError for what the user can mend, most of it before
+    anything runs; Interrupted when asked to stop: the file is then not there.
+    """
+    path = searched(source, question, watcher) if source.is_file() else source
+    began = time.monotonic()
+    recipe = read_recipe(path, question.flags)
+    file = question.out or path / "ranking.csv"
+    check_free(file)
+    contest = prepare(recipe, question)
+    run = open_finished(path, recipe, watcher)
+    leaves = run.holders(contest.archs)
+    accuracy = judged(run, contest, leaves, question, watcher)
+    rows = scored(contest, accuracy, question.seed)
+    write_bytes(file, table(contest, leaves, accuracy))
+    return {
+        "run": str(path),
+        "file": str(file),
+        "dataset": contest.dataset,
+        "architectures": len(contest.archs),
+        "images": min(question.images, len(run.problem.valid)),
+        "recalibrated": question.recalibrate,
+        "averaged": question.average,
+        "seconds": round(time.monotonic() - began, 3),
+        "rows": rows,
+    }
+
+
+def searched(recipe_file: Path, question: Question, watcher: Watcher) -> Path:
+    """The folder of the recipe's search. What is wrong with the question is said before the search."""
+    benchmark = None if question.benchmark is None else str(question.benchmark)
+    recipe = load_recipe(recipe_file, (), {**question.flags, "benchmark": benchmark})
+    if question.out is not None:
+        check_free(question.out)
+    prepare(recipe, question)
+    return Path(start(recipe, None, watcher)["run"])
+
+
+def judged(run: FinishedRun, contest: Contest, leaves: Sequence[Node], question: Question, watcher: Watcher) -> Numbers:
+    """Each architecture's held-out accuracy, unless a signal comes."""
+    torch.set_num_threads(1)  # children run side by side instead
+    with stop_on_signals() as stop:
+        try:
+            return judge(run, contest.archs, leaves, question, stop, watcher)
+        except Interrupted as error:
+            raise Interrupted("interrupted; no ranking was written") from error
+
+
+def scored(contest: Contest, accuracy: Numbers, seed: int) -> dict[str, dict[str, Any]]:
+    """A row for the run, for each column of predictions, for each baseline, and for what was published."""
+    predicted = {SUPERNET: accuracy, **contest.predictions, **contest.baselines}
+    rows = {name: score(numbers, contest.true, seed) for name, numbers in predicted.items()}
+    return rows | published_rows(contest.space, contest.dataset)
+
+
+def table(contest: Contest, leaves: Sequence[Node], accuracy: Numbers) -> bytes:
+    """The CSV file: every architecture with its leaf, accuracy, true accuracy and baselines; numbers in full."""
+    columns = {"accuracy": accuracy, "true": contest.true, **contest.baselines}
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["arch", "leaf", *columns])
+    numbers = zip(*(column.tolist() for column in columns.values()), strict=True)
+    for name, leaf, row in zip(contest.names, leaves, numbers, strict=True):
+        writer.writerow([name, leaf.label, *row])
+    return text.getvalue().encode()

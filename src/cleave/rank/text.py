@@ -1,0 +1,64 @@
+"""A ranking for the eye: one line per predictor, at most 80 columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+LEGEND = """\
+tau: Kendall's tau-b, with its 95 % bootstrap interval. rho: Spearman, among all
+and among the true best 1 and 5 %. in 100: share of the predicted best 100 that
+are among the true best 100. lost: percentage points between the best of all
+and the best of the predicted best 1 or 10."""
+
+
+def print_ranking(ranking: dict[str, Any], console: Console | None = None) -> None:
+    """What `cleave rank` found, on stdout unless another console is given."""
+    console = console or Console(highlight=False)
+    console.print(ranking_table(ranking))
+    console.print(Text(LEGEND))
+    for source in sorted({row["published"] for row in ranking["rows"].values() if "published" in row}):
+        console.print(Text(f"published: {source}"))
+    console.print(Text(f"{ranking['seconds']:.0f} s; every architecture is in {ranking['file']}"), soft_wrap=True)
+
+
+def ranking_table(ranking: dict[str, Any]) -> Table:
+    table = Table(title=title(ranking), title_justify="left", box=None, padding=(0, 1, 0, 0))
+    table.add_column("", overflow="fold")
+    for name in ("tau", "[95 %]", "rho", "rho 1%", "rho 5%", "in 100", "lost 1", "lost 10"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, row in ranking["rows"].items():
+        table.add_row(Text(name), *cells(row))
+    return table
+
+
+def title(ranking: dict[str, Any]) -> Text:
+    """What was ranked, and how."""
+    words = [f"{ranking['architectures']:,} architectures, {ranking['dataset']} test accuracy"]
+    words.append(f"{ranking['images']} held-out images")
+    if ranking["recalibrated"]:
+        words.append(f"recalibrated on {ranking['recalibrated']} batches")
+    if ranking["averaged"] > 1:
+        words.append(f"mean of {ranking['averaged']} snapshots")
+    return Text("; ".join(words))
+
+
+def cells(row: dict[str, Any]) -> list[str]:
+    tau, top = row["kendall"], row["top"]
+    interval = "-" if tau["low"] is None else f"{short(tau['low'])} {short(tau['high'])}"
+    shares = [row["spearman"]["value"], top["1"]["spearman"], top["5"]["spearman"], row["precision"]["100"]]
+    lost = [row["regret"][n] for n in ("1", "10")]
+    return [
+        short(tau["value"]),
+        interval,
+        *(short(share) for share in shares),
+        *("-" if points is None else f"{points:.2f}" for points in lost),
+    ]
+
+
+def short(value: float | None) -> str:
+    """Three digits without the zero before the point, as tables of correlations have them; "-" for none."""
+    return "-" if value is None else f"{value:.3f}".replace("0.", ".", 1)

@@ -1,0 +1,103 @@
+"""How well predictions order architectures: rank correlations, precision of the best, regret.
+
+All functions take `predicted` and `true`, [n] finite numbers of which higher is better, and return NaN where the
+figure is undefined. Ties: tau-b and Spearman's mean ranks treat them symmetrically. Where a list has to be cut, the
+true best are taken in the order given, and among equal predictions the truly worst counts as predicted first, so
+that a tie never flatters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import isfinite, nan
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import kendalltau, rankdata
+
+from cleave.stats.bootstrap import interval
+
+Numbers = NDArray[np.float64]
+Statistic = Callable[[Numbers, Numbers], float]
+
+TOP_PERMILLE = {"0.2": 2, "0.5": 5, "1": 10, "5": 50, "10": 100}
+"""The shares of the true best that are looked at alone: in percent as people write it, and in thousandths."""
+PRECISION_AT = (10, 50, 100)
+REGRET_OF = (1, 10, 100)
+
+
+def score(predicted: Numbers, true: Numbers, seed: int) -> dict[str, Any]:
+    """All figures of a prediction, None where undefined.
+
+    {"kendall" and "spearman": {"value", "low", "high"} (95 % bootstrap interval, seeded),
+    "top": {percent: {"count", "kendall", "spearman"}}, "precision": {k: share}, "regret": {n: difference in `true`}}.
+    """
+    return {
+        "kendall": with_interval(kendall, predicted, true, seed),
+        "spearman": with_interval(spearman, predicted, true, seed),
+        "top": {name: among_top(predicted, true, len(true) * share // 1000) for name, share in TOP_PERMILLE.items()},
+        "precision": {str(k): defined(precision(predicted, true, k)) for k in PRECISION_AT},
+        "regret": {str(n): defined(regret(predicted, true, n)) for n in REGRET_OF},
+    }
+
+
+def kendall(predicted: Numbers, true: Numbers) -> float:
+    """Kendall's tau-b: 1 for the same order, -1 for the opposite one, undefined for a constant."""
+    return float(kendalltau(predicted, true).statistic) if len(true) > 1 else nan
+
+
+def spearman(predicted: Numbers, true: Numbers) -> float:
+    """Spearman's rho: the correlation of the ranks, ties sharing their mean rank; undefined for a constant."""
+    ranks = [centred(rankdata(numbers)) for numbers in (predicted, true)]
+    lengths = np.sqrt(np.prod([rank @ rank for rank in ranks]))
+    return float(np.clip(ranks[0] @ ranks[1] / lengths, -1, 1)) if lengths > 0 else nan
+
+
+def centred(numbers: Numbers) -> Numbers:
+    return numbers - (len(numbers) + 1) / 2  # the mean of ranks, exactly
+
+
+def precision(predicted: Numbers, true: Numbers, k: int) -> float:
+    """The share (0 to 1) of the k predicted best that are among the k true best; undefined for fewer than k."""
+    if k > len(true):
+        return nan
+    return len(np.intersect1d(predicted_order(predicted, true)[:k], true_order(true)[:k])) / k
+
+
+def regret(predicted: Numbers, true: Numbers, n: int) -> float:
+    """How much better the best is than the best of the n predicted best, in units of `true`; undefined for fewer."""
+    if n > len(true):
+        return nan
+    return float(true.max() - true[predicted_order(predicted, true)[:n]].max())
+
+
+def among_top(predicted: Numbers, true: Numbers, count: int) -> dict[str, Any]:
+    """The rank correlations among the `count` true best alone, undefined for fewer than two."""
+    best = true_order(true)[:count]
+    return {
+        "count": count,
+        "kendall": defined(kendall(predicted[best], true[best])),
+        "spearman": defined(spearman(predicted[best], true[best])),
+    }
+
+
+def true_order(true: Numbers) -> NDArray[np.intp]:
+    """Positions from the best to the worst, ties in the order given."""
+    return np.argsort(-true, kind="stable")
+
+
+def predicted_order(predicted: Numbers, true: Numbers) -> NDArray[np.intp]:
+    """Positions from the predicted best to the predicted worst, in ties the truly worst first."""
+    return np.lexsort((true, -predicted))
+
+
+def with_interval(statistic: Statistic, predicted: Numbers, true: Numbers, seed: int) -> dict[str, float | None]:
+    """A statistic with its 95 % interval, None where undefined."""
+    low, high = interval(statistic, predicted, true, seed)
+    return {"value": defined(statistic(predicted, true)), "low": defined(low), "high": defined(high)}
+
+
+def defined(value: float) -> float | None:
+    """The number, or None for NaN, which JSON does not have."""
+    return value if isfinite(value) else None

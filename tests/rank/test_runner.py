@@ -1,0 +1,230 @@
+"""`cleave rank` from the command line to the file."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import kendalltau, spearmanr
+
+from cleave.bench.table import EARLY_ACCURACIES, Table
+from cleave.net.cost import costs
+from cleave.rank.finished import open_finished, read_recipe
+from cleave.search.learner import Learner
+from cleave.search.schedule import schedule
+from cleave.search.watch import Watcher
+from cleave.space.nb201 import NASBench201
+from tests.rank.small import QUICK, SMALL, Capture, answer, column, ranking, rows, searched
+from tests.tiny import Ended, write_images, write_table
+
+BASELINES = ["random", "parameters", "flops"]
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_images(tmp_path_factory.mktemp("images"))
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(write_table(tmp_path_factory.mktemp("table") / "table.npz").name)
+
+
+@pytest.fixture(scope="module")
+def run(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of 64 architectures."""
+    return searched(images, tmp_path_factory.mktemp("small") / "run", SMALL)
+
+
+@pytest.fixture(scope="module")
+def run_with_none(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of 729 architectures, some of them not connected."""
+    return searched(images, tmp_path_factory.mktemp("none") / "run", QUICK)
+
+
+@pytest.fixture(scope="module")
+def whole_run(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of all 15,625 architectures."""
+    return searched(images, tmp_path_factory.mktemp("whole") / "run", {**QUICK, "space.ops": "null"})
+
+
+def ranked(run: Path, table: Path, tmp_path: Path, capsys: Capture, *flags: str) -> dict[str, Any]:
+    """A ranking that is put beside the run, which other tests use too."""
+    return answer(ranking(run, table, *flags, "--out", str(tmp_path / "ranking.csv")), capsys)
+
+
+def contents(run: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(run)): file.read_bytes() for file in run.rglob("*") if file.is_file()}
+
+
+def test_the_figures_are_scipys_on_the_written_file(run: Path, table: Path, tmp_path: Path, capsys: Capture) -> None:
+    run = shutil.copytree(run, tmp_path / "run")
+    before = contents(run)
+    told = answer(ranking(run, table), capsys)
+    assert list(told) == [
+        "run", "file", "dataset", "architectures", "images", "recalibrated", "averaged", "seconds", "rows",
+    ]  # fmt: skip
+    assert (told["run"], told["file"], told["dataset"]) == (str(run), str(run / "ranking.csv"), "cifar10")
+    assert (told["architectures"], told["images"], told["recalibrated"], told["averaged"]) == (64, 17, 0, 1)
+    assert list(told["rows"]) == ["supernet", *BASELINES]
+    for name, row in told["rows"].items():
+        predicted, true = (column(told["file"], key) for key in ("accuracy" if name == "supernet" else name, "true"))
+        assert row["kendall"]["value"] == pytest.approx(kendalltau(predicted, true).statistic, abs=1e-12)
+        assert row["spearman"]["value"] == pytest.approx(spearmanr(predicted, true).statistic, abs=1e-12)
+        assert row["kendall"]["low"] < row["kendall"]["value"] < row["kendall"]["high"]
+        assert row["precision"]["100"] is None
+    after = contents(run)
+    assert after.pop("ranking.csv")
+    assert after == before
+
+
+def test_each_child_is_evaluated_in_the_leaf_that_holds_it(
+    run_with_none: Path, table: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    """The learner's own way of evaluating, with the leaf's weights put back, gives the same accuracy."""
+    told = ranked(run_with_none, table, tmp_path, capsys, "--sample", "60", "--threads", "2")
+    run = open_finished(run_with_none, read_recipe(run_with_none, {}), Watcher())
+    learners = {}
+    for leaf in run.state.tree.leaves:
+        learners[leaf.label] = Learner(run.problem, leaf, schedule(run.problem.recipe, len(leaf.path)))
+        learners[leaf.label].restore(run.folder.leaf(leaf.label, run.state.kept[leaf.label]))
+    for row in rows(told["file"]):
+        arch = run.problem.space.parse(row["arch"])
+        learner = learners[row["leaf"]]
+        assert arch in learner.place.region
+        assert float(row["accuracy"]) == learner.accuracy(arch)
+
+
+def test_the_file_holds_the_tables_test_accuracies_and_the_baselines(
+    run: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    random = np.random.default_rng()
+    plain = write_table(tmp_path / "plain.npz")
+    early = {name: random.uniform(0, 100, len(plain)) for name in EARLY_ACCURACIES}
+    table = Table(str(tmp_path / "table.npz"), plain.operations, {**plain.columns, **early})
+    table.save(tmp_path / "table.npz")
+    told = ranked(run, tmp_path / "table.npz", tmp_path, capsys, "--dataset", "ImageNet16-120")
+    assert told["dataset"] == "imagenet16-120"
+    assert list(told["rows"]) == ["supernet", *BASELINES, "epoch12"]
+    cost = costs(NASBench201())
+    for row in rows(told["file"]):
+        index = table.index(row["arch"])
+        assert float(row["true"]) == table.columns["imagenet16_test"][index]
+        assert float(row["epoch12"]) == early["e12_imagenet16_test"][index]
+        one = cost.of(NASBench201().parse(row["arch"]))
+        assert (float(row["parameters"]), float(row["flops"])) == (one.parameters, one.multiply_adds)
+    assert len({row["random"] for row in rows(told["file"])}) == 64
+
+
+def test_a_sample_is_drawn_by_the_seed_without_replacement_and_judged_as_among_all(
+    run: Path, table: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    whole = rows(ranked(run, table, tmp_path, capsys)["file"])
+    drawn = {}
+    for name, seed in (("a", "4"), ("b", "4"), ("c", "5")):
+        flags = ["--sample", "20", "--seed", seed, "--out", str(tmp_path / f"{name}.csv")]
+        drawn[name] = rows(answer(ranking(run, table, *flags), capsys)["file"])
+    assert drawn["a"] == drawn["b"]
+    assert drawn["a"] != drawn["c"]
+    for sample in drawn.values():
+        assert len({row["arch"] for row in sample}) == 20
+        keys = ("arch", "leaf", "accuracy", "true")
+        known = {tuple(row[key] for key in keys) for row in whole}
+        assert {tuple(row[key] for key in keys) for row in sample} <= known
+
+
+def test_only_connected_architectures_are_ranked_where_that_is_asked_for(
+    run_with_none: Path, table: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    told = ranked(run_with_none, table, tmp_path, capsys, "--connected", "--images", "7")
+    space = NASBench201(["none", "skip_connect", "nor_conv_1x1"])
+    found = [space.parse(row["arch"]) for row in rows(told["file"])]
+    assert all(space.valid(arch) for arch in found)
+    assert 0 < told["architectures"] == len(found) < 729
+    assert told["images"] == 7
+    hits = column(told["file"], "accuracy") * 7 / 100
+    assert hits == pytest.approx(hits.round())
+
+
+def test_snapshots_are_averaged_and_children_recalibrated(
+    images: Path, table: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    changes = {**SMALL, "search.epochs": 3, "search.snapshots": 2}
+    path = searched(images, tmp_path / "run", changes)
+    last, mean, tuned = (
+        answer(ranking(path, table, *flags, "--out", str(tmp_path / f"{number}.csv")), capsys)
+        for number, flags in enumerate(([], ["--average", "2"], ["--recalibrate", "2"]))
+    )
+    assert (mean["averaged"], tuned["recalibrated"]) == (2, 2)
+    run = open_finished(path, read_recipe(path, {}), Watcher())
+    leaf = run.state.tree.leaves[0]
+    learner = Learner(run.problem, leaf, schedule(run.problem.recipe, len(leaf.path)))
+    learner.restore(run.folder.leaf(f"{leaf.label}@2", run.state.kept[f"{leaf.label}@2"]))
+    pairs = zip(rows(last["file"]), rows(mean["file"]), strict=True)
+    for one, both in pairs:
+        if one["leaf"] == leaf.label:
+            before = learner.accuracy(run.problem.space.parse(one["arch"]))
+            assert float(both["accuracy"]) == pytest.approx((before + float(one["accuracy"])) / 2)
+    assert rows(tuned["file"]) != rows(last["file"])
+
+
+def test_predictions_of_others_stand_in_the_same_table(run: Path, table: Path, tmp_path: Path, capsys: Capture) -> None:
+    first = ranked(run, table, tmp_path, capsys)
+    copies = [f"{row['arch']},{row['accuracy']},{row['true']}" for row in rows(first["file"])]
+    (tmp_path / "others.csv").write_text("\n".join(["arch,same,oracle", *reversed(copies)]))
+    flags = ["--predictions", str(tmp_path / "others.csv"), "--out", str(tmp_path / "again.csv")]
+    told = answer(ranking(run, table, *flags), capsys)["rows"]
+    assert list(told) == ["supernet", "same", "oracle", *BASELINES]
+    assert told["same"] == told["supernet"] == first["rows"]["supernet"]
+    assert told["oracle"]["kendall"]["value"] == pytest.approx(1)
+    assert told["oracle"]["regret"] == {"1": 0, "10": 0, "100": None}
+
+
+def test_a_recipe_is_searched_and_then_ranked(
+    run: Path, table: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told, again = answer(ranking(run / "recipe.yaml", table), capsys), ranked(run, table, tmp_path, capsys)
+    assert (tmp_path / told["run"] / "result.json").exists()
+    assert Path(told["run"]).parent == Path("runs")
+    assert told["rows"] == again["rows"]
+
+
+def test_people_get_a_table_and_the_published_figures_where_they_apply(
+    whole_run: Path, table: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    arguments = ranking(whole_run, table, "--sample", "30", "--device", "auto", "--out", str(tmp_path / "ranking.csv"))
+    arguments.remove("--json")
+    ended = Ended(arguments, capsys)
+    assert ended.status == 0
+    assert "100%  leaf" in ended.err
+    for words in ("supernet", "published one-shot  .484", "30 architectures, cifar10", str(tmp_path / "ranking.csv")):
+        assert words in ended.out
+
+
+def test_an_interrupted_ranking_writes_nothing(whole_run: Path, table: Path) -> None:
+    before = contents(whole_run)
+    command = [sys.executable, "-m", "cleave", *ranking(whole_run, table, "--sample", "4000")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        while "%  leaf" not in running.stderr.readline():
+            assert running.poll() is None
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=60)
+    assert (running.returncode, out) == (130, "")
+    assert err.splitlines()[-1] == "cleave: interrupted; no ranking was written"
+    assert contents(whole_run) == before
+
+
+def test_help_fits_eighty_columns(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    ended = Ended(["rank", "--help"], capsys)
+    assert max(map(len, ended.out.splitlines())) <= 80
+    assert all(flag in ended.out for flag in ("--sample", "--recalibrate", "--average", "--predictions", "--threads"))

@@ -1,0 +1,64 @@
+"""A ranking for the eye."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cleave.rank.published import SOURCE, published_rows
+from cleave.rank.text import print_ranking, short
+from cleave.space.nb201 import OPERATIONS, NASBench201
+from cleave.stats.ranking import score
+
+
+def some_ranking(count: int) -> dict[str, Any]:
+    random = np.random.default_rng()
+    true = random.normal(90, 4, size=count)
+    names = ("supernet", "few_shot", "random", "epoch12")
+    rows = {name: score(true + random.normal(0, 4, size=count), true, seed=0) for name in names}
+    return {
+        "run": "runs/one",
+        "file": "runs/one/ranking.csv",
+        "dataset": "imagenet16-120",
+        "architectures": count,
+        "images": 500,
+        "recalibrated": 20,
+        "averaged": 3,
+        "seconds": 61.2,
+        "rows": rows | published_rows(NASBench201(), "cifar10"),
+    }
+
+
+@pytest.mark.parametrize("count", [2, 30, 3000])
+def test_it_fits_eighty_columns_and_shows_every_row(
+    count: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    told = some_ranking(count)
+    print_ranking(told)
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 80
+    assert "…" not in out
+    for name, row in told["rows"].items():
+        line = next(
+            line for line in out.splitlines() if line.startswith(name[:9]) and short(row["kendall"]["value"]) in line
+        )
+        assert short(row["spearman"]["value"]) in line
+    for words in (f"{count:,} architectures", "20 batches", "3 snapshots", SOURCE.split(",")[0], told["file"], "61 s"):
+        assert words in " ".join(out.split())
+
+
+def test_numbers_are_short_and_unknown_ones_a_dash() -> None:
+    assert [short(value) for value in (0.4841, -0.05, 1.0, -1.0, 0.0, None)] == [
+        ".484", "-.050", "1.000", "-1.000", ".000", "-",
+    ]  # fmt: skip
+
+
+def test_published_figures_are_only_for_the_whole_space_and_its_data_set() -> None:
+    assert len(published_rows(NASBench201(), "cifar10")) == 2
+    assert published_rows(NASBench201(), "cifar100") == {}
+    assert published_rows(NASBench201(OPERATIONS[1:]), "cifar10") == {}
+    for row in published_rows(NASBench201(), "cifar10").values():
+        assert row.keys() - {"published"} == score(np.arange(5.0), np.arange(5.0), seed=0).keys()
