@@ -1,0 +1,26 @@
+"""Every experiment by name."""
+
+from __future__ import annotations
+
+from cleave.errors import plain, unknown
+from cleave.reproduce.experiment import Experiment
+from cleave.reproduce.partition_rows import PARTITIONS
+from cleave.reproduce.partner_rows import PARTNERS
+from cleave.reproduce.ranking_rows import RANKINGS
+from cleave.reproduce.searches import SEARCHES
+
+EXPERIMENTS: dict[str, Experiment] = {each.name: each for each in (*PARTNERS, *SEARCHES, *RANKINGS, *PARTITIONS)}
+
+
+def find_experiment(name: str) -> Experiment:
+    """The experiment of that name, as people vary it; UserError with a suggestion where there is none."""
+    found = next((each for known, each in EXPERIMENTS.items() if plain(known) == plain(name)), None)
+    if found is None:
+        raise unknown("experiment", name, EXPERIMENTS)
+    return found
+
+
+def listing() -> str:
+    """A line for each."""
+    width = max(map(len, EXPERIMENTS))
+    return "\n".join(f"{name:{width}}  {each.title} ({each.source})" for name, each in EXPERIMENTS.items())

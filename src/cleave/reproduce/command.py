@@ -1,0 +1,56 @@
+"""The command `cleave reproduce`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cleave.common import DataRoot, Device, Json, TableFile, flags_of, tell
+from cleave.errors import UserError
+
+
+def reproduce(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="As in table1; without it they are listed.", show_default=False)
+    ] = None,
+    budget: Annotated[str, typer.Option(metavar="B", help="tiny (seconds), small (two CPU cores) or paper.")] = "small",
+    seeds: Annotated[str, typer.Option(metavar="0,1,...", help="Default: the budget's own.", show_default=False)] = "",
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="TEXT", help="Only rows with this in their name; repeatable.")
+    ] = None,
+    data_root: DataRoot = None,
+    benchmark: TableFile = None,
+    device: Device = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder; default: a new one in runs/.")] = None,
+    plan_only: Annotated[bool, typer.Option("--plan", help="Only tell how long it would take here.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run an experiment of the paper again: a table with its figures, ours and the difference, and a picture."""
+    from cleave.reproduce.catalogue import EXPERIMENTS, listing
+    from cleave.reproduce.runner import Request, plan_experiment
+    from cleave.reproduce.runner import reproduce as run_experiment
+    from cleave.reproduce.text import plan_text, report_text
+    from cleave.terminal import Terminal
+
+    if name is None:
+        tell({"experiments": list(EXPERIMENTS)}, as_json, lambda: print(listing()))
+        return
+    flags = flags_of(None, data_root, benchmark, None, device)
+    request = Request(name, budget, numbers("--seeds", seeds), only or (), flags, out)
+    if plan_only:
+        planned = plan_experiment(request)
+        tell(planned, as_json, lambda: print(plan_text(planned)))
+        return
+    with Terminal() as terminal:
+        report = run_experiment(request, terminal)
+    tell(report, as_json, lambda: report_text(report))
+
+
+def numbers(flag: str, text: str) -> list[int]:
+    """Whole numbers from 0, separated by commas."""
+    words = text.split(",") if text else []
+    if not all(word.isdecimal() for word in words):
+        raise UserError(f"{flag} {text}: write whole numbers with commas, as in {flag} 0,1,2")
+    return [int(word) for word in words]

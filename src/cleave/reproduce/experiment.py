@@ -1,0 +1,83 @@
+"""What an experiment is: rows that are searched for every seed, and what is measured of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from cleave.reproduce.budgets import SIZES, Sizes
+from cleave.search.runner import resume, start
+from cleave.search.watch import Watcher
+from cleave.settings import Recipe
+
+Budget = Literal["tiny", "small", "paper"]
+BUDGETS: tuple[Budget, ...] = ("tiny", "small", "paper")
+
+
+@dataclass(frozen=True)
+class Published:
+    """A figure of the paper, with its standard deviation where it gives one."""
+
+    mean: float
+    sd: float | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One kind of run: its method, what it changes in the budget's recipe, and what the paper found, by measure.
+
+    `dataset` is the one that images come from and accuracies are looked up for. Rows of the same `run` are views of
+    one run; without it a row has its own.
+    """
+
+    name: str
+    method: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    published: Mapping[str, Published] = field(default_factory=dict)
+    dataset: str = "cifar10"
+    run: str = ""
+
+
+Figures = Mapping[str, Sequence[float | None]]
+"""By measure what a run found: one figure, or several of the same kind; None where one is not defined."""
+
+Measure = Callable[[Path, Row], Figures]
+"""The figures of a finished run folder."""
+
+Perform = Callable[[Path, Recipe, Budget, Watcher], float]
+"""Runs what a recipe says in a folder, or goes on there, or sees that it is done; returns the seconds that it took."""
+
+
+def search(folder: Path, recipe: Recipe, budget: Budget, watcher: Watcher) -> float:
+    """What most experiments perform."""
+    begun = (folder / "recipe.yaml").exists()
+    result = resume(folder, watcher) if begun else start(recipe, folder, watcher)
+    seconds: float = result["seconds"]
+    return seconds
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A table, figure or question of the paper (or about it).
+
+    `rows` may depend on the lengths of a budget. `perform` is what a run is, `measure` what is told of it; `changes`
+    are common to all rows. `compare` are pairs of rows whose difference is of interest. `sizes` are the budgets of
+    the experiment, `seeds` the usual ones of each.
+    """
+
+    name: str
+    title: str
+    source: str
+    unit: str
+    rows: Callable[[Sizes], list[Row]]
+    measure: Measure
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    perform: Perform = search
+    sizes: Mapping[str, Sizes] = field(default_factory=lambda: SIZES)
+    compare: tuple[tuple[str, str], ...] = ()
+    seeds: Mapping[Budget, tuple[int, ...]] = field(
+        default_factory=lambda: {"tiny": (0,), "small": (0, 1, 2), "paper": (0, 1, 2, 3)}
+    )
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,78 @@
+"""Runs every row of an experiment for every seed; what is there already is gone on from, or read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cleave.config import load_recipe
+from cleave.errors import UserError
+from cleave.reproduce.experiment import Budget, Experiment, Figures, Row
+from cleave.resolve import MEANINGLESS
+from cleave.run.folder import read_json
+from cleave.search.watch import Watcher
+from cleave.settings import Recipe
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One run: its row and seed, its figures by measure, its wall seconds, its environment."""
+
+    row: Row
+    seed: int
+    figures: Figures
+    seconds: float
+    environment: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """An experiment at a budget: which rows and seeds, and what else goes into the recipes (data.root, benchmark)."""
+
+    experiment: Experiment
+    budget: Budget
+    rows: Sequence[Row]
+    seeds: Sequence[int]
+    flags: Mapping[str, Any]
+
+    def recipe(self, row: Row, seed: int) -> Recipe:
+        """The recipe of one run; a budget that names its images has its reasons, else they are the row's."""
+        sizes = self.experiment.sizes[self.budget]
+        data = {"data.name": row.dataset}
+        changes = {**data, **sizes.recipe(row.method), **self.experiment.changes, **row.changes}
+        unused = {f"split.{key}" for key in MEANINGLESS[changes["split.splitter"]]}
+        used = {key: value for key, value in changes.items() if key not in unused}
+        return load_recipe(None, (), {**self.flags, **used, "seed": seed})
+
+    def folder(self, out: Path, row: Row, seed: int) -> Path:
+        return out / "runs" / f"{slug(row.run or row.name)}-seed{seed}"
+
+    def run(self, out: Path, watcher: Watcher) -> Iterator[Finding]:
+        """Seed by seed, so that an interrupted experiment has whole comparisons."""
+        runs = [(row, seed) for seed in self.seeds for row in self.rows]
+        for number, (row, seed) in enumerate(runs, start=1):
+            watcher.say(f"{number} of {len(runs)}: {row.name}, seed {seed}")
+            folder = self.folder(out, row, seed)
+            seconds = self.experiment.perform(folder, self.recipe(row, seed), self.budget, watcher)
+            figures = self.experiment.measure(folder, row)
+            yield Finding(row, seed, figures, seconds, read_json(folder / "environment.json"))
+
+
+def chosen_rows(rows: Sequence[Row], only: Sequence[str]) -> list[Row]:
+    """The rows whose name contains one of `only`, whatever the capitals; all where it is empty."""
+    found = [row for row in rows if not only or any(part.lower() in row.name.lower() for part in only)]
+    if not found:
+        raise UserError(f"--only {', '.join(only)}: no row has that in its name; there are {names(rows)}")
+    return found
+
+
+def names(rows: Sequence[Row]) -> str:
+    return "; ".join(row.name for row in rows)
+
+
+def slug(name: str) -> str:
+    """A name as a folder."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")

@@ -1,0 +1,51 @@
+"""What is measured of a finished run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from cleave.reproduce.experiment import Figures, Row
+from cleave.run.folder import read_json
+
+BEST_LEAF = "best leaf, by the table"
+"""What the paper reports: the leaf whose architecture tests best, which only the benchmark can tell."""
+MEAN_LEAF = "average leaf"
+"""The same for one pick as for many, where the best of more leaves is better by luck alone."""
+CHOSEN = "chosen leaf, held out"
+"""The leaf chosen by held-out accuracy: what somebody without the benchmark would have got."""
+
+PARAMETRIC = {"nor_conv_1x1", "nor_conv_3x3"}
+
+
+def accuracy(folder: Path, row: Row) -> Figures:
+    """Test accuracy (percent) after training alone, by the benchmark table."""
+    result = read_json(folder / "result.json")
+    leaves = [leaf["benchmark"][row.dataset]["test"] for leaf in result["leaves"]]
+    chosen = result["chosen"]["benchmark"][row.dataset]["test"]
+    return {BEST_LEAF: [max(leaves)], MEAN_LEAF: [mean(leaves)], CHOSEN: [chosen]}
+
+
+def apart(folder: Path, row: Row) -> Figures:
+    """On how many percent of the root's edges the best balanced cut puts the convolutions together and alone."""
+    groups = [set(map(frozenset, score["groups"])) for score in root_scores(folder).values()]
+    return {"edges": [100 * sum(frozenset(PARAMETRIC) in parts for parts in groups) / len(groups)]}
+
+
+def root_scores(folder: Path) -> dict[str, Any]:
+    """The root's scores by choice."""
+    return scores_of(read_tree(folder)[0])
+
+
+def scores_of(node: dict[str, Any]) -> dict[str, Any]:
+    """A node's scores by choice; none where it was not split by gradients."""
+    scores: dict[str, Any] = node["split"]["scores"] if node["split"] else {}
+    return scores
+
+
+def read_tree(folder: Path) -> list[dict[str, Any]]:
+    """The nodes of a finished run's tree, the root first."""
+    nodes: list[dict[str, Any]] = json.loads((folder / "tree.json").read_text())
+    return nodes

@@ -1,0 +1,94 @@
+"""The experiments on the cuts themselves: which operations fall together, and whether another cut would differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cleave.reproduce.budgets import Sizes
+from cleave.reproduce.experiment import Experiment, Figures, Published, Row
+from cleave.reproduce.measures import apart, read_tree, scores_of
+from cleave.reproduce.searches import METHOD_NAMES
+from cleave.split.cuts import CUTS, Cut
+from cleave.split.partition import Groups, canonical
+
+ONE_SPLIT = {"split.splitter": "gradient", "split.splits": 1, "search.epochs": 1}
+"""What is measured is known before the leaves are searched, so that their search is as short as can be."""
+
+
+def falling_together(sizes: Sizes) -> list[Row]:
+    """With and without warm-up, with five operations and four."""
+    always = {"edges": Published(100.0)}
+    return [
+        Row(
+            f"{METHOD_NAMES[method]}, {operations} operations, {warmup} epochs of warm-up",
+            method,
+            {**ONE_SPLIT, "space.ops": operations, "split.warmup_epochs": warmup},
+            always if warmup else {},
+        )
+        for method in ("darts", "rsps")
+        for operations in (5, 4)
+        for warmup in (sizes.lengths[method].warmup, 0)
+    ]
+
+
+def other_cuts(sizes: Sizes) -> list[Row]:
+    """The similarities of two levels of splits."""
+    return [
+        Row(
+            f"{METHOD_NAMES[method]}, {operations} operations",
+            method,
+            {**ONE_SPLIT, "split.splits": 2, "space.ops": operations},
+        )
+        for method in ("darts", "rsps")
+        for operations in (5, 4)
+    ]
+
+
+def cuts(folder: Path, row: Row) -> Figures:
+    """On how many percent of all scored edges another cut gives the groups of the balanced minimum cut."""
+    scores = [score for node in read_tree(folder) for score in scores_of(node).values()]
+    balanced = [groups_of(score) for score in scores]
+    return {
+        name: [100 * sum(map(_same(cut), scores, balanced)) / len(scores)]
+        for name, cut in CUTS.items()
+        if name != "balanced"
+    }
+
+
+def _same(cut: Cut) -> Callable[[dict[str, Any], Groups], bool]:
+    def same(score: dict[str, Any], balanced: Groups) -> bool:
+        similarities = torch.tensor(score["similarities"], dtype=torch.float64)
+        return cut(similarities, len(balanced)) == balanced
+
+    return same
+
+
+def groups_of(score: dict[str, Any]) -> Groups:
+    """A score's groups of names as groups of places."""
+    return canonical([[score["candidates"].index(name) for name in group] for group in score["groups"]])
+
+
+PARTITIONS = [
+    Experiment(
+        "appendixB1",
+        "Edges on which the convolutions fall apart from the rest",
+        "GM-NAS, appendix B.1",
+        "% of the root's 6 edges",
+        falling_together,
+        apart,
+        notes=('The paper: "always"; it does not say with how many operations.',),
+    ),
+    Experiment(
+        "appendixB3",
+        "Edges on which another cut gives the same groups as the balanced one",
+        "GM-NAS, appendix B.3",
+        "% of all scored edges",
+        other_cuts,
+        cuts,
+        notes=('The paper: "mostly produce identical cuts"; it has no figure.',),
+    ),
+]

@@ -1,0 +1,117 @@
+"""The experiment on partners: does an architecture do better beside one whose gradients are like its own?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cleave.errors import UserError
+from cleave.reproduce.budgets import SIZES, Length, Sizes
+from cleave.reproduce.experiment import Budget, Experiment, Figures, Published, Row
+from cleave.reproduce.partners import FIGURES, Setup, Trial, trials
+from cleave.resolve import resolve
+from cleave.run.durable import write_json
+from cleave.run.folder import create, make_folder, read_json
+from cleave.run.lock import RunLock
+from cleave.search.problem import open_problem
+from cleave.search.runner import environment
+from cleave.search.watch import Watcher, stop_on_signals
+from cleave.settings import Recipe
+from cleave.space import find_space
+
+PUBLISHED = {
+    "similar": {
+        "similarity": Published(0.76, 0.17),
+        "train_loss": Published(0.74, 0.18),
+        "valid_loss": Published(0.86, 0.10),
+    },
+    "dissimilar": {
+        "similarity": Published(0.12, 0.06),
+        "train_loss": Published(0.82, 0.03),
+        "valid_loss": Published(0.99, 0.03),
+    },
+}
+COUNTS = {"tiny": (2, 3), "small": (12, 12), "paper": (50, 24)}
+"""Architectures, and how many partners of each are tried."""
+
+
+def table2(sizes: Sizes) -> list[Row]:
+    """Two views of the same trials."""
+    return [
+        Row(f"beside a {kind} partner", "rsps", {"split.splitter": "gradient"}, published, run="pairs")
+        for kind, published in PUBLISHED.items()
+    ]
+
+
+def perform(folder: Path, recipe: Recipe, budget: Budget, watcher: Watcher) -> float:
+    """Architecture by architecture; what is there already is not done again."""
+    architectures, tries = COUNTS[budget]
+    lengths = {"warm": recipe.split.warmup_epochs, "epochs": recipe.search.epochs}
+    setup = Setup(architectures=architectures, tries=tries, **lengths)
+    recipe, _ = resolve(recipe, find_space(recipe.space.name, recipe.space.ops))
+    problem = open_problem(recipe)
+    make_folder(folder)
+    with RunLock(folder), stop_on_signals() as stop:
+        if not (folder / "recipe.yaml").exists():
+            create(folder, recipe, environment(problem))
+        elif read_json(folder / "environment.json")["images"] != problem.fingerprint():
+            raise UserError(f"{recipe.data.name}: not the images that {folder} was started with; put them back")
+        found, before = kept(folder)
+        began = time.monotonic()
+        for more in trials(problem, setup, stop.check, done=len(found)):
+            found.append(more)
+            seconds = before + time.monotonic() - began
+            write_json(folder / "pairs.json", {"architectures": found, "seconds": seconds})
+            watcher.say(f"{len(found)} of {architectures} architectures")
+    return kept(folder)[1]
+
+
+def kept(folder: Path) -> tuple[list[list[Trial]], float]:
+    """The trials of each architecture so far, and the seconds that they took."""
+    file = folder / "pairs.json"
+    saved: dict[str, Any] = read_json(file) if file.exists() else {"architectures": [], "seconds": 0.0}
+    found: list[list[Trial]] = saved["architectures"]
+    seconds: float = saved["seconds"]
+    return found, seconds
+
+
+def figures(folder: Path, row: Row) -> Figures:
+    """A figure for every architecture; None where it has no partner of the row's kind."""
+    kind = next(kind for kind in PUBLISHED if kind in row.name.split())
+    ends = [ended(found, kind) for found in kept(folder)[0]]
+    return {figure: [None if end is None else end[figure] for end in ends] for figure in FIGURES}
+
+
+def ended(found: list[Trial], kind: str) -> Mapping[str, Any] | None:
+    """The trial of that kind that was trained to the end."""
+    return next((trial for trial in found if trial["kind"] == kind and trial["train_loss"] is not None), None)
+
+
+def lengths(budget: str) -> Sizes:
+    """The budget's sizes with the experiment's own epochs: 2 of warm-up in 20 (GM-NAS, appendix B.2)."""
+    sizes = SIZES[budget]
+    epochs = Length(1, 2) if budget == "tiny" else Length(2, 20)
+    images = {"small": {"data.limit": 2000}}.get(budget, {})
+    return Sizes({**sizes.common, **images}, {"rsps": epochs}, sizes.methods)
+
+
+PARTNERS = [
+    Experiment(
+        "table2",
+        "An architecture trained beside a similar or a dissimilar partner",
+        "GM-NAS, Table 2 and appendix B.2",
+        "cosine, cross entropy, % right",
+        table2,
+        figures,
+        perform=perform,
+        sizes={budget: lengths(budget) for budget in SIZES},
+        seeds={"tiny": (0,), "small": (0,), "paper": (0,)},
+        compare=(("beside a similar partner", "beside a dissimilar partner"),),
+        notes=(
+            "n counts architectures. Similar: cosine above .7, dissimilar: below .3 after two epochs, as in the paper. "
+            "A partner that differs on an edge that leads nowhere computes the same and counts as similar.",
+        ),
+    )
+]

@@ -1,0 +1,236 @@
+"""Does an architecture do better beside a partner with similar gradients? (GM-NAS, table 2 and appendix B.2)
+
+A partner differs from its architecture in one choice. The two are trained together by RSPS: as the region that holds
+just them. After a warm-up their gradients on the weights that they share are compared, and if the partner is the
+architecture's first similar or first dissimilar one, training goes on and the architecture's loss is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import mean, pstdev
+from typing import Any, Literal, TypedDict, get_args
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from cleave.data.chance import Chance
+from cleave.data.images import Images
+from cleave.data.stream import in_order
+from cleave.errors import UserError
+from cleave.net import one_hot
+from cleave.reproduce.table import interval
+from cleave.search.learner import Learner
+from cleave.search.problem import Problem
+from cleave.search.schedule import alone
+from cleave.settings import Recipe
+from cleave.space import Arch, Region, Space
+from cleave.space.sample import distinct
+from cleave.split import Probe
+
+Check = Callable[[], None]
+"""Called between steps; raises Interrupted when the experiment was asked to stop."""
+
+Kind = Literal["similar", "dissimilar", "neither"]
+KINDS: tuple[Kind, Kind] = ("similar", "dissimilar")
+FIGURES = ("similarity", "train_loss", "valid_loss", "valid_accuracy")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The lengths of the experiment and what counts as similar; the defaults are the paper's.
+
+    architectures: how many get partners. tries: partners of each that are warmed up at most (24 are all that there
+    are in NAS-Bench-201; the paper does not say). warm, epochs: of a pair, until gradients are compared and in all.
+    similar, dissimilar: the cosine must be above the one or below the other.
+    """
+
+    architectures: int = 50
+    tries: int = 24
+    warm: int = 2
+    epochs: int = 20
+    similar: float = 0.7
+    dissimilar: float = 0.3
+
+    def __post_init__(self) -> None:
+        assert min(self.architectures, self.tries, self.epochs) >= 1
+        assert 0 <= self.warm <= self.epochs
+        assert self.dissimilar <= self.similar, "no partner may be of both kinds"
+
+    def kind(self, cosine: float) -> Kind:
+        if cosine > self.similar:
+            return "similar"
+        return "dissimilar" if cosine < self.dissimilar else "neither"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An architecture, and the partner that has `candidate` on `choice` instead."""
+
+    space: Space
+    arch: Arch
+    choice: str
+    candidate: str
+
+    @property
+    def partner(self) -> Arch:
+        return {**self.arch, self.choice: self.candidate}
+
+    @property
+    def label(self) -> str:
+        """The architecture's: all its partners see the same mini-batches, so that they compare like with like."""
+        return self.space.format(self.arch)
+
+    @property
+    def region(self) -> Region:
+        """Holds just the two."""
+        both = self.space.region.restrict(self.choice, [self.arch[self.choice], self.candidate])
+        return Region({**Region.of(self.arch).allowed, self.choice: both.allowed[self.choice]})
+
+
+class Outcome(TypedDict):
+    """How the architecture alone does under a pair's weights on all images, not augmented: mean cross entropy, and
+    percent right. None for a pair that was only warmed up."""
+
+    train_loss: float | None
+    valid_loss: float | None
+    valid_accuracy: float | None
+
+
+class Trial(Outcome):
+    """A pair: its architectures as the space writes them, the choice in which they differ, the gradients' cosine."""
+
+    architecture: str
+    partner: str
+    choice: str
+    kind: Kind
+    similarity: float
+
+
+WARMED_UP: Outcome = {"train_loss": None, "valid_loss": None, "valid_accuracy": None}
+
+
+def trials(problem: Problem, setup: Setup, check: Check, done: int = 0) -> Iterator[list[Trial]]:
+    """The trials of one architecture after the other, without those of the first `done`.
+
+    The architectures are different and valid, and fewer where the space has fewer. What is found of each depends on
+    recipe, setup and its place alone, so a caller that keeps the lists goes on by their number. UserError for a recipe
+    that would make another experiment of it, and where training leaves the finite numbers.
+    """
+    refuse_other(problem.recipe)
+    generator = Chance(problem.recipe.seed, "partners").generator("architectures")
+    for arch in distinct(problem.space, problem.space.region, setup.architectures, generator)[done:]:
+        yield trials_of(problem, setup, arch, check)
+
+
+def refuse_other(recipe: Recipe) -> None:
+    given = {"method.name": recipe.method.name, "split.similarity": recipe.split.similarity}
+    for key, needed in (("method.name", "rsps"), ("split.similarity", "cos")):
+        if given[key] != needed:
+            raise UserError(f"{key}={given[key]}: pairs are trained by rsps and compared by cosines; use {needed}")
+
+
+def trials_of(problem: Problem, setup: Setup, arch: Arch, check: Check) -> list[Trial]:
+    """Partners in random order, until there is one of each kind or the tries are over."""
+    generator = Chance(problem.recipe.seed, problem.space.format(arch)).generator("partners")
+    found: list[Trial] = []
+    wanted: set[Kind] = set(KINDS)
+    for pair in pairs(problem.space, arch, generator)[: setup.tries]:
+        found.append(try_out(problem, setup, pair, wanted, check))
+        wanted.discard(found[-1]["kind"])
+        if not wanted:
+            break
+    return found
+
+
+def pairs(space: Space, arch: Arch, generator: torch.Generator) -> list[Pair]:
+    """`arch` with every valid partner, in random order.
+
+    Where the choice lies on no path to the output the two compute the same, and their cosine is 1.
+    """
+    named = [Pair(space, arch, choice.name, candidate) for choice in space.choices for candidate in choice.candidates]
+    valid = [pair for pair in named if pair.partner != arch and space.valid(pair.partner)]
+    return [valid[i] for i in torch.randperm(len(valid), generator=generator).tolist()]
+
+
+def try_out(problem: Problem, setup: Setup, pair: Pair, wanted: Collection[Kind], check: Check) -> Trial:
+    """Warms a pair up, compares its gradients, and trains it to the end if it is of a wanted kind.
+
+    One cosine of learning rates goes over all epochs; the warm-up is its beginning.
+    """
+    learner = Learner(problem, pair, alone(setup.epochs))
+    train(learner, setup.warm, check)
+    similarity = float(learner.score(pair.choice, checked(learner.probes(), check))[0, 1])
+    kind = setup.kind(similarity)
+    if kind in wanted:
+        train(learner, setup.epochs, check)
+    return {
+        "architecture": pair.label,
+        "partner": pair.space.format(pair.partner),
+        "choice": pair.choice,
+        "kind": kind,
+        "similarity": similarity,
+        **(outcome(learner, pair.arch) if kind in wanted else WARMED_UP),
+    }
+
+
+def train(learner: Learner, epochs: int, check: Check) -> None:
+    """Goes on until so many epochs are over in all."""
+    while learner.epoch < epochs:
+        check()
+        learner.advance()
+
+
+def checked(probes: Iterator[Probe], check: Check) -> Iterator[Probe]:
+    for probe in probes:
+        check()
+        yield probe
+
+
+def outcome(learner: Learner, arch: Arch) -> Outcome:
+    learner.finite_means()
+    return {
+        "train_loss": mean_loss(learner, arch, learner.problem.train),
+        "valid_loss": mean_loss(learner, arch, learner.problem.valid),
+        "valid_accuracy": learner.accuracy(arch),
+    }
+
+
+@torch.no_grad()
+def mean_loss(learner: Learner, arch: Arch, images: Images) -> float:
+    """Mean cross entropy of `arch` alone over all images, not augmented."""
+    problem, gates = learner.problem, one_hot(arch)
+    batches = in_order(images, problem.recipe.search.eval_batch_size, problem.normalise)
+    sums = [cross_entropy(learner.network(pixels, gates), labels, reduction="sum") for pixels, labels in batches]
+    return float(torch.stack(sums).double().sum()) / len(images)
+
+
+def summary(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the trials of all architectures say; they may have been read back from JSON.
+
+    {"architectures": how many, "tried": {kind: pairs}, "similar", "dissimilar": of the pairs trained to the end,
+    "difference": similar minus dissimilar, over the architectures that have both}. The last three are by figure
+    {"mean", "sd" (of the population), "interval" (of the mean, 95 %, Student's t), "n"}, None where undefined.
+    """
+    similar, dissimilar = (ended(found, kind) for kind in KINDS)
+    pairs = [(trial, dissimilar[arch]) for arch, trial in similar.items() if arch in dissimilar]
+    return {
+        "architectures": len({trial["architecture"] for trial in found}),
+        "tried": {kind: sum(trial["kind"] == kind for trial in found) for kind in get_args(Kind)},
+        "similar": {figure: average([trial[figure] for trial in similar.values()]) for figure in FIGURES},
+        "dissimilar": {figure: average([trial[figure] for trial in dissimilar.values()]) for figure in FIGURES},
+        "difference": {figure: average([one[figure] - other[figure] for one, other in pairs]) for figure in FIGURES},
+    }
+
+
+def ended(found: Sequence[Mapping[str, Any]], kind: Kind) -> dict[str, Mapping[str, Any]]:
+    """By architecture its pair of this kind that was trained to the end."""
+    return {
+        trial["architecture"]: trial for trial in found if trial["kind"] == kind and trial["train_loss"] is not None
+    }
+
+
+def average(values: Sequence[float]) -> dict[str, Any]:
+    centre, sd = (mean(values), pstdev(values)) if values else (None, None)
+    return {"mean": centre, "sd": sd, "interval": interval(values), "n": len(values)}

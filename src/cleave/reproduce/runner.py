@@ -1,0 +1,114 @@
+"""`cleave reproduce`: an experiment from its name to a table and a figure in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cleave.bench.table import need
+from cleave.errors import Interrupted, UserError
+from cleave.plan import plan_search
+from cleave.reproduce.catalogue import find_experiment
+from cleave.reproduce.experiment import BUDGETS, Budget
+from cleave.reproduce.figure import draw
+from cleave.reproduce.grid import Finding, Grid, chosen_rows
+from cleave.reproduce.table import Line, comparisons, lines, markdown
+from cleave.resolve import absolute
+from cleave.run.durable import write_bytes, write_json
+from cleave.run.folder import make_folder, read_json
+from cleave.search.watch import Watcher
+
+SHOWN = ("cleave", "python", "torch", "numpy", "platform", "cpu", "device", "threads")
+"""What of the environment stands below a table."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for: an experiment at a budget; `seeds` and `only` empty for the usual ones, all rows."""
+
+    name: str
+    budget: str
+    seeds: Sequence[int] = ()
+    only: Sequence[str] = ()
+    flags: Mapping[str, Any] = field(default_factory=dict)
+    out: Path | None = None
+
+
+def reproduce(request: Request, watcher: Watcher) -> dict[str, Any]:
+    """Runs what is not there yet, writes table.json, table.md and figure.png, and returns the table with "folder".
+
+    UserError for what the user can mend; Interrupted when asked to stop: the same request goes on from there.
+    """
+    grid = make_grid(request)
+    out = request.out or Path("runs") / f"reproduce-{grid.experiment.name}-{grid.budget}"
+    claim(out, grid)
+    watcher.say(f"folder: {out}")
+    try:
+        findings = list(grid.run(out, watcher))
+    except Interrupted as error:
+        raise Interrupted("interrupted; the same command goes on from there") from error
+    report = make_report(grid, findings)
+    write_json(out / "table.json", report)
+    write_bytes(out / "table.md", markdown(report).encode())
+    draw(report, out / "figure.png")
+    return {"folder": str(out), **report}
+
+
+def plan_experiment(request: Request) -> dict[str, Any]:
+    """{"runs", "seconds", "rows": {name: seconds of one run}}: what it would take on this machine; runs nothing."""
+    grid = make_grid(request)
+    rows = {row.name: plan_search(grid.recipe(row, grid.seeds[0]))["seconds"] for row in grid.rows}
+    seeds = len(grid.seeds)
+    return {"runs": seeds * len(rows), "seconds": seeds * sum(rows.values()), "rows": rows}
+
+
+def make_grid(request: Request) -> Grid:
+    """The runs of a request; every recipe is valid, or UserError says what is not."""
+    experiment, budget = find_experiment(request.name), find_budget(request.budget)
+    table = need(request.flags.get("benchmark") and Path(request.flags["benchmark"]))
+    rows = chosen_rows(experiment.rows(experiment.sizes[budget]), request.only)
+    seeds = tuple(request.seeds) or experiment.seeds[budget]
+    grid = Grid(experiment, budget, rows, seeds, {**request.flags, "benchmark": absolute(table.name)})
+    for row in rows:
+        grid.recipe(row, seeds[0])
+    return grid
+
+
+def find_budget(name: str) -> Budget:
+    for budget in BUDGETS:
+        if name == budget:
+            return budget
+    raise UserError(f"--budget {name}: is none of {', '.join(BUDGETS)}")
+
+
+def claim(out: Path, grid: Grid) -> None:
+    """Takes a folder for an experiment; UserError where it holds another one or something else."""
+    make_folder(out)
+    mark, owner = out / "experiment.json", {"experiment": grid.experiment.name, "budget": grid.budget}
+    if mark.exists():
+        if read_json(mark) != owner:
+            raise UserError(f"{out}: holds another experiment, {read_json(mark)}; give --out another folder")
+    elif any(out.iterdir()):
+        raise UserError(f"{out}: is not empty; nothing is overwritten, so give --out a new folder")
+    write_json(mark, owner)
+
+
+def make_report(grid: Grid, findings: Sequence[Finding]) -> dict[str, Any]:
+    """The table as JSON: what it says, of what, made where."""
+    experiment = grid.experiment
+    table: list[Line] = list(lines(grid.rows, findings))
+    return {
+        "experiment": experiment.name,
+        "title": experiment.title,
+        "source": experiment.source,
+        "unit": experiment.unit,
+        "budget": grid.budget,
+        "seeds": list(grid.seeds),
+        "lines": [line.to_json() for line in table],
+        "comparisons": comparisons(experiment.compare, table),
+        "notes": list(experiment.notes),
+        "environment": {name: findings[0].environment.get(name) for name in SHOWN},
+        "seconds": sum(finding.seconds for finding in findings),
+    }

@@ -1,0 +1,128 @@
+"""Findings as a table: the paper's figure, ours, the difference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import isnan
+from statistics import mean, pstdev
+from typing import Any
+
+from scipy.stats import t
+
+from cleave.reproduce.experiment import Published, Row
+from cleave.reproduce.grid import Finding
+
+
+@dataclass(frozen=True)
+class Line:
+    """One measure of one row over all its runs. `values` has None where one is not defined."""
+
+    row: str
+    measure: str
+    published: Published | None
+    values: list[float | None]
+    seconds: float
+
+    @property
+    def known(self) -> list[float]:
+        return [value for value in self.values if value is not None]
+
+    def to_json(self) -> dict[str, Any]:
+        """Also "difference": ours minus the paper's; "interval": of our mean, 95 %, Student's t; null where unknown."""
+        known = self.known
+        ours = mean(known) if known else None
+        return {
+            "row": self.row,
+            "measure": self.measure,
+            "published": None if self.published is None else {"mean": self.published.mean, "sd": self.published.sd},
+            "ours": {
+                "mean": ours,
+                "sd": pstdev(known) if len(known) > 1 else None,
+                "n": len(known),
+                "values": self.values,
+            },
+            "interval": interval(known),
+            "difference": None if ours is None or self.published is None else ours - self.published.mean,
+            "seconds": self.seconds,
+        }
+
+
+def lines(rows: Sequence[Row], findings: Sequence[Finding]) -> Iterator[Line]:
+    """Every measure of every row, in their order."""
+    for row in rows:
+        own = [finding for finding in findings if finding.row == row]
+        seconds = mean(finding.seconds for finding in own)
+        for measure in own[0].figures:
+            values = [value for finding in own for value in finding.figures[measure]]
+            yield Line(row.name, measure, row.published.get(measure), values, seconds)
+
+
+def comparisons(pairs: Sequence[tuple[str, str]], table: Sequence[Line]) -> list[dict[str, Any]]:
+    """The difference of two rows, each figure against its counterpart, for every measure that both have."""
+    by_place = {(line.row, line.measure): line for line in table}
+    measures = list(dict.fromkeys(line.measure for line in table))
+    found = []
+    for one, other in pairs:
+        for measure in measures:
+            if (one, measure) in by_place and (other, measure) in by_place:
+                a, b = by_place[one, measure].values, by_place[other, measure].values
+                differences = [x - y for x, y in zip(a, b, strict=True) if x is not None and y is not None]
+                found.append(
+                    {
+                        "rows": [one, other],
+                        "measure": measure,
+                        "difference": mean(differences) if differences else None,
+                        "interval": interval(differences),
+                        "n": len(differences),
+                    }
+                )
+    return found
+
+
+def interval(values: Sequence[float]) -> tuple[float, float] | None:
+    """The 95 % interval of a mean by Student's t; None for fewer than two values."""
+    if len(values) < 2:
+        return None
+    count, centre = len(values), mean(values)
+    deviation = pstdev(values) * (count / (count - 1)) ** 0.5
+    reach = float(t.ppf(0.975, count - 1)) * deviation / count**0.5
+    return None if isnan(reach) else (centre - reach, centre + reach)
+
+
+def markdown(report: dict[str, Any]) -> str:
+    """The whole report as a page."""
+    head = f"# {report['title']} ({report['source']})"
+    size = f"Budget: {report['budget']}. Seeds: {', '.join(map(str, report['seeds']))}. Unit: {report['unit']}."
+    table = ["| row | measure | paper | ours | difference | n | s per run |", "|---|---|---|---|---|---|---|"]
+    table += [table_row(line) for line in report["lines"]]
+    pairs = [compared(pair) for pair in report["comparisons"]]
+    where = ", ".join(f"{name} {value}" for name, value in report["environment"].items())
+    return "\n".join([head, "", size, "", *table, "", *pairs, "", *report["notes"], "", f"Made with {where}.", ""])
+
+
+def table_row(line: dict[str, Any]) -> str:
+    published, ours = line["published"], line["ours"]
+    cells = [
+        line["row"],
+        line["measure"],
+        "" if published is None else plus_minus(published["mean"], published["sd"]),
+        "undefined" if ours["mean"] is None else plus_minus(ours["mean"], ours["sd"]),
+        "" if line["difference"] is None else f"{line['difference']:+.2f}",
+        str(ours["n"]),
+        f"{line['seconds']:.0f}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def plus_minus(centre: float, spread: float | None) -> str:
+    return f"{centre:.2f}" if spread is None else f"{centre:.2f} ± {spread:.2f}"
+
+
+def compared(pair: dict[str, Any]) -> str:
+    """One comparison in a sentence."""
+    one, other = pair["rows"]
+    if pair["difference"] is None:
+        return f"- {one} against {other} ({pair['measure']}): undefined."
+    between = "" if pair["interval"] is None else " (95 % interval {:+.2f} to {:+.2f})".format(*pair["interval"])
+    return f"- {one} against {other} ({pair['measure']}): {pair['difference']:+.2f}{between}, n = {pair['n']}."

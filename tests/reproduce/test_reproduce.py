@@ -1,0 +1,202 @@
+"""The published experiments: their recipes are valid, their tables right, and every one runs at its tiny budget."""
+
+from __future__ import annotations
+
+import json
+from math import sqrt
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import pytest
+from scipy.stats import ttest_1samp
+
+from cleave.errors import UserError
+from cleave.reproduce.budgets import SIZES
+from cleave.reproduce.catalogue import EXPERIMENTS, find_experiment, listing
+from cleave.reproduce.experiment import BUDGETS, Published, Row
+from cleave.reproduce.grid import Finding, chosen_rows, slug
+from cleave.reproduce.measures import BEST_LEAF, CHOSEN, MEAN_LEAF
+from cleave.reproduce.runner import Request, make_grid, plan_experiment, reproduce
+from cleave.reproduce.table import comparisons, interval, lines, markdown
+from cleave.resolve import resolve
+from cleave.search.watch import Watcher
+from cleave.space import find_space
+from tests.tiny import Ended, write_table
+
+EVERY = sorted(EXPERIMENTS)
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("table") / "table.npz"
+    write_table(path)
+    return path
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+@pytest.mark.parametrize("name", EVERY)
+def test_every_recipe_is_valid_and_says_nothing_without_meaning(name: str, budget: str, table: Path) -> None:
+    grid = make_grid(Request(name, budget, flags={"benchmark": str(table)}))
+    assert len({slug(row.name) for row in grid.rows}) == len(grid.rows)
+    for row in grid.rows:
+        recipe = grid.recipe(row, grid.seeds[0])
+        resolved, notes = resolve(recipe, find_space(recipe.space.name, recipe.space.ops))
+        assert notes == []
+        assert resolved.data.name == ("bundled" if budget == "tiny" else row.dataset)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_experiment_runs_whole_at_its_tiny_budget(name: str, table: Path, tmp_path: Path) -> None:
+    report = reproduce(Request(name, "tiny", flags={"benchmark": str(table)}, out=tmp_path / "out"), Watcher())
+    saved = json.loads((tmp_path / "out" / "table.json").read_text())
+    assert saved == {key: value for key, value in json.loads(json.dumps(report)).items() if key != "folder"}
+    page = (tmp_path / "out" / "table.md").read_text()
+    rows = EXPERIMENTS[name].rows(EXPERIMENTS[name].sizes["tiny"])
+    assert {line["row"] for line in report["lines"]} == {row.name for row in rows}
+    for line in report["lines"]:
+        assert f"| {line['row']} | {line['measure']} |" in page
+    for row in rows:
+        shown = {line["measure"] for line in report["lines"] if line["row"] == row.name}
+        assert set(row.published) <= shown
+    assert report["environment"]["torch"] in page
+    assert (tmp_path / "out" / "figure.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_finished_experiment_is_told_again_without_running(table: Path, tmp_path: Path) -> None:
+    request = Request("table6", "tiny", only=("l2",), flags={"benchmark": str(table)}, out=tmp_path / "out")
+    first = reproduce(request, Watcher())
+    weights = sorted((tmp_path / "out" / "runs").rglob("*.safetensors"))
+    times = [file.stat().st_mtime_ns for file in weights]
+    assert reproduce(request, Watcher()) == first
+    assert [file.stat().st_mtime_ns for file in weights] == times
+
+
+def test_the_figures_of_an_accuracy_row_are_those_of_the_table(table: Path, tmp_path: Path) -> None:
+    request = Request("table6", "tiny", only=("filter",), flags={"benchmark": str(table)}, out=tmp_path / "out")
+    report = reproduce(request, Watcher())
+    (folder,) = (tmp_path / "out" / "runs").iterdir()
+    result = json.loads((folder / "result.json").read_text())
+    tests = [leaf["benchmark"]["cifar10"]["test"] for leaf in result["leaves"]]
+    found = {line["measure"]: line["ours"]["mean"] for line in report["lines"]}
+    assert found[BEST_LEAF] == max(tests)
+    assert found[MEAN_LEAF] == pytest.approx(mean(tests))
+    assert found[CHOSEN] == result["chosen"]["benchmark"]["cifar10"]["test"]
+
+
+def finding(row: Row, seed: int, value: float | None) -> Finding:
+    return Finding(row, seed, {"accuracy": [value]}, seconds=2.0, environment={})
+
+
+def test_a_line_has_mean_spread_difference_and_interval() -> None:
+    row = Row("a", "darts", published={"accuracy": Published(90.0, 1.0)})
+    values = [91.0, 93.0, 98.0]
+    (line,) = lines([row], [finding(row, seed, value) for seed, value in enumerate(values)])
+    told = line.to_json()
+    assert told["ours"] == {"mean": 94.0, "sd": pytest.approx(sqrt(26 / 3)), "n": 3, "values": values}
+    assert told["difference"] == 4.0
+    expected = ttest_1samp(values, 0).confidence_interval(0.95)
+    assert told["interval"] == pytest.approx((expected.low, expected.high))
+
+
+def test_what_is_undefined_is_left_out_and_counted() -> None:
+    row = Row("a", "darts")
+    (line,) = lines([row], [finding(row, 0, None), finding(row, 1, 3.0)])
+    told = line.to_json()
+    assert told["ours"] == {"mean": 3.0, "sd": None, "n": 1, "values": [None, 3.0]}
+    assert told["difference"] is None
+    (none,) = lines([row], [finding(row, 0, None)])
+    assert none.to_json()["ours"]["mean"] is None
+    assert interval([1.0]) is None
+
+
+def test_rows_are_compared_seed_by_seed() -> None:
+    one, other = Row("one", "darts"), Row("other", "darts")
+    values = {"one": [5.0, 7.0, None, 9.0], "other": [4.0, 3.0, 1.0, 9.0]}
+    findings = [finding(row, seed, values[row.name][seed]) for row in (one, other) for seed in range(4)]
+    table = list(lines([one, other], findings))
+    (pair,) = comparisons((("one", "other"), ("one", "absent")), table)
+    assert pair["n"] == 3
+    assert pair["difference"] == pytest.approx((1 + 4 + 0) / 3)
+    expected = ttest_1samp([1.0, 4.0, 0.0], 0).confidence_interval(0.95)
+    assert pair["interval"] == pytest.approx((expected.low, expected.high))
+
+
+def test_a_page_has_the_papers_figure_ours_and_the_difference() -> None:
+    row = Row("a row", "darts", published={"accuracy": Published(90.0, 1.0)})
+    table = list(lines([row], [finding(row, 0, 91.5)]))
+    report: dict[str, Any] = {
+        "title": "T", "source": "S", "budget": "tiny", "seeds": [0], "unit": "%", "notes": ["n"], "environment": {},
+        "lines": [line.to_json() for line in table], "comparisons": [],
+    }  # fmt: skip
+    assert "| a row | accuracy | 90.00 ± 1.00 | 91.50 | +1.50 | 1 | 2 |" in markdown(report)
+
+
+def test_the_paper_budget_has_the_published_lengths() -> None:
+    sizes = SIZES["paper"]
+    assert sizes.total_epochs("darts") == 165
+    assert sizes.total_epochs("rsps") == 260
+    assert sizes.steps_per_epoch == 521
+    assert sizes.recipe("darts")["method.architecture_learning_rate"] == pytest.approx(3e-4)
+
+
+@pytest.mark.parametrize("budget", ["tiny", "small"])
+def test_architecture_weights_can_move_as_far_as_in_the_paper(budget: str) -> None:
+    sizes = SIZES[budget]
+    steps = sizes.lengths["darts"].epochs * sizes.steps_per_epoch
+    assert sizes.recipe("snas")["method.architecture_learning_rate"] * steps == pytest.approx(3e-4 * 30 * 521)
+    assert "method.architecture_learning_rate" not in sizes.recipe("rsps")
+
+
+def test_names_are_found_as_people_write_them() -> None:
+    assert find_experiment("Table-1").name == "table1"
+    with pytest.raises(UserError, match="did you mean 'table1'"):
+        find_experiment("tabel1")
+    assert len(listing().splitlines()) == len(EXPERIMENTS)
+
+
+def test_only_picks_rows_by_their_names() -> None:
+    rows = [Row("DARTS, random", "darts"), Row("RSPS, random", "rsps")]
+    assert chosen_rows(rows, ["darts"]) == rows[:1]
+    assert chosen_rows(rows, []) == rows
+    with pytest.raises(UserError, match="no row has that"):
+        chosen_rows(rows, ["drnas"])
+
+
+def test_a_plan_counts_runs_and_writes_nothing(table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    plan = plan_experiment(Request("table6", "tiny", seeds=(0, 1), flags={"benchmark": str(table)}))
+    assert plan["runs"] == 6
+    assert plan["seconds"] == pytest.approx(2 * sum(plan["rows"].values()))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_mistakes_are_one_line_each(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["reproduce", "table6", "--benchmark", str(table), "--budget", "tiny", "--json"]
+    out = ["--out", str(tmp_path / "out")]
+    assert Ended(["reproduce", "tabel6", "--json"], capsys).refuses("tabel6", "did you mean 'table6'")
+    assert Ended([*words, "--budget", "huge"], capsys).refuses("--budget huge", "tiny, small, paper")
+    assert Ended([*words, "--seeds", "0,x"], capsys).refuses("--seeds 0,x")
+    assert Ended([*words, "--only", "zebra"], capsys).refuses("zebra")
+    assert Ended(["reproduce", "table6", "--json"], capsys).refuses("no table", "--benchmark")
+    assert Ended([*words, "--only", "l2", *out], capsys).status == 0
+    other = ["reproduce", "table1", *words[2:]]
+    assert Ended([*other, *out], capsys).refuses("holds another experiment")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("ten years")
+    assert Ended([*words, "--out", str(tmp_path / "full")], capsys).refuses("is not empty")
+    assert Ended([*words, "--budget", "small", "--data-root", str(tmp_path / "no"), *out], capsys).refuses(
+        "holds another"
+    )
+
+
+def test_the_command_lists_plans_and_prints(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert json.loads(Ended(["reproduce", "--json"], capsys).out) == {"experiments": list(EXPERIMENTS)}
+    words = ["reproduce", "table6", "--budget", "tiny", "--benchmark", str(table), "--only", "l2"]
+    assert "1 run, about" in Ended([*words, "--plan"], capsys).out
+    printed = Ended([*words, "--out", str(tmp_path / "out")], capsys).out
+    assert "92.52 ± 0.93" in printed
+    assert all(len(line) <= 80 for line in printed.splitlines()[:-1])
