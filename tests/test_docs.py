@@ -61,7 +61,7 @@ def test_the_commands_of_the_readme_work(
     assert len(commands) >= 5
     for command in commands:
         words = shlex.split(command)[1:]
-        status = cli.run(words + (shlex.split(TINY) if words[0] == "search" else []))
+        status = cli.run(words + (shlex.split(TINY) if words[0] in ("search", "plan") else []))
         assert status == 0, (command, capsys.readouterr().err)
 
 

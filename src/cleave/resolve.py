@@ -70,9 +70,7 @@ def resolve_method(recipe: Recipe) -> MethodSettings:
     if not isinstance(method, RandomSettings) or method.samples is not None:
         return method
     if method.epochs_each > epochs:
-        raise UserError(
-            f"method.epochs_each={method.epochs_each}: more than search.epochs={epochs}, which pays for it"
-        )
+        raise UserError(f"method.epochs_each={method.epochs_each}: more than search.epochs={epochs}, which pays for it")
     return method.model_copy(update={"samples": epochs // method.epochs_each})
 
 

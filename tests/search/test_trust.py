@@ -62,6 +62,13 @@ def outcome(problem: Problem, folder: Path) -> dict[str, Any]:
     return searched(folder, problem)
 
 
+def test_every_leaf_tells_how_much_of_it_skips_and_how_much_learns(outcome: dict[str, Any]) -> None:
+    for leaf, told in zip(outcome["leaves"], outcome["trust"]["leaves"], strict=True):
+        operations = list(SPACE.parse(leaf["arch"]).values())
+        assert told["skip_share"] == operations.count("skip_connect") / 6
+        assert told["weights_share"] == operations.count("nor_conv_1x1") / 6
+
+
 def test_every_leaf_has_an_interval_around_its_accuracy(outcome: dict[str, Any], problem: Problem) -> None:
     trust = outcome["trust"]
     assert trust["held_out_images"] == len(problem.valid)
@@ -136,7 +143,14 @@ def test_the_verdict_needs_nineteen_to_show_anything(tmp_path: Path) -> None:
 
 
 def leaf(path: str, **changes: Any) -> LeafTrust:  # noqa: ANN401
-    usual = {"valid_accuracy": 50.0, "interval": (49.0, 51.0), "s_tau": 0.9, "entropy": 0.5, "skip_share": 0.1}
+    usual = {
+        "valid_accuracy": 50.0,
+        "interval": (49.0, 51.0),
+        "s_tau": 0.9,
+        "entropy": 0.5,
+        "skip_share": 0.1,
+        "weights_share": 0.5,
+    }
     return LeafTrust(path, **{**usual, **changes})
 
 
@@ -144,6 +158,7 @@ def leaf(path: str, **changes: Any) -> LeafTrust:  # noqa: ANN401
     ("sign", "words"),
     [
         ({"skip_share": 0.5}, "skip connections"),
+        ({"weights_share": 0.0}, "nothing on its edges has weights"),
         ({"entropy": 0.995}, "nearly uniform"),
         ({"s_tau": 0.1}, "changes from epoch to epoch"),
         ({"interval": (48.0, 50.5)}, "not told apart"),

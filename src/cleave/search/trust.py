@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from statistics import mean, pstdev
 from typing import Any
 
 from cleave.bench.table import Table, dataset_of, trained_accuracies
+from cleave.net.ops import has_weights
 from cleave.search.control import plan_control
 from cleave.search.problem import Problem
 from cleave.search.state import State
@@ -30,7 +32,8 @@ class LeafTrust:
     """A leaf's held-out accuracy (percent) with its 95 % interval, and the signs of how settled it is.
 
     `s_tau` is of the panel's rankings in the last epochs, `entropy` of the architecture weights as a share of the
-    highest; null where there are none.
+    highest; null where there are none. `skip_share` and `weights_share` are of the architecture's choices: those
+    that are skip connections, and those with something to learn.
     """
 
     path: str
@@ -39,6 +42,7 @@ class LeafTrust:
     s_tau: float | None
     entropy: float | None
     skip_share: float
+    weights_share: float
 
 
 @dataclass(frozen=True)
@@ -96,14 +100,15 @@ def leaf_trust(problem: Problem, leaf: Node) -> LeafTrust:
         (100 * low, 100 * high),
         leaf.result["s_tau"],
         leaf.result["entropy"],
-        skip_share(problem.space, leaf.result["arch"]),
+        share(problem.space, leaf.result["arch"], lambda candidate: candidate == "skip_connect"),
+        share(problem.space, leaf.result["arch"], has_weights),
     )
 
 
-def skip_share(space: Space, arch: str) -> float:
-    """The share of an architecture's choices that are skip connections."""
+def share(space: Space, arch: str, counts: Callable[[str], bool]) -> float:
+    """The share of an architecture's choices that count."""
     candidates = list(space.parse(arch).values())
-    return candidates.count("skip_connect") / len(candidates)
+    return sum(map(counts, candidates)) / len(candidates)
 
 
 def control_trust(problem: Problem, state: State) -> ControlTrust | None:
@@ -148,6 +153,9 @@ def warnings(leaves: list[LeafTrust], chosen: str) -> list[str]:
     signs = {
         "half of the edges or more are skip connections, a sign of collapse": [
             leaf.path for leaf in leaves if leaf.skip_share >= COLLAPSED
+        ],
+        "nothing on its edges has weights: only pooling, skip connections or none": [
+            leaf.path for leaf in leaves if leaf.weights_share == 0
         ],
         "the architecture weights are nearly uniform, so that the architecture is close to chance; search longer": [
             leaf.path for leaf in leaves if leaf.entropy is not None and leaf.entropy >= UNDECIDED
