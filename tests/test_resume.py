@@ -87,7 +87,7 @@ def test_a_run_that_is_killed_in_every_phase_ends_in_the_same_bytes(kind: str, i
     recorder = Recorder()
     begin(images, tmp_path / "whole", KINDS[kind], recorder)
     phases = {moment.doing.split()[0] for moment in recorder.moments}
-    assert phases == {"search", "evaluate"} | ({"warm-up", "compare"} if kind != "rsps" else set())
+    assert phases == {"search", "evaluate", "train"} | ({"warm-up", "compare"} if kind != "rsps" else set())
     assert killed_again_and_again(images, tmp_path / "killed", KINDS[kind], recorder.moments) >= 3
     assert same(tmp_path / "whole", tmp_path / "killed")
 

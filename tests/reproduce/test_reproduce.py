@@ -156,8 +156,9 @@ def test_names_are_found_as_people_write_them() -> None:
 
 
 def test_only_picks_rows_by_their_names() -> None:
-    rows = [Row("DARTS, random", "darts"), Row("RSPS, random", "rsps")]
+    rows = [Row("DARTS, random, cifar10", "darts"), Row("RSPS, random, cifar100", "rsps")]
     assert chosen_rows(rows, ["darts"]) == rows[:1]
+    assert chosen_rows(rows, ["cifar10"]) == rows[:1]
     assert chosen_rows(rows, []) == rows
     with pytest.raises(UserError, match="no row has that"):
         chosen_rows(rows, ["drnas"])
@@ -175,6 +176,7 @@ def test_mistakes_are_one_line_each(table: Path, tmp_path: Path, capsys: pytest.
     words = ["reproduce", "table6", "--benchmark", str(table), "--budget", "tiny", "--json"]
     out = ["--out", str(tmp_path / "out")]
     assert Ended(["reproduce", "tabel6", "--json"], capsys).refuses("tabel6", "did you mean 'table6'")
+    assert Ended(["reproduce", "table2", "--plan", *words[2:]], capsys).refuses("cannot be planned")
     assert Ended([*words, "--budget", "huge"], capsys).refuses("--budget huge", "tiny, small, paper")
     assert Ended([*words, "--seeds", "0,x"], capsys).refuses("--seeds 0,x")
     assert Ended([*words, "--only", "zebra"], capsys).refuses("zebra")

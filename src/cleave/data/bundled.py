@@ -6,6 +6,7 @@ and one line per row of tiles.
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.resources import files
 
 import numpy as np
@@ -19,6 +20,7 @@ from cleave.data.images import Images, Part
 TILES_PER_ROW = 100
 
 
+@cache  # several searches of one process see the same images
 def read_bundled(part: Part) -> Images:
     """The bundled part, 28x28 in one channel, with equally many images of each of the ten classes."""
     folder = files("cleave.data") / "bundled"

@@ -8,7 +8,7 @@ tiny    seconds, on the bundled images: that all of it runs, and nothing else
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
 
@@ -42,6 +42,10 @@ class Sizes:
         images: int = self.common["data.limit"] or CIFAR_IMAGES
         batch_size: int = self.common["search.batch_size"]
         return ceil(images / 2 / batch_size)
+
+    def changed(self, changes: Changes) -> Sizes:
+        """The same with other common keys."""
+        return replace(self, common={**self.common, **changes})
 
     def recipe(self, method: str) -> dict[str, Any]:
         """Every key that the budget fixes for a method."""
@@ -82,7 +86,7 @@ SIZES: dict[str, Sizes] = {
             "data.name": "bundled", "data.limit": 96, "data.image_size": 8, "space.channels": 2, "space.cells": 1,
             "search.batch_size": 24, "split.batches": 1, **UNTOUCHED,
         },
-        {"darts": Length(1, 2), "rsps": Length(1, 2)},
+        {"darts": Length(1, 1), "rsps": Length(1, 1)},
         {"rsps": {"method.samples": 3}},
     ),
     "small": Sizes(
@@ -90,8 +94,8 @@ SIZES: dict[str, Sizes] = {
             "data.image_size": 16, "data.limit": 4000, "space.channels": 8, "space.cells": 1,
             "search.batch_size": 64, "split.batches": 5, **UNTOUCHED,
         },
-        {"darts": Length(1, 5), "rsps": Length(1, 8)},
-        {"rsps": {"method.samples": 30}},
+        {"darts": Length(1, 5), "rsps": Length(1, 6)},
+        {"rsps": {"method.samples": 20}},
     ),
     "paper": Sizes(
         {

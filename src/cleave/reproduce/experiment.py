@@ -64,7 +64,7 @@ class Experiment:
 
     `rows` may depend on the lengths of a budget. `perform` is what a run is, `measure` what is told of it; `changes`
     are common to all rows. `compare` are pairs of rows whose difference is of interest. `sizes` are the budgets of
-    the experiment, `seeds` the usual ones of each.
+    the experiment, `seeds` the usual ones of each. `searches`: whether a run is a search, so that it can be planned.
     """
 
     name: str
@@ -81,3 +81,4 @@ class Experiment:
         default_factory=lambda: {"tiny": (0,), "small": (0, 1, 2), "paper": (0, 1, 2, 3)}
     )
     notes: tuple[str, ...] = ()
+    searches: bool = True

@@ -62,8 +62,9 @@ class Grid:
 
 
 def chosen_rows(rows: Sequence[Row], only: Sequence[str]) -> list[Row]:
-    """The rows whose name contains one of `only`, whatever the capitals; all where it is empty."""
-    found = [row for row in rows if not only or any(part.lower() in row.name.lower() for part in only)]
+    """The rows whose name contains one of `only` as whole words, whatever the capitals; all where it is empty."""
+    wanted = [re.compile(rf"(?<!\w){re.escape(part)}(?!\w)", re.IGNORECASE) for part in only]
+    found = [row for row in rows if not only or any(pattern.search(row.name) for pattern in wanted)]
     if not found:
         raise UserError(f"--only {', '.join(only)}: no row has that in its name; there are {names(rows)}")
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,7 @@ def lengths(budget: str) -> Sizes:
     sizes = SIZES[budget]
     epochs = Length(1, 2) if budget == "tiny" else Length(2, 20)
     images = {"small": {"data.limit": 2000}}.get(budget, {})
-    return Sizes({**sizes.common, **images}, {"rsps": epochs}, sizes.methods)
+    return replace(sizes.changed(images), lengths={"rsps": epochs})
 
 
 PARTNERS = [
@@ -106,6 +107,7 @@ PARTNERS = [
         table2,
         figures,
         perform=perform,
+        searches=False,
         sizes={budget: lengths(budget) for budget in SIZES},
         seeds={"tiny": (0,), "small": (0,), "paper": (0,)},
         compare=(("beside a similar partner", "beside a dissimilar partner"),),

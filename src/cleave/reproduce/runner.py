@@ -57,8 +57,10 @@ def reproduce(request: Request, watcher: Watcher) -> dict[str, Any]:
 
 
 def plan_experiment(request: Request) -> dict[str, Any]:
-    """{"runs", "seconds", "rows": {name: seconds of one run}}: what it would take on this machine; runs nothing."""
+    """{"runs", "seconds", "rows": {name: seconds of one run}}: what its searches would take here; runs nothing."""
     grid = make_grid(request)
+    if not grid.experiment.searches:
+        raise UserError(f"{grid.experiment.name}: its runs are no searches, so that they cannot be planned")
     rows = {row.name: plan_search(grid.recipe(row, grid.seeds[0]))["seconds"] for row in grid.rows}
     seeds = len(grid.seeds)
     return {"runs": seeds * len(rows), "seconds": seeds * sum(rows.values()), "rows": rows}

@@ -48,4 +48,4 @@ def plan_text(plan: dict[str, Any]) -> str:
     width = max(map(len, plan["rows"]))
     rows = [f"{name:{width}}  {duration(seconds):>8}" for name, seconds in plan["rows"].items()]
     runs = f"{plan['runs']} run{'s' * (plan['runs'] > 1)}"
-    return "\n".join([*rows, f"{runs}, about {duration(plan['seconds'])} on this machine"])
+    return "\n".join([*rows, f"{runs}, about {duration(plan['seconds'])} for the searches on this machine"])

@@ -27,6 +27,8 @@ class Control:
 def plan_control(problem: Problem, state: State) -> Control:
     """As many random valid architectures as `trust.control` asks for and the space has; nothing where it is 0."""
     count = problem.recipe.trust.control
+    if count == 0:
+        return Control([], 0)
     assert state.chosen.result is not None
     chosen = problem.space.parse(state.chosen.result["arch"])
     generator = Chance(problem.recipe.seed, "control").generator("architectures")

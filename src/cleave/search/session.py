@@ -26,6 +26,7 @@ class Session:
         self.learner: Learner | None = None
         self.saved: Record | None = None
         """The learner that the checkpoint holds, until it is opened."""
+        self.label = "root"  # of the place at hand, or the last one
         self.saved_at = time.monotonic()
         self.total = planned_passes(problem)
         if folder.generations.empty:
@@ -41,7 +42,7 @@ class Session:
             learner.restore(saved)
         elif prepare is not None:
             prepare(learner)
-        self.learner = learner
+        self.learner, self.label = learner, place.label
         return learner
 
     def train(self, learner: Learner, doing: str, end_epoch: Callable[[], None]) -> None:
@@ -87,9 +88,8 @@ class Session:
 
     def show(self, doing: str, more: int = 0) -> None:
         done = passes_done(self.problem, self.state.cost) + passes_done(self.problem, self.state.control) + more
-        if learner := self.learner:
-            means = learner.means if learner.step else None
-            self.watcher.see(Moment(done, self.total, learner.place.label, doing, means))
+        means = self.learner.means if self.learner and self.learner.step else None
+        self.watcher.see(Moment(done, self.total, self.label, doing, means))
 
 
 @contextmanager
