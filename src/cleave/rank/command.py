@@ -33,7 +33,7 @@ def rank(
     data_root: DataRoot = None,
     device: Device = None,
     threads: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Architectures evaluated at once; default: the run's.")
+        int | None, typer.Option(metavar="N", min=1, help="Architectures evaluated at once; default: one per core.")
     ] = None,
     as_json: Json = False,
 ) -> None:

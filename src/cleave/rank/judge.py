@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -50,7 +51,8 @@ def judge_leaf(
     """The same for architectures of one leaf; those that compute the same are evaluated once."""
     networks = run.networks(leaf, question.average, running=question.recalibrate > 0)
     training = training_batches(run.problem, leaf, question.recalibrate)
-    exam = Exam(held_out_batches(run.problem, question.images), training, run.problem.recipe.threads, stop)
+    threads = question.threads or os.cpu_count() or 1
+    exam = Exam(held_out_batches(run.problem, question.images), training, threads, stop)
     first = same_outputs(run.problem.layout, archs)
     distinct = sorted(set(first))
     found = accuracies(

@@ -18,7 +18,8 @@ class Question:
     images: of the held-out ones, at most. recalibrate: training mini-batches from which each child's statistics are
     estimated; 0: by the batch, as in the search. average: how many of the last snapshots of each leaf. benchmark,
     dataset: None for the run's own. predictions: CSV files to score beside the run. out: None for ranking.csv in the
-    run folder. data_root, device, threads: as in a recipe; None for the run's own.
+    run folder. data_root, device: as in a recipe; None for the run's own. threads: architectures evaluated at once,
+    which changes no figure; None for as many as there are cores.
     """
 
     sample: int | None = None
@@ -39,7 +40,7 @@ class Question:
     def flags(self) -> dict[str, Any]:
         """The recipe's keys that it changes."""
         root = None if self.data_root is None else str(self.data_root)
-        return {"data.root": root, "device": self.device, "threads": self.threads}
+        return {"data.root": root, "device": self.device}
 
 
 def check_free(file: Path) -> None:
