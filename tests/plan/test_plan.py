@@ -12,7 +12,7 @@ import torch
 from cleave.config import load_recipe
 from cleave.method import METHODS
 from cleave.plan import plan_search, text
-from cleave.plan.memory import saved_bytes, size_text, step_bytes
+from cleave.plan.memory import StepMemory, size_text, step_memory
 from cleave.plan.plan import memory_warnings
 from cleave.plan.text import duration
 from cleave.plan.timing import Stopwatch, typical_region
@@ -88,21 +88,24 @@ def test_planning_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_memory_of_a_step_grows_with_the_batch_and_the_weights() -> None:
-    small, wide = root(opened()), root(opened("space.channels=8"))
-    weights = sum(parameter.numel() for parameter in small.network.parameters()) * 4
-    assert step_bytes(small, 0) == 3 * weights
-    assert step_bytes(small, 64) - step_bytes(small, 32) == step_bytes(small, 32) - step_bytes(small, 0)
-    assert step_bytes(wide, 24) > 2 * step_bytes(small, 24)
+    problem = opened()
+    small, wide = step_memory(problem), step_memory(opened("space.channels=8"))
+    weights = sum(parameter.numel() for parameter in root(problem).network.parameters()) * 4
+    assert small.weights == 3 * weights
+    assert small.of(64) - small.of(32) == 32 * small.per_image > 0
+    assert wide.per_image > 2 * small.per_image
 
 
 def test_what_a_step_keeps_is_what_autograd_saves() -> None:
-    """A twin that walks the graph's saved tensors: never less than the activations it finds."""
-    learner = root(opened())
+    """Counted without memory, against a twin that walks the saved tensors of a real forward pass."""
+    problem, images = opened(), 24
+    learner = root(problem)
     pixels, _ = learner.train.batch(0)
-    output = learner.network(pixels[:4], learner.method.gates(learner.turn("memory", 0)))
+    output = learner.network(pixels[:images], learner.method.gates(learner.turn("memory", 0)))
     weights = {parameter.data_ptr() for parameter in learner.network.parameters()}
     found: dict[int, int] = {}
-    waiting, seen = [output.grad_fn], set()
+    waiting: list[Any] = [output.grad_fn]
+    seen: set[Any] = set()
     while waiting:
         function = waiting.pop()
         if function is None or function in seen:
@@ -113,7 +116,8 @@ def test_what_a_step_keeps_is_what_autograd_saves() -> None:
             if isinstance(value, torch.Tensor) and value.data_ptr() not in weights:
                 found[value.untyped_storage().data_ptr()] = value.untyped_storage().nbytes()
         waiting += [following for following, _ in function.next_functions]
-    assert saved_bytes(learner, 4) == pytest.approx(sum(found.values()), rel=0.02)
+    memory = step_memory(problem)
+    assert memory.of(images) - memory.weights == pytest.approx(sum(found.values()), rel=0.1)
 
 
 def test_too_little_memory_is_a_warning_and_a_smaller_batch_to_time() -> None:
@@ -122,12 +126,26 @@ def test_too_little_memory_is_a_warning_and_a_smaller_batch_to_time() -> None:
     (warning,) = memory_warnings(3 * 2**30, 2**30)
     assert "search.batch_size" in warning
     assert "3.0 GiB" in warning
-    problem = opened()
-    assert Stopwatch.fitting(problem, 100, 1000.0).scale == 1
-    smaller = Stopwatch.fitting(problem, 1000, 500.0)
+    problem, memory = opened(), StepMemory(weights=1000, per_image=100)
+    for limit in (None, 1_000_000):
+        whole = Stopwatch.fitting(problem, memory, limit)
+        assert whole.scale == 1
+    smaller = Stopwatch.fitting(problem, memory, 1650)
     assert smaller.problem.recipe.search.batch_size == 6
     assert smaller.scale == 4
-    assert smaller.step(0) > 0
+    assert smaller.step(0)
+    unfit = Stopwatch.fitting(problem, memory, 900)
+    assert (unfit.step(0), unfit.comparison(0), unfit.evaluation(0), unfit.alone()) == (None,) * 4
+
+
+def test_a_search_far_too_large_is_planned_without_touching_the_memory() -> None:
+    """Its weights alone are terabytes."""
+    plan = plan_search(recipe("space.channels=40000"))
+    assert plan["seconds"] is None
+    assert plan["memory"]["step_bytes"] > 2**41
+    assert plan["warnings"]
+    assert "not timed" in text(plan)
+    assert plan["steps"] > 0
 
 
 @pytest.mark.parametrize(("splitter", "size"), [("exhaustive", 1), ("gradient", 2)])

@@ -5,44 +5,69 @@ from __future__ import annotations
 import os
 import resource
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
-from cleave.search.learner import Learner
+from cleave.data.chance import Chance
+from cleave.method import Turn
+from cleave.net import Gate, Gates, Network, Norm
+from cleave.search.learner import make_method
+from cleave.search.problem import Problem
+from cleave.split import Node
 
 COPIES = 3
 """Of every weight: itself, its gradient, its momentum."""
 
 
-def step_bytes(learner: Learner, batch_size: int) -> int:
-    """What a weight step keeps at once: weights with gradients and momentum, and what the backward pass reads.
+@dataclass(frozen=True)
+class StepMemory:
+    """The bytes of a weight step of the whole supernet: of its weights with gradients and momentum, and per image of
+    what the backward pass reads. Work space of single operations is not in it."""
 
-    Counted on two images, so that asking is safe where the step itself would not fit; work space of single
-    operations is not in it.
-    """
-    stored = sum(parameter.numel() * parameter.element_size() for parameter in learner.network.parameters())
-    return COPIES * stored + saved_bytes(learner, images=2) * batch_size // 2
+    weights: int
+    per_image: int
+
+    def of(self, batch_size: int) -> int:
+        return self.weights + batch_size * self.per_image
 
 
-def saved_bytes(learner: Learner, images: int) -> int:
+def step_memory(problem: Problem) -> StepMemory:
+    """Counted on torch's meta device, which has shapes but no memory: safe to ask where the step would not fit."""
+    root = Node((), problem.space.region)
+    with torch.device("meta"):
+        network = Network(problem.layout, root.region, problem.classes, Norm(affine=False))
+        pixels = torch.empty(2, *problem.train.pixels.shape[1:])
+    chance = Chance(problem.recipe.seed, root.label)
+    gates = make_method(problem, root, chance).gates(Turn(0, 0, chance.generator("memory")))
+    stored = sum(parameter.numel() * parameter.element_size() for parameter in network.parameters())
+    return StepMemory(COPIES * stored, saved_bytes(network, pixels, on_meta(gates)) // len(pixels))
+
+
+def on_meta(gates: Gates) -> Gates:
+    return {
+        choice: gate if gate.weight is None else Gate(gate.active, gate.weight.to("meta"))
+        for choice, gate in gates.items()
+    }
+
+
+def saved_bytes(network: Network, images: Tensor, gates: Gates) -> int:
     """The bytes that autograd keeps of a forward pass, each storage once, without those of the weights."""
-    weights = {parameter.untyped_storage().data_ptr() for parameter in learner.network.parameters()}
+    weights = {parameter.untyped_storage()._cdata for parameter in network.parameters()}
     kept: dict[int, int] = {}
 
     def pack(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
-        if storage.data_ptr() not in weights:
-            kept[storage.data_ptr()] = storage.nbytes()
+        if storage._cdata not in weights:
+            kept[storage._cdata] = storage.nbytes()
         return tensor
 
-    pixels, _ = learner.train.batch(0)
-    gates = learner.method.gates(learner.turn("memory", 0))
     with saved_tensors_hooks(pack, lambda tensor: tensor):
-        output = learner.network(pixels[:images], gates)
-    del output
+        output = network(images, gates)  # keeps the graph, and with it every storage, until all are counted
+    assert output is not None
     return sum(kept.values())
 
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 
-from cleave.plan.memory import available_bytes, peak_bytes, size_text, step_bytes
+from cleave.plan.memory import available_bytes, peak_bytes, size_text, step_memory
 from cleave.plan.timing import Stopwatch
 from cleave.resolve import resolve
-from cleave.search.learner import Learner
 from cleave.search.problem import Problem, open_problem
 from cleave.search.schedule import schedule
 from cleave.search.work import control_epochs, nodes_at, planned_search_passes, scored_passes
 from cleave.settings import RandomSettings, Recipe
 from cleave.space import find_space
-from cleave.split import Node
 
 MEMORY_SHARE = 0.9
 """Of the memory that is free, what a search may need before there is a warning."""
@@ -34,24 +33,27 @@ class Phase:
     count: int
     epochs: int
     steps: int
-    seconds_per_step: float
+    seconds_per_step: float | None
 
     @property
-    def seconds(self) -> float:
-        return self.count * self.steps * self.seconds_per_step
+    def seconds(self) -> float | None:
+        return None if self.seconds_per_step is None else self.count * self.steps * self.seconds_per_step
 
 
 def plan_search(recipe: Recipe) -> dict[str, Any]:
     """{"sub_supernets", "phases", "steps", "seconds", "memory", "warnings"}; nothing is written.
 
     UserError for what `cleave search` would refuse as well. Seconds are estimates: medians of a few steps. Where a
-    step would not fit into memory a smaller batch is timed, and its time scaled.
+    step would not fit into memory a smaller batch is timed, and its time scaled; they are null where not even the
+    weights would fit.
     """
     recipe, notes = resolve(recipe, find_space(recipe.space.name, recipe.space.ops))
     problem = open_problem(recipe)
     torch.set_num_threads(recipe.threads)
-    need, free = largest_step(problem), available_bytes(recipe.device)
-    phases = plan_phases(problem, Stopwatch.fitting(problem, need, free and MEMORY_SHARE * free))
+    memory, free = step_memory(problem), available_bytes(recipe.device)
+    need = memory.of(recipe.search.batch_size)
+    watch = Stopwatch.fitting(problem, memory, free and int(MEMORY_SHARE * free))
+    phases = plan_phases(problem, watch)
     return {
         "space": problem.space.name,
         "method": recipe.method.name,
@@ -59,16 +61,16 @@ def plan_search(recipe: Recipe) -> dict[str, Any]:
         "sub_supernets": nodes_at(recipe, problem.space, recipe.split.splits or 0),
         "phases": [{**asdict(phase), "seconds": phase.seconds} for phase in phases],
         "steps": sum(phase.count * phase.steps for phase in phases),
-        "seconds": sum(phase.seconds for phase in phases),
+        "seconds": total(phase.seconds for phase in phases),
         "memory": {"step_bytes": need, "peak_bytes": peak_bytes(recipe.device), "available_bytes": free},
         "warnings": [*notes, *memory_warnings(need, free)],
     }
 
 
-def largest_step(problem: Problem) -> int:
-    """The bytes of a weight step of the whole supernet."""
-    root = Learner(problem, Node((), problem.space.region), schedule(problem.recipe, 0))
-    return step_bytes(root, problem.recipe.search.batch_size)
+def total(seconds: Iterable[float | None]) -> float | None:
+    """The sum; None where one is not known."""
+    known = list(seconds)
+    return None if None in known else sum(one for one in known if one is not None)
 
 
 def plan_phases(problem: Problem, watch: Stopwatch) -> list[Phase]:
@@ -89,7 +91,8 @@ def level_phases(problem: Problem, depth: int, watch: Stopwatch) -> list[Phase]:
         name = "search" if plan.searching else f"warm-up {depth + 1}"
         phases.append(Phase(name, count, plan.epochs, plan.epochs * per_epoch, watch.step(depth)))
     if plan.searching:
-        phases.append(Phase("evaluate", count, 0, problem.method.evaluations(recipe.method), watch.evaluation(depth)))
+        evaluations = problem.method.evaluations(recipe.method)
+        phases.append(Phase("evaluate", count, 0, evaluations, watch.evaluation(depth)))
     elif passes := scored_passes(problem, depth):
         phases.append(Phase(f"compare {depth + 1}", count, 0, passes, watch.comparison(depth)))
     return phases

@@ -24,7 +24,7 @@ def text(plan: dict[str, Any]) -> str:
         [
             f"{plan['space']}, {plan['method']}, {plan['splitter']}: {plan['sub_supernets']} sub-supernets",
             *phase_lines(plan["phases"]),
-            f"about {duration(plan['seconds'])} on this machine",
+            "not timed" if plan["seconds"] is None else f"about {duration(plan['seconds'])} on this machine",
             f"memory: {size_text(memory['step_bytes'])} for a step, {size_text(memory['peak_bytes'])} so far{free}",
             *(f"Warning: {warning}" for warning in plan["warnings"]),
         ]
@@ -39,6 +39,7 @@ def phase_lines(phases: list[dict[str, Any]]) -> list[str]:
 
 
 def phase_row(phase: dict[str, Any]) -> tuple[str, ...]:
-    milliseconds = f"{1000 * phase['seconds_per_step']:.1f}"
     counts = (str(phase["count"]), str(phase["epochs"] or ""), str(phase["steps"]))
-    return (phase["name"], *counts, milliseconds, duration(phase["seconds"]))
+    if phase["seconds"] is None:
+        return (phase["name"], *counts, "", "")
+    return (phase["name"], *counts, f"{1000 * phase['seconds_per_step']:.1f}", duration(phase["seconds"]))

@@ -9,6 +9,7 @@ from statistics import median
 
 import torch
 
+from cleave.plan.memory import StepMemory
 from cleave.search.learner import Alone, Learner
 from cleave.search.problem import Problem
 from cleave.search.schedule import alone, schedule
@@ -21,40 +22,52 @@ TIMED = 3
 
 @dataclass(frozen=True)
 class Stopwatch:
-    """Seconds per step of a problem, each the median of a few; `scale` makes up for a smaller batch."""
+    """Seconds per step of a problem, each the median of a few; `scale` makes up for a smaller batch.
+
+    `fits`: whether there is memory for any step at all; without it nothing is timed, and every time is None.
+    """
 
     problem: Problem
     scale: float = 1.0
+    fits: bool = True
 
     @staticmethod
-    def fitting(problem: Problem, need: int, limit: float | None) -> Stopwatch:
-        """One whose steps fit into `limit` bytes, where a step of the problem needs `need`."""
+    def fitting(problem: Problem, memory: StepMemory, limit: int | None) -> Stopwatch:
+        """One whose steps fit into `limit` bytes."""
         search = problem.recipe.search
-        share = 1.0 if limit is None or need <= limit else limit / need / 2
-        batch_size = max(2, int(share * search.batch_size))
+        fit = search.batch_size if limit is None else max(0, limit - memory.weights) // memory.per_image
+        batch_size = max(2, min(search.batch_size, fit))
         smaller = search.model_copy(update={"batch_size": batch_size})
         recipe = problem.recipe.model_copy(update={"search": smaller})
-        return Stopwatch(replace(problem, recipe=recipe), search.batch_size / batch_size)
+        return Stopwatch(replace(problem, recipe=recipe), search.batch_size / batch_size, fits=fit >= 2)
 
-    def step(self, depth: int) -> float:
+    def step(self, depth: int) -> float | None:
         """A training step of a node at a depth."""
+        if not self.fits:
+            return None
         return self.scale * timed(self._learner(depth).advance)
 
-    def comparison(self, depth: int) -> float:
+    def comparison(self, depth: int) -> float | None:
         """A forward and backward pass under one candidate."""
+        if not self.fits:
+            return None
         learner = self._learner(depth)
         choice, allowed = next(iter(learner.place.region.allowed.items()))
         probe = next(learner.probes())
         return self.scale * timed(lambda: learner.score(choice, iter([probe]))) / len(allowed)
 
-    def evaluation(self, depth: int) -> float:
+    def evaluation(self, depth: int) -> float | None:
         """One architecture on all held-out images."""
+        if not self.fits:
+            return None
         learner = self._learner(depth)
         arch = self.problem.space.sample(learner.place.region, torch.Generator().manual_seed(0))
         return timed(lambda: learner.accuracy(arch))
 
-    def alone(self) -> float:
+    def alone(self) -> float | None:
         """A weight step of an architecture by itself, the median of a few random ones."""
+        if not self.fits:
+            return None
         generator, space = torch.Generator().manual_seed(0), self.problem.space
         places = [Alone("plan", space.sample(space.region, generator)) for _ in range(TIMED)]
         return self.scale * median(timed(Learner(self.problem, place, alone(1)).advance) for place in places)
