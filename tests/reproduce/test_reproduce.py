@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from math import sqrt
 from pathlib import Path
 from statistics import mean
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from scipy.stats import ttest_1samp
 
-from cleave.errors import UserError
+from cleave.errors import Interrupted, UserError
 from cleave.reproduce.budgets import SIZES
 from cleave.reproduce.catalogue import EXPERIMENTS, find_experiment, listing
 from cleave.reproduce.experiment import BUDGETS, Published, Row
@@ -20,7 +21,7 @@ from cleave.reproduce.measures import BEST_LEAF, CHOSEN, MEAN_LEAF
 from cleave.reproduce.runner import Request, make_grid, plan_experiment, reproduce
 from cleave.reproduce.table import comparisons, interval, lines, markdown
 from cleave.resolve import resolve
-from cleave.search.watch import Watcher
+from cleave.search.watch import Moment, Watcher
 from cleave.space import find_space
 from tests.tiny import Ended, write_table
 
@@ -70,6 +71,27 @@ def test_a_finished_experiment_is_told_again_without_running(table: Path, tmp_pa
     times = [file.stat().st_mtime_ns for file in weights]
     assert reproduce(request, Watcher()) == first
     assert [file.stat().st_mtime_ns for file in weights] == times
+
+
+def test_an_interrupted_experiment_goes_on_from_there(table: Path, tmp_path: Path) -> None:
+    def request(folder: str) -> Request:
+        return Request("table6", "tiny", flags={"benchmark": str(table)}, out=tmp_path / folder)
+
+    class Stopper(Watcher):
+        def see(self, moment: Moment) -> None:
+            if self.second and moment.done > 3:
+                signal.raise_signal(signal.SIGINT)
+
+        second = False
+
+        def say(self, line: str) -> None:
+            self.second |= line.startswith("2 of 3")
+
+    with pytest.raises(Interrupted, match="the same command goes on"):
+        reproduce(request("stopped"), Stopper())
+    assert not (tmp_path / "stopped" / "table.json").exists()
+    stopped, whole = reproduce(request("stopped"), Watcher()), reproduce(request("whole"), Watcher())
+    assert [line["ours"] for line in stopped["lines"]] == [line["ours"] for line in whole["lines"]]
 
 
 def test_the_figures_of_an_accuracy_row_are_those_of_the_table(table: Path, tmp_path: Path) -> None:

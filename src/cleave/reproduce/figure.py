@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,29 +19,31 @@ def draw(report: dict[str, Any], path: Path) -> None:
     figure = Figure(figsize=(3.5 + 3.5 * len(measures), 1.5 + 0.35 * len(rows)), layout="constrained")
     panels = figure.subplots(1, len(measures), squeeze=False, sharey=True)[0]
     for panel, measure in zip(panels, measures, strict=True):
-        draw_panel(panel, measure, [line for line in report["lines"] if line["measure"] == measure])
+        draw_panel(panel, measure, {line["row"]: line for line in report["lines"] if line["measure"] == measure}, rows)
         panel.set_xlabel(report["unit"])
+    panels[0].set_yticks(range(len(rows)), rows)
     panels[0].invert_yaxis()
     figure.suptitle(f"{report['title']} ({report['source']}), budget {report['budget']}")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     figure.savefig(path, dpi=150)
 
 
-def draw_panel(panel: Axes, measure: str, lines: list[dict[str, Any]]) -> None:
-    """Dots for the seeds, a bar for their mean, a cross with its spread for the paper."""
+def draw_panel(panel: Axes, measure: str, lines: Mapping[str, dict[str, Any]], rows: Sequence[str]) -> None:
+    """Dots for the runs, a bar for their mean, a cross with its spread for the paper."""
     panel.set_title(measure)
     panel.grid(axis="x", alpha=0.3)
-    points = [(value, line["row"]) for line in lines for value in line["ours"]["values"] if value is not None]
-    panel.scatter([], [], color=OURS, label="ours, one dot per seed")
-    panel.barh([line["row"] for line in lines], 0.0)  # a place for every row, in their order
-    means = [(line["ours"]["mean"], line["row"]) for line in lines if line["ours"]["mean"] is not None]
-    panel.plot([value for value, _ in means], [name for _, name in means], "|", color=OURS, markersize=18)
-    panel.scatter([value for value, _ in points], [name for _, name in points], color=OURS, s=18)
-    published = [line for line in lines if line["published"] is not None]
+    for place, line in enumerate(lines[row] for row in rows):
+        ours = [value for value in line["ours"]["values"] if value is not None]
+        panel.plot(
+            ours, [place] * len(ours), "o", color=OURS, markersize=4, label="" if place else "ours, one dot per run"
+        )
+        if line["ours"]["mean"] is not None:
+            panel.plot(line["ours"]["mean"], place, "|", color=OURS, markersize=18)
+    known = [(place, lines[row]["published"]) for place, row in enumerate(rows) if lines[row]["published"] is not None]
     panel.errorbar(
-        [line["published"]["mean"] for line in published],
-        [line["row"] for line in published],
-        xerr=[line["published"]["sd"] or 0.0 for line in published],
+        [published["mean"] for _, published in known],
+        [place for place, _ in known],
+        xerr=[published["sd"] or 0.0 for _, published in known],
         fmt="x",
         color=PAPER,
         label="paper",
