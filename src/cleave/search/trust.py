@@ -176,8 +176,9 @@ def verdict(control: ControlTrust | None) -> str:
         return "Whether the chosen architecture is better than a random one was not tested (trust.control=0)."
     better = control.architectures - control.at_least_as_good
     finding = "Better than random" if control.p_value <= LEVEL else "Not shown to be better than random"
+    epochs = "an epoch" if control.epochs == 1 else f"{control.epochs} epochs"
     return (
-        f"{finding} at the 95 % level: trained alone for {control.epochs} epochs each, the chosen architecture does "
+        f"{finding} at the 95 % level: trained alone for {epochs} each, the chosen architecture does "
         f"better on held-out images than {better} of {control.architectures} random ones (p = {control.p_value:.2f})."
     )
 
