@@ -214,3 +214,19 @@ def test_a_table_belongs_to_a_space(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_keys_that_mean_nothing_together_are_noted(sections: dict[str, Any], key: str) -> None:
     notes = resolve(Recipe.model_validate(sections), find_space("nasbench201"))[1]
     assert [note for note in notes if note.startswith(key)]
+
+
+def test_random_search_cannot_go_on_with_weights_of_its_parent() -> None:
+    for restart in (True, False):
+        changed = recipe(split={"splitter": "random", "restart": restart}, method={"name": "random"})
+        assert any("split.restart=false" in note for note in resolve(changed, SPACE)[1]) is not restart
+
+
+def test_random_search_draws_as_many_as_the_epochs_pay_for() -> None:
+    for epochs, each, samples in ((7, 1, 7), (7, 2, 3), (2, 2, 1)):
+        asked = recipe(search={"epochs": epochs}, method={"name": "random", "epochs_each": each})
+        assert resolve(asked, SPACE)[0].method.model_dump()["samples"] == samples
+    given = recipe(method={"name": "random", "samples": 5})
+    assert resolve(given, SPACE)[0].method.model_dump()["samples"] == 5
+    with pytest.raises(UserError, match="method.epochs_each=9: more than search.epochs=2"):
+        resolve(recipe(search={"epochs": 2}, method={"name": "random", "epochs_each": 9}), SPACE)

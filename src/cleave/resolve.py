@@ -51,6 +51,8 @@ def meaningless_elsewhere(recipe: Recipe, split: SplitSettings) -> list[str]:
     if recipe.search.anneal == "path" and not (split.splits and split.restart):
         notes.append("search.anneal=path has no meaning without a restart after splits; it is not used")
     name = recipe.method.name
+    if name == "random" and split.splits and not split.restart:
+        notes.append("split.restart=false has no meaning with method.name=random: nothing is shared; it is not used")
     if split.enable == "own" and name in ("gdas", "rsps", "random") and split.splitter == "gradient":
         notes.append(f"split.enable=own has no meaning with method.name={name}: every weight is 1; it is not used")
     return notes
