@@ -228,5 +228,5 @@ def test_random_search_draws_as_many_as_the_epochs_pay_for() -> None:
         assert resolve(asked, SPACE)[0].method.model_dump()["samples"] == samples
     given = recipe(method={"name": "random", "samples": 5})
     assert resolve(given, SPACE)[0].method.model_dump()["samples"] == 5
-    with pytest.raises(UserError, match="method.epochs_each=9: more than search.epochs=2"):
+    with pytest.raises(UserError, match=r"method\.epochs_each=9: more than search\.epochs=2"):
         resolve(recipe(search={"epochs": 2}, method={"name": "random", "epochs_each": 9}), SPACE)

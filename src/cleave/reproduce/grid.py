@@ -27,6 +27,11 @@ class Finding:
     seconds: float
     environment: Mapping[str, Any]
 
+    @property
+    def run(self) -> tuple[str, int]:
+        """What distinguishes its run from others; rows may be views of the same one."""
+        return self.row.run or self.row.name, self.seed
+
 
 @dataclass(frozen=True)
 class Grid:
