@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from math import sqrt
 from pathlib import Path
@@ -26,6 +27,7 @@ from cleave.space import find_space
 from tests.tiny import Ended, write_table
 
 EVERY = sorted(EXPERIMENTS)
+SOME_ROWS = {"table6": ("l2",), "table2": ()}
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +94,16 @@ def test_an_interrupted_experiment_goes_on_from_there(table: Path, tmp_path: Pat
     assert not (tmp_path / "stopped" / "table.json").exists()
     stopped, whole = reproduce(request("stopped"), Watcher()), reproduce(request("whole"), Watcher())
     assert [line["ours"] for line in stopped["lines"]] == [line["ours"] for line in whole["lines"]]
+
+
+@pytest.mark.parametrize("name", ["table6", "table2"])
+def test_runs_of_another_recipe_are_not_taken_for_its_own(name: str, table: Path, tmp_path: Path) -> None:
+    request = Request(name, "tiny", only=SOME_ROWS[name], flags={"benchmark": str(table)}, out=tmp_path / "out")
+    reproduce(request, Watcher())
+    (file,) = (tmp_path / "out" / "runs").rglob("recipe.yaml")
+    file.write_text(re.sub(r"channels: 2", "channels: 3", file.read_text()))
+    with pytest.raises(UserError, match="was run by another recipe"):
+        reproduce(request, Watcher())
 
 
 def test_the_figures_of_an_accuracy_row_are_those_of_the_table(table: Path, tmp_path: Path) -> None:

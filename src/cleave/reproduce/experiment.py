@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from cleave.config import load_recipe
+from cleave.errors import UserError
 from cleave.reproduce.budgets import SIZES, Sizes
+from cleave.resolve import resolve
 from cleave.search.runner import resume, start
 from cleave.search.watch import Watcher
 from cleave.settings import Recipe
+from cleave.space import find_space
 
 Budget = Literal["tiny", "small", "paper"]
 BUDGETS: tuple[Budget, ...] = ("tiny", "small", "paper")
@@ -52,10 +56,25 @@ Perform = Callable[[Path, Recipe, Budget, Watcher], float]
 
 def search(folder: Path, recipe: Recipe, budget: Budget, watcher: Watcher) -> float:
     """What most experiments perform."""
-    begun = (folder / "recipe.yaml").exists()
-    result = resume(folder, watcher) if begun else start(recipe, folder, watcher)
+    result = resume(folder, watcher) if begun(folder, recipe) else start(recipe, folder, watcher)
     seconds: float = result["seconds"]
     return seconds
+
+
+def begun(folder: Path, recipe: Recipe) -> bool:
+    """Whether the folder holds a run of this recipe; UserError where it is of another (of an older budget, say)."""
+    if not (folder / "recipe.yaml").exists():
+        return False
+    resolved, _ = resolve(recipe, find_space(recipe.space.name, recipe.space.ops))
+    if essence(load_recipe(folder / "recipe.yaml", (), {})) != essence(resolved):
+        raise UserError(f"{folder}: was run by another recipe; give --out a new folder")
+    return True
+
+
+def essence(recipe: Recipe) -> Recipe:
+    """A recipe without where things lie and which device is there, which change no figure worth speaking of."""
+    data = recipe.data.model_copy(update={"root": None})
+    return recipe.model_copy(update={"data": data, "benchmark": None, "device": "cpu"})
 
 
 @dataclass(frozen=True)

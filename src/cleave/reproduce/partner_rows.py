@@ -10,7 +10,7 @@ from typing import Any
 
 from cleave.errors import UserError
 from cleave.reproduce.budgets import SIZES, Length, Sizes
-from cleave.reproduce.experiment import Budget, Experiment, Figures, Published, Row
+from cleave.reproduce.experiment import Budget, Experiment, Figures, Published, Row, begun
 from cleave.reproduce.partners import FIGURES, Setup, Trial, trials
 from cleave.resolve import resolve
 from cleave.run.durable import write_json
@@ -55,7 +55,7 @@ def perform(folder: Path, recipe: Recipe, budget: Budget, watcher: Watcher) -> f
     problem = open_problem(recipe)
     make_folder(folder)
     with RunLock(folder), stop_on_signals() as stop:
-        if not (folder / "recipe.yaml").exists():
+        if not begun(folder, recipe):
             create(folder, recipe, environment(problem))
         elif read_json(folder / "environment.json")["images"] != problem.fingerprint():
             raise UserError(f"{recipe.data.name}: not the images that {folder} was started with; put them back")

@@ -102,17 +102,21 @@ def markdown(report: dict[str, Any]) -> str:
 
 
 def table_row(line: dict[str, Any]) -> str:
-    published, ours = line["published"], line["ours"]
-    cells = [
+    seconds = f"{line['seconds']:.0f}"
+    return f"| {' | '.join([*cells(line), seconds])} |"
+
+
+def cells(line: dict[str, Any]) -> list[str]:
+    """Row, measure, the paper's figure, ours, the difference, n."""
+    published, ours, difference = line["published"], line["ours"], line["difference"]
+    return [
         line["row"],
         line["measure"],
         "" if published is None else plus_minus(published["mean"], published["sd"]),
         "undefined" if ours["mean"] is None else plus_minus(ours["mean"], ours["sd"]),
-        "" if line["difference"] is None else f"{line['difference']:+.2f}",
+        "" if difference is None else f"{difference:+.2f}",
         str(ours["n"]),
-        f"{line['seconds']:.0f}",
     ]
-    return f"| {' | '.join(cells)} |"
 
 
 def plus_minus(centre: float, spread: float | None) -> str:

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cleave.plan.text import duration
-from cleave.reproduce.table import compared, plus_minus
+from cleave.reproduce.table import cells, compared
 
 
 def report_text(report: dict[str, Any], console: Console | None = None) -> None:
@@ -31,15 +31,7 @@ def report_table(report: dict[str, Any]) -> Table:
     for heading in ("paper", "ours", "diff.", "n"):
         table.add_column(heading, justify="right")
     for line in report["lines"]:
-        published, ours = line["published"], line["ours"]
-        table.add_row(
-            line["row"],
-            line["measure"],
-            "" if published is None else plus_minus(published["mean"], published["sd"]),
-            "undefined" if ours["mean"] is None else plus_minus(ours["mean"], ours["sd"]),
-            "" if line["difference"] is None else f"{line['difference']:+.2f}",
-            str(ours["n"]),
-        )
+        table.add_row(*cells(line))
     return table
 
 
