@@ -43,7 +43,13 @@ def test_a_recipe_runs_when_it_is_cut_down(path: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "epochs", "batches"), [("nasbench201-gm-darts-paper", 165, 100), ("nasbench201-gm-rsps-paper", 260, 100)]
+    ("name", "epochs", "batches"),
+    [
+        ("nasbench201-gm-darts-paper", 165, 100),
+        ("nasbench201-gm-darts2-paper", 165, 100),
+        ("nasbench201-gm-snas-paper", 165, 100),
+        ("nasbench201-gm-rsps-paper", 260, 100),
+    ],
 )
 def test_the_published_protocols_have_their_published_length(name: str, epochs: int, batches: int) -> None:
     recipe = load_recipe(next(path for path in RECIPES if path.stem == name), (), {})
