@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from cleave.data import sources
+from cleave.data.bundled import read_bundled
 from cleave.data.images import Images
 from cleave.data.sources import SOURCES, Archive, data_root, load
 from cleave.errors import UserError
@@ -101,6 +102,7 @@ def test_the_training_part_needs_and_opens_no_test_file(tmp_path: Path, name: st
 
 
 def test_the_bundled_training_part_opens_no_test_file(opened: list[str]) -> None:
+    read_bundled.cache_clear()
     load("bundled", "train")
     assert any(name.endswith("train.webp") for name in opened)
     assert not of_test(opened)
