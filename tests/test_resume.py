@@ -17,6 +17,7 @@ import torch
 from cleave.config import load_recipe
 from cleave.errors import UserError
 from cleave.run.folder import make_folder
+from cleave.run.generations import Generations, Record
 from cleave.run.lock import RunLock
 from cleave.search.runner import resume, start
 from cleave.search.watch import Moment, Watcher
@@ -315,3 +316,16 @@ def test_two_searches_cannot_begin_in_one_folder(images: Path, tmp_path: Path) -
         begin(images, tmp_path / "run", RSPS, Watcher())
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["lock"]
     assert begin(images, tmp_path / "run", RSPS, Watcher())["leaves"]
+
+
+def test_a_checkpoint_of_another_version_is_refused_in_one_line(
+    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    with pytest.raises(Killed):
+        begin(images, out, RSPS, Killer(3))
+    before = Generations(out / "checkpoints")
+    record = before.newest(print)
+    search = {key: value for key, value in record.meta["search"].items() if key != "control"}
+    before.commit(Record(record.weights, record.state, {**record.meta, "search": search}))
+    assert Ended(["resume", str(out)], capsys).refuses("another version of cleave")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from cleave.errors import UserError
 from cleave.space import Region
 from cleave.split import Node, Tree
 
@@ -66,6 +67,9 @@ class State:
 
     @staticmethod
     def from_json(saved: dict[str, Any]) -> State:
+        """UserError where another version of cleave wrote it."""
+        if saved.keys() != {field.name for field in fields(State)}:
+            raise UserError("the run was begun by another version of cleave; start it again with this one")
         costs = {name: Cost(**saved[name]) for name in ("cost", "control")}
         return State(**{**saved, "tree": tree_from_json(saved["tree"]), **costs})
 
