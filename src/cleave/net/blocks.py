@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import reduce
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from cleave.net.gates import Gate, Gates
-from cleave.net.ops import Norm, make
+from cleave.net.fan_out import Term, Use, fan_out, total
+from cleave.net.gates import Gates
+from cleave.net.ops import Norm, make, zeros
 from cleave.space import Cell, Fixed, Layer, Region
 from cleave.space.layout import Block
 
@@ -26,17 +27,11 @@ class Edge(nn.Module):
         self.choice = choice
         self.ops = nn.ModuleDict({name: make(name, *shape, norm) for name in candidates})
 
-    def forward(self, x: Tensor, gates: Gates) -> Tensor:
+    def uses(self, gates: Gates) -> list[Use]:
+        """The active candidates with their weights."""
         gate = gates[self.choice]
-        outputs = [self.ops[name](x) for name in gate.active]
-        return reduce(torch.add, weighted(outputs, gate))
-
-
-def weighted(outputs: list[Tensor], gate: Gate) -> list[Tensor]:
-    """Each output times its weight."""
-    if gate.weight is None:
-        return outputs
-    return [weight * output for weight, output in zip(gate.weight.unbind(), outputs, strict=True)]
+        weights: Iterable[Tensor | None] = [None] * len(gate.active) if gate.weight is None else gate.weight.unbind()
+        return [Use(self.ops[name], weight) for name, weight in zip(gate.active, weights, strict=True)]
 
 
 class FixedBlock(nn.Module):
@@ -56,10 +51,12 @@ class LayerBlock(nn.Module):
     def __init__(self, spec: Layer, region: Region, norm: Norm) -> None:
         super().__init__()
         shape = (spec.channels_in, spec.channels_out, spec.stride)
-        self.edge = Edge(spec.choice, region.allowed[spec.choice], shape, norm)
+        self.spec, self.edge = spec, Edge(spec.choice, region.allowed[spec.choice], shape, norm)
 
     def forward(self, history: History, gates: Gates) -> History:
-        return [self.edge(history[-1], gates)]
+        x = history[-1]
+        output = total(fan_out(x, self.edge.uses(gates)))
+        return [zeros(x, self.spec.channels_out, self.spec.stride) if output is None else output]
 
 
 class CellBlock(nn.Module):
@@ -78,18 +75,39 @@ class CellBlock(nn.Module):
             self.edges[f"{link.target}<-{link.source}"] = Edge(link.choice, region.allowed[link.choice], shape, norm)
 
     def forward(self, history: History, gates: Gates) -> History:
-        nodes = dict(enumerate(self._inputs(history)))
-        for link, edge in zip(self.spec.links, self.edges.values(), strict=True):
-            term = edge(nodes[link.source], gates)
-            nodes[link.target] = nodes[link.target] + term if link.target in nodes else term
+        nodes = self._inputs(history)
+        arriving: dict[int, list[Term | None]] = defaultdict(list)
+        for node in range(1 + max(link.target for link in self.spec.links)):
+            if node == len(nodes):  # links point forward, so that all of its terms have arrived
+                nodes.append(self._sum(node, arriving[node], nodes))
+            for target, term in self._leaving(node, nodes[node], gates):
+                arriving[target].append(term)
         outputs = [nodes[node] for node in self.spec.outputs]
         return [history[-1], outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=1)]
+
+    def _leaving(self, node: int, x: Tensor, gates: Gates) -> Iterator[tuple[int, Term | None]]:
+        """The terms that leave a node, each with the node where it arrives."""
+        targets, uses = [], []
+        for link, edge in zip(self.spec.links, self.edges.values(), strict=True):
+            assert isinstance(edge, Edge)
+            if link.source == node:
+                found = edge.uses(gates)
+                uses += found
+                targets += [link.target] * len(found)
+        return zip(targets, fan_out(x, uses), strict=True)
+
+    def _sum(self, node: int, terms: list[Term | None], nodes: History) -> Tensor:
+        output = total(terms)
+        if output is not None:
+            return output
+        link = next(link for link in self.spec.links if link.target == node)
+        return zeros(nodes[link.source], self.spec.channels, link.stride)
 
     def _inputs(self, history: History) -> History:
         missing = self.spec.inputs - len(history)
         recent = history[:1] * missing + history[-self.spec.inputs :]
         if not self.preprocess:
-            return recent
+            return list(recent)
         return [module(x) for module, x in zip(self.preprocess, recent, strict=True)]
 
 

@@ -52,7 +52,8 @@ def costs(
     NAS-Bench-201 the parameters are those of its published table, but for 150 rows there that are one operation off.
     """
     layout = space.layout(size or space.paper_size, image[0])
-    network = build(layout, space.region, classes, seed=0, norm=Norm(affine=True))
+    # With running statistics every operation runs by itself, module by module, where it can be seen.
+    network = build(layout, space.region, classes, seed=0, norm=Norm(affine=True, running=True))
     owners = find_owners(network)
     parameters = count(owners, {module: own_parameters(module) for module in network.modules()})
     work = count(owners, multiply_adds(network, space, image))

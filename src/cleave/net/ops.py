@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
@@ -55,8 +56,13 @@ class Zero(nn.Module):
         self.channels, self.stride = channels, stride
 
     def forward(self, x: Tensor) -> Tensor:
-        height, width = (-(-side // self.stride) for side in x.shape[-2:])
-        return x.new_zeros(len(x), self.channels, height, width)
+        return zeros(x, self.channels, self.stride)
+
+
+def zeros(x: Tensor, channels: int, stride: int) -> Tensor:
+    """Zeros of the shape that a convolution of `x` has."""
+    height, width = (-(-side // stride) for side in x.shape[-2:])
+    return x.new_zeros(len(x), channels, height, width).contiguous(memory_format=torch.channels_last)
 
 
 class AveragePool(nn.Module):

@@ -1,0 +1,157 @@
+"""All operations that start from one input, run together: what several of them have in common is done once.
+
+Operations are read as sequences of modules, so that every space profits that builds its own from the usual ones.
+Each saving is a function of its own here; the plain way is `operation(x)` times its weight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import TypeGuard
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import batch_norm, conv2d
+
+from cleave.net.ops import AveragePool, Zero
+
+
+@dataclass(frozen=True)
+class Use:
+    """An operation, and the weight (a scalar) of its output in a sum; None counts as 1."""
+
+    operation: nn.Module
+    weight: Tensor | None
+
+
+RELU = nn.ReLU()
+
+Term = tuple[Tensor, Tensor | None]
+"""An output and the weight that it still has to be multiplied by."""
+
+
+def fan_out(x: Tensor, uses: Sequence[Use]) -> list[Term | None]:
+    """The term of every use, all on the input `x` [n, channels, height, width]; None where it is zero throughout."""
+    known: dict[Hashable, Tensor] = {}
+    terms: dict[int, Term] = {}
+    for positions in alike(uses):
+        group = [uses[position] for position in positions]
+        found = [single(x, known, group[0])] if len(group) == 1 else bundled(x, known, group)
+        terms |= zip(positions, found, strict=True)
+    return [terms.get(position) for position in range(len(uses))]
+
+
+def total(terms: Iterable[Term | None]) -> Tensor | None:
+    """The weighted sum of terms; None where all are zero."""
+    present = [term for term in terms if term is not None]
+    if not present:
+        return None
+    (first, weight), *rest = present
+    return reduce(add, rest, first if weight is None else weight * first)
+
+
+def add(sum_so_far: Tensor, term: Term) -> Tensor:
+    """One pass over the memory with a weight as without."""
+    output, weight = term
+    return sum_so_far + output if weight is None else torch.addcmul(sum_so_far, output, weight)
+
+
+def alike(uses: Sequence[Use]) -> list[list[int]]:
+    """The positions of what runs as one; what only makes zeros is not run."""
+    groups: dict[Hashable, list[int]] = {}
+    for position, use in enumerate(uses):
+        if not isinstance(use.operation, Zero):
+            groups.setdefault(signature(use.operation) or position, []).append(position)
+    return list(groups.values())
+
+
+def signature(operation: nn.Module) -> Hashable:
+    """Equal for operations that can run as one on the same input; None for those that run by themselves."""
+    layers = convolution(operation)
+    if layers is None:
+        return None
+    conv, norm = layers
+    return conv.out_channels, conv.kernel_size, conv.stride, conv.padding, conv.dilation, norm.eps, norm.affine
+
+
+def convolution(operation: nn.Module) -> tuple[nn.Conv2d, nn.BatchNorm2d] | None:
+    """The layers of ReLU, convolution, normalisation by the batch; None for any other operation."""
+    match parts(operation):
+        case [nn.ReLU(), nn.Conv2d(groups=1, bias=None) as conv, norm] if by_batch(norm):
+            return conv, norm
+    return None
+
+
+def parts(operation: nn.Module) -> list[nn.Module]:
+    """The modules that an operation is a sequence of."""
+    return list(operation) if type(operation) is nn.Sequential else [operation]
+
+
+def by_batch(norm: nn.Module | None) -> TypeGuard[nn.BatchNorm2d]:
+    """Whether a module normalises by the batch and keeps no statistics."""
+    return isinstance(norm, nn.BatchNorm2d) and not norm.track_running_stats
+
+
+def single(x: Tensor, known: dict[Hashable, Tensor], use: Use) -> Term:
+    """One use by itself: its beginning may be known, and its weight goes into its normalisation if it ends with one."""
+    modules = parts(use.operation)
+    if begins(modules[0]) is not None:
+        x, modules = once(known, modules[0], x), modules[1:]
+    norm = modules[-1] if modules else None
+    if by_batch(norm):
+        return normalised(run(modules[:-1], x), [(norm, use.weight)]), None
+    return run(modules, x), use.weight
+
+
+def run(modules: Sequence[nn.Module], x: Tensor) -> Tensor:
+    return reduce(lambda value, module: module(value), modules, x)
+
+
+def begins(module: nn.Module) -> Hashable:
+    """What names a function without parameters that operations begin with; None for any other module."""
+    if isinstance(module, AveragePool):
+        return AveragePool, module.stride
+    return nn.ReLU if isinstance(module, nn.ReLU) else None
+
+
+def once(known: dict[Hashable, Tensor], module: nn.Module, x: Tensor) -> Tensor:
+    """The module's output, computed by whoever needs it first."""
+    name = begins(module)
+    if name not in known:
+        known[name] = torch.relu(x) if isinstance(module, nn.ReLU) else module(x)
+    return known[name]
+
+
+def bundled(x: Tensor, known: dict[Hashable, Tensor], group: Sequence[Use]) -> list[Term]:
+    """Uses of one signature as one convolution and one normalisation over the channels of all."""
+    layers = [layer for use in group if (layer := convolution(use.operation)) is not None]
+    convs = [conv for conv, _ in layers]
+    weight, first = torch.cat([conv.weight for conv in convs]), convs[0]
+    x = once(known, RELU, x)
+    outputs = conv2d(x, weight, None, first.stride, first.padding, first.dilation)
+    together = normalised(outputs, [(norm, use.weight) for (_, norm), use in zip(layers, group, strict=True)])
+    return [(part, None) for part in together.chunk(len(group), dim=1)]
+
+
+def normalised(x: Tensor, norms: Sequence[tuple[nn.BatchNorm2d, Tensor | None]]) -> Tensor:
+    """Batch normalisation of layers whose channels lie side by side, each layer's output times its weight.
+
+    The weight goes into the scale, which saves a pass forwards, two backwards, and a copy of the output.
+    """
+    first, _ = norms[0]
+    scale, shift = None, None
+    if first.affine or any(weight is not None for _, weight in norms):
+        # torch.cat also makes it contiguous: on a CPU the gradient for an expanded scale is wrong (torch 2.14).
+        scale = torch.cat([weighted(norm.weight, weight, norm.num_features, x) for norm, weight in norms])
+    if first.affine:
+        shift = torch.cat([weighted(norm.bias, weight, norm.num_features, x) for norm, weight in norms])
+    return batch_norm(x, None, None, scale, shift, training=True, eps=first.eps)
+
+
+def weighted(parameter: Tensor | None, weight: Tensor | None, channels: int, like: Tensor) -> Tensor:
+    """A layer's scale or shift [channels] (None: 1) times its weight (None: 1)."""
+    if parameter is None:
+        return (like.new_ones(()) if weight is None else weight).expand(channels)
+    return parameter if weight is None else parameter * weight

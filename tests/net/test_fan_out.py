@@ -1,0 +1,196 @@
+"""Operations that run together give what they give one by one, forwards and backwards, with each saving or without."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from cleave.net import fan_out as module
+from cleave.net.fan_out import Use, fan_out, total
+from cleave.net.ops import Norm, make
+from tests import toys
+from tests.reference.fan_out import outputs
+
+assert toys.TOYS, "its operations are registered"
+OPERATIONS = [
+    "none", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3", "skip_connect",
+    "toy_sep_conv", "toy_mb3_e2", "toy_reduce", "bn_relu", "conv_3x3_bn",
+]  # fmt: skip
+NORMS = {
+    "batch": Norm(affine=False),
+    "affine": Norm(affine=True),
+    "running": Norm(affine=True, running=True),
+    "running without affine": Norm(affine=False, running=True),
+}
+CHANNELS = 4
+
+
+def some_uses(norm: Norm, dtype: torch.dtype, stride: int = 1, count: int = 12) -> list[Use]:
+    """Random operations, each name more than once, some with a weight."""
+    names = [name for name in OPERATIONS if stride == 1 or name not in ("skip_connect", "bn_relu")]
+    return [some_use(random.choice(names), norm, dtype, stride) for _ in range(count)]
+
+
+def some_use(
+    name: str, norm: Norm, dtype: torch.dtype = torch.float64, stride: int = 1, weighted: bool | None = None
+) -> Use:
+    operation = make(name, CHANNELS, CHANNELS, stride, norm).to(dtype)
+    for parameter in operation.parameters():
+        nn.init.normal_(parameter)
+    weighted = random.random() < 0.7 if weighted is None else weighted
+    return Use(operation, torch.randn((), dtype=dtype, requires_grad=True) if weighted else None)
+
+
+def some_images(dtype: torch.dtype = torch.float64) -> Tensor:
+    x = torch.randn(5, CHANNELS, 6, 6, dtype=dtype).contiguous(memory_format=torch.channels_last)
+    return x.requires_grad_()
+
+
+def weighed(term: module.Term | None) -> Tensor | int:
+    if term is None:
+        return 0
+    output, weight = term
+    return output if weight is None else output * weight
+
+
+def gradients(x: Tensor, uses: Sequence[Use], found: Sequence[Tensor | int], targets: Sequence[Tensor]) -> list[Tensor]:
+    """Of the image, all weights and all parameters, each output paired with a random direction."""
+    inputs = [x, *(use.weight for use in uses if use.weight is not None)]
+    inputs += [parameter for use in uses for parameter in use.operation.parameters()]
+    loss = sum((output * target).sum() for output, target in zip(found, targets, strict=True))
+    assert isinstance(loss, Tensor)
+    return list(torch.autograd.grad(loss, inputs, materialize_grads=True))
+
+
+def check_equal(uses: Sequence[Use], x: Tensor, tolerance: float) -> None:
+    plain = outputs(x, uses)
+    together = [weighed(term) for term in fan_out(x, uses)]
+    for one, other in zip(together, plain, strict=True):
+        torch.testing.assert_close(one + torch.zeros_like(other), other, rtol=tolerance, atol=tolerance)
+    targets = [torch.randn_like(output) for output in plain]
+    ours, theirs = (gradients(x, uses, found, targets) for found in (together, plain))
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, rtol=tolerance, atol=tolerance * max(1.0, float(other.abs().max())))
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("norm", NORMS)
+def test_outputs_and_gradients_are_those_of_each_operation_by_itself(norm: str, stride: int) -> None:
+    check_equal(some_uses(NORMS[norm], torch.float64, stride), some_images(), 1e-9)
+
+
+def test_they_are_in_single_precision_too() -> None:
+    """The scale of a normalisation must be contiguous: torch's gradient for an expanded one is wrong on a CPU."""
+    check_equal(some_uses(NORMS["batch"], torch.float32), some_images(torch.float32), 1e-4)
+
+
+def each_by_itself(uses: Sequence[Use]) -> list[list[int]]:
+    return [[position] for position in range(len(uses))]
+
+
+def anew(known: dict[Any, Tensor], operation: nn.Module, x: Tensor) -> Tensor:
+    output: Tensor = operation(x)
+    return output
+
+
+SAVINGS: dict[str, tuple[str, Callable[..., Any]]] = {
+    "bundles": ("alike", each_by_itself),
+    "beginnings": ("once", anew),
+    "weights in the normalisation": ("by_batch", lambda norm: False),
+}
+
+
+@pytest.mark.parametrize("saving", SAVINGS)
+def test_each_saving_can_be_switched_off_and_changes_no_number(saving: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    uses, x = some_uses(NORMS["affine"], torch.float64), some_images()
+    fast = [weighed(term) for term in fan_out(x, uses)]
+    monkeypatch.setattr(module, *SAVINGS[saving])
+    slow = [weighed(term) for term in fan_out(x, uses)]
+    for one, other in zip(fast, slow, strict=True):
+        torch.testing.assert_close(one + torch.zeros_like(x), other + torch.zeros_like(x))
+    check_equal(uses, x, 1e-9)
+
+
+class Calls(TorchFunctionMode):
+    """Counts the functions of torch that are called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: Counter[str] = Counter()
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401
+        self.names[getattr(function, "__name__", "")] += 1
+        return function(*args, **(kwargs or {}))
+
+
+def calls(uses: Sequence[Use]) -> Counter[str]:
+    x = some_images()
+    with Calls() as seen:
+        fan_out(x, uses)
+    return seen.names
+
+
+def test_convolutions_of_one_kind_are_one_and_beginnings_are_shared() -> None:
+    names = [
+        "nor_conv_3x3",
+        "nor_conv_1x1",
+        "nor_conv_3x3",
+        "avg_pool_3x3",
+        "nor_conv_3x3",
+        "avg_pool_3x3",
+        "toy_sep_conv",
+    ]
+    seen = calls([some_use(name, NORMS["batch"]) for name in names])
+    assert seen["relu"] == 1
+    # One for each size of kernel, two for pooling (sums and counts), two for the separable one.
+    assert seen["conv2d"] == 2 + 2 + 2
+    assert seen["batch_norm"] == 3
+
+
+def test_what_keeps_statistics_runs_by_itself_and_moves_them() -> None:
+    uses = [some_use("nor_conv_3x3", NORMS["running"]) for _ in range(3)]
+    assert calls(uses)["conv2d"] == 3
+    assert all(use.operation[2].num_batches_tracked == 1 for use in uses)  # type: ignore[index, union-attr]
+
+
+def test_none_is_not_run() -> None:
+    uses = [some_use("none", NORMS["batch"]) for _ in range(3)]
+    assert fan_out(some_images(), uses) == [None, None, None]
+    assert not calls(uses)
+
+
+def test_a_sum_is_that_of_the_weighted_terms() -> None:
+    tensors = [torch.randn(2, 3, dtype=torch.float64) for _ in range(4)]
+    weights = [torch.randn((), dtype=torch.float64), None, torch.randn((), dtype=torch.float64), None]
+    terms = [*zip(tensors, weights, strict=True), None]
+    random.shuffle(terms)
+    expected = sum(tensor * (1 if weight is None else weight) for tensor, weight in zip(tensors, weights, strict=True))
+    result = total(terms)
+    assert result is not None
+    torch.testing.assert_close(result, expected)
+
+
+def test_a_sum_of_nothing_is_none() -> None:
+    assert total([None, None]) is None
+    assert total([]) is None
+
+
+def test_a_sum_leaves_its_terms_as_they_were() -> None:
+    tensors = [torch.randn(3) for _ in range(3)]
+    before = [tensor.clone() for tensor in tensors]
+    total((tensor, None) for tensor in tensors)
+    assert all(torch.equal(one, other) for one, other in zip(tensors, before, strict=True))
+
+
+def test_outputs_stay_in_the_layout_that_convolutions_like() -> None:
+    uses = [some_use(name, NORMS["batch"]) for name in ("nor_conv_3x3", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")]
+    sums = total(fan_out(some_images(), uses))
+    assert sums is not None
+    assert sums.is_contiguous(memory_format=torch.channels_last)
