@@ -136,6 +136,7 @@ class RspsSettings(MethodSettings):
     name: Literal["rsps"] = "rsps"
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     samples: Positive = 200  # architectures evaluated per leaf
+    rejects: bool = True  # drop the worse half again and again, on ever more held-out images; false: all on all
 
 
 class RandomSettings(MethodSettings):

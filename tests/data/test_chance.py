@@ -8,7 +8,7 @@ import torch
 from cleave.data.augment import Augment, Normalise, gather
 from cleave.data.chance import Chance
 from cleave.data.images import Images
-from cleave.data.stream import Stream, in_order
+from cleave.data.stream import InOrder, Stream
 
 
 def some_images(count: int = 23, size: int = 8, channels: int = 2) -> Images:
@@ -129,7 +129,7 @@ def test_a_constant_channel_is_not_divided_by_zero() -> None:
 @pytest.mark.parametrize("batch_size", [1, 4, 10, 22, 23, 100])
 def test_in_order_shows_every_image_once_in_nearly_equal_batches(batch_size: int) -> None:
     images = some_images()
-    batches = list(in_order(images, batch_size, Normalise.of(images)))
+    batches = list(InOrder(images, batch_size, Normalise.of(images)))
     sizes = [len(labels) for _, labels in batches]
     assert max(sizes) - min(sizes) <= 1
     assert max(sizes) <= batch_size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -21,7 +22,7 @@ from cleave.settings import (
     RspsSettings,
     SnasSettings,
 )
-from cleave.space import NetworkSize, Region, Space
+from cleave.space import Arch, NetworkSize, Region, Space
 
 SETTINGS: dict[str, MethodSettings] = {
     "darts": DartsSettings(),
@@ -71,3 +72,17 @@ def held_out(network: Network) -> Held:
     weights = dict(network.named_parameters())
     descent = Descent(random_loss(network, 8), weights, {}, 0.025, momentum=0.9, weight_decay=5e-4, nesterov=True)
     return Held(random_loss(network, 7), lambda: descent)
+
+
+class Judge:
+    """Evaluates by a function of the architecture; every batch says the same."""
+
+    def __init__(self, function: Callable[[Arch], float], batches: int = 1) -> None:
+        self.function, self.batches = function, batches
+
+    def __call__(self, arch: Arch, batches: int | None = None) -> float:
+        assert batches is None or 1 <= batches <= self.batches
+        return self.function(arch)
+
+
+INDIFFERENT = Judge(lambda arch: 0.0)

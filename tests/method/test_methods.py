@@ -12,7 +12,7 @@ from cleave.method import METHODS, Darts, Descent, Method, Rsps
 from cleave.net import Gates
 from cleave.settings import DartsSettings, RspsSettings
 from cleave.space import Arch, Region, Space, find_space
-from tests.method.made import LEARNING, held_out, made, narrowed, supernet, turn
+from tests.method.made import INDIFFERENT, LEARNING, Judge, held_out, made, narrowed, supernet, turn
 from tests.toys import TOYS
 
 SPACES = [find_space("nasbench201"), find_space("nasbench201", 4), *(toy() for toy in TOYS)]
@@ -61,7 +61,7 @@ def test_gates_carry_no_gradient_and_follow_the_generator_alone(name: str, space
 
 def test_the_derived_architecture_is_in_the_region(name: str, space: Space) -> None:
     region = narrowed(space)
-    arch = made(name, space, region).derive(lambda arch: 0.0, torch.Generator().manual_seed(0))
+    arch = made(name, space, region).derive(INDIFFERENT, torch.Generator().manual_seed(0))
     assert arch in region
 
 
@@ -116,7 +116,7 @@ def test_the_largest_alpha_is_derived(learning: str) -> None:
     with torch.no_grad():
         for choice, candidate in wanted.items():
             method.alpha[choice][space.region.allowed[choice].index(candidate)] += 1
-    assert method.derive(lambda arch: 0.0, torch.Generator()) == wanted
+    assert method.derive(INDIFFERENT, torch.Generator()) == wanted
 
 
 def test_children_keep_the_alpha_of_what_is_still_allowed(learning: str) -> None:
@@ -171,9 +171,9 @@ def test_rsps_runs_one_connected_path_drawn_uniformly() -> None:
     assert 0.3 < share < 0.6
 
 
-def test_rsps_takes_the_best_of_its_samples() -> None:
+def test_rsps_without_rejects_evaluates_each_of_its_samples_once_and_takes_the_best() -> None:
     space = SPACES[0]
-    method = Rsps(RspsSettings(samples=30), space, space.region, torch.Generator())
+    method = Rsps(RspsSettings(samples=30, rejects=False), space, space.region, torch.Generator())
     seen: dict[str, float] = {}
 
     def evaluate(arch: Arch) -> float:
@@ -183,9 +183,22 @@ def test_rsps_takes_the_best_of_its_samples() -> None:
         seen[text] = torch.rand(()).item()
         return seen[text]
 
-    chosen = method.derive(evaluate, torch.Generator().manual_seed(1))
+    chosen = method.derive(Judge(evaluate, batches=8), torch.Generator().manual_seed(1))
     assert len(seen) == 30
     assert seen[space.format(chosen)] == max(seen.values())
+
+
+@pytest.mark.parametrize("batches", [1, 8, 100])
+def test_rsps_with_rejects_takes_the_best_where_all_images_agree(batches: int) -> None:
+    space, accuracies = SPACES[0], dict[str, float]()
+
+    def evaluate(arch: Arch) -> float:
+        return accuracies.setdefault(space.format(arch), torch.rand(()).item())
+
+    method = Rsps(RspsSettings(samples=30), space, space.region, torch.Generator())
+    chosen = method.derive(Judge(evaluate, batches), torch.Generator().manual_seed(1))
+    assert len(accuracies) == 30
+    assert accuracies[space.format(chosen)] == max(accuracies.values())
 
 
 def test_a_method_without_an_architecture_step_refuses_one() -> None:

@@ -14,7 +14,7 @@ from cleave.method.drnas import drawn
 from cleave.method.gumbel import noise, relaxed, temperature
 from cleave.settings import GumbelSettings
 from cleave.space import find_space
-from tests.method.made import held_out, made, narrowed, supernet, turn
+from tests.method.made import INDIFFERENT, held_out, made, narrowed, supernet, turn
 
 SPACE = find_space("nasbench201")
 SAMPLING = ["snas", "gdas", "drnas"]
@@ -178,7 +178,7 @@ def many(concentration: Tensor, count: int) -> Tensor:
 
 def test_drnas_derives_the_argmax_of_the_mean() -> None:
     method = randomised("drnas")
-    arch = method.derive(lambda arch: 0.0, torch.Generator())
+    arch = method.derive(INDIFFERENT, torch.Generator())
     for choice, alpha in method.alpha.items():
         mean = many(elu(alpha.detach()) + 1, 50_000).mean(dim=0)
         best = SPACE.region.allowed[choice].index(arch[choice])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from functools import lru_cache
 
 import torch
@@ -53,10 +53,19 @@ class Stream:
         return torch.randperm(len(self.images), generator=self.chance.generator(f"{self.purpose} order", number))
 
 
-def in_order(images: Images, batch_size: int, normalise: Normalise) -> Iterator[Batch]:
+class InOrder(Sequence[Batch]):
     """Every image once, unchanged, in batches as equal as can be: with batch statistics a small last batch would
     be judged by other rules than the rest."""
-    parts = -(-len(images) // batch_size)
-    pairs = zip(images.pixels.tensor_split(parts), images.labels.tensor_split(parts), strict=True)
-    for pixels, labels in pairs:
-        yield normalise(pixels), labels
+
+    def __init__(self, images: Images, batch_size: int, normalise: Normalise) -> None:
+        parts = -(-len(images) // batch_size)
+        self._pairs = list(zip(images.pixels.tensor_split(parts), images.labels.tensor_split(parts), strict=True))
+        self._normalise = normalise
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __getitem__(self, number: int) -> Batch:  # type: ignore[override]
+        """The batch of that number, normalised anew whenever it is asked for."""
+        pixels, labels = self._pairs[number]
+        return self._normalise(pixels), labels

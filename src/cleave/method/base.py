@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -14,8 +14,15 @@ from cleave.method.held import Held
 from cleave.net import Gate, Gates
 from cleave.space import Arch, Region, Space
 
-Evaluate = Callable[[Arch], float]
-"""The accuracy in [0, 1] of an architecture under the leaf's weights, on held-out images."""
+
+class Evaluate(Protocol):
+    """The accuracy of architectures under a leaf's weights, on held-out images that come in so many batches."""
+
+    @property
+    def batches(self) -> int: ...
+
+    def __call__(self, arch: Arch, batches: int | None = None) -> float:
+        """On all held-out images, or on those of the first so many batches; what is known is not computed again."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +56,12 @@ class Method(nn.Module, ABC):
         self.settings, self.space, self.region = settings, space, region
 
     @staticmethod
-    def evaluations(settings: Any) -> int:  # noqa: ANN401
-        """How many architectures `derive` evaluates at most; the one it settles on has to be evaluated anyway."""
-        return 1
+    def evaluated(settings: Any, batches: int) -> int:  # noqa: ANN401
+        """How many batches `derive` evaluates at most, where the held-out images are so many.
+
+        The architecture that it settles on has to be evaluated on all of them anyway.
+        """
+        return batches
 
     @abstractmethod
     def gates(self, turn: Turn) -> Gates:

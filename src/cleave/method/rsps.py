@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from cleave.method.base import Evaluate, Method, Turn
+from cleave.method.rejects import batches_seen, survivor
 from cleave.net import Gates, one_hot
 from cleave.settings import RspsSettings
 from cleave.space import Arch
@@ -15,8 +16,8 @@ class Rsps(Method):
     """Every weight step trains one valid architecture of the region, drawn uniformly; the rest stands still."""
 
     @staticmethod
-    def evaluations(settings: RspsSettings) -> int:
-        return settings.samples
+    def evaluated(settings: RspsSettings, batches: int) -> int:
+        return batches_seen(settings.samples, batches) if settings.rejects else settings.samples * batches
 
     def gates(self, turn: Turn) -> Gates:
         return one_hot(self.space.sample(self.region, turn.generator))
@@ -24,4 +25,4 @@ class Rsps(Method):
     def derive(self, evaluate: Evaluate, generator: torch.Generator) -> Arch:
         """The best on held-out images among `settings.samples` different valid architectures; first wins ties."""
         candidates = distinct(self.space, self.region, self.settings.samples, generator)
-        return max(candidates, key=evaluate)
+        return survivor(candidates, evaluate) if self.settings.rejects else max(candidates, key=evaluate)

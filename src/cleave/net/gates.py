@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from cleave.space import Arch
+from cleave.space import Arch, Layout
+from cleave.space.live import live_choices
 
 
 @dataclass(frozen=True)
 class Gate:
-    """The active candidates of one choice. `weight` is [active], or None where each counts once.
+    """The active candidates of one choice, none where nothing runs. `weight` is [active], or None where each counts once.
 
     The names are Python strings, so leaving a candidate out costs no wait for the device.
     """
@@ -27,3 +28,12 @@ Gates = Mapping[str, Gate]
 def one_hot(arch: Arch) -> Gates:
     """Only the architecture's own candidates run."""
     return {choice: Gate((candidate,)) for choice, candidate in arch.items()}
+
+
+def only_live(layout: Layout, arch: Arch) -> Gates:
+    """The same outputs without running what they do not depend on: for evaluation.
+
+    In training it would not do: a weight that runs without effect has a gradient, zero, and is decayed.
+    """
+    live = live_choices(layout, arch)
+    return {choice: Gate((candidate,) if choice in live else ()) for choice, candidate in arch.items()}

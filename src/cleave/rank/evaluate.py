@@ -11,13 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from cleave.data.stream import Batch
-from cleave.net import Gates, Network, one_hot
+from cleave.net import Gates, Network
 from cleave.rank.remember import remembering
 from cleave.search.watch import Stop
-from cleave.space import Arch
 
 PIECE = 125
-"""Architectures evaluated in one go: neighbours share their beginning, and between pieces progress is told."""
+"""Children evaluated in one go: neighbours share their beginning, and between pieces progress is told."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +39,14 @@ class Exam:
 
 
 def accuracies(
-    networks: Sequence[Network], archs: Sequence[Arch], exam: Exam, tell: Callable[[int], None]
+    networks: Sequence[Network], children: Sequence[Gates], exam: Exam, tell: Callable[[int], None]
 ) -> list[float]:
-    """Percent of the images that each architecture gets right, the mean over the networks.
+    """Percent of the images that each child gets right, the mean over the networks.
 
-    Nothing of the networks changes. `tell` hears how many architectures are done. Raises Interrupted when asked to
-    stop. Architectures that begin alike should stand together.
+    Nothing of the networks changes. `tell` hears how many children are done. Raises Interrupted when asked to stop.
+    Children that begin alike should stand together.
     """
-    pieces = [archs[start : start + PIECE] for start in range(0, len(archs), PIECE)]
+    pieces = [children[start : start + PIECE] for start in range(0, len(children), PIECE)]
     found: list[float] = []
     with ThreadPoolExecutor(exam.threads) as pool:
         for hits in pool.map(lambda piece: sum(count_hits(network, piece, exam) for network in networks), pieces):
@@ -58,10 +57,10 @@ def accuracies(
 
 
 @torch.inference_mode()
-def count_hits(network: Network, archs: Sequence[Arch], exam: Exam) -> Tensor:
-    """How many of all images each architecture gets right, [architectures]."""
+def count_hits(network: Network, children: Sequence[Gates], exam: Exam) -> Tensor:
+    """How many of all images each child gets right, [children]."""
     count = recalibrated_hits if exam.training else batch_hits
-    return torch.tensor(count(network, [one_hot(arch) for arch in archs], exam))
+    return torch.tensor(count(network, children, exam))
 
 
 def batch_hits(network: Network, children: Sequence[Gates], exam: Exam) -> list[int]:

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from cleave.data.chance import Chance
-from cleave.data.stream import Batch, in_order
+from cleave.data.stream import Batch, InOrder
+from cleave.net import only_live
 from cleave.rank.alike import same_outputs
 from cleave.rank.columns import Numbers
 from cleave.rank.evaluate import Exam, accuracies
@@ -53,11 +54,12 @@ def judge_leaf(
     training = training_batches(run.problem, leaf, question.recalibrate)
     threads = question.threads or os.cpu_count() or 1
     exam = Exam(held_out_batches(run.problem, question.images), training, threads, stop)
-    first = same_outputs(run.problem.layout, archs)
+    layout = run.problem.layout
+    first = same_outputs(layout, archs)
     distinct = sorted(set(first))
     found = accuracies(
         networks,
-        [archs[position] for position in distinct],
+        [only_live(layout, archs[position]) for position in distinct],
         exam,
         lambda done: tell(done * len(archs) // len(distinct)),
     )
@@ -69,7 +71,7 @@ def held_out_batches(problem: Problem, images: int) -> list[Batch]:
     """The first held-out images, not augmented, normalised once for all architectures."""
     count = min(images, len(problem.valid))
     some = problem.valid.take(torch.arange(count, device=problem.valid.labels.device))
-    return list(in_order(some, problem.recipe.search.eval_batch_size, problem.normalise))
+    return list(InOrder(some, problem.recipe.search.eval_batch_size, problem.normalise))
 
 
 def training_batches(problem: Problem, leaf: Node, count: int) -> list[Batch]:

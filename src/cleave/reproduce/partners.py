@@ -17,7 +17,7 @@ from torch.nn.functional import cross_entropy
 
 from cleave.data.chance import Chance
 from cleave.data.images import Images
-from cleave.data.stream import in_order
+from cleave.data.stream import InOrder
 from cleave.errors import UserError
 from cleave.net import one_hot
 from cleave.reproduce.table import interval
@@ -201,7 +201,7 @@ def outcome(learner: Learner, arch: Arch) -> Outcome:
 def mean_loss(learner: Learner, arch: Arch, images: Images) -> float:
     """Mean cross entropy of `arch` alone over all images, not augmented."""
     problem, gates = learner.problem, one_hot(arch)
-    batches = in_order(images, problem.recipe.search.eval_batch_size, problem.normalise)
+    batches = InOrder(images, problem.recipe.search.eval_batch_size, problem.normalise)
     sums = [cross_entropy(learner.network(pixels, gates), labels, reduction="sum") for pixels, labels in batches]
     return float(torch.stack(sums).double().sum()) / len(images)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from math import isfinite
@@ -15,10 +15,10 @@ from torch.nn.functional import cross_entropy
 
 from cleave.data.chance import Chance
 from cleave.data.images import Images
-from cleave.data.stream import Batch, in_order
+from cleave.data.stream import Batch, InOrder
 from cleave.errors import UserError
 from cleave.method import Descent, Held, Method, Turn, Weights
-from cleave.net import Gates, build, one_hot
+from cleave.net import Gates, build, only_live
 from cleave.run.generations import Record
 from cleave.search.problem import Problem
 from cleave.search.schedule import Schedule
@@ -202,15 +202,24 @@ class Learner:
             for choice, weights in self.method.strengths().items()
         }
 
-    @torch.no_grad()
-    def accuracy(self, arch: Arch, images: Images | None = None) -> float:
-        """Percent of images (default: all held-out ones), not augmented, that `arch` gets right under these weights."""
+    def exam(self, images: Images | None = None) -> InOrder:
+        """Images (default: all held-out ones), not augmented, in the batches that they are judged in."""
         images = self.problem.valid if images is None else images
-        gates, batch_size = one_hot(arch), self.problem.recipe.search.eval_batch_size
+        return InOrder(images, self.problem.recipe.search.eval_batch_size, self.problem.normalise)
+
+    @torch.no_grad()
+    def hits(self, arch: Arch, batches: Iterable[Batch]) -> int:
+        """How many images `arch` gets right under these weights."""
+        gates = only_live(self.problem.layout, arch)
         hits = torch.zeros((), dtype=torch.int64, device=self.problem.recipe.device)
-        for pixels, labels in in_order(images, batch_size, self.problem.normalise):
-            hits += (self.network(pixels, gates).argmax(dim=1) == labels).sum()
-        return 100 * hits.item() / len(images)
+        for images, labels in batches:
+            hits += (self.network(images, gates).argmax(dim=1) == labels).sum()
+        return int(hits)
+
+    def accuracy(self, arch: Arch, images: Images | None = None) -> float:
+        """Percent of images (default: all held-out ones) that `arch` gets right under these weights."""
+        count = len(self.problem.valid if images is None else images)
+        return 100 * self.hits(arch, self.exam(images)) / count
 
     def inherit(self, parent: Record, region: Region) -> None:
         """Takes over the parent's weights, momentum and architecture weights, by name, where still allowed."""
