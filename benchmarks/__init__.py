@@ -1,0 +1,1 @@
+"""How fast cleave is, against the way published code does the same work."""

@@ -1,0 +1,132 @@
+"""A piece of work measured in a process of its own: fast and naive in turn, in seconds or in bytes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import signal
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from multiprocessing.connection import Connection
+from statistics import median
+from typing import Any
+
+import torch
+
+from benchmarks.agree import Disagreement
+from benchmarks.catalogue import MEMORY, WORKS, Work
+from benchmarks.problems import SHORT, Scale
+
+Numbers = dict[str, Any]
+
+FORK = multiprocessing.get_context("fork")
+"""A fork of a process that has imported everything and computed nothing is fresh, and there at once."""
+
+
+class Failed(Exception):
+    """A piece of work could not be measured; the message says why in one line."""
+
+
+def measured(name: str, size: str, threads: int, repeats: int | None) -> Numbers:
+    """Raises Failed where fast and naive do not find the same numbers."""
+    work = WORKS[name]
+    scale = SHORT if size == "short" else work.scale
+    count = repeats or (2 if size == "short" else work.repeats)
+    if name == MEMORY:
+        sides = {side: in_bytes(side, scale, threads, count) for side in work.sides}
+        ratios = {"bytes": ratio(sides, "bytes")}
+    else:
+        sides = in_a_process(partial(in_seconds, work, scale, count), threads, name)
+        ratios = {unit: ratio(sides, unit) for unit in ("cpu", "wall")}
+    about = {"name": name, "what": work.what.format(scale), "scale": str(scale), "threads": threads, "repeats": count}
+    return {**about, **{side: spreads(numbers) for side, numbers in sides.items()}, "ratio": ratios}
+
+
+def in_seconds(work: Work, scale: Scale, repeats: int) -> dict[str, dict[str, list[float]]]:
+    """Per side its seconds, {"cpu": [...], "wall": [...]}, taken in turn after the check and a warm-up."""
+    pair = work.pair(scale)
+    pair.check()
+    sides = {"fast": pair.fast, "naive": pair.naive}
+    if not work.long:
+        for run in sides.values():
+            run()
+    found: dict[str, dict[str, list[float]]] = {side: {"cpu": [], "wall": []} for side in sides}
+    for _ in range(repeats):
+        for side, run in sides.items():
+            cpu, wall = timed(run)
+            found[side]["cpu"].append(cpu)
+            found[side]["wall"].append(wall)
+    return found
+
+
+def timed(run: Callable[[], object]) -> tuple[float, float]:
+    """Seconds of the processor (also of worker processes that have ended) and of the clock."""
+    cpu, wall = processor(), time.perf_counter()
+    run()
+    return processor() - cpu, time.perf_counter() - wall
+
+
+def processor() -> float:
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
+
+
+def in_bytes(side: str, scale: Scale, threads: int, repeats: int) -> dict[str, list[float]]:
+    """The peak memory of a process that takes two weight steps, less that of one which has all but takes none."""
+    found = []
+    for _ in range(repeats):
+        idle, busy = (in_a_process(partial(peak, side, scale, steps), threads, MEMORY) for steps in (0, 2))
+        found.append(float(busy - idle))
+    return {"bytes": found}
+
+
+def peak(side: str, scale: Scale, steps: int) -> int:
+    """The most memory that this process has held, in bytes."""
+    step = WORKS[MEMORY].sides[side](scale)
+    for _ in range(steps):
+        step()
+    unit = 1 if sys.platform == "darwin" else 1024
+    return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def in_a_process(work: Callable[[], Any], threads: int, name: str) -> Any:  # noqa: ANN401
+    """What the work returns that is done in a new process with so many threads."""
+    ours, theirs = FORK.Pipe(duplex=False)
+    process = FORK.Process(target=answer, args=(work, threads, theirs))
+    process.start()
+    theirs.close()
+    try:
+        good, found = ours.recv()
+    except EOFError as error:
+        process.join()
+        raise Failed(f"{name}: its process ended with exit status {process.exitcode}") from error
+    finally:
+        process.terminate()  # on Ctrl-C it is still at work
+        process.join()
+    if not good:
+        raise Failed(f"{name}: {found}")
+    return found
+
+
+def answer(work: Callable[[], Any], threads: int, pipe: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent sees Ctrl-C, and ends this process
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    try:
+        pipe.send((True, work()))
+    except Disagreement as error:
+        pipe.send((False, str(error)))
+
+
+def spreads(numbers: dict[str, list[float]]) -> Numbers:
+    return {
+        unit: {"median": median(values), "low": min(values), "high": max(values)} for unit, values in numbers.items()
+    }
+
+
+def ratio(sides: dict[str, dict[str, list[float]]], unit: str) -> float:
+    """Of the medians, fast by naive; the smaller the better."""
+    return median(sides["fast"][unit]) / max(median(sides["naive"][unit]), sys.float_info.min)

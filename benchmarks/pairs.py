@@ -1,0 +1,213 @@
+"""Every piece of work twice over, by cleave and the published way, with a check that both find the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+
+import torch
+
+from benchmarks import naive_search, works
+from benchmarks.agree import agree
+from benchmarks.floor import recorded, replay
+from benchmarks.naive import Rows, Supernet, copy_weights, own_name, rows_of
+from benchmarks.naive_data import fresh, held_loader, training_loader
+from benchmarks.naive_search import Draw
+from benchmarks.naive_steps import Trainer
+from benchmarks.problems import SPACE, Scale, problem_of, recipe_of
+from cleave.search.learner import Learner
+from cleave.search.problem import open_problem
+from cleave.settings import ArchitectureSettings
+from cleave.space.sample import distinct
+
+ALLOWED = SPACE.region.allowed
+EDGE = "2<-0"
+CHECKED = 3
+"""Architectures whose accuracies are compared."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The same work by cleave and the published way; `check` raises Disagreement where they do not find the same."""
+
+    fast: Callable[[], object]
+    naive: Callable[[], object]
+    check: Callable[[], None]
+
+
+def weight_step(scale: Scale) -> Pair:
+    """DARTS's gates, no architecture step."""
+    learner = works.warming(problem_of(scale, "method.name=darts", "split.splits=1"))
+    trainer, train = trainer_of(learner), training_loader(learner.problem, learner.problem.train)
+
+    def check() -> None:
+        twin, other = in_float64(learner)
+        batch, _ = works.batches_of_step(twin)
+        twin.advance()
+        other.weight_step(batch)
+        check_momentum(twin, other)
+
+    return Pair(learner.advance, lambda: trainer.weight_step(fresh(train)), check)
+
+
+def search_step(scale: Scale, method: str) -> Pair:
+    """An architecture step and a weight step."""
+    learner = works.searching(problem_of(scale, f"method.name={method}", "split.splits=1"))
+    train, held = (training_loader(learner.problem, part) for part in (learner.problem.train, learner.problem.valid))
+    step = Trainer.first_order_step if method == "darts" else Trainer.second_order_step
+
+    def check() -> None:
+        twin, other = in_float64(learner)
+        batches = works.batches_of_step(twin)
+        twin.advance()
+        step(other, *batches)
+        check_momentum(twin, other)
+        naive = {edge: other.adam.state[alpha]["exp_avg"] for edge, alpha in other.network.alphas.items()}
+        agree("gradients of alpha", works.first_moments(twin), naive)
+
+    trainer = trainer_of(learner)
+    return Pair(learner.advance, lambda: step(trainer, fresh(train), fresh(held)), check)
+
+
+def similarity(scale: Scale) -> Pair:
+    """All operations of one edge."""
+    learner, network = split_twins(scale, "darts")
+    draws = drawing(learner, network)
+    names = ALLOWED[EDGE]
+    naive = partial(naive_search.similarities, network, EDGE, names, draws)
+    return Pair(lambda: works.similarities(learner, EDGE), naive, lambda: check_similarity(learner))
+
+
+def split(scale: Scale, method: str) -> Pair:
+    """The split decision at the root. The published way draws anew for every edge and operation, so that decisions
+    may differ: what is checked is an edge's similarities by the same mini-batches."""
+    learner, network = split_twins(scale, method)
+    naive = partial(naive_search.best_split, network, ALLOWED, works.PARTS, drawing(learner, network))
+    return Pair(lambda: works.split(learner), naive, lambda: check_similarity(learner))
+
+
+def evaluation(scale: Scale) -> Pair:
+    """One architecture over the held-out images."""
+    learner, network = split_twins(scale, "rsps")
+    held, arch = held_loader(learner.problem), archs_of(learner, 1)[0]
+    return Pair(
+        lambda: learner.accuracy(arch),
+        lambda: naive_search.accuracy(network, arch, ALLOWED, held),
+        lambda: check_accuracy(learner),
+    )
+
+
+def choice(scale: Scale) -> Pair:
+    """RSPS: the best of so many random architectures."""
+    learner, network = split_twins(scale, "rsps", f"method.samples={scale.samples}")
+    held, archs = held_loader(learner.problem), archs_of(learner, scale.samples)
+    naive = partial(naive_search.choose, network, archs, ALLOWED, held)
+    return Pair(lambda: works.choose(learner), naive, lambda: check_accuracy(learner))
+
+
+def search(scale: Scale) -> Pair:
+    """GM-DARTS from end to end, two splits, on the bundled images. It is the steps that are checked."""
+    recipe = recipe_of(scale, "method.name=darts", "data.name=bundled", f"search.epochs={scale.epochs}")
+    problem = open_problem(recipe)
+    naive = naive_search.Search(problem)
+    return Pair(lambda: works.search(recipe), naive.run, search_step(scale, "darts").check)
+
+
+def floor(scale: Scale) -> Pair:
+    """The convolutions of cleave's weight step alone against the whole of it."""
+    learner = works.warming(problem_of(scale, "method.name=darts", "split.splits=1"))
+    convolutions = recorded(learner.advance)
+    return Pair(lambda: replay(convolutions), learner.advance, lambda: None)
+
+
+def fast_step(scale: Scale) -> Callable[[], object]:
+    """cleave's weight step alone: nothing published is in this process."""
+    return works.warming(problem_of(two_batches(scale), "method.name=darts")).advance
+
+
+def naive_step(scale: Scale) -> Callable[[], object]:
+    """The published one, with nothing of cleave's."""
+    problem = problem_of(two_batches(scale), "method.name=darts")
+    settings, train = problem.recipe.method, training_loader(problem, problem.train)
+    assert isinstance(settings, ArchitectureSettings)
+    trainer = Trainer(Supernet(scale.channels, scale.cells, ALLOWED, problem.classes), settings)
+    return lambda: trainer.weight_step(fresh(train))
+
+
+def two_batches(scale: Scale) -> Scale:
+    """As few images as there can be."""
+    return replace(scale, images=2 * scale.batch)
+
+
+def in_float64(learner: Learner) -> tuple[Learner, Trainer]:
+    """The learner and the published way from the same weights, to be compared."""
+    twin = works.in_float64(learner)
+    return twin, trainer_of(twin)
+
+
+def trainer_of(learner: Learner) -> Trainer:
+    """The published way to train, from the learner's weights and alpha."""
+    settings = learner.problem.recipe.method
+    assert isinstance(settings, ArchitectureSettings)
+    network = published(learner)
+    with torch.no_grad():
+        for edge, alpha in network.alphas.items():
+            alpha.copy_(learner.method.state_dict()[f"alpha.{edge}"])
+    return Trainer(network, settings)
+
+
+def published(learner: Learner) -> Supernet:
+    """The published network with the learner's weights."""
+    size, problem = learner.problem.recipe.space, learner.problem
+    network = Supernet(size.channels, size.cells, ALLOWED, problem.classes, problem.train.pixels.shape[1])
+    network.to(learner.network.classifier.weight.dtype)
+    copy_weights(learner.network, network)
+    return network
+
+
+def split_twins(scale: Scale, method: str, *changes: str) -> tuple[Learner, Supernet]:
+    """A root of the method, and the published network with its weights."""
+    learner = works.warming(problem_of(scale, f"method.name={method}", *changes))
+    return learner, published(learner)
+
+
+def drawing(learner: Learner, network: Supernet) -> Callable[[], Iterator[Draw]]:
+    """Mini-batches for one operation, with the gates of the learner's method."""
+    problem = learner.problem
+    loader, generator = training_loader(problem, problem.train), torch.Generator().manual_seed(0)
+
+    def rows() -> Rows:
+        if problem.method.learns:
+            return {edge: row.detach() for edge, row in network.softmax().items()}
+        return naive_search.one_hot(SPACE.sample(SPACE.region, generator), ALLOWED)
+
+    return lambda: ((fresh(loader), rows()) for _ in range(problem.recipe.split.batches))
+
+
+def check_momentum(learner: Learner, trainer: Trainer) -> None:
+    own = dict(trainer.network.named_parameters())
+    fast = works.momentum(learner)
+    agree("gradients", fast, {name: trainer.sgd.state[own[own_name(name)]]["momentum_buffer"] for name in fast})
+
+
+def check_similarity(learner: Learner) -> None:
+    """By few mini-batches, however many the work takes."""
+    twin = works.in_float64(learner)
+    draws = [(batch, rows_of(gates, ALLOWED)) for batch, gates in works.batches_of_probes(twin)]
+    naive = naive_search.similarities(published(twin), EDGE, ALLOWED[EDGE], lambda: draws)
+    agree("similarities", {EDGE: works.similarities(twin, EDGE)}, {EDGE: naive})
+
+
+def check_accuracy(learner: Learner) -> None:
+    """Of a few architectures."""
+    twin = works.in_float64(learner)
+    held, network = held_loader(twin.problem), published(twin)
+    for arch in archs_of(twin, CHECKED):
+        naive = naive_search.accuracy(network, arch, ALLOWED, held)
+        agree("accuracy", {"": torch.tensor(twin.accuracy(arch))}, {"": torch.tensor(naive)})
+
+
+def archs_of(learner: Learner, count: int) -> list[dict[str, str]]:
+    """The first ones that cleave's RSPS looks at."""
+    return [dict(arch) for arch in distinct(SPACE, SPACE.region, count, learner.chance.generator("derive"))]

@@ -1,0 +1,77 @@
+"""What the work is done on: sizes of networks, and images of random pixels in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from cleave.config import load_recipe
+from cleave.data.augment import Normalise
+from cleave.data.images import Images
+from cleave.resolve import resolve
+from cleave.search.problem import Problem
+from cleave.settings import Recipe
+from cleave.space import find_space
+
+SPACE = find_space("nasbench201")
+CLASSES = 10
+
+
+@dataclass(frozen=True)
+class Scale:
+    """`images` are cut in two halves, to train and held out; `probes` is the M of a similarity."""
+
+    channels: int
+    cells: int
+    pixels: int
+    batch: int
+    images: int
+    probes: int
+    samples: int = 200  # architectures that RSPS chooses from
+    epochs: int = 4  # of a leaf's search
+
+    @property
+    def held(self) -> int:
+        """Held-out images."""
+        return self.images // 2
+
+    def __str__(self) -> str:
+        return f"C={self.channels}, N={self.cells}, {self.pixels}x{self.pixels}, batch {self.batch}"
+
+
+PAPER = Scale(channels=16, cells=5, pixels=32, batch=64, images=4000, probes=2)
+SMALL = Scale(channels=8, cells=1, pixels=16, batch=64, images=4000, probes=100)
+WHOLE = Scale(channels=8, cells=1, pixels=16, batch=64, images=4000, probes=10)
+SHORT = Scale(channels=4, cells=1, pixels=16, batch=16, images=200, probes=1, samples=5, epochs=1)
+
+
+def recipe_of(scale: Scale, *changes: str) -> Recipe:
+    """Everything said, for as many threads as this process has."""
+    given = [
+        f"space.channels={scale.channels}",
+        f"space.cells={scale.cells}",
+        f"search.batch_size={scale.batch}",
+        f"split.batches={scale.probes}",
+        f"data.image_size={scale.pixels}",
+        f"data.limit={scale.images}",
+        f"threads={torch.get_num_threads()}",
+        "trust.panel=0",
+        "trust.control=0",
+        "device=cpu",
+    ]
+    recipe, _ = resolve(load_recipe(None, [*given, *changes], {}), SPACE)
+    return recipe
+
+
+def problem_of(scale: Scale, *changes: str) -> Problem:
+    """Random images, the same ones every time."""
+    generator = torch.Generator().manual_seed(0)
+    train, valid = (random_images(scale.held, scale.pixels, generator) for _ in range(2))
+    return Problem(recipe_of(scale, *changes), SPACE, train, valid, Normalise.of(train), None)
+
+
+def random_images(count: int, pixels: int, generator: torch.Generator) -> Images:
+    noise = torch.randint(256, (count, 3, pixels, pixels), dtype=torch.uint8, generator=generator)
+    labels = torch.randint(CLASSES, (count,), generator=generator)
+    return Images(noise, labels, tuple(map(str, range(CLASSES))), shuffled=True)

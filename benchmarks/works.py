@@ -1,0 +1,134 @@
+"""cleave's side of every piece of work, all in one place, through what the library offers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks.naive import Batch
+from benchmarks.problems import SPACE
+from cleave.data.augment import Normalise
+from cleave.net import Gates
+from cleave.search.learner import Learner
+from cleave.search.problem import Problem
+from cleave.search.runner import start
+from cleave.search.schedule import schedule
+from cleave.search.watch import Watcher
+from cleave.settings import Recipe
+from cleave.space import Arch
+from cleave.split import Node
+from cleave.split.splitters import best_groups
+
+PARTS = 2
+FEW_IMAGES = 250
+"""One batch of an evaluation."""
+
+
+def warming(problem: Problem) -> Learner:
+    """The root, whose steps (`advance`) are weight steps."""
+    return Learner(problem, Node((), SPACE.region), schedule(problem.recipe, 0))
+
+
+def searching(problem: Problem) -> Learner:
+    """A leaf that still allows everything; its steps begin with an architecture step."""
+    splits = problem.recipe.split.splits
+    assert splits is not None, "resolved"
+    return Learner(problem, Node((0,) * splits, SPACE.region), schedule(problem.recipe, splits))
+
+
+def similarities(learner: Learner, edge: str) -> Tensor:
+    """Of an edge's operations, by the recipe's number of mini-batches."""
+    return learner.score(edge, learner.probes())
+
+
+def split(learner: Learner) -> str:
+    """The edge to be split."""
+    scores = {
+        edge: best_groups(names, similarities(learner, edge), PARTS) for edge, names in SPACE.region.allowed.items()
+    }
+    return min(scores, key=lambda edge: scores[edge].mean_link)
+
+
+def choose(learner: Learner) -> Arch:
+    """The architecture of a leaf."""
+    return learner.method.derive(Judge(learner), learner.chance.generator("derive"))
+
+
+class Judge:
+    """`cleave.method.Evaluate` for a leaf: accuracies (percent) on the first held-out batches, each seen once."""
+
+    def __init__(self, learner: Learner) -> None:
+        self.learner, self.exam = learner, learner.exam()
+        self.hits: dict[str, list[int]] = {}
+
+    @property
+    def batches(self) -> int:
+        return len(self.exam)
+
+    def __call__(self, arch: Arch, batches: int | None = None) -> float:
+        seen = self.batches if batches is None else batches
+        hits = self.hits.setdefault(SPACE.format(arch), [])
+        hits += [self.learner.hits(arch, [self.exam[number]]) for number in range(len(hits), seen)]
+        return 100 * sum(hits[:seen]) / sum(len(self.exam[number][1]) for number in range(seen))
+
+
+def search(recipe: Recipe) -> Mapping[str, Any]:
+    """From the recipe to the outcome on the disk."""
+    with TemporaryDirectory() as folder:
+        return start(recipe, Path(folder, "run"), Watcher())
+
+
+def batches_of_step(learner: Learner) -> tuple[Batch, Batch]:
+    """Those that the next step trains on and is held against."""
+    return learner.train.batch(learner.step), learner.held.batch(learner.step)
+
+
+def batches_of_probes(learner: Learner) -> list[tuple[Batch, Gates]]:
+    """What `similarities` goes by."""
+    stream = learner.problem.stream(learner.problem.train, learner.chance, "probe")
+    return [(stream.batch(number), probe.gates) for number, probe in enumerate(learner.probes())]
+
+
+def momentum(learner: Learner) -> Mapping[str, Tensor]:
+    """SGD's, by name: after one step, the clipped gradient and what weight decay adds to it."""
+    found: Mapping[str, Tensor] = learner.record().state["momentum"]
+    return found
+
+
+def first_moments(learner: Learner) -> Mapping[str, Tensor]:
+    """Adam's, by edge: after one step, alpha's gradient and weight decay, scaled; none without architecture steps."""
+    if not learner.architecture_steps:
+        return {}
+    moments: Mapping[str, Mapping[str, Tensor]] = learner.method.get_extra_state()
+    return {edge: each["exp_avg"] for edge, each in moments.items()}
+
+
+def in_float64(learner: Learner) -> Learner:
+    """The same node before its first step, on a few images, since float64 is slow.
+
+    In float32 the two ways round differently, and where an activation then falls on the other side of a ReLU's
+    kink, gradients of a deep network differ by percents.
+    """
+    problem = learner.problem
+    normalise = Normalise(problem.normalise.mean.double(), problem.normalise.std.double())
+    train, valid = (
+        images.take(torch.arange(min(FEW_IMAGES, len(images)))) for images in (problem.train, problem.valid)
+    )
+    changed = replace(problem, recipe=on_few(problem.recipe), train=train, valid=valid, normalise=normalise)
+    again = Learner(changed, learner.place, learner.schedule)
+    again.network.double()
+    again.method.double()
+    return again
+
+
+def on_few(recipe: Recipe) -> Recipe:
+    """The recipe with small batches, two of them for a similarity."""
+    split = recipe.split.model_copy(update={"batches": 2})
+    search = recipe.search.model_copy(update={"batch_size": min(8, recipe.search.batch_size)})
+    return recipe.model_copy(update={"split": split, "search": search})

@@ -1,0 +1,261 @@
+"""The published way and cleave's give the same numbers: float64 to 1e-9, float32 to 1e-4 of the largest magnitude."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor
+from torch.func import functional_call
+from torch.nn.functional import cross_entropy
+
+from benchmarks.naive import Batch, Supernet, copy_weights, own_name, rows_of
+from benchmarks.naive_data import held_loader
+from benchmarks.naive_search import Draw, accuracy, balanced, best_split, similarities
+from benchmarks.naive_steps import Trainer, gradients_of
+from benchmarks.pairs import published, trainer_of
+from benchmarks.works import in_float64
+from cleave.method import METHODS, Descent, Held, Method, Weights
+from cleave.net import Gate, Gates, Network, build
+from cleave.settings import Darts2Settings
+from cleave.space import NetworkSize, find_space
+from cleave.split import Matching, Probe, match, shared_parameters
+from cleave.split.similarity import cosine
+from tests.method.made import made, turn
+from tests.reference.partition import all_balanced, minimum
+from tests.search.test_learner import leaf, problem
+
+SPACE = find_space("nasbench201")
+ALLOWED = SPACE.region.allowed
+SIZES = [(2, 1, 8), (5, 1, 12), (8, 1, 8), (3, 2, 12)]
+TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4}
+CLASSES = 5
+
+
+@dataclass(frozen=True)
+class Twins:
+    """The same weights in cleave's network and in the published one, and random batches for both."""
+
+    network: Network
+    naive: Supernet
+    pixels: int
+    dtype: torch.dtype
+
+    @staticmethod
+    def of(size: tuple[int, int, int], dtype: torch.dtype) -> Twins:
+        channels, cells, pixels = size
+        layout = SPACE.layout(NetworkSize(channels, cells), 3)
+        network = build(layout, SPACE.region, CLASSES, seed=int(torch.randint(10**6, ()))).to(dtype)
+        with torch.no_grad():
+            for weight in network.parameters():
+                weight.add_(0.1 * torch.randn_like(weight))  # scales of 1 and shifts of 0 would hide themselves
+        naive = Supernet(channels, cells, ALLOWED, CLASSES).to(dtype)
+        copy_weights(network, naive)
+        return Twins(network, naive, pixels, dtype)
+
+    def batch(self) -> Batch:
+        return torch.randn(6, 3, self.pixels, self.pixels, dtype=self.dtype), torch.randint(CLASSES, (6,))
+
+    def loss(self, batch: Batch, gates: Gates, weights: Weights | None = None) -> Tensor:
+        own = dict(self.network.named_parameters())
+        return cross_entropy(functional_call(self.network, dict(weights or own), (batch[0], gates)), batch[1])
+
+    def naive_gradients(self) -> list[Tensor]:
+        """Of the weights, in cleave's order."""
+        found = dict(self.naive.named_parameters())
+        return gradients_of([found[own_name(name)] for name, _ in self.network.named_parameters()])
+
+    def all_close(self, found: Sequence[Tensor], expected: Sequence[Tensor]) -> bool:
+        """Each as `close`; but what cancels is compared with a hundredth of the largest of all.
+
+        So the gradient by a single path's weight: what follows is normalised, so that it hardly matters.
+        """
+        sizes = [tensor.abs().max().item() for tensor in expected]
+        scales = [max(size, max(sizes) / 100) for size in sizes]
+        return all(self.close(*each) for each in zip(found, expected, scales, strict=True))
+
+    def close(self, found: Tensor, expected: Tensor, scale: float | None = None) -> bool:
+        """Differences against the largest magnitude, of `expected` unless it is given."""
+        largest = expected.abs().max().item() if scale is None else scale
+        return (found - expected).abs().max().item() <= TOLERANCE[self.dtype] * largest
+
+
+def learning(name: str, dtype: torch.dtype) -> Method:
+    """A method whose candidates are far from equal."""
+    method = made(name, SPACE).to(dtype)
+    with torch.no_grad():
+        for alpha in method.parameters():
+            alpha.normal_()
+    return method
+
+
+def mostly(check: Callable[[], bool], dtype: torch.dtype) -> bool:
+    """Two draws of three: in float32 rounding may put a single activation on the other side of a ReLU's kink."""
+    draws = 3 if dtype == torch.float32 else 1
+    return sum(check() for _ in range(draws)) * 3 >= 2 * draws
+
+
+sizes = pytest.mark.parametrize("size", SIZES, ids=str)
+types = pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
+gated = pytest.mark.parametrize("name", ["darts", "gdas", "rsps"])
+
+
+@sizes
+@types
+@gated
+def test_logits_are_the_same(size: tuple[int, int, int], dtype: torch.dtype, name: str) -> None:
+    twins, method = Twins.of(size, dtype), learning(name, dtype)
+    gates = method.gates(turn(int(torch.randint(1000, ()))))
+    images, _ = twins.batch()
+    assert twins.close(twins.naive(images, rows_of(gates, ALLOWED)), twins.network(images, gates))
+
+
+@sizes
+@types
+@gated
+def test_gradients_of_weights_and_alphas_are_the_same(
+    size: tuple[int, int, int], dtype: torch.dtype, name: str
+) -> None:
+    """Under mixtures (DARTS) and under single paths, through which alpha is learned (GDAS) or not (RSPS)."""
+
+    def same() -> bool:
+        twins, method = Twins.of(size, dtype), learning(name, dtype)
+        batch, when = twins.batch(), int(torch.randint(1000, ()))
+        alphas = list(method.parameters())
+        loss = twins.loss(batch, gates_of(method, when))
+        fast = torch.autograd.grad(loss, [*twins.network.parameters(), *alphas], materialize_grads=True)
+        assert any(gradient.ne(0).any() for gradient in fast[len(fast) - len(alphas) :]) or not alphas
+        twins.naive.loss(batch, rows_of(gates_of(method, when), ALLOWED)).backward()
+        naive = [*twins.naive_gradients(), *gradients_of(alphas)]
+        return twins.all_close(naive, fast)
+
+    assert mostly(same, dtype)
+
+
+def gates_of(method: Method, seed: int) -> Gates:
+    """What an architecture step runs, or where there is none, a weight step."""
+    return method.mixture(turn(seed)) if method.learns else method.gates(turn(seed))
+
+
+@sizes
+def test_second_order_gradients_are_the_same(size: tuple[int, int, int]) -> None:
+    twins, method = Twins.of(size, torch.float64), learning("darts2", torch.float64)
+    trainer = Trainer(twins.naive, Darts2Settings())
+    copy_alpha(method, twins.naive)
+    weights = dict(twins.network.named_parameters())
+    buffers = {name: 0.1 * torch.randn_like(weight) for name, weight in weights.items()}
+    naive_weights = dict(twins.naive.named_parameters())
+    for name, buffer in buffers.items():
+        trainer.sgd.state[naive_weights[own_name(name)]]["momentum_buffer"] = buffer.clone()
+    train, held = twins.batch(), twins.batch()
+    descent = Descent(lambda g, w=None: twins.loss(train, g, w), weights, buffers, 0.025, 0.9, 5e-4, nesterov=True)
+    fast = method.gradients(Held(lambda g, w=None: twins.loss(held, g, w), lambda: descent), turn())
+    naive = trainer.second_order_gradients(train, held)
+    largest = max(gradient.abs().max().item() for gradient in fast)
+    assert largest > 0
+    for found, expected in zip(naive.values(), fast, strict=True):
+        assert twins.close(found, expected, largest)
+
+
+def copy_alpha(method: Method, naive: Supernet) -> None:
+    with torch.no_grad():
+        for edge, alpha in naive.alphas.items():
+            alpha.copy_(method.state_dict()[f"alpha.{edge}"])
+
+
+@sizes
+@types
+@pytest.mark.parametrize("name", ["darts", "rsps"])
+def test_similarities_of_an_edge_are_the_same(size: tuple[int, int, int], dtype: torch.dtype, name: str) -> None:
+    edge = list(ALLOWED)[int(torch.randint(len(ALLOWED), ()))]
+
+    def same() -> bool:
+        twins, method = Twins.of(size, dtype), learning(name, dtype)
+        batches = [twins.batch() for _ in range(3)]
+        gates = [method.gates(turn(seed)) for seed in range(3)]
+        probes = [Probe(lambda g, b=b: twins.loss(b, g), g) for b, g in zip(batches, gates, strict=True)]
+        draws: list[Draw] = [(b, rows_of(g, ALLOWED)) for b, g in zip(batches, gates, strict=True)]
+        shared = shared_parameters(twins.network, edge)
+        fast = match(probes, edge, ALLOWED[edge], shared, Matching(cosine))
+        return twins.close(similarities(twins.naive, edge, ALLOWED[edge], lambda: draws), fast, 1.0)
+
+    assert mostly(same, dtype)
+
+
+@pytest.mark.parametrize("order", ["first_order_step", "second_order_step"])
+def test_three_steps_lead_to_the_same_weights_momentum_and_alphas(order: str) -> None:
+    """As the learner takes them, clipping and both optimisers included."""
+    name = {"first_order_step": "darts", "second_order_step": "darts2"}[order]
+    learner = in_float64(leaf(problem(f"method.name={name}", "split.splits=1", "search.epochs=3", "method.clip=0.5")))
+    trainer = trainer_of(learner)
+    for step in range(3):
+        train, held = learner.train.batch(step), learner.held.batch(step)
+        learner.advance()
+        trainer.sgd.param_groups[0]["lr"] = learner.optimizer.param_groups[0]["lr"]
+        getattr(trainer, order)(train, held)
+    for name, weight in learner.network.named_parameters():
+        own = dict(trainer.network.named_parameters())[own_name(name)]
+        torch.testing.assert_close(own, weight, rtol=1e-7, atol=1e-9)
+    for edge, alpha in trainer.network.alphas.items():
+        torch.testing.assert_close(alpha, learner.method.state_dict()[f"alpha.{edge}"], rtol=1e-6, atol=1e-7)
+
+
+def test_accuracies_of_architectures_are_the_same() -> None:
+    learner = in_float64(leaf(problem("method.name=darts", "split.splits=1", "search.eval_batch_size=16")))
+    assert len(learner.problem.valid) % 16 == 0
+    network, generator = published(learner), torch.Generator()
+    generator.seed()
+    found = []
+    for _ in range(8):
+        arch = SPACE.sample(SPACE.region, generator)
+        found.append(accuracy(network, arch, ALLOWED, held_loader(learner.problem)))
+        assert found[-1] == pytest.approx(learner.accuracy(arch), abs=1e-9)
+    assert len(set(found)) > 1
+
+
+@pytest.mark.parametrize(("count", "parts"), [(2, 2), (4, 2), (5, 2), (5, 3), (6, 3)])
+def test_all_balanced_partitions_are_tried(count: int, parts: int) -> None:
+    groups = {
+        tuple(sorted(tuple(i for i in range(count) if labels[i] == part) for part in range(parts)))
+        for labels in balanced(count, parts)
+    }
+    assert groups == all_balanced(count, parts)
+
+
+def test_the_split_is_that_of_the_lowest_cut() -> None:
+    twins = Twins.of((2, 1, 8), torch.float64)
+    rows = rows_of(learning("darts", torch.float64).gates(turn()), ALLOWED)
+    draws: list[Draw] = [(twins.batch(), rows) for _ in range(2)]
+    edge, groups = best_split(twins.naive, ALLOWED, 2, lambda: draws)
+    costs = {
+        each: minimum(similarities(twins.naive, each, names, lambda: draws).tolist(), 2)
+        for each, names in ALLOWED.items()
+    }
+    assert edge == min(costs, key=lambda each: costs[each])
+    assert sorted(name for group in groups for name in group) == sorted(ALLOWED[edge])
+    assert sorted(len(group) for group in groups) == [2, 3]
+
+
+def test_a_gate_of_one_candidate_is_a_row_with_one_entry_that_carries_its_gradient() -> None:
+    weight = torch.rand(1, requires_grad=True)
+    rows = rows_of({"1<-0": Gate(("b",), weight), "2<-0": Gate(("a",))}, {"1<-0": ("a", "b"), "2<-0": ("a", "b")})
+    assert rows["1<-0"].tolist() == [0.0, weight.item()]
+    assert rows["2<-0"].tolist() == [1.0, 0.0]
+    rows["1<-0"].sum().backward()
+    assert weight.grad is not None
+    assert weight.grad.item() == 1.0
+
+
+def test_every_weight_has_its_place_and_no_other() -> None:
+    twins = Twins.of((2, 1, 8), torch.float64)
+    with torch.no_grad():
+        next(iter(twins.network.parameters())).zero_()
+    assert next(iter(twins.naive.parameters())).ne(0).any()
+    copy_weights(twins.network, twins.naive)
+    assert next(iter(twins.naive.parameters())).eq(0).all()
+    part = build(SPACE.layout(NetworkSize(2, 1), 3), SPACE.region.restrict("1<-0", ["skip_connect"]), CLASSES, seed=0)
+    with pytest.raises(AssertionError):
+        copy_weights(part, twins.naive)
+    assert METHODS.keys() >= {"darts", "darts2", "gdas", "rsps"}
