@@ -35,6 +35,7 @@ def resolve(recipe: Recipe, space: Space) -> tuple[Recipe, list[str]]:
     split, notes = resolve_split(recipe.split, space)
     notes += meaningless_elsewhere(recipe, split)
     check_falling(recipe)
+    check_compile(recipe)
     changes = {
         "split": split,
         "method": resolve_method(recipe),
@@ -64,6 +65,13 @@ def check_falling(recipe: Recipe) -> None:
     for key in ("learning_rate", "temperature"):
         if key in method and (lowest := method[f"{key}_min"]) > (highest := method[key]):
             raise UserError(f"method.{key}_min={lowest}: is above method.{key}={highest}; swap them")
+
+
+def check_compile(recipe: Recipe) -> None:
+    """A single path is another network in every step, and would be compiled anew."""
+    name = recipe.method.name
+    if recipe.compile and name in ("gdas", "rsps", "random"):
+        raise UserError(f"compile=true: method.name={name} runs another path in every step; leave compile out")
 
 
 def resolve_method(recipe: Recipe) -> MethodSettings:

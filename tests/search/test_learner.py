@@ -212,3 +212,41 @@ def test_a_gradient_that_is_not_finite_is_not_compared(tiny: Problem) -> None:
         learner.network.classifier.weight.fill_(float("inf"))
     with pytest.raises(UserError, match=r"leaf root: a gradient on choice 1<-0 is not finite"):
         learner.score("1<-0", learner.probes())
+
+
+def trained(kind: Problem, steps: int = 4) -> Learner:
+    learner = leaf(kind)
+    for _ in range(steps):
+        learner.advance()
+    return learner
+
+
+@pytest.mark.parametrize("method", ["darts", "darts2", "rsps"])
+def test_bfloat16_changes_passes_a_little_and_keeps_weights_in_float32(method: str) -> None:
+    changes = (f"method.name={method}", "split.splits=1", "search.epochs=3")
+    full, half = trained(problem(*changes)), trained(problem(*changes, "precision=bfloat16"))
+    assert half.means() != full.means()
+    assert half.means()[0] == pytest.approx(full.means()[0], rel=0.05)
+    assert all(weight.dtype == torch.float32 for weight in half.network.parameters())
+    arch = SPACE.sample(SPACE.region, torch.Generator().manual_seed(0))
+    assert half.accuracy(arch) == pytest.approx(full.accuracy(arch), abs=25)
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # torch's own, while it traces
+@pytest.mark.parametrize("method", ["darts", "darts2"])
+def test_compiled_steps_are_the_same_steps(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By what torch traces, that is; what its compiler makes of it takes minutes."""
+    monkeypatch.setattr("cleave.search.learner.BACKEND", "eager")
+    changes = (f"method.name={method}", "split.splits=1", "search.epochs=3")
+    eager, compiled = trained(problem(*changes)), trained(problem(*changes, "compile=true"))
+    for name, weight in compiled.network.state_dict().items():
+        torch.testing.assert_close(weight, eager.network.state_dict()[name])
+    arch = SPACE.sample(SPACE.region, torch.Generator().manual_seed(0))
+    assert compiled.accuracy(arch) == pytest.approx(eager.accuracy(arch), abs=3)
+    probes = list(compiled.probes())
+    torch.testing.assert_close(compiled.score("1<-0", iter(probes)), eager.score("1<-0", eager.probes()))
+
+
+def test_a_single_path_is_not_compiled() -> None:
+    with pytest.raises(UserError, match="compile=true: method.name=rsps runs another path in every step"):
+        problem("method.name=rsps", "compile=true")

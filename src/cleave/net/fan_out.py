@@ -44,18 +44,24 @@ def fan_out(x: Tensor, uses: Sequence[Use]) -> list[Term | None]:
 
 
 def total(terms: Iterable[Term | None]) -> Tensor | None:
-    """The weighted sum of terms; None where all are zero."""
+    """The weighted sum of terms, which are left as they are; None where all are zero."""
     present = [term for term in terms if term is not None]
     if not present:
         return None
     (first, weight), *rest = present
-    return reduce(add, rest, first if weight is None else weight * first)
+    result, own = (first, False) if weight is None else (weight * first, True)
+    for term in rest:
+        result, own = add(result, term, own), True
+    return result
 
 
-def add(sum_so_far: Tensor, term: Term) -> Tensor:
-    """One pass over the memory with a weight as without."""
+def add(result: Tensor, term: Term, in_place: bool) -> Tensor:
+    """One pass over the memory, with a weight as without, and no new memory where the sum so far is nobody else's."""
     output, weight = term
-    return sum_so_far + output if weight is None else torch.addcmul(sum_so_far, output, weight)
+    if weight is None:
+        return result.add_(output) if in_place else result + output
+    weight = weight.to(output.dtype)  # under autocast: lest all become float32
+    return result.addcmul_(output, weight) if in_place else torch.addcmul(result, output, weight)
 
 
 def alike(uses: Sequence[Use]) -> list[list[int]]:
@@ -126,7 +132,7 @@ def once(known: dict[Hashable, Tensor], module: nn.Module, x: Tensor) -> Tensor:
 
 def bundled(x: Tensor, known: dict[Hashable, Tensor], group: Sequence[Use]) -> list[Term]:
     """Uses of one signature as one convolution and one normalisation over the channels of all."""
-    layers = [layer for use in group if (layer := convolution(use.operation)) is not None]
+    layers = list(filter(None, (convolution(use.operation) for use in group)))
     convs = [conv for conv, _ in layers]
     weight, first = torch.cat([conv.weight for conv in convs]), convs[0]
     x = once(known, RELU, x)

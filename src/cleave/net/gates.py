@@ -13,9 +13,10 @@ from cleave.space.live import live_choices
 
 @dataclass(frozen=True)
 class Gate:
-    """The active candidates of one choice, none where nothing runs. `weight` is [active], or None where each counts once.
+    """The active candidates of one choice; none where nothing runs.
 
-    The names are Python strings, so leaving a candidate out costs no wait for the device.
+    `weight` is [active], or None where each counts once. The names are Python strings, so that leaving a candidate out
+    costs no wait for the device.
     """
 
     active: tuple[str, ...]

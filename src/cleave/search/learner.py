@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from math import isfinite
@@ -18,7 +19,7 @@ from cleave.data.images import Images
 from cleave.data.stream import Batch, InOrder
 from cleave.errors import UserError
 from cleave.method import Descent, Held, Method, Turn, Weights
-from cleave.net import Gates, build, only_live
+from cleave.net import Gates, Network, build, only_live
 from cleave.run.generations import Record
 from cleave.search.problem import Problem
 from cleave.search.schedule import Schedule
@@ -29,6 +30,13 @@ from cleave.split.similarity import SIMILARITIES
 
 CHECK_EVERY = 50
 """Steps between looks at the loss on a device that would have to be waited for; on the CPU every step is checked."""
+
+
+BACKEND = "inductor"
+"""Of torch.compile."""
+
+VERSIONS = 64
+"""Of a block's code at most: one for each of its sizes, with and without gradients of what goes in."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,14 @@ def make_method(problem: Problem, place: Place, chance: Chance) -> Method:
     return problem.method(problem.recipe.method, problem.space, place.region, chance.generator("architecture"))
 
 
+def compile_blocks(network: Network) -> None:
+    """Block by block: those of one kind and size are compiled once. What was compiled before is given up."""
+    torch.compiler.reset()
+    torch._dynamo.config.recompile_limit = VERSIONS
+    for block in network.blocks.values():
+        block.compile(fullgraph=True, backend=BACKEND)
+
+
 class Learner:
     """Everything that changes while a node is trained. Equal states go on equally, anywhere."""
 
@@ -68,6 +84,8 @@ class Learner:
         self.chance = Chance(recipe.seed, place.label)
         seed = self.chance.number("weights")
         self.network = build(problem.layout, place.region, problem.classes, seed, device=recipe.device)
+        if recipe.compile:
+            compile_blocks(self.network)
         self.method = make_method(problem, place, self.chance).to(recipe.device)
         self.optimizer = torch.optim.SGD(
             self.network.parameters(),
@@ -130,7 +148,7 @@ class Learner:
 
     def _weight_step(self, images: Tensor, labels: Tensor) -> None:
         """SGD on the active weights; those that did not run have no gradient and stand still."""
-        logits = self.network(images, self.method.gates(self.turn("gates", self.step)))
+        logits = self._logits(images, self.method.gates(self.turn("gates", self.step)))
         loss = cross_entropy(logits, labels)
         self._check(loss)
         self.optimizer.zero_grad()
@@ -153,9 +171,21 @@ class Learner:
 
     def _loss(self, batch: Batch, gates: Gates, weights: Weights | None = None) -> Tensor:
         images, labels = batch
-        if weights is None:
-            return cross_entropy(self.network(images, gates), labels)
-        return cross_entropy(functional_call(self.network, dict(weights), (images, gates)), labels)
+        return cross_entropy(self._logits(images, gates, weights), labels)
+
+    def _logits(self, images: Tensor, gates: Gates, weights: Weights | None = None) -> Tensor:
+        """In the recipe's precision; what comes out is float32, and so are weights and their gradients."""
+        kind, half = images.device.type, self.problem.recipe.precision == "bfloat16"
+        with torch.autocast(kind, torch.bfloat16, enabled=half):
+            if weights is None:
+                logits: Tensor = self.network(images, gates)
+            else:
+                logits = functional_call(self.network, dict(weights), (images, gates))
+        return logits.float() if half else logits
+
+    def _uncompiled(self) -> AbstractContextManager[None]:
+        """For passes of which there are too few of a kind to be worth compiling."""
+        return torch.compiler.set_stance("force_eager") if self.problem.recipe.compile else nullcontext()
 
     def means(self) -> tuple[float, float]:
         """The mean training loss and accuracy (percent) since the epoch began."""
@@ -187,7 +217,8 @@ class Learner:
             own_weight=split.enable == "own",
             mean_gradients=split.average == "gradients",
         )
-        similarities = match(probes, choice, self.place.region.allowed[choice], parameters, matching)
+        with self._uncompiled():
+            similarities = match(probes, choice, self.place.region.allowed[choice], parameters, matching)
         if not torch.isfinite(similarities).all():
             raise UserError(
                 f"leaf {self.place.label}: a gradient on choice {choice} is not finite; "
@@ -212,8 +243,9 @@ class Learner:
         """How many images `arch` gets right under these weights."""
         gates = only_live(self.problem.layout, arch)
         hits = torch.zeros((), dtype=torch.int64, device=self.problem.recipe.device)
-        for images, labels in batches:
-            hits += (self.network(images, gates).argmax(dim=1) == labels).sum()
+        with self._uncompiled():
+            for images, labels in batches:
+                hits += (self._logits(images, gates).argmax(dim=1) == labels).sum()
         return int(hits)
 
     def accuracy(self, arch: Arch, images: Images | None = None) -> float:
