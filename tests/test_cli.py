@@ -15,7 +15,7 @@ import pytest
 from cleave.bench.table import DATASETS, Table
 from tests.bench.published import publish
 from tests.split.test_matrix import some_names, symmetric, write
-from tests.tiny import RSPS, Ended, search, write_images, write_table
+from tests.tiny import HERE, RSPS, Ended, search, write_images, write_table
 
 COMMANDS = [
     "search", "plan", "resume", "show", "rank", "reproduce", "space", "partition", "query", "benchmark",
@@ -137,7 +137,7 @@ def test_a_recipe_file_is_run_and_kept_with_nothing_left_open(images: Path, tmp_
     first = answer([arguments[0], str(recipe), *arguments[1:]], capsys)
     assert (first["method"], first["splitter"], first["seed"], len(first["leaves"])) == ("rsps", "random", 5, 3)
     again = answer(
-        ["search", str(tmp_path / "first" / "recipe.yaml"), "--out", str(tmp_path / "again"), "--json"], capsys
+        ["search", str(tmp_path / "first" / "recipe.yaml"), "--out", str(tmp_path / "again"), *HERE, "--json"], capsys
     )
     assert (tmp_path / "again" / "result.json").read_bytes() == (tmp_path / "first" / "result.json").read_bytes()
     assert again["seed"] == 5

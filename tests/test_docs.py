@@ -50,7 +50,7 @@ def test_the_commands_of_the_readme_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """In their order, in one folder, searches cut down; a small image folder, matrix and table stand in."""
-    from tests.tiny import write_images, write_table
+    from tests.tiny import HERE, write_images, write_table
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CLEAVE_BENCHMARK", str(tmp_path / "table.npz"))
@@ -61,7 +61,8 @@ def test_the_commands_of_the_readme_work(
     assert len(commands) >= 5
     for command in commands:
         words = shlex.split(command)[1:]
-        status = cli.run(words + (shlex.split(TINY) if words[0] in ("search", "plan") else []))
+        here = HERE if words[0] in ("search", "resume", "reproduce") else ()
+        status = cli.run([*words, *here, *(shlex.split(TINY) if words[0] in ("search", "plan") else ())])
         assert status == 0, (command, capsys.readouterr().err)
 
 

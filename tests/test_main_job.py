@@ -9,6 +9,7 @@ import numpy
 import pytest
 
 from cleave import cli
+from tests.tiny import HERE
 
 CHANGES = [
     "data.limit=400", "data.image_size=16", "space.channels=8", "space.cells=1", "search.epochs=1",
@@ -20,7 +21,7 @@ def test_gm_darts_on_cifar10_is_looked_up_in_the_table(
     shared: Path, cifar_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = shared / "data" / "nasbench201" / "nb201_tss.npz"
-    words = ["search", "--data", "cifar10", "--data-root", str(cifar_root), "--benchmark", str(file), "--json"]
+    words = ["search", "--data", "cifar10", "--data-root", str(cifar_root), "--benchmark", str(file), "--json", *HERE]
     words += ["--out", str(tmp_path / "run"), *(word for change in CHANGES for word in ("--set", change))]
     assert cli.run(words) == 0
     found = json.loads(capsys.readouterr().out)

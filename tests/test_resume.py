@@ -7,6 +7,7 @@ import os
 import random
 import re
 import shutil
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,10 @@ from cleave.run.generations import Generations, Record
 from cleave.run.lock import RunLock
 from cleave.search.runner import resume, start
 from cleave.search.watch import Moment, Watcher
-from tests.tiny import EVERY_STEP, RSPS, SIZES, Ended, generations, same, write_images
+from tests.tiny import EVERY_STEP, HERE, RSPS, SIZES, Ended, generations, part_generations, same, write_images
 
 Capture = pytest.CaptureFixture[str]
+Listed = Callable[[Path], list[Path]]
 KINDS = {
     "darts": {},
     "darts that inherits": {"split.restart": "false"},
@@ -136,8 +138,8 @@ def test_a_run_that_is_killed_before_its_first_checkpoint_begins_anew(images: Pa
     compared = [moment.done for moment in recorder.moments if moment.leaf == "root" and "compare" in moment.doing]
     with pytest.raises(Killed):
         begin(images, tmp_path / "killed", seldom, Killer(random.choice(compared[1:])))
-    assert generations(tmp_path / "killed") == []
-    assert (tmp_path / "killed" / "events.jsonl").read_bytes() != b""
+    assert generations(tmp_path / "killed") == part_generations(tmp_path / "killed") == []
+    assert (tmp_path / "killed" / "parts" / "root" / "events.jsonl").read_bytes() != b""
     resume(tmp_path / "killed", Watcher())
     assert same(tmp_path / "whole", tmp_path / "killed")
 
@@ -186,29 +188,36 @@ def test_a_run_in_the_middle_is_shown_as_unfinished_and_left_alone(half: Path, c
     before = {path: path.stat().st_mtime_ns for path in half.rglob("*")}
     ended = Ended(["show", str(half), "--json"], capsys)
     shown = json.loads(ended.out)
-    assert list(shown) == ["run", "status", "last", "seconds"]
+    assert list(shown) == ["run", "status", "last", "parts", "seconds"]
     assert shown["status"] == "unfinished"
     assert shown["last"] == json.loads((half / "events.jsonl").read_text().splitlines()[-1])
+    (part,) = (half / "parts").iterdir()
+    events = [json.loads(line) for line in (part / "events.jsonl").read_text().splitlines()]
+    assert shown["parts"] == {part.name: events[-1] if events else None}
     assert {path: path.stat().st_mtime_ns for path in half.rglob("*")} == before
+    assert f"under way: {part.name}" in Ended(["show", str(half)], capsys).out
     assert f"cleave resume {half}" in Ended(["show", str(half)], capsys).out
 
 
+@pytest.mark.parametrize("listed", [generations, part_generations])
 def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(
-    half: Path, half_done: tuple[Path, Path], capsys: Capture
+    listed: Listed, half: Path, half_done: tuple[Path, Path], capsys: Capture
 ) -> None:
-    spoil(generations(half)[-1])
-    ended = Ended(["resume", str(half), "--json"], capsys)
+    spoil(listed(half)[-1])
+    ended = Ended(["resume", *HERE, str(half), "--json"], capsys)
     assert ended.status == 0
-    assert re.search(rf"{generations(half_done[0])[-1].name}.*: generation .* set aside", ended.err)
+    assert re.search(rf"{listed(half_done[0])[-1].name}.*: generation .* set aside", ended.err)
     assert same(half, half_done[1])
 
 
-def test_with_no_checkpoint_left_the_run_is_refused_by_name(half: Path, capsys: Capture) -> None:
-    for generation in generations(half):
+@pytest.mark.parametrize("listed", [generations, part_generations])
+def test_with_no_checkpoint_left_the_run_is_refused_by_name(listed: Listed, half: Path, capsys: Capture) -> None:
+    folder = listed(half)[0].parent
+    for generation in listed(half):
         spoil(generation)
     before = sorted(path.name for path in half.iterdir())
-    ended = Ended(["resume", str(half), "--json"], capsys)
-    assert ended.refuses(str(half / "checkpoints"), "no checkpoint that is whole")
+    ended = Ended(["resume", *HERE, str(half), "--json"], capsys)
+    assert ended.refuses(str(folder), "no checkpoint that is whole")
     assert sorted(path.name for path in half.iterdir()) == before
 
 
@@ -220,14 +229,14 @@ def test_exchanged_weights_of_a_finished_node_are_refused(images: Path, tmp_path
         begin(images, tmp_path / "half", {**KINDS["darts that inherits"], "seed": 9}, Killer(first_search.done))
     shutil.rmtree(tmp_path / "half" / "leaves" / "root")
     shutil.copytree(tmp_path / "whole" / "leaves" / "root", tmp_path / "half" / "leaves" / "root")
-    ended = Ended(["resume", str(tmp_path / "half"), "--json"], capsys)
+    ended = Ended(["resume", *HERE, str(tmp_path / "half"), "--json"], capsys)
     assert ended.refuses(str(tmp_path / "half" / "leaves" / "root"))
 
 
 def test_a_second_process_is_refused_while_the_first_has_the_run(half: Path, capsys: Capture) -> None:
     before = {path: path.read_bytes() for path in half.rglob("*") if path.is_file() and path.name != "lock"}
     with RunLock(half):
-        assert Ended(["resume", str(half), "--json"], capsys).refuses(str(half), "in use", str(os.getpid()))
+        assert Ended(["resume", *HERE, str(half), "--json"], capsys).refuses(str(half), "in use", str(os.getpid()))
     assert {path: path.read_bytes() for path in before} == before
 
 
@@ -238,10 +247,10 @@ def test_other_images_than_at_the_start_are_refused(tmp_path: Path, capsys: Capt
     kept = shutil.copytree(images, tmp_path / "kept")
     shutil.rmtree(images)
     write_images(images)
-    assert Ended(["resume", str(tmp_path / "run"), "--json"], capsys).refuses(str(images), "not the images")
+    assert Ended(["resume", *HERE, str(tmp_path / "run"), "--json"], capsys).refuses(str(images), "not the images")
     shutil.rmtree(images)
     kept.rename(images)
-    assert Ended(["resume", str(tmp_path / "run"), "--json"], capsys).status == 0
+    assert Ended(["resume", *HERE, str(tmp_path / "run"), "--json"], capsys).status == 0
 
 
 def test_a_run_can_be_resumed_from_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,26 +263,30 @@ def test_a_run_can_be_resumed_from_another_folder(tmp_path: Path, monkeypatch: p
     assert resume(Path("../run"), Watcher())["run"] == "../run"
 
 
-def test_a_checkpoint_of_another_run_is_never_gone_on_from(images: Path, tmp_path: Path, capsys: Capture) -> None:
+@pytest.mark.parametrize("folder", ["checkpoints", "parts/0.0/checkpoints"])
+def test_a_checkpoint_of_another_run_is_never_gone_on_from(
+    folder: str, images: Path, tmp_path: Path, capsys: Capture
+) -> None:
     for name, seed in (("mine", 0), ("other", 1)):
         with pytest.raises(Killed):
-            begin(images, tmp_path / name, {"seed": seed}, Killer(5))
-    shutil.rmtree(tmp_path / "mine" / "checkpoints")
-    shutil.copytree(tmp_path / "other" / "checkpoints", tmp_path / "mine" / "checkpoints")
-    ended = Ended(["resume", str(tmp_path / "mine"), "--json"], capsys)
-    assert ended.refuses(str(tmp_path / "mine" / "checkpoints"), "of another run")
+            begin(images, tmp_path / name, {**RSPS, "seed": seed}, Killer(5))
+    shutil.rmtree(tmp_path / "mine" / folder)
+    shutil.copytree(tmp_path / "other" / folder, tmp_path / "mine" / folder)
+    ended = Ended(["resume", *HERE, str(tmp_path / "mine"), "--json"], capsys)
+    assert ended.refuses(str(tmp_path / "mine" / folder), "of another run")
 
 
 def test_after_all_checkpoints_were_damaged_nothing_starts_again_of_itself(
     images: Path, tmp_path: Path, capsys: Capture
 ) -> None:
     with pytest.raises(Killed):
-        begin(images, tmp_path / "run", {}, Killer(9))
+        begin(images, tmp_path / "run", RSPS, Killer(9))
     for generation in generations(tmp_path / "run"):
         (generation / "weights.safetensors").write_bytes(b"")
     events = (tmp_path / "run" / "events.jsonl").read_bytes()
     for _ in range(2):
-        assert Ended(["resume", str(tmp_path / "run"), "--json"], capsys).refuses("holds no checkpoint that is whole")
+        ended = Ended(["resume", *HERE, str(tmp_path / "run"), "--json"], capsys)
+        assert ended.refuses("holds no checkpoint that is whole")
     assert (tmp_path / "run" / "events.jsonl").read_bytes() == events
 
 
@@ -289,7 +302,7 @@ def test_a_device_that_is_not_here_is_named(images: Path, tmp_path: Path, capsys
         begin(images, tmp_path / "run", RSPS, Killer(3))
     recipe = tmp_path / "run" / "recipe.yaml"
     recipe.write_text(recipe.read_text().replace("device: cpu", "device: cuda:99"))
-    assert Ended(["resume", str(tmp_path / "run"), "--json"], capsys).refuses("device=cuda:99")
+    assert Ended(["resume", *HERE, str(tmp_path / "run"), "--json"], capsys).refuses("device=cuda:99")
 
 
 def test_other_versions_than_at_the_start_are_mentioned(
@@ -328,4 +341,4 @@ def test_a_checkpoint_of_another_version_is_refused_in_one_line(
     record = before.newest(print)
     search = {key: value for key, value in record.meta["search"].items() if key != "control"}
     before.commit(Record(record.weights, record.state, {**record.meta, "search": search}))
-    assert Ended(["resume", str(out)], capsys).refuses("another version of cleave")
+    assert Ended(["resume", *HERE, str(out)], capsys).refuses("another version of cleave")

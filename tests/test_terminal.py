@@ -184,10 +184,14 @@ def test_an_unfinished_run_says_how_far_it_is_and_how_to_go_on(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     last = {"kind": "epoch", "leaf": "0"}
-    unfinished = {"run": "runs/my run", "status": "unfinished", "last": last, "seconds": 3.2}
+    parts = {"1": None, "2": {"kind": "epoch", "phase": "warm-up", "epoch": 4}, "3": {"kind": "split"}}
+    unfinished = {"run": "runs/my run", "status": "unfinished", "last": last, "parts": parts, "seconds": 3.2}
     text = printed(unfinished, capsys, monkeypatch)
     assert text.splitlines() == [
         "runs/my run: unfinished after 3 s, last event: epoch of leaf 0",
+        "under way: 1, begun",
+        "under way: 2, warm-up, epoch 4",
+        "under way: 3, split found",
         "go on with: cleave resume 'runs/my run'",
     ]
-    assert "nothing has happened yet" in printed({**unfinished, "last": None}, capsys, monkeypatch)
+    assert "nothing is finished yet" in printed({**unfinished, "last": None}, capsys, monkeypatch)

@@ -29,13 +29,17 @@ EVERY_STEP = {"search.checkpoint_seconds": 0}
 """A checkpoint before every step."""
 
 
+HERE = ("--workers", "1")
+"""Starts no process, which would take longer than the search."""
+
+
 def sets(changes: dict[str, Any]) -> list[str]:
     return [word for key, value in changes.items() for word in ("--set", f"{key}={value}")]
 
 
 def search(data: Path, out: Path, changes: dict[str, Any] | None = None) -> list[str]:
     """The arguments of a tiny search; without changes DARTS, gradient matching, T=2 and B=2."""
-    return ["search", "--data", str(data), "--out", str(out), "--json", *sets({**SIZES, **(changes or {})})]
+    return ["search", "--data", str(data), "--out", str(out), *HERE, "--json", *sets({**SIZES, **(changes or {})})]
 
 
 def write_images(folder: Path, classes: int = 2, each: int = 18) -> Path:
@@ -64,8 +68,13 @@ def same(one: Path, other: Path) -> bool:
 
 
 def generations(run_folder: Path) -> list[Path]:
-    """Its checkpoints, oldest first."""
+    """Its checkpoints of what is merged, oldest first."""
     return sorted((run_folder / "checkpoints").glob("[0-9]" * 6))
+
+
+def part_generations(run_folder: Path) -> list[Path]:
+    """Those of its parts under way, part by part."""
+    return sorted((run_folder / "parts").glob("*/checkpoints/" + "[0-9]" * 6))
 
 
 class Ended:

@@ -10,7 +10,20 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from cleave.common import Changes, Data, DataRoot, Device, Json, RecipeFile, Run, Seed, TableFile, flags_of, tell
+from cleave.common import (
+    Changes,
+    Data,
+    DataRoot,
+    Device,
+    Json,
+    RecipeFile,
+    Run,
+    Seed,
+    TableFile,
+    Workers,
+    flags_of,
+    tell,
+)
 from cleave.errors import Interrupted, UserError
 from cleave.rank.command import rank
 from cleave.reproduce.command import reproduce
@@ -40,6 +53,7 @@ def search(
     seed: Seed = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Run folder; default: a new one in runs/.")] = None,
     device: Device = None,
+    workers: Workers = None,
     as_json: Json = False,
 ) -> None:
     """Search an architecture.
@@ -53,7 +67,7 @@ def search(
     flags = flags_of(data, data_root, benchmark, seed, device)
     settings = load_recipe(recipe, changes or (), flags)
     with Terminal() as terminal:
-        result = start(settings, out, terminal)
+        result = start(settings, out, terminal, workers)
     tell_run(result, as_json)
 
 
@@ -82,13 +96,13 @@ app.command()(reproduce)
 
 
 @app.command()
-def resume(run: Run, as_json: Json = False) -> None:
+def resume(run: Run, workers: Workers = None, as_json: Json = False) -> None:
     """Go on with an interrupted search; it ends as if nothing had happened."""
     from cleave.search.runner import resume as go_on
     from cleave.terminal import Terminal
 
     with Terminal() as terminal:
-        result = go_on(run, terminal)
+        result = go_on(run, terminal, workers)
     tell_run(result, as_json)
 
 

@@ -26,6 +26,16 @@ DataRoot = Annotated[
     typer.Option(metavar="DIR", help="Where named image sets are; default: $CLEAVE_DATA, else the cache folder."),
 ]
 Seed = Annotated[int | None, typer.Option(metavar="N", help="Seed of all that is random.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        help="Processes that share a search's work; they change no result. Default: as many as there are CPU cores "
+        "for, on a GPU 1.",
+        show_default=False,
+    ),
+]
 Device = Annotated[str | None, typer.Option(metavar="D", help="auto, cpu, cuda or cuda:N.")]
 
 

@@ -97,9 +97,18 @@ def print_run(result: dict[str, Any], console: Console | None = None) -> None:
 
 def print_unfinished(console: Console, result: dict[str, Any]) -> None:
     last = result["last"]
-    where = f"last event: {last['kind']} of leaf {last['leaf']}" if last else "nothing has happened yet"
+    where = f"last event: {last['kind']} of leaf {last['leaf']}" if last else "nothing is finished yet"
     console.print(Text(f"{result['run']}: unfinished after {result['seconds']:.0f} s, {where}"), soft_wrap=True)
+    for label, event in result["parts"].items():
+        console.print(Text(f"under way: {label}, {how_far(event)}"))
     console.print(Text(f"go on with: cleave resume {quote(result['run'])}"), soft_wrap=True)
+
+
+def how_far(event: dict[str, Any] | None) -> str:
+    """The last event of a part of a search, in a few words."""
+    if event is None:
+        return "begun"
+    return f"{event['phase']}, epoch {event['epoch']}" if event["kind"] == "epoch" else f"{event['kind']} found"
 
 
 def print_benchmark(console: Console, result: dict[str, Any]) -> None:

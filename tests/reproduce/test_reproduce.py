@@ -24,7 +24,7 @@ from cleave.reproduce.table import comparisons, interval, lines, markdown
 from cleave.resolve import resolve
 from cleave.search.watch import Moment, Watcher
 from cleave.space import find_space
-from tests.tiny import Ended, write_table
+from tests.tiny import HERE, Ended, write_table
 
 EVERY = sorted(EXPERIMENTS)
 SOME_ROWS = {"table6": ("l2",), "table2": ()}
@@ -207,7 +207,7 @@ def test_a_plan_counts_runs_and_writes_nothing(table: Path, tmp_path: Path, monk
 
 
 def test_mistakes_are_one_line_each(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["reproduce", "table6", "--benchmark", str(table), "--budget", "tiny", "--json"]
+    words = ["reproduce", "table6", "--benchmark", str(table), "--budget", "tiny", *HERE, "--json"]
     out = ["--out", str(tmp_path / "out")]
     assert Ended(["reproduce", "tabel6", "--json"], capsys).refuses("tabel6", "did you mean 'table6'")
     assert Ended(["reproduce", "table2", "--plan", *words[2:]], capsys).refuses("cannot be planned")
@@ -231,7 +231,7 @@ def test_the_command_lists_plans_and_prints(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     assert json.loads(Ended(["reproduce", "--json"], capsys).out) == {"experiments": list(EXPERIMENTS)}
-    words = ["reproduce", "table6", "--budget", "tiny", "--benchmark", str(table), "--only", "l2"]
+    words = ["reproduce", "table6", "--budget", "tiny", "--benchmark", str(table), "--only", "l2", *HERE]
     assert "1 run, about" in Ended([*words, "--plan"], capsys).out
     printed = Ended([*words, "--out", str(tmp_path / "out")], capsys).out
     assert "92.52 ± 0.93" in printed

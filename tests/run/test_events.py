@@ -131,3 +131,14 @@ def test_a_file_that_cannot_be_read_or_made_is_named(tmp_path: Path) -> None:
         Events.read(tmp_path / "events.jsonl")
     with pytest.raises(UserError, match=r"events\.jsonl: cannot be saved: No such file"):
         Events(tmp_path / "nowhere" / "events.jsonl")
+
+
+def test_another_files_events_are_added_as_they_are(tmp_path: Path) -> None:
+    one, other = Events(tmp_path / "one"), Events(tmp_path / "other")
+    one.write("epoch", leaf="0", loss=random.random())
+    for number in range(3):
+        other.write("epoch", leaf="1", loss=random.random(), epoch=number)
+    before = one.path.read_bytes()
+    one.append(other.path)
+    assert one.path.read_bytes() == before + other.path.read_bytes()
+    assert one.position == len(one.path.read_bytes())

@@ -13,7 +13,6 @@ from cleave.data.images import Images, Part
 from cleave.errors import UserError
 from cleave.resolve import resolve
 from cleave.run.folder import RunFolder, create, make_folder
-from cleave.search import problem as problem_module
 from cleave.search.loop import Search
 from cleave.search.problem import Problem, open_problem
 from cleave.search.runner import start
@@ -34,12 +33,13 @@ def opened(*changes: str) -> Problem:
 
 def test_a_search_never_asks_for_test_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
+    published = sources.load
 
     def load(data: str, part: Part, root: Path | None, image_size: int | None) -> Images:
         asked.append(part)
-        return sources.load(data, part, root, image_size)
+        return published(data, part, root, image_size)
 
-    monkeypatch.setattr(problem_module, "load", load)
+    monkeypatch.setattr(sources, "load", load)
     start(load_recipe(None, TINY, {}), tmp_path / "run", Watcher())
     assert set(asked) == {"train"}
 

@@ -175,3 +175,20 @@ def test_the_released_variant_leaves_out_the_ends(network: Network) -> None:
         "stem", "last", "classifier",
     }  # fmt: skip
     assert any("reduce1" in name for name in body)
+
+
+@pytest.mark.parametrize("name", SIMILARITIES)
+def test_the_exact_score_is_that_of_the_running_sum_to_the_last_bit(name: str) -> None:
+    network = build(SPACE.layout(SIZE, 1), SPACE.region, classes=3, seed=int(torch.randint(1000, ())))
+
+    def one() -> Probe:
+        images, labels = torch.randn(8, 1, 8, 8), torch.randint(3, (8,))
+        gates = {choice: Gate(allowed) for choice, allowed in SPACE.region.allowed.items()}
+        return Probe(lambda gates: cross_entropy(network(images, gates), labels), gates)
+
+    batches, candidates = [one() for _ in range(3)], SPACE.region.allowed["3<-1"]
+    parameters = shared_parameters(network, "3<-1")
+    first, second, third = (gradients(probe, "3<-1", candidates, parameters, False) for probe in batches)
+    means = [(a + b + c) / 3 for a, b, c in zip(first, second, third, strict=True)]
+    found = match(batches, "3<-1", candidates, parameters, Matching(SIMILARITIES[name]))
+    assert torch.equal(found, SIMILARITIES[name](means))

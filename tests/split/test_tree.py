@@ -139,7 +139,7 @@ def test_a_tree_comes_back_from_json_as_it_went() -> None:
 
 
 def test_the_state_comes_back_from_json_as_it_went() -> None:
-    state = State(grown(), similarities={"3<-0": [[0.1 + 0.2]]}, kept={"root": "abc"})
+    state = State(grown(), accuracies={"an architecture": 0.1 + 0.2}, kept={"root": "abc"})
     state.cost.weight_steps = 7
     again = State.from_json(json.loads(json.dumps(state.to_json())))
     assert again.to_json() == state.to_json()

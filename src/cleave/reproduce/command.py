@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cleave.common import DataRoot, Device, Json, TableFile, flags_of, tell
+from cleave.common import DataRoot, Device, Json, TableFile, Workers, flags_of, tell
 from cleave.errors import UserError
 
 
@@ -23,6 +23,7 @@ def reproduce(
     data_root: DataRoot = None,
     benchmark: TableFile = None,
     device: Device = None,
+    workers: Workers = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder; default: a new one in runs/.")] = None,
     plan_only: Annotated[bool, typer.Option("--plan", help="Only tell how long it would take here.")] = False,
     as_json: Json = False,
@@ -38,7 +39,7 @@ def reproduce(
         tell({"experiments": list(EXPERIMENTS)}, as_json, lambda: print(listing()))
         return
     flags = flags_of(None, data_root, benchmark, None, device)
-    request = Request(name, budget, numbers("--seeds", seeds), only or (), flags, out)
+    request = Request(name, budget, numbers("--seeds", seeds), only or (), flags, out, workers)
     if plan_only:
         planned = plan_experiment(request)
         tell(planned, as_json, lambda: print(plan_text(planned)))

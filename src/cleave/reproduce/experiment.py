@@ -50,13 +50,17 @@ Figures = Mapping[str, Sequence[float | None]]
 Measure = Callable[[Path, Row], Figures]
 """The figures of a finished run folder."""
 
-Perform = Callable[[Path, Recipe, Budget, Watcher], float]
-"""Runs what a recipe says in a folder, or goes on there, or sees that it is done; returns the seconds that it took."""
+Perform = Callable[[Path, Recipe, Budget, Watcher, int | None], float]
+"""Runs what a recipe says in a folder, or goes on there, or sees that it is done; returns the seconds that it took.
+
+The last argument is the number of workers, as of `cleave.search.runner.start`.
+"""
 
 
-def search(folder: Path, recipe: Recipe, budget: Budget, watcher: Watcher) -> float:
+def search(folder: Path, recipe: Recipe, budget: Budget, watcher: Watcher, workers: int | None) -> float:
     """What most experiments perform."""
-    result = resume(folder, watcher) if begun(folder, recipe) else start(recipe, folder, watcher)
+    go_on = begun(folder, recipe)
+    result = resume(folder, watcher, workers) if go_on else start(recipe, folder, watcher, workers)
     seconds: float = result["seconds"]
     return seconds
 

@@ -55,13 +55,13 @@ class Grid:
     def folder(self, out: Path, row: Row, seed: int) -> Path:
         return out / "runs" / f"{slug(row.run or row.name)}-seed{seed}"
 
-    def run(self, out: Path, watcher: Watcher) -> Iterator[Finding]:
+    def run(self, out: Path, watcher: Watcher, workers: int | None = 1) -> Iterator[Finding]:
         """Seed by seed, so that an interrupted experiment has whole comparisons."""
         runs = [(row, seed) for seed in self.seeds for row in self.rows]
         for number, (row, seed) in enumerate(runs, start=1):
             watcher.say(f"{number} of {len(runs)}: {row.name}, seed {seed}")
             folder = self.folder(out, row, seed)
-            seconds = self.experiment.perform(folder, self.recipe(row, seed), self.budget, watcher)
+            seconds = self.experiment.perform(folder, self.recipe(row, seed), self.budget, watcher, workers)
             figures = self.experiment.measure(folder, row)
             yield Finding(row, seed, figures, seconds, read_json(folder / "environment.json"))
 

@@ -46,8 +46,8 @@ def table2(sizes: Sizes) -> list[Row]:
     ]
 
 
-def perform(folder: Path, recipe: Recipe, budget: Budget, watcher: Watcher) -> float:
-    """Architecture by architecture; what is there already is not done again."""
+def perform(folder: Path, recipe: Recipe, budget: Budget, watcher: Watcher, workers: int | None) -> float:
+    """Architecture by architecture, in this process; what is there already is not done again."""
     architectures, tries = COUNTS[budget]
     lengths = {"warm": recipe.split.warmup_epochs, "epochs": recipe.search.epochs}
     setup = Setup(architectures=architectures, tries=tries, **lengths)

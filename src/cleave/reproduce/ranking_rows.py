@@ -43,9 +43,9 @@ SAMPLE = {"tiny": 300, "small": None, "paper": None}
 """Architectures that are ranked; None for all."""
 
 
-def perform(folder: Path, recipe: Recipe, budget: Budget, watcher: Watcher) -> float:
+def perform(folder: Path, recipe: Recipe, budget: Budget, watcher: Watcher, workers: int | None) -> float:
     """A search, and the ranking of its architectures by its weights."""
-    seconds = search(folder, recipe, budget, watcher)
+    seconds = search(folder, recipe, budget, watcher, workers)
     kept = folder / "ranking.json"
     if not kept.exists():
         (folder / "ranking.csv").unlink(missing_ok=True)  # of an attempt that was interrupted

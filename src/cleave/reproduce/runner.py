@@ -26,7 +26,10 @@ SHOWN = ("cleave", "python", "torch", "numpy", "platform", "cpu", "device", "thr
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for: an experiment at a budget; `seeds` and `only` empty for the usual ones, all rows."""
+    """What is asked for: an experiment at a budget; `seeds` and `only` empty for the usual ones, all rows.
+
+    `workers`: the processes of each search, None for as many as there are cores for.
+    """
 
     name: str
     budget: str
@@ -34,6 +37,7 @@ class Request:
     only: Sequence[str] = ()
     flags: Mapping[str, Any] = field(default_factory=dict)
     out: Path | None = None
+    workers: int | None = 1
 
 
 def reproduce(request: Request, watcher: Watcher) -> dict[str, Any]:
@@ -46,7 +50,7 @@ def reproduce(request: Request, watcher: Watcher) -> dict[str, Any]:
     claim(out, grid)
     watcher.say(f"folder: {out}")
     try:
-        findings = list(grid.run(out, watcher))
+        findings = list(grid.run(out, watcher, request.workers))
     except Interrupted as error:
         raise Interrupted("interrupted; the same command goes on from there") from error
     report = make_report(grid, findings)

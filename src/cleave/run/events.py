@@ -27,14 +27,22 @@ class Events:
 
         Raises ValueError for a number that is not finite, UserError for a full disk; then nothing is added.
         """
-        line = (json.dumps({"kind": kind, **fields}, allow_nan=False) + "\n").encode()
+        self._add((json.dumps({"kind": kind, **fields}, allow_nan=False) + "\n").encode())
+
+    def append(self, other: Path) -> None:
+        """Add all lines of another file of events; raises UserError for a full disk, and then adds nothing."""
+        with saving(self.path):
+            lines = other.read_bytes()
+        self._add(lines)
+
+    def _add(self, lines: bytes) -> None:
         with saving(self.path):
             try:
                 with self.path.open("ab") as file:
-                    file.write(line)
-                self._length += len(line)
+                    file.write(lines)
+                self._length += len(lines)
             finally:
-                os.truncate(self.path, self._length)  # a full disk may have taken half of the line
+                os.truncate(self.path, self._length)  # a full disk may have taken half of it
 
     @property
     def position(self) -> int:

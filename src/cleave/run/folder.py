@@ -4,7 +4,8 @@ recipe.yaml       what was asked for, with nothing left open
 environment.json  versions, hardware, fingerprint of the images
 events.jsonl      one line per epoch, split and leaf; the same seed gives the same bytes
 tree.json         the split tree with all similarity matrices
-checkpoints/      the last two generations; what `cleave resume` goes on from
+checkpoints/      the last two generations of what is known; what `cleave resume` goes on from
+parts/LABEL/      each node or architecture under way, with checkpoints and events of its own
 leaves/LABEL/     the weights of every finished node
 result.json       the outcome; the same seed gives the same bytes
 timing.json       the seconds it took, all sessions together
@@ -28,35 +29,17 @@ from cleave.run.lock import LOCK
 from cleave.settings import Recipe
 
 
-class RunFolder:
-    """A run's files, by what they mean. Use within a RunLock."""
+class RunFiles:
+    """What every process that works on a run may use at the same time as others."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.events = Events(path / "events.jsonl")
-        self.generations = Generations(path / "checkpoints")
-        self.seconds_before = read_json(path / "timing.json")["seconds"] if (path / "timing.json").exists() else 0.0
-        self.opened_at = time.monotonic()
-
-    @property
-    def seconds(self) -> float:
-        """Wall time in all sessions, up to now."""
-        return self.seconds_before + time.monotonic() - self.opened_at
 
     @property
     def identity(self) -> str:
         """What distinguishes this run from others: the SHA-256 of its recipe and environment."""
         files = [self.path / name for name in ("recipe.yaml", "environment.json")]
         return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
-
-    def write_result(self, result: dict[str, Any]) -> None:
-        write_json(self.path / "result.json", result)
-
-    def write_tree(self, tree: list[dict[str, Any]]) -> None:
-        write_json(self.path / "tree.json", tree)
-
-    def write_seconds(self) -> None:
-        write_json(self.path / "timing.json", {"seconds": round(self.seconds, 3)})
 
     def keep_leaf(self, label: str, record: Record) -> str:
         """Puts a finished node's state aside; returns its identity."""
@@ -70,6 +53,31 @@ class RunFolder:
             return read_record(self.path / "leaves" / label, identity)
         except Damaged as error:
             raise UserError(f"{error}; it cannot be gone on from: start the run again in a new folder") from error
+
+
+class RunFolder(RunFiles):
+    """A run's files, by what they mean. Use within a RunLock."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.events = Events(path / "events.jsonl")
+        self.generations = Generations(path / "checkpoints")
+        self.seconds_before = read_json(path / "timing.json")["seconds"] if (path / "timing.json").exists() else 0.0
+        self.opened_at = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Wall time in all sessions, up to now."""
+        return self.seconds_before + time.monotonic() - self.opened_at
+
+    def write_result(self, result: dict[str, Any]) -> None:
+        write_json(self.path / "result.json", result)
+
+    def write_tree(self, tree: list[dict[str, Any]]) -> None:
+        write_json(self.path / "tree.json", tree)
+
+    def write_seconds(self) -> None:
+        write_json(self.path / "timing.json", {"seconds": round(self.seconds, 3)})
 
 
 def make_folder(path: Path) -> None:

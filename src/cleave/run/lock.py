@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TextIO
@@ -12,6 +13,8 @@ from cleave.errors import UserError
 from cleave.run.durable import saving
 
 LOCK = "lock"
+PAUSE = 0.05
+"""Seconds between two attempts to take a lock that is waited for."""
 
 
 class RunLock:
@@ -21,8 +24,9 @@ class RunLock:
     ends; only a forked child shares it. The file stays: were it removed, two processes could each lock one.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, patience: float = 0.0) -> None:
+        """`patience`: the seconds for which a lock that another process holds is waited for."""
+        self.folder, self.patience = folder, patience
 
     def __enter__(self) -> RunLock:
         """Take the lock; raises UserError where another process holds it or the folder cannot be written."""
@@ -38,14 +42,24 @@ class RunLock:
         self._held.close()
 
     def _take(self, file: TextIO) -> None:
-        import fcntl  # not at the top: the other systems have none, and their user is told so above
-
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            holder = file.read() or "another process"  # empty: it has the lock and is about to write its number
-            raise UserError(f"{self.folder}: in use by {holder}: wait until it ends, or stop it") from None
+        deadline = time.monotonic() + self.patience
+        while not _locked(file):
+            if time.monotonic() >= deadline:
+                file.seek(0)
+                holder = file.read() or "another process"  # empty: it has the lock and is about to write its number
+                raise UserError(f"{self.folder}: in use by {holder}: wait until it ends, or stop it")
+            time.sleep(PAUSE)
         file.truncate(0)
         file.write(f"process {os.getpid()}")
         file.flush()
+
+
+def _locked(file: TextIO) -> bool:
+    """Whether this process has the lock now."""
+    import fcntl  # not at the top: the other systems have none, and their user is told so above
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

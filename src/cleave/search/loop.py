@@ -1,177 +1,149 @@
-"""The search (GM-NAS, algorithm 1): train a node, split it or derive its architecture, until no node is open."""
+"""The search (GM-NAS, algorithm 1): visit every node of the tree that splitting grows, then the control.
+
+Visits and trials are parts that may be done at the same time. What they find is merged strictly in one order, the
+tree's and then the control's, whatever order they end in: so all that a search leaves behind is the same, byte for
+byte, for any number of processes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from copy import deepcopy
 from typing import Any
 
-import torch
-from torch import Tensor
-
-from cleave.data.chance import Chance
 from cleave.errors import Interrupted
-from cleave.method import Method
+from cleave.run.folder import RunFolder
+from cleave.run.generations import Record
+from cleave.run.part_folder import path_of, remove_parts
 from cleave.search.control import plan_control
-from cleave.search.learner import Alone, Learner, make_method
+from cleave.search.crew import Crew, ThisProcess
+from cleave.search.learner import Alone
+from cleave.search.overview import Overview
+from cleave.search.part import Findings, Part, Trial, visit_of
+from cleave.search.problem import Problem
 from cleave.search.result import outcome
-from cleave.search.schedule import Schedule, alone, schedule
-from cleave.search.session import Session, finite
-from cleave.search.splitting import make_splitter, parts_at
-from cleave.search.stability import mean_entropy, panel, s_tau
-from cleave.search.state import tree_to_json
-from cleave.settings import RandomSettings
-from cleave.space import Arch
-from cleave.split import Node, Probe
-from cleave.split.splitters import Situation
+from cleave.search.session import check_owner
+from cleave.search.state import State, tree_to_json
+from cleave.search.watch import Stop, Watcher
+from cleave.search.work import passes_done
+from cleave.split import Node, Tree
 
 
-class Search(Session):
+class Search:
     """A search in a run folder. Whatever ends it, `run` on a Search with the same folder goes on and ends the same."""
 
-    def run(self) -> dict[str, Any]:
-        """The outcome; raises Interrupted, with everything saved, when asked to stop."""
+    def __init__(self, problem: Problem, folder: RunFolder, stop: Stop, watcher: Watcher) -> None:
+        self.problem, self.folder, self.stop = problem, folder, stop
+        self.overview = Overview(watcher)
+        self.state = State.new(problem.space.region)
+        self.found: dict[str, Findings] = {}
+        """By label, of parts that are finished and wait for one before them to be merged."""
+        self.begun: set[str] = set()
+        if folder.generations.empty:
+            folder.events.truncate(0)  # what was merged before a first checkpoint is merged again
+        else:
+            self._restore(folder.generations.newest(watcher.say))
+        remove_parts(folder.path, self._merged())
+
+    def run(self, crew: Crew | None = None) -> dict[str, Any]:
+        """The outcome, of parts done by a crew; raises Interrupted, with everything saved, when asked to stop."""
+        crew = crew or ThisProcess(self.problem, self.folder, self.stop, self.overview)
         try:
-            while (node := self.state.tree.next_open()) is not None:
-                self._visit(node)
-            self._control()
+            while parts := self._open():
+                self._begin(parts, crew)
+                self._take(*crew.finished())
         except Interrupted:
-            self.save()
+            self.folder.write_seconds()
             raise
+        remove_parts(self.folder.path, self._merged())
         return outcome(self.problem, self.state)
 
-    def _visit(self, node: Node) -> None:
-        plan = schedule(self.problem.recipe, len(node.path))
-        if plan.searching and self.problem.method.alone:
-            self._search_alone(node)
-        else:
-            self._share(node, plan)
-        self.state.forget()
-        self.learner = None
-        self.save()
-        self.folder.write_tree(tree_to_json(self.state.tree))
+    def _open(self) -> list[Part]:
+        """The parts that can be done now and are not finished, those that are merged first at the front."""
+        tree = self._foreseen()
+        kept = self.state.kept | {label: each for found in self.found.values() for label, each in found.kept.items()}
+        nodes = [node for node in tree.nodes.values() if not node.finished]
+        if nodes:
+            return [visit_of(node, tree, kept) for node in sorted(nodes, key=lambda node: (len(node.path), node.path))]
+        return [trial for trial in self._trials() if trial.label not in self.found]
 
-    def _share(self, node: Node, plan: Schedule) -> None:
-        """A node whose architectures share weights: trained, then split or searched."""
-        learner = self._train(node, plan)
-        if plan.searching:
-            self._derive(node, learner.method, learner.accuracy)
-        else:
-            self._split(node, learner)
-        self._keep(node.label, learner)
+    def _foreseen(self) -> Tree:
+        """The tree as it will be once all that is finished is merged: what nodes can be visited is seen from it."""
+        tree = deepcopy(self.state.tree)
+        while found := [node for node in tree.nodes.values() if not node.finished and node.label in self.found]:
+            for node in found:
+                self._settle(tree, node, self.found[node.label])
+        return tree
 
-    def _search_alone(self, node: Node) -> None:
-        """A leaf whose architectures share nothing."""
-        settings = self.problem.recipe.method
-        assert isinstance(settings, RandomSettings)
-        method = make_method(self.problem, node, Chance(self.problem.recipe.seed, node.label))
-        self._derive(node, method, self._alone(node.label, settings.epochs_each))
-
-    def _keep(self, label: str, learner: Learner) -> None:
-        """Puts trained weights aside for whoever asks for them later."""
-        with finite(label):
-            self.state.kept[label] = self.folder.keep_leaf(label, learner.record())
-
-    def _train(self, node: Node, plan: Schedule) -> Learner:
-        """The node's supernet after its epochs, from its parent's weights unless it starts anew."""
-        parent = self.state.tree.parent(node)
-
-        def inherit(learner: Learner) -> None:
-            if not plan.fresh and parent is not None:
-                learner.inherit(self.folder.leaf(parent.label, self.state.kept[parent.label]), parent.region)
-
-        learner = self.opened(node, plan, inherit)
-        doing = "search" if plan.searching else "warm-up"
-        self.train(learner, doing, lambda: self._end_epoch(learner, doing))
-        return learner
-
-    def _end_epoch(self, learner: Learner, doing: str) -> None:
-        loss, accuracy = learner.finite_means()
-        epoch = learner.step // self.problem.steps_per_epoch
-        found = {"loss": loss, "accuracy": accuracy, "strengths": learner.strengths()}
-        if learner.schedule.searching:
-            found |= self._follow(learner, epoch)
-        self.folder.events.write("epoch", leaf=learner.place.label, phase=doing, epoch=epoch, **found)
-
-    def _follow(self, learner: Learner, epoch: int) -> dict[str, Any]:
-        """In a leaf's last epochs: keeps its weights, and ranks a panel of its architectures."""
-        recipe, left = self.problem.recipe, learner.schedule.epochs - epoch
-        if 0 < left < recipe.search.snapshots:
-            self._keep(f"{learner.place.label}@{epoch}", learner)
-        if recipe.trust.panel == 0 or left >= recipe.trust.panel_epochs:
-            return {}
-        accuracies = panel(learner)
-        self.state.followed.append(accuracies)
-        self.state.control.eval_images += len(accuracies) * min(recipe.trust.panel_images, len(self.problem.valid))
-        return {"panel": accuracies}
-
-    def _split(self, node: Node, learner: Learner) -> None:
-        situation = Situation(
-            node.region,
-            self.state.tree.unsplit(node),
-            parts_at(self.problem.recipe, len(node.path)),
-            score=lambda choice: self._score(choice, learner),
-            generator=learner.chance.generator("split"),
-        )
-        split = make_splitter(self.problem.recipe, len(node.path)).split(situation)
-        self.state.tree.grow(node, split, self.problem.space.holds_valid)
-        self.folder.events.write("split", leaf=node.label, choice=split.choice, groups=split.groups)
-
-    def _score(self, choice: str, learner: Learner) -> Tensor:
-        """A choice's similarities, measured once and kept across interruptions."""
-        if choice not in self.state.similarities:
-            candidates = len(learner.place.region.allowed[choice])
-            probes = self._watched(learner, choice, candidates)
-            self.state.similarities[choice] = learner.score(choice, probes).tolist()
-            self.state.cost.split_passes += candidates * self.problem.recipe.split.batches
-        return torch.tensor(self.state.similarities[choice], dtype=torch.float64)
-
-    def _watched(self, learner: Learner, choice: str, candidates: int) -> Iterator[Probe]:
-        for number, probe in enumerate(learner.probes()):
-            self.breathe()
-            self.show(f"compare {choice}", number * candidates)
-            yield probe
-
-    def _derive(self, node: Node, method: Method, evaluate: Callable[[Arch], float]) -> None:
-        """The method's architecture for a leaf, with its accuracy (percent) on held-out images."""
-
-        def once(arch: Arch) -> float:
-            return self._once(arch, evaluate)
-
-        arch = method.derive(once, Chance(self.problem.recipe.seed, node.label).generator("derive"))
-        node.result = {
-            "arch": self.problem.space.format(arch),
-            "valid_accuracy": once(arch),
-            "entropy": mean_entropy(method.strengths()),
-            "s_tau": s_tau(self.state.followed),
-        }
-        self.folder.events.write("leaf", leaf=node.label, **node.result)
-
-    def _once(self, arch: Arch, evaluate: Callable[[Arch], float]) -> float:
-        """An architecture's accuracy, measured once and kept across interruptions."""
-        text = self.problem.space.format(arch)
-        if text not in self.state.accuracies:
-            self.breathe()
-            self.state.accuracies[text] = evaluate(arch)
-            self.state.spent.eval_images += len(self.problem.valid)
-            self.show("evaluate")
-        return self.state.accuracies[text]
-
-    def _alone(self, prefix: str, epochs: int) -> Callable[[Arch], float]:
-        """What evaluates an architecture by training it alone, from new weights; they are not kept."""
-
-        def evaluate(arch: Arch) -> float:
-            place = Alone(f"{prefix} {len(self.state.accuracies)}", arch)
-            learner = self.opened(place, alone(epochs))
-            self.train(learner, "train alone", lambda: None)
-            learner.finite_means()
-            self.learner = None
-            return learner.accuracy(arch)
-
-        return evaluate
-
-    def _control(self) -> None:
-        """Trains the chosen architecture and random ones alone, all together for about as many passes as the search."""
+    def _trials(self) -> list[Trial]:
+        """The control's architectures that are not merged."""
         control = plan_control(self.problem, self.state)
-        evaluate = self._alone("control", control.epochs)
-        for arch in control.architectures:
-            self._once(arch, evaluate)
+        trials = [Trial(Alone(control_label(i), arch), control.epochs) for i, arch in enumerate(control.architectures)]
+        return trials[len(self.state.accuracies) :]
+
+    def _begin(self, parts: list[Part], crew: Crew) -> None:
+        for part in parts:
+            if part.label not in self.begun and crew.has_room:
+                self.begun.add(part.label)
+                crew.begin(part)
+
+    def _take(self, part: Part, found: Findings) -> None:
+        """Keeps what was found in a part, and merges it once it is its turn."""
+        self.found[part.label] = found
+        while (label := self._next()) in self.found:
+            self._merge(label, self.found.pop(label))
+        self.overview.finish(part.label, self._passes())
+
+    def _next(self) -> str:
+        """The part whose turn it is to be merged."""
+        node = self.state.tree.next_open()
+        return control_label(len(self.state.accuracies)) if node is None else node.label
+
+    def _merge(self, label: str, found: Findings) -> None:
+        node = self.state.tree.next_open()
+        if node is None:
+            self.state.control += found.cost
+            self.state.accuracies |= found.accuracies
+        else:
+            self.state.cost += found.cost
+            self.state.control += found.control
+            self.state.kept |= found.kept
+            self._settle(self.state.tree, node, found)
+        self.folder.events.append(path_of(self.folder.path, label) / "events.jsonl")
+        self._save()
+        remove_parts(self.folder.path, [label])
+
+    def _settle(self, tree: Tree, node: Node, found: Findings) -> None:
+        """Divides a node, or gives it its result."""
+        if found.split is None:
+            node.result = found.result
+        else:
+            tree.grow(node, found.split, self.problem.space.holds_valid)
+
+    def _passes(self) -> int:
+        """Of all parts that are finished, merged or not."""
+        cost = sum((found.cost for found in self.found.values()), self.state.cost)
+        control = sum((found.control for found in self.found.values()), self.state.control)
+        return passes_done(self.problem, cost) + passes_done(self.problem, control)
+
+    def _merged(self) -> list[str]:
+        """The labels of all parts that need not be done any more."""
+        nodes = [node.label for node in self.state.tree.nodes.values() if node.finished]
+        return nodes + [control_label(number) for number in range(len(self.state.accuracies))]
+
+    def _save(self) -> None:
+        """Commits a generation from which the search goes on as if nothing had happened."""
+        meta = {"search": self.state.to_json(), "events": self.folder.events.position, "run": self.folder.identity}
+        self.folder.generations.commit(Record({}, {}, meta))
+        self.folder.write_tree(tree_to_json(self.state.tree))
+        self.folder.write_seconds()
+
+    def _restore(self, record: Record) -> None:
+        check_owner(record, self.folder, self.folder.generations.folder)
+        self.state = State.from_json(record.meta["search"])
+        self.folder.events.truncate(record.meta["events"])
+        self.overview.finished = self._passes()
+
+
+def control_label(number: int) -> str:
+    """Of an architecture of the control; its random numbers go by it."""
+    return f"control {number}"

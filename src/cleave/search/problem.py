@@ -10,7 +10,6 @@ from cleave.bench.table import Table, find
 from cleave.data.augment import Augment, Normalise
 from cleave.data.chance import Chance
 from cleave.data.images import Images
-from cleave.data.sources import load
 from cleave.data.split import held_out
 from cleave.data.stream import Stream
 from cleave.errors import UserError
@@ -76,6 +75,8 @@ def check_padding(padding: int | None, size: int) -> None:
 
 def open_problem(recipe: Recipe) -> Problem:
     """Loads what a resolved recipe names; UserError where it is not there or too small."""
+    from cleave.data.sources import load  # not at the top: workers need no torchvision, which is slow to import
+
     space = find_space(recipe.space.name, recipe.space.ops)
     data = recipe.data
     root = Path(data.root) if data.root else None

@@ -18,6 +18,7 @@ from cleave.resolve import resolve, resolve_device
 from cleave.run.folder import RunFolder, check_run, create, make_folder, read_json
 from cleave.run.lock import RunLock
 from cleave.run.view import view
+from cleave.search.crew import make_crew, usual_workers
 from cleave.search.loop import Search
 from cleave.search.problem import Problem, open_problem
 from cleave.search.state import tree_to_json
@@ -26,9 +27,11 @@ from cleave.settings import Recipe
 from cleave.space import find_space
 
 
-def start(recipe: Recipe, out: Path | None, watcher: Watcher) -> dict[str, Any]:
+def start(recipe: Recipe, out: Path | None, watcher: Watcher, workers: int | None = 1) -> dict[str, Any]:
     """Runs a new search in a new folder; returns the outcome with "run" and "seconds".
 
+    `workers`: the processes that share the work, None for as many as there are cores for; they change no result. More
+    than one imports the main program anew, so that it needs its `if __name__ == "__main__"`.
     UserError for what the user can mend; Interrupted, with everything saved, when asked to stop.
     """
     recipe, notes = resolve(recipe, find_space(recipe.space.name, recipe.space.ops))
@@ -39,11 +42,14 @@ def start(recipe: Recipe, out: Path | None, watcher: Watcher) -> dict[str, Any]:
     make_folder(path)
     with RunLock(path):
         create(path, recipe, environment(problem))
-        return go_on(path, problem, watcher)
+        return go_on(path, problem, watcher, workers)
 
 
-def resume(path: Path, watcher: Watcher) -> dict[str, Any]:
-    """Goes on with a run, or tells its outcome again; ends as if it had never been interrupted."""
+def resume(path: Path, watcher: Watcher, workers: int | None = 1) -> dict[str, Any]:
+    """Goes on with a run, or tells its outcome again; ends as if it had never been interrupted.
+
+    `workers` as in `start`, and not necessarily as many as there.
+    """
     check_run(path)
     if (path / "result.json").exists():
         return view(path)
@@ -52,7 +58,7 @@ def resume(path: Path, watcher: Watcher) -> dict[str, Any]:
         resolve_device(recipe.device)  # it may be another machine
         problem = open_problem(recipe)
         compare(read_json(path / "environment.json"), problem, path, watcher)
-        return go_on(path, problem, watcher)
+        return go_on(path, problem, watcher, workers)
 
 
 def compare(before: dict[str, Any], problem: Problem, path: Path, watcher: Watcher) -> None:
@@ -65,15 +71,16 @@ def compare(before: dict[str, Any], problem: Problem, path: Path, watcher: Watch
             watcher.say(f"{name} was {before.get(name)} and is now {now[name]}: figures may differ in the last digits")
 
 
-def go_on(path: Path, problem: Problem, watcher: Watcher) -> dict[str, Any]:
+def go_on(path: Path, problem: Problem, watcher: Watcher, workers: int | None) -> dict[str, Any]:
     """Runs what is left of a run that this process has locked; an interruption says how to go on."""
     torch.set_num_threads(problem.recipe.threads)
     watcher.say(f"run folder: {path}")
-    folder = RunFolder(path)
+    folder, count = RunFolder(path), usual_workers(problem.recipe) if workers is None else workers
     with stop_on_signals() as stop:
         search = Search(problem, folder, stop, watcher)
         try:
-            result = search.run()
+            with make_crew(count, problem, folder, stop, search.overview) as crew:
+                result = search.run(crew)
         except Interrupted as error:
             raise Interrupted(f"interrupted and saved; go on with: cleave resume {quote(str(path))}") from error
         folder.write_tree(tree_to_json(search.state.tree))

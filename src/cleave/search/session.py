@@ -1,36 +1,39 @@
-"""Training in a run folder: signs of life, checkpoints, and going on from one as if nothing had happened."""
+"""Training in a part's folder: signs of life, checkpoints, and going on from one as if nothing had happened."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from cleave.errors import UserError
-from cleave.run.folder import RunFolder
+from cleave.run.folder import RunFiles
 from cleave.run.generations import NotFinite, Record
+from cleave.run.part_folder import PartFolder
 from cleave.search.learner import Learner, Place
+from cleave.search.part import Findings
 from cleave.search.problem import Problem
 from cleave.search.schedule import Schedule
-from cleave.search.state import State
 from cleave.search.watch import Moment, Stop, Watcher
 from cleave.search.work import passes_done, planned_passes
 
 
 class Session:
-    """A run folder that is worked in. `learner` is the network at hand, which every checkpoint holds."""
+    """A part that is worked on. `learner` is the network at hand, which every checkpoint holds."""
 
-    def __init__(self, problem: Problem, folder: RunFolder, stop: Stop, watcher: Watcher) -> None:
-        self.problem, self.folder, self.stop, self.watcher = problem, folder, stop, watcher
-        self.state = State.new(problem.space.region)
+    def __init__(self, problem: Problem, run: RunFiles, folder: PartFolder, stop: Stop, watcher: Watcher) -> None:
+        self.problem, self.run, self.folder = problem, run, folder
+        self.stop, self.watcher = stop, watcher
+        self.findings = Findings()
         self.learner: Learner | None = None
         self.saved: Record | None = None
         """The learner that the checkpoint holds, until it is opened."""
-        self.label = "root"  # of the place at hand, or the last one
+        self.label = folder.label  # of the place at hand, or the last one
         self.saved_at = time.monotonic()
         self.total = planned_passes(problem)
         if folder.generations.empty:
-            folder.events.truncate(0)  # what a run did that was killed before its first checkpoint happens again
+            folder.events.truncate(0)  # what a part did that was killed before its first checkpoint happens again
         else:
             self._restore(folder.generations.newest(watcher.say))
 
@@ -50,8 +53,8 @@ class Session:
         while learner.step < learner.steps:
             self.breathe()
             learner.advance()
-            self.state.spent.weight_steps += 1
-            self.state.spent.arch_steps += learner.architecture_steps
+            self.findings.cost.weight_steps += 1
+            self.findings.cost.arch_steps += learner.architecture_steps
             self.show(doing)
             if learner.step % self.problem.steps_per_epoch == 0:
                 end_epoch()
@@ -63,33 +66,35 @@ class Session:
             self.save()
 
     def save(self) -> None:
-        """Commits a generation from which the search goes on as if nothing had happened."""
+        """Commits a generation from which the part goes on as if nothing had happened."""
         record = self.saved or (self.learner.record() if self.learner else Record({}, {}, {}))
         meta = {
-            "search": self.state.to_json(),
+            "findings": self.findings.to_json(),
             "learner": record.meta or None,
             "events": self.folder.events.position,
-            "run": self.folder.identity,
+            "run": self.run.identity,
         }
         with finite(record.meta.get("leaf")):
             self.folder.generations.commit(Record(record.weights, record.state, meta))
-        self.folder.write_seconds()
         self.saved_at = time.monotonic()
 
     def _restore(self, record: Record) -> None:
-        if record.meta.get("run") != self.folder.identity:
-            raise UserError(
-                f"{self.folder.generations.folder}: the newest checkpoint is of another run; put back its own"
-            )
-        self.state = State.from_json(record.meta["search"])
+        check_owner(record, self.run, self.folder.generations.folder)
+        self.findings = Findings.from_json(record.meta["findings"])
         self.folder.events.truncate(record.meta["events"])
         if record.meta["learner"] is not None:
             self.saved = Record(record.weights, record.state, record.meta["learner"])
 
     def show(self, doing: str, more: int = 0) -> None:
-        done = passes_done(self.problem, self.state.cost) + passes_done(self.problem, self.state.control) + more
+        done = passes_done(self.problem, self.findings.cost) + passes_done(self.problem, self.findings.control) + more
         means = self.learner.means if self.learner and self.learner.step else None
         self.watcher.see(Moment(done, self.total, self.label, doing, means))
+
+
+def check_owner(record: Record, run: RunFiles, checkpoints: Path) -> None:
+    """UserError where a checkpoint is of another run than the one whose folder it is in."""
+    if record.meta.get("run") != run.identity:
+        raise UserError(f"{checkpoints}: the newest checkpoint is of another run; put back its own")
 
 
 @contextmanager

@@ -7,7 +7,6 @@ from itertools import combinations
 from math import isnan, log
 
 import torch
-from scipy.stats import kendalltau
 from torch import Tensor
 
 from cleave.search.learner import Learner
@@ -27,6 +26,8 @@ def s_tau(rows: Sequence[Sequence[float]]) -> float | None:
     `rows` are [rankings][architectures]. None where no pair can be compared: fewer than two rankings or
     architectures, or a ranking in which all are equal.
     """
+    from scipy.stats import kendalltau  # not at the top: it is slow to import, and each worker would wait for it
+
     taus = [float(kendalltau(one, other).statistic) for one, other in combinations(rows, 2) if len(one) > 1]
     known = [tau for tau in taus if not isnan(tau)]
     return sum(known) / len(known) if known else None

@@ -1,4 +1,4 @@
-"""What a search knows so far, as it goes into a checkpoint."""
+"""What a search knows so far, as it goes into its checkpoints."""
 
 from __future__ import annotations
 
@@ -23,23 +23,22 @@ class Cost:
     split_passes: int = 0  # forward and backward passes of one mini-batch under one candidate
     eval_images: int = 0
 
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(Cost)))
+
 
 @dataclass
 class State:
-    """All but the weights at hand.
+    """What the parts of a search found that are merged.
 
     `cost` is the search's own work, `control` that of measuring it: the panels and the architectures trained beside.
-    `similarities` (by choice), `accuracies` (by architecture, percent) and `followed` (of the panel, per epoch) are
-    what was already found out about the node at hand, or after the last one by the control.
-    `kept`: the identity of each node's saved weights, by label.
+    `accuracies`: of the control's architectures, percent. `kept`: the identity of each node's saved weights, by label.
     """
 
     tree: Tree
     cost: Cost = field(default_factory=Cost)
     control: Cost = field(default_factory=Cost)
-    similarities: dict[str, list[list[float]]] = field(default_factory=dict)
     accuracies: dict[str, float] = field(default_factory=dict)
-    followed: list[list[float]] = field(default_factory=list)
     kept: dict[str, str] = field(default_factory=dict)
 
     @staticmethod
@@ -47,31 +46,27 @@ class State:
         return State(Tree(region))
 
     @property
-    def spent(self) -> Cost:
-        """What work is counted as: the search's until its tree is finished."""
-        return self.cost if self.tree.next_open() is not None else self.control
-
-    @property
     def chosen(self) -> Node:
         """The leaf whose architecture does best on held-out images; the first wins ties."""
         found = [(leaf, leaf.result["valid_accuracy"]) for leaf in self.tree.leaves if leaf.result is not None]
         return max(found, key=lambda pair: pair[1])[0]
 
-    def forget(self) -> None:
-        """Drops what belongs to a node that is finished."""
-        self.similarities, self.accuracies, self.followed = {}, {}, []
-
     def to_json(self) -> dict[str, Any]:
-        plain = {name: getattr(self, name) for name in ("similarities", "accuracies", "followed", "kept")}
+        plain = {"accuracies": self.accuracies, "kept": self.kept}
         return {"tree": tree_to_json(self.tree), "cost": asdict(self.cost), "control": asdict(self.control), **plain}
 
     @staticmethod
     def from_json(saved: dict[str, Any]) -> State:
         """UserError where another version of cleave wrote it."""
-        if saved.keys() != {field.name for field in fields(State)}:
-            raise UserError("the run was begun by another version of cleave; start it again with this one")
+        check_fields(saved, State)
         costs = {name: Cost(**saved[name]) for name in ("cost", "control")}
         return State(**{**saved, "tree": tree_from_json(saved["tree"]), **costs})
+
+
+def check_fields(saved: dict[str, Any], kind: type[Any]) -> None:
+    """UserError unless what was saved has the fields of a dataclass as this version of cleave has it."""
+    if saved.keys() != {each.name for each in fields(kind)}:
+        raise UserError("the run was begun by another version of cleave; start it again with this one")
 
 
 def tree_to_json(tree: Tree) -> list[dict[str, Any]]:

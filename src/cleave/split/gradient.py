@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from cleave.net import Gate, Gates
 from cleave.split.similarity import Similarity
+from cleave.split.tally import MeanGradients, MeanSimilarities, Tally
 
 Loss = Callable[[Gates], Tensor]
 
@@ -38,6 +39,10 @@ class Matching:
     own_weight: bool = False
     mean_gradients: bool = True
 
+    def tally(self) -> Tally:
+        """An empty one, to which a choice's gradients are added."""
+        return (MeanGradients if self.mean_gradients else MeanSimilarities)(self.similarity)
+
 
 def match(
     probes: Iterable[Probe],
@@ -51,11 +56,10 @@ def match(
     Each candidate in turn runs alone on `choice` while the other choices keep the probe's gates. A parameter
     that a probe does not reach (another path was drawn) has gradient zero there and counts as such.
     """
-    batches = (gradients(probe, choice, candidates, parameters, matching.own_weight) for probe in probes)
-    if matching.mean_gradients:
-        return matching.similarity(mean(batches))
-    scores = [matching.similarity(batch) for batch in batches]
-    return torch.stack(scores).mean(dim=0)
+    tally = matching.tally()
+    for probe in probes:
+        tally.add(gradients(probe, choice, candidates, parameters, matching.own_weight))
+    return tally.similarities
 
 
 def gradients(
@@ -78,12 +82,3 @@ def alone(candidate: str, gate: Gate, own_weight: bool) -> Gate:
     if not own_weight or gate.weight is None:
         return Gate((candidate,))
     return Gate((candidate,), gate.weight[[gate.active.index(candidate)]])
-
-
-def mean(batches: Iterable[list[Tensor]]) -> list[Tensor]:
-    """The mean over mini-batches, parameter by parameter; only a running sum is kept."""
-    iterator = iter(batches)
-    total, count = next(iterator), 1
-    for batch in iterator:
-        total, count = [a + b for a, b in zip(total, batch, strict=True)], count + 1
-    return [parameter / count for parameter in total]

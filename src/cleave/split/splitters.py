@@ -29,21 +29,18 @@ class Situation:
     generator: torch.Generator
 
 
-Chooser = Callable[[Situation, Mapping[str, Score]], str]
-"""Which choice is split, given the scores there are."""
+Chooser = Callable[[Situation], list[str]]
+"""The choices in contention: of several the one is split that cuts the least similarity per link."""
 
 
-def lowest_cut(situation: Situation, scores: Mapping[str, Score]) -> str:
-    """The choice whose best partition cuts the least similarity per link (GM-NAS, section 3.4).
-
-    Per link, since choices may differ in their number of candidates; where they do not, it is the lowest sum.
-    """
-    return min(scores, key=lambda choice: scores[choice].mean_link)
+def lowest_cut(situation: Situation) -> list[str]:
+    """Every choice that can be split (GM-NAS, section 3.4)."""
+    return splittable(situation)
 
 
-def any_choice(situation: Situation, scores: Mapping[str, Score]) -> str:
+def any_choice(situation: Situation) -> list[str]:
     """An unsplit choice that has enough candidates, uniformly."""
-    return pick(splittable(situation), situation.generator)
+    return [pick(splittable(situation), situation.generator)]
 
 
 @dataclass(frozen=True)
@@ -52,8 +49,8 @@ class GivenChoice:
 
     name: str
 
-    def __call__(self, situation: Situation, scores: Mapping[str, Score]) -> str:
-        return self.name
+    def __call__(self, situation: Situation) -> list[str]:
+        return [self.name]
 
 
 def splittable(situation: Situation) -> list[str]:
@@ -77,7 +74,7 @@ class Exhaustive(Splitter):
     chooser: Chooser
 
     def split(self, situation: Situation) -> Split:
-        choice = self.chooser(situation, {})
+        (choice,) = self.chooser(situation)
         candidates = situation.region.allowed[choice]
         return Split(choice, candidates, named(each_alone(len(candidates)), candidates))
 
@@ -89,7 +86,7 @@ class Random(Splitter):
     chooser: Chooser
 
     def split(self, situation: Situation) -> Split:
-        choice = self.chooser(situation, {})
+        (choice,) = self.chooser(situation)
         candidates = situation.region.allowed[choice]
         groups = at_random(len(candidates), situation.parts, situation.generator)
         return Split(choice, candidates, named(groups, candidates))
@@ -102,12 +99,34 @@ class GradientMatching(Splitter):
     chooser: Chooser
 
     def split(self, situation: Situation) -> Split:
-        scores = {
-            choice: best_groups(situation.region.allowed[choice], situation.score(choice), situation.parts)
-            for choice in splittable(situation)
-        }
-        choice = self.chooser(situation, scores)
-        return Split(choice, scores[choice].candidates, scores[choice].groups, scores)
+        similarities = {choice: situation.score(choice) for choice in splittable(situation)}
+        return lowest(self.chooser(situation), similarities, situation)
+
+
+@dataclass(frozen=True)
+class Racing(Splitter):
+    """The same by a race: only choices in contention are scored, each as far as it may still win.
+
+    `race(choices, parts)` are the similarities found on these choices.
+    """
+
+    chooser: Chooser
+    race: Callable[[Sequence[str], int], Mapping[str, Tensor]]
+
+    def split(self, situation: Situation) -> Split:
+        contenders = self.chooser(situation)
+        return lowest(contenders, self.race(contenders, situation.parts), situation)
+
+
+def lowest(contenders: Sequence[str], similarities: Mapping[str, Tensor], situation: Situation) -> Split:
+    """The contender whose best partition cuts the least similarity per link, with the scores of all that were compared.
+
+    Per link, since choices may differ in their number of candidates; where they do not, it is the lowest sum.
+    """
+    allowed, parts = situation.region.allowed, situation.parts
+    scores = {choice: best_groups(allowed[choice], values, parts) for choice, values in similarities.items()}
+    choice = min(contenders, key=lambda name: scores[name].mean_link)
+    return Split(choice, scores[choice].candidates, scores[choice].groups, scores)
 
 
 def best_groups(candidates: Sequence[str], similarities: Tensor, parts: int) -> Score:

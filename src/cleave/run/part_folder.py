@@ -1,0 +1,64 @@
+"""The folders of the parts of a search that are under way, or finished and not yet merged into the run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from cleave.run.durable import clear_unfinished, remove_folder, saving
+from cleave.run.events import Events
+from cleave.run.generations import Generations
+from cleave.run.lock import RunLock
+
+PARTS = "parts"
+PATIENCE = 10.0
+"""Seconds in which a worker process whose search was killed is sure to have ended."""
+
+
+class PartFolder:
+    """A part's checkpoints and events. Use within its lock."""
+
+    def __init__(self, run: Path, label: str) -> None:
+        self.path, self.label = path_of(run, label), label
+        self.events = Events(self.path / "events.jsonl")
+        self.generations = Generations(self.path / "checkpoints")
+
+
+def path_of(run: Path, label: str) -> Path:
+    return run / PARTS / label
+
+
+def part_lock(run: Path, label: str) -> RunLock:
+    """The lock of a part's folder, which is made where there is none."""
+    path = path_of(run, label)
+    with saving(path):
+        path.mkdir(parents=True, exist_ok=True)
+    return RunLock(path, PATIENCE)
+
+
+def remove_parts(run: Path, labels: Collection[str]) -> None:
+    """Removes the folders of parts that are merged, and the folder of them all once it is empty."""
+    folder = run / PARTS
+    if not folder.exists():
+        return
+    with saving(folder):
+        clear_unfinished(folder)
+        for label in labels:
+            if path_of(run, label).exists():
+                remove_folder(path_of(run, label))
+        if not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def last_events(run: Path) -> dict[str, dict[str, Any] | None]:
+    """The last event of each part that has a folder, None before its first; nothing is touched."""
+    folder = run / PARTS
+    labels = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+    return {label: last_event(path_of(run, label) / "events.jsonl") for label in labels if not label.startswith(".")}
+
+
+def last_event(path: Path) -> dict[str, Any] | None:
+    """The last event of a file; None where there is no file or no event."""
+    events = Events.read(path) if path.exists() else []
+    return events[-1] if events else None

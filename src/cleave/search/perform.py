@@ -1,0 +1,183 @@
+"""One part of a search: a node trained and then split or searched, or an architecture trained alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cleave.data.chance import Chance
+from cleave.errors import Interrupted
+from cleave.method import Method
+from cleave.run.folder import RunFiles
+from cleave.run.part_folder import PartFolder, part_lock
+from cleave.search.learner import Alone, Learner, make_method
+from cleave.search.part import Findings, Parent, Part, Trial, Visit
+from cleave.search.problem import Problem
+from cleave.search.schedule import Schedule, alone, schedule
+from cleave.search.session import Session, finite
+from cleave.search.splitting import make_splitter, parts_at
+from cleave.search.stability import mean_entropy, panel, s_tau
+from cleave.search.watch import Stop, Watcher
+from cleave.settings import RandomSettings
+from cleave.space import Arch
+from cleave.split import Node, Probe
+from cleave.split.splitters import Situation
+
+
+def perform(problem: Problem, part: Part, run: RunFiles, stop: Stop, watcher: Watcher) -> Findings:
+    """Does a part, or what is left of it; a finished one tells its findings again.
+
+    Raises Interrupted, with everything saved, when asked to stop.
+    """
+    with part_lock(run.path, part.label):
+        return Performance(problem, run, PartFolder(run.path, part.label), stop, watcher).of(part)
+
+
+class Performance(Session):
+    """A part in its folder. Whatever ends it, one in the same folder goes on and ends the same."""
+
+    def of(self, part: Part) -> Findings:
+        if not self.findings.finished:
+            try:
+                self._visit(part) if isinstance(part, Visit) else self._try(part)
+            except Interrupted:
+                self.save()
+                raise
+            self.learner, self.findings.finished = None, True
+            self.save()
+        return self.findings
+
+    def _visit(self, visit: Visit) -> None:
+        plan = schedule(self.problem.recipe, len(visit.node.path))
+        if plan.searching and self.problem.method.alone:
+            self._search_alone(visit.node)
+        else:
+            self._share(visit, plan)
+
+    def _share(self, visit: Visit, plan: Schedule) -> None:
+        """A node whose architectures share weights: trained, then split or searched."""
+        learner = self._train(visit.node, visit.parent, plan)
+        if plan.searching:
+            self._derive(visit.node, learner.method, learner.accuracy)
+        else:
+            self._split(visit, learner)
+        self._keep(visit.label, learner)
+
+    def _search_alone(self, node: Node) -> None:
+        """A leaf whose architectures share nothing."""
+        settings = self.problem.recipe.method
+        assert isinstance(settings, RandomSettings)
+
+        def evaluate(arch: Arch) -> float:
+            place = Alone(f"{node.label} {len(self.findings.accuracies)}", arch)
+            return self._trained_alone(place, settings.epochs_each)
+
+        method = make_method(self.problem, node, Chance(self.problem.recipe.seed, node.label))
+        self._derive(node, method, evaluate)
+
+    def _try(self, trial: Trial) -> None:
+        """An architecture of the control."""
+        self._once(trial.place.arch, lambda _: self._trained_alone(trial.place, trial.epochs))
+
+    def _trained_alone(self, place: Alone, epochs: int) -> float:
+        """The accuracy of an architecture trained from new weights; they are not kept."""
+        learner = self.opened(place, alone(epochs))
+        self.train(learner, "train alone", lambda: None)
+        learner.finite_means()
+        self.learner = None
+        return learner.accuracy(place.arch)
+
+    def _keep(self, label: str, learner: Learner) -> None:
+        """Puts trained weights aside for whoever asks for them later."""
+        with finite(label):
+            self.findings.kept[label] = self.run.keep_leaf(label, learner.record())
+
+    def _train(self, node: Node, parent: Parent | None, plan: Schedule) -> Learner:
+        """The node's supernet after its epochs, from its parent's weights unless it starts anew."""
+
+        def inherit(learner: Learner) -> None:
+            if not plan.fresh and parent is not None:
+                assert parent.kept is not None, "a node that goes on has a parent that was trained"
+                learner.inherit(self.run.leaf(parent.label, parent.kept), parent.region)
+
+        learner = self.opened(node, plan, inherit)
+        doing = "search" if plan.searching else "warm-up"
+        self.train(learner, doing, partial(self._end_epoch, learner, doing))
+        return learner
+
+    def _end_epoch(self, learner: Learner, doing: str) -> None:
+        loss, accuracy = learner.finite_means()
+        epoch = learner.step // self.problem.steps_per_epoch
+        found = {"loss": loss, "accuracy": accuracy, "strengths": learner.strengths()}
+        if learner.schedule.searching:
+            found |= self._follow(learner, epoch)
+        self.folder.events.write("epoch", leaf=learner.place.label, phase=doing, epoch=epoch, **found)
+
+    def _follow(self, learner: Learner, epoch: int) -> dict[str, Any]:
+        """In a leaf's last epochs: keeps its weights, and ranks a panel of its architectures."""
+        recipe, left = self.problem.recipe, learner.schedule.epochs - epoch
+        if 0 < left < recipe.search.snapshots:
+            self._keep(f"{learner.place.label}@{epoch}", learner)
+        if recipe.trust.panel == 0 or left >= recipe.trust.panel_epochs:
+            return {}
+        accuracies = panel(learner)
+        self.findings.followed.append(accuracies)
+        self.findings.control.eval_images += len(accuracies) * min(recipe.trust.panel_images, len(self.problem.valid))
+        return {"panel": accuracies}
+
+    def _split(self, visit: Visit, learner: Learner) -> None:
+        depth = len(visit.node.path)
+        situation = Situation(
+            visit.node.region,
+            visit.unsplit,
+            parts_at(self.problem.recipe, depth),
+            score=lambda choice: self._score(choice, learner),
+            generator=learner.chance.generator("split"),
+        )
+        split = make_splitter(self.problem.recipe, depth).split(situation)
+        self.findings.split = split
+        self.folder.events.write("split", leaf=visit.label, choice=split.choice, groups=split.groups)
+
+    def _score(self, choice: str, learner: Learner) -> Tensor:
+        """A choice's similarities, measured once and kept across interruptions."""
+        if choice not in self.findings.similarities:
+            candidates = len(learner.place.region.allowed[choice])
+            probes = self._watched(learner, choice, candidates)
+            self.findings.similarities[choice] = learner.score(choice, probes).tolist()
+            self.findings.cost.split_passes += candidates * self.problem.recipe.split.batches
+        return torch.tensor(self.findings.similarities[choice], dtype=torch.float64)
+
+    def _watched(self, learner: Learner, choice: str, candidates: int) -> Iterator[Probe]:
+        for number, probe in enumerate(learner.probes()):
+            self.breathe()
+            self.show(f"compare {choice}", number * candidates)
+            yield probe
+
+    def _derive(self, node: Node, method: Method, evaluate: Callable[[Arch], float]) -> None:
+        """The method's architecture for a leaf, with its accuracy (percent) on held-out images."""
+
+        def once(arch: Arch) -> float:
+            return self._once(arch, evaluate)
+
+        arch = method.derive(once, Chance(self.problem.recipe.seed, node.label).generator("derive"))
+        self.findings.result = {
+            "arch": self.problem.space.format(arch),
+            "valid_accuracy": once(arch),
+            "entropy": mean_entropy(method.strengths()),
+            "s_tau": s_tau(self.findings.followed),
+        }
+        self.folder.events.write("leaf", leaf=node.label, **self.findings.result)
+
+    def _once(self, arch: Arch, evaluate: Callable[[Arch], float]) -> float:
+        """An architecture's accuracy, measured once and kept across interruptions."""
+        text = self.problem.space.format(arch)
+        if text not in self.findings.accuracies:
+            self.breathe()
+            self.findings.accuracies[text] = evaluate(arch)
+            self.findings.cost.eval_images += len(self.problem.valid)
+            self.show("evaluate")
+        return self.findings.accuracies[text]

@@ -1,0 +1,120 @@
+"""A worker process: does the parts that it is sent through a pipe, one after the other, until there are no more.
+
+It is told a part, or None to stop. It tells moments and lines while it works, then findings, or why there are none: an
+Interrupted or a UserError.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import FrameType
+from typing import TypeAlias
+
+import torch
+
+from cleave.errors import Interrupted, UserError
+from cleave.run.folder import RunFiles
+from cleave.search.part import Findings, Part
+from cleave.search.perform import perform
+from cleave.search.problem import Problem
+from cleave.search.watch import Moment, Stop, Watcher
+
+Answer: TypeAlias = Findings | Interrupted | UserError
+"""What a part comes to."""
+TELL_SECONDS = 0.1
+"""At least so long between two moments that are told."""
+
+
+def serve(pipe: Connection, problem: Problem, run: Path) -> None:
+    """The life of a worker; it ends at once when its parent does, however that ends."""
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    stop = stop_of_worker(pipe)
+    torch.set_num_threads(problem.recipe.threads)
+    while (part := pipe.recv()) is not None:
+        teller = Teller(pipe.send)
+        answer = answered(partial(perform, problem, part, RunFiles(run), stop, teller), part)
+        teller.catch_up()
+        pipe.send(answer)
+
+
+def end_with_parent() -> None:
+    """Waits for the end of the parent; what is not saved then is done again by whoever goes on with the run."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def answered(work: Callable[[], Findings], part: Part) -> Answer:
+    """A part's findings, or why there are none. A mistake of ours ends the process with its traceback."""
+    try:
+        return work()
+    except (Interrupted, UserError) as error:
+        return error
+    except (MemoryError, torch.OutOfMemoryError):
+        return UserError(f"leaf {part.label}: there is not enough memory for so many workers; resume with fewer")
+
+
+class AskedByPipe(Stop):
+    """Asked to stop by whatever comes through the pipe while a part is done: there is nothing else to come."""
+
+    def __init__(self, pipe: Connection) -> None:
+        super().__init__()
+        self.pipe = pipe
+
+    def check(self) -> None:
+        if self.requested or self.pipe.poll():
+            raise Interrupted
+
+
+def stop_of_worker(pipe: Connection) -> Stop:
+    """Ctrl-C reaches the whole group of processes and is the parent's to hear; SIGTERM may be meant for this one."""
+    stop = AskedByPipe(pipe)
+
+    def request(number: int, frame: FrameType | None) -> None:
+        stop.requested = True
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, request)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})  # held back while it started
+    return stop
+
+
+class Teller(Watcher):
+    """Sends on what a part shows, but not more often than somebody can look, and at last the last of it."""
+
+    def __init__(self, send: Callable[[Moment | str], None]) -> None:
+        self.send = send
+        self.told_at = 0.0
+        self.untold: Moment | None = None
+
+    def see(self, moment: Moment) -> None:
+        self.untold = moment
+        if time.monotonic() - self.told_at >= TELL_SECONDS:
+            self.catch_up()
+
+    def catch_up(self) -> None:
+        if self.untold is not None:
+            self.send(sendable(self.untold))
+            self.told_at, self.untold = time.monotonic(), None
+
+    def say(self, line: str) -> None:
+        self.send(line)
+
+
+def sendable(moment: Moment) -> Moment:
+    """The same with its loss and accuracy measured, since the network stays here."""
+    return moment if moment.means is None else replace(moment, means=partial(both, *moment.means()))
+
+
+def both(loss: float, accuracy: float) -> tuple[float, float]:
+    return loss, accuracy

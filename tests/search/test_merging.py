@@ -1,0 +1,187 @@
+"""Parts may end in any order; what is left behind is the same, byte for byte."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cleave.config import load_recipe
+from cleave.errors import Interrupted
+from cleave.resolve import resolve
+from cleave.run.folder import RunFolder, create, make_folder
+from cleave.search.crew import most_parts, usual_workers
+from cleave.search.loop import Search
+from cleave.search.part import Findings, Part
+from cleave.search.perform import perform
+from cleave.search.problem import Problem, open_problem
+from cleave.search.runner import start
+from cleave.search.state import Cost
+from cleave.search.watch import Moment, Stop, Watcher
+from cleave.settings import Recipe
+from cleave.space import find_space
+from cleave.split import Split
+from tests.tiny import RSPS, SIZES, write_images
+
+KINDS = {
+    "darts": {},
+    "darts that inherits": {"split.restart": "false", "search.epochs": 2, "search.snapshots": 2},
+    "rsps": RSPS,
+    "random": {"method.name": "random", "search.epochs": 2},
+    "exhaustive": {"split.splitter": "exhaustive", "method.name": "gdas"},
+    "three levels": {**RSPS, "split.splits": 3},
+}
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_images(tmp_path_factory.mktemp("images"))
+
+
+def opened(images: Path, changes: dict[str, Any]) -> Problem:
+    settings = [f"{key}={value}" for key, value in {**SIZES, **changes, "data.name": images}.items()]
+    recipe = load_recipe(None, settings, {})
+    return open_problem(resolve(recipe, find_space(recipe.space.name, recipe.space.ops))[0])
+
+
+class AnyOrder:
+    """A crew that has room for a few parts and finishes a random one of them; it can be asked to stop."""
+
+    def __init__(self, search: Search, room: int, stop_after: int = 1_000_000) -> None:
+        self.search, self.room, self.left = search, room, stop_after
+        self.parts: list[Part] = []
+        self.order: list[str] = []
+
+    @property
+    def has_room(self) -> bool:
+        return len(self.parts) < self.room
+
+    def begin(self, part: Part) -> None:
+        self.parts.append(part)
+
+    def finished(self) -> tuple[Part, Findings]:
+        self.left -= 1
+        if self.left < 0:
+            raise Interrupted
+        part = self.parts.pop(random.randrange(len(self.parts)))
+        self.order.append(part.label)
+        watcher = self.search.overview.of(part.label)
+        return part, perform(self.search.problem, part, self.search.folder, Stop(), watcher)
+
+
+def new_search(problem: Problem, folder: Path, watcher: Watcher | None = None) -> Search:
+    if not (folder / "recipe.yaml").exists():
+        make_folder(folder)
+        create(folder, problem.recipe, {})
+    return Search(problem, RunFolder(folder), Stop(), watcher or Watcher())
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """What a search leaves behind but for its last checkpoints and its times."""
+    files = [folder / "events.jsonl", folder / "tree.json", *(folder / "leaves").rglob("*")]
+    return {str(file.relative_to(folder)): file.read_bytes() for file in files if file.is_file()}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_parts_that_end_in_any_order_leave_the_same_behind(kind: str, images: Path, tmp_path: Path) -> None:
+    problem = opened(images, KINDS[kind])
+    outcome = new_search(problem, tmp_path / "whole").run()
+    search = new_search(problem, tmp_path / "run")
+    crew = AnyOrder(search, random.randint(2, 5))
+    assert search.run(crew) == outcome
+    assert content(tmp_path / "run") == content(tmp_path / "whole")
+    assert not (tmp_path / "run" / "parts").exists()
+    assert len(set(crew.order)) == len(crew.order)
+
+
+def test_children_are_begun_before_their_parents_turn_to_be_merged_has_come(images: Path, tmp_path: Path) -> None:
+    """Node 1 is finished first; 1.0 and 1.1 do not wait for node 0."""
+    search = new_search(opened(images, RSPS), tmp_path / "run")
+
+    class OneFirst(AnyOrder):
+        def finished(self) -> tuple[Part, Findings]:
+            self.parts.sort(key=lambda part: part.label == "0")
+            return super().finished()
+
+    crew = OneFirst(search, 3)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(random, "randrange", lambda count: 0)
+        search.run(crew)
+    assert crew.order[:4] == ["root", "1", "1.0", "1.1"]
+
+
+def test_what_is_finished_and_not_merged_is_never_done_again(images: Path, tmp_path: Path) -> None:
+    problem = opened(images, RSPS)
+    outcome = new_search(problem, tmp_path / "whole").run()
+    seen: list[Moment] = []
+
+    class Recorder(Watcher):
+        def see(self, moment: Moment) -> None:
+            seen.append(moment)
+
+    out, steps = tmp_path / "run", 0
+    for stops in (3, 2, 2, 2, 1000):
+        search = new_search(problem, out, Recorder())
+        try:
+            assert search.run(AnyOrder(search, 4, stops)) == outcome
+        except Interrupted:
+            steps = len(seen)
+    assert content(out) == content(tmp_path / "whole")
+    whole: list[Moment] = seen.copy()
+    seen.clear()
+    new_search(problem, tmp_path / "again", Recorder()).run()
+    assert len(whole) == len(seen) > steps > 0
+
+
+def test_a_search_that_failed_before_its_parts_were_removed_goes_on(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = opened(images, RSPS)
+    new_search(problem, tmp_path / "whole").run()
+    with monkeypatch.context() as patched:
+        patched.setattr("cleave.search.loop.remove_parts", lambda *_: None)
+        new_search(problem, tmp_path / "run").run()
+    assert {path.name for path in (tmp_path / "run" / "parts").iterdir()} >= {"root", "0", "1.1", "control 1"}
+    new_search(problem, tmp_path / "run").run()
+    assert not (tmp_path / "run" / "parts").exists()
+    assert content(tmp_path / "run") == content(tmp_path / "whole")
+
+
+def test_findings_come_back_from_json_as_they_were() -> None:
+    groups = (("a", "b"), ("c",))
+    split = Split("1<-0", ("a", "b", "c"), groups)
+    found = Findings(Cost(1, 2, 3, 4), Cost(5), {"1<-0": [[0.1 + 0.2]]}, {"x": 1 / 3}, [[1.5]], {"0": "f"}, split)
+    assert Findings.from_json(found.to_json()) == found
+    assert Findings.from_json(Findings(result={"arch": "x", "entropy": None}, finished=True).to_json()).finished
+
+
+def test_costs_add_up_field_by_field() -> None:
+    one, other = (Cost(*random.sample(range(99), 4)) for _ in range(2))
+    assert vars(one + other) == {name: vars(one)[name] + vars(other)[name] for name in vars(one)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "parts"),
+    [({}, 4), ({"trust.control": 9}, 10), ({"split.splitter": "none", "trust.control": 0}, 1)],
+)
+def test_there_are_as_many_parts_at_once_as_leaves_or_architectures_of_the_control(
+    changes: dict[str, Any], parts: int, images: Path
+) -> None:
+    assert most_parts(opened(images, changes)) == parts
+
+
+def test_the_usual_workers_are_the_cores_shared_out_among_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(8)), raising=False)
+    workers = [usual_workers(Recipe(device="cpu", threads=threads)) for threads in (1, 3, 8, 9)]
+    assert workers == [8, 2, 1, 1]
+    assert usual_workers(Recipe(device="cuda:0")) == 1
+
+
+def test_a_search_through_the_library_starts_no_process_unless_asked(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("multiprocessing.context.SpawnProcess.start", lambda self: pytest.fail("a process"))
+    changes = [f"{key}={value}" for key, value in {**SIZES, **RSPS, "data.name": images}.items()]
+    assert start(load_recipe(None, changes, {}), tmp_path / "run", Watcher())["leaves"]

@@ -1,0 +1,206 @@
+"""Worker processes: the same bytes as in one process, and nothing lost or left over, however they end.
+
+Each costs seconds to start, so that what does not need them is tested in test_merging.py.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cleave.config import load_recipe
+from cleave.errors import UserError
+from cleave.run.lock import RunLock
+from cleave.search.runner import resume, start
+from cleave.search.watch import Moment, Watcher
+from cleave.search.worker import ending
+from tests.tiny import EVERY_STEP, HERE, RSPS, SIZES, Ended, generations, part_generations, same, search, write_images
+
+Capture = pytest.CaptureFixture[str]
+KINDS: dict[str, tuple[int, dict[str, Any]]] = {
+    "darts": (2, {}),
+    "darts that inherits": (3, {"split.restart": "false"}),
+    "rsps": (2, RSPS),
+    "random": (2, {"method.name": "random", "search.epochs": 2}),
+}
+LONG = {**RSPS, "search.checkpoint_seconds": 0.1, "search.epochs": 100_000}
+PATIENCE = 120.0
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_images(tmp_path_factory.mktemp("images"))
+
+
+def begin(images: Path, out: Path, changes: dict[str, Any], workers: int, watcher: Watcher | None = None) -> None:
+    settings = [f"{key}={value}" for key, value in {**SIZES, **changes, "data.name": images}.items()]
+    start(load_recipe(None, settings, {}), out, watcher or Watcher(), workers)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_number_of_workers_leaves_the_same_bytes(kind: str, images: Path, tmp_path: Path) -> None:
+    workers, changes = KINDS[kind]
+    moments: list[Moment] = []
+
+    class Recorder(Watcher):
+        def see(self, moment: Moment) -> None:
+            moments.append(moment)
+
+    begin(images, tmp_path / "one", changes, 1)
+    begin(images, tmp_path / "several", changes, workers, Recorder())
+    assert same(tmp_path / "one", tmp_path / "several")
+    assert leaves(tmp_path / "one") == leaves(tmp_path / "several")
+    assert not (tmp_path / "several" / "parts").exists()
+    assert 0 < moments[-1].done <= moments[-1].total
+
+
+def leaves(run: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(run)): file.read_bytes() for file in (run / "leaves").rglob("*") if file.is_file()}
+
+
+def until(true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def running(words: list[str], out: Path, saved: int, parts: int = 2) -> subprocess.Popen[str]:
+    """A search with two workers that are both at it, and of which some part has been saved so often."""
+    command = [sys.executable, "-m", "cleave", *words, "--workers", "2"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+    def at_work() -> bool:
+        assert process.poll() is None, process.communicate()
+        numbers = [int(generation.name) for generation in part_generations(out)]
+        return len(holders(out)) >= parts and max(numbers, default=0) >= saved
+
+    until(at_work)
+    return process
+
+
+def holders(out: Path) -> set[int]:
+    """The processes that hold parts, by their locks."""
+    texts = [lock.read_text() for lock in (out / "parts").glob("*/lock")]
+    return {int(number) for text in texts for number in re.findall(r"\d+", text)}
+
+
+def alive(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def without_workers(words: list[str]) -> list[str]:
+    return [word for word in words if word not in HERE]
+
+
+def test_a_run_whose_processes_are_killed_goes_on_with_any_number_of_workers(images: Path, tmp_path: Path) -> None:
+    changes = {**RSPS, **EVERY_STEP, "search.epochs": 6}
+    begin(images, tmp_path / "whole", changes, 1)
+    out = tmp_path / "killed"
+    for words in (without_workers(search(images, out, changes)), ["resume", str(out)]):
+        process = running(words, out, random.randint(2, 12))
+        workers = holders(out)
+        with process:
+            process.kill()
+        until(lambda workers=workers: not any(map(alive, workers)))
+    resume(out, Watcher())
+    assert same(tmp_path / "whole", out)
+    assert leaves(tmp_path / "whole") == leaves(out)
+
+
+def to_all(process: subprocess.Popen[str]) -> None:
+    os.killpg(process.pid, signal.SIGINT)
+
+
+def to_main(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+
+
+@pytest.mark.parametrize("ask", [to_all, to_main])
+def test_a_search_that_is_asked_to_stop_saves_every_part(
+    ask: Callable[[subprocess.Popen[str]], None], images: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    out = tmp_path / "run"
+    with running(without_workers(search(images, out, LONG)), out, saved=2) as process:
+        workers = holders(out)
+        newest = max(part_generations(out))
+        ask(process)
+        stdout, stderr = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, stdout) == (130, "")
+    assert stderr.splitlines()[-1] == f"cleave: interrupted and saved; go on with: cleave resume {out}"
+    assert "Traceback" not in stderr
+    assert not any(map(alive, workers))
+    assert len({generation.parent for generation in part_generations(out)}) == 2
+    assert max(part_generations(out)) > newest
+    assert Ended(["show", str(out)], capsys).out.count("under way: ") == 2
+
+
+def test_a_worker_that_is_killed_is_one_line_and_costs_only_the_time_since_its_checkpoint(
+    images: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    changes = {**RSPS, "search.checkpoint_seconds": 0.05, "search.epochs": 20}
+    out = tmp_path / "run"
+    with running(without_workers(search(images, out, changes)), out, saved=2) as process:
+        os.kill(random.choice(sorted(holders(out))), signal.SIGKILL)
+        _, stderr = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 2, stderr
+    *above, line = stderr.splitlines()
+    assert not any("Traceback" in each for each in above)
+    assert line.startswith("cleave: a worker process was killed by SIGKILL, as where memory runs out, at leaf ")
+    assert line.endswith(f"cleave resume {out} --workers 1")
+    assert Ended(["resume", str(out), *HERE, "--json"], capsys).status == 0
+    begin(images, tmp_path / "whole", changes, 1)
+    assert same(tmp_path / "whole", out)
+
+
+def test_what_the_user_can_mend_in_a_worker_is_said_as_in_one_process(images: Path, tmp_path: Path) -> None:
+    wild = {**RSPS, **EVERY_STEP, "method.learning_rate": 1e30, "method.clip": 1e30}
+    words = r"leaf [01]\.[01], step \d+: the loss is nan; try a smaller method\.learning_rate"
+    with pytest.raises(UserError, match=words):
+        begin(images, tmp_path / "run", wild, 2)
+    assert len(generations(tmp_path / "run")) == 2
+    assert part_generations(tmp_path / "run")
+
+
+def test_a_part_that_is_still_held_is_waited_for_and_then_named(tmp_path: Path) -> None:
+    began = time.monotonic()
+    with RunLock(tmp_path), pytest.raises(UserError, match="in use by process"), RunLock(tmp_path, patience=0.3):
+        pass
+    assert time.monotonic() - began >= 0.3
+
+
+def test_a_lock_that_becomes_free_meanwhile_is_taken(tmp_path: Path) -> None:
+    code = "import sys, time; from pathlib import Path; from cleave.run.lock import RunLock\n"
+    code += "with RunLock(Path(sys.argv[1])): print('held', flush=True); time.sleep(0.5)"
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with RunLock(tmp_path, patience=60):
+            assert str(os.getpid()) in (tmp_path / "lock").read_text()
+
+
+def test_the_end_of_a_process_is_told_in_words() -> None:
+    assert ending(-signal.SIGTERM) == "was killed by SIGTERM"
+    assert ending(-signal.SIGKILL) == "was killed by SIGKILL, as where memory runs out,"
+    assert ending(3) == "ended with exit status 3"
+
+
+@pytest.mark.parametrize("command", ["search", "resume", "reproduce"])
+def test_no_workers_at_all_are_refused(command: str, tmp_path: Path, capsys: Capture) -> None:
+    words = {"search": [], "resume": [str(tmp_path)], "reproduce": ["table1"]}[command]
+    assert Ended([command, *words, "--workers", "0"], capsys).refuses("--workers", "greater than or equal to 1")
