@@ -8,7 +8,7 @@ from functools import partial
 
 from benchmarks import pairs
 from benchmarks.pairs import Pair
-from benchmarks.problems import PAPER, SMALL, WHOLE, Scale
+from benchmarks.problems import PAPER, SMALL, Scale
 
 Step = Callable[[], object]
 
@@ -63,10 +63,10 @@ WORKS: dict[str, Work] = {
         long=True,
     ),
     "search": Work(
-        "GM-DARTS, T=2, {0.epochs} epochs a leaf, M={0.probes}, {0.images} images",
-        WHOLE,
+        "GM-DARTS, T=1, {0.epochs} epochs a leaf, M={0.probes}, {0.images} images, as many workers as threads",
+        SMALL,
         pairs.search,
-        repeats=3,
+        repeats=1,
         long=True,
     ),
 }

@@ -80,9 +80,12 @@ def similarity(scale: Scale) -> Pair:
 
 
 def split(scale: Scale, method: str) -> Pair:
-    """The split decision at the root. The published way draws anew for every edge and operation, so that decisions
-    may differ: what is checked is an edge's similarities by the same mini-batches."""
-    learner, network = split_twins(scale, method)
+    """The split decision at the root after an epoch of real images. The published way draws anew for every edge and
+    operation, so that decisions may differ: what is checked is an edge's similarities by the same mini-batches."""
+    learner = works.warming(open_problem(recipe_of(scale, f"method.name={method}", "data.name=bundled")))
+    for _ in range(learner.problem.steps_per_epoch):
+        learner.advance()
+    network = published(learner)
     naive = partial(naive_search.best_split, network, ALLOWED, works.PARTS, drawing(learner, network))
     return Pair(lambda: works.split(learner), naive, lambda: check_similarity(learner))
 
@@ -107,11 +110,15 @@ def choice(scale: Scale) -> Pair:
 
 
 def search(scale: Scale) -> Pair:
-    """GM-DARTS from end to end, two splits, on the bundled images. It is the steps that are checked."""
-    recipe = recipe_of(scale, "method.name=darts", "data.name=bundled", f"search.epochs={scale.epochs}")
-    problem = open_problem(recipe)
-    naive = naive_search.Search(problem)
-    return Pair(lambda: works.search(recipe), naive.run, search_step(scale, "darts").check)
+    """GM-DARTS from end to end, one split, on the bundled images; cleave's with as many workers as there are threads.
+
+    It is the steps that are checked.
+    """
+    changes = ("method.name=darts", "data.name=bundled", "split.splits=1", f"search.epochs={scale.epochs}")
+    recipe, workers = recipe_of(scale, *changes), torch.get_num_threads()
+    naive = naive_search.Search(open_problem(recipe))
+    fast = recipe.model_copy(update={"threads": 1})
+    return Pair(lambda: works.search(fast, workers), naive.run, search_step(scale, "darts").check)
 
 
 def floor(scale: Scale) -> Pair:

@@ -15,8 +15,10 @@ from benchmarks.naive import Batch
 from benchmarks.problems import SPACE
 from cleave.data.augment import Normalise
 from cleave.net import Gates
+from cleave.search.exam import Exam
 from cleave.search.learner import Learner
 from cleave.search.problem import Problem
+from cleave.search.racing import race_for
 from cleave.search.runner import start
 from cleave.search.schedule import schedule
 from cleave.search.watch import Watcher
@@ -48,40 +50,26 @@ def similarities(learner: Learner, edge: str) -> Tensor:
 
 
 def split(learner: Learner) -> str:
-    """The edge to be split."""
-    scores = {
-        edge: best_groups(names, similarities(learner, edge), PARTS) for edge, names in SPACE.region.allowed.items()
-    }
+    """The edge to be split, by the recipe's rule."""
+    edges = SPACE.region.allowed
+    if learner.problem.recipe.split.rule == "race":
+        found = race_for(learner, list(edges), PARTS, lambda edge, candidates: None).similarities
+    else:
+        found = {edge: similarities(learner, edge) for edge in edges}
+    scores = {edge: best_groups(names, found[edge], PARTS) for edge, names in edges.items()}
     return min(scores, key=lambda edge: scores[edge].mean_link)
 
 
 def choose(learner: Learner) -> Arch:
     """The architecture of a leaf."""
-    return learner.method.derive(Judge(learner), learner.chance.generator("derive"))
+    exam = Exam(learner, {}, lambda: None, lambda images: None)
+    return learner.method.derive(exam, learner.chance.generator("derive"))
 
 
-class Judge:
-    """`cleave.method.Evaluate` for a leaf: accuracies (percent) on the first held-out batches, each seen once."""
-
-    def __init__(self, learner: Learner) -> None:
-        self.learner, self.exam = learner, learner.exam()
-        self.hits: dict[str, list[int]] = {}
-
-    @property
-    def batches(self) -> int:
-        return len(self.exam)
-
-    def __call__(self, arch: Arch, batches: int | None = None) -> float:
-        seen = self.batches if batches is None else batches
-        hits = self.hits.setdefault(SPACE.format(arch), [])
-        hits += [self.learner.hits(arch, [self.exam[number]]) for number in range(len(hits), seen)]
-        return 100 * sum(hits[:seen]) / sum(len(self.exam[number][1]) for number in range(seen))
-
-
-def search(recipe: Recipe) -> Mapping[str, Any]:
+def search(recipe: Recipe, workers: int) -> Mapping[str, Any]:
     """From the recipe to the outcome on the disk."""
     with TemporaryDirectory() as folder:
-        return start(recipe, Path(folder, "run"), Watcher())
+        return start(recipe, Path(folder, "run"), Watcher(), workers)
 
 
 def batches_of_step(learner: Learner) -> tuple[Batch, Batch]:

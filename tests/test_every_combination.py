@@ -26,10 +26,11 @@ from cleave.space.registry import SPACES
 from tests.toys import TOYS
 
 SPLITTERS: dict[str, tuple[list[str], int]] = {
-    "none": ([], 1),
-    "exhaustive": (["split.splits=1"], 0),  # as many leaves as candidates
-    "random": (["split.splits=2", "split.branch=2"], 4),
-    "gradient": (["split.splits=2", "split.branch=2", "split.batches=1"], 4),
+    "none": (["split.splitter=none"], 1),
+    "exhaustive": (["split.splitter=exhaustive", "split.splits=1"], 0),  # as many leaves as candidates
+    "random": (["split.splitter=random", "split.splits=2", "split.branch=2"], 4),
+    "gradient": (["split.splitter=gradient", "split.splits=2", "split.branch=2", "split.batches=1"], 4),
+    "race": (["split.splitter=gradient", "split.splits=1", "split.branch=2", "split.batches=8", "split.rule=race"], 2),
 }
 BASE = ["split.splits=1", "split.batches=2", "search.epochs=2"]
 Found = tuple[dict[str, Any], Sequence[str]]
@@ -68,7 +69,7 @@ def run(folder: Path, recipe: Recipe) -> tuple[dict[str, Any], Search, Problem]:
 def test_every_method_splitter_and_space_work_together(tmp_path: Path, space: str, method: str, splitter: str) -> None:
     settings, leaves = SPLITTERS[splitter]
     samples = ["method.samples=3"] if method == "rsps" else []
-    changes = [f"space.name={space}", f"method.name={method}", f"split.splitter={splitter}", *settings, *samples]
+    changes = [f"space.name={space}", f"method.name={method}", *settings, *samples]
     outcome, search, problem = run(tmp_path / "run", tiny(*changes))
     expected = leaves or len(problem.space.choices[0].candidates)
     check_leaves(outcome, problem.space, expected)

@@ -32,6 +32,7 @@ KINDS = {
     "rsps": RSPS,
     "random": {"method.name": "random", "search.epochs": 2},
     "darts2": {"method.name": "darts2", "split.splits": 1},
+    "race": {"split.splits": 1, "split.rule": "race", "split.batches": 8},
     "snas": {"method.name": "snas", "split.splits": 1, "search.epochs": 2},
     "drnas": {"method.name": "drnas", "split.splits": 1},
 }

@@ -13,8 +13,9 @@ from cleave.data.sources import SOURCES
 from cleave.errors import UserError, plain, unknown
 from cleave.settings import MethodSettings, RandomSettings, Recipe, SplitSettings
 from cleave.space import Space
+from cleave.split.race import RaceRule
 
-SCORED = ("similarity", "average", "batches", "enable", "shared")
+SCORED = ("similarity", "average", "batches", "rule", "enable", "shared")
 MEANINGLESS = {
     "none": ("splits", "branch", "choice", "warmup_epochs", "restart", *SCORED),
     "exhaustive": ("branch", *SCORED),
@@ -22,6 +23,9 @@ MEANINGLESS = {
     "gradient": (),
 }
 """The keys of `split` that have no meaning for a splitter."""
+
+RACED_FROM = 16
+"""The mini-batches from which a race is worth while."""
 
 SPLITS = {"none": 0, "exhaustive": 1, "random": 2, "gradient": 2}
 
@@ -92,7 +96,8 @@ def resolve_split(split: SplitSettings, space: Space) -> tuple[SplitSettings, li
     branch = None if split.splitter in ("none", "exhaustive") else _per_level("branch", split.branch or 2, splits)
     choice = _resolve_choice(split, splits, space) if splits else None
     _check_levels(splits, branch, choice, space)
-    return split.model_copy(update={"splits": splits, "branch": branch, "choice": choice}), notes
+    rule = _resolve_rule(split)
+    return split.model_copy(update={"splits": splits, "branch": branch, "choice": choice, "rule": rule}), notes
 
 
 def levels(split: SplitSettings) -> int:
@@ -108,8 +113,16 @@ def levels(split: SplitSettings) -> int:
 def _differs(split: SplitSettings, key: str) -> bool:
     """Whether a key was given a value that is neither its default nor what resolving would fill in."""
     default = SplitSettings.model_fields[key].default
-    filled = (default, 0) if key == "splits" else (default,)
+    filled = {"splits": (default, 0), "rule": (default, "exact")}.get(key, (default,))
     return getattr(split, key) not in filled
+
+
+def _resolve_rule(split: SplitSettings) -> str:
+    if split.splitter != "gradient":
+        return "exact"
+    if split.rule == "race" and split.batches < RaceRule.first:
+        raise UserError(f"split.rule=race: begins with {RaceRule.first} mini-batches; split.batches={split.batches}")
+    return split.rule or ("race" if split.batches >= RACED_FROM else "exact")
 
 
 def _per_level(key: str, value: Any, splits: int) -> list[Any]:  # noqa: ANN401

@@ -164,7 +164,10 @@ class SplitSettings(Settings):
     choice: str | list[str] | None = None  # lowest | random | names, one per level; null: lowest if scored
     similarity: SimilarityName = "cos"
     average: AverageName = "gradients"  # over mini-batches: gradients (the paper) or similarities (released code)
-    batches: Positive = 4  # mini-batches per candidate (the paper: 100)
+    batches: Positive = 4  # mini-batches per candidate, in a race at most (the paper: 100)
+    # exact: all of them for every candidate (the paper); race: only as long as a choice may still win; null: race if
+    # batches is 16 or more.
+    rule: Literal["exact", "race"] | None = None
     enable: Literal["one", "own"] = "one"  # weight of a candidate while it is scored: 1 or its own
     shared: Literal["all", "body"] = "all"  # gradients compared: all shared (the paper), or without the ends
     warmup_epochs: NotNegative = 1  # before each split

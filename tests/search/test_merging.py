@@ -152,7 +152,10 @@ def test_a_search_that_failed_before_its_parts_were_removed_goes_on(
 def test_findings_come_back_from_json_as_they_were() -> None:
     groups = (("a", "b"), ("c",))
     split = Split("1<-0", ("a", "b", "c"), groups)
-    found = Findings(Cost(1, 2, 3, 4), Cost(5), {"1<-0": [[0.1 + 0.2]]}, {"x": 1 / 3}, [[1.5]], {"0": "f"}, split)
+    found = Findings(
+        Cost(1, 2, 3, 4), Cost(5), {"1<-0": [[0.1 + 0.2]]}, {"1<-0": 8}, {"y": [3, 4]}, {"x": 1 / 3}, [[1.5]],
+        {"0": "f"}, split,
+    )  # fmt: skip
     assert Findings.from_json(found.to_json()) == found
     assert Findings.from_json(Findings(result={"arch": "x", "entropy": None}, finished=True).to_json()).finished
 

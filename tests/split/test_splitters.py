@@ -32,10 +32,6 @@ def random_similarities() -> dict[str, Tensor]:
     return {choice: (value + value.T) / 2 for choice, value in values.items()}
 
 
-def situation(similarities: Mapping[str, Tensor], parts: int, seed: int = 0) -> Situation:
-    return Situation(REGION, list(REGION.allowed), parts, similarities.__getitem__, torch.Generator().manual_seed(seed))
-
-
 class Compared:
     """A race that finds what it is given, and remembers what it was asked."""
 
@@ -47,12 +43,19 @@ class Compared:
         return {choice: self.similarities[choice] for choice in choices}
 
 
+def situation(
+    similarities: Mapping[str, Tensor], parts: int, seed: int = 0, compared: Compared | None = None
+) -> Situation:
+    race, generator = compared or Compared(similarities), torch.Generator().manual_seed(seed)
+    return Situation(REGION, list(REGION.allowed), parts, similarities.__getitem__, race, generator)
+
+
 @pytest.mark.parametrize("parts", [2, 3])
 @pytest.mark.parametrize("chooser", CHOOSERS)
 def test_racing_splits_as_the_exact_rule_does_on_the_same_similarities(chooser: Chooser, parts: int) -> None:
     similarities = random_similarities()
     exact = GradientMatching(chooser).split(situation(similarities, parts, seed=7))
-    raced = Racing(chooser, Compared(similarities)).split(situation(similarities, parts, seed=7))
+    raced = Racing(chooser).split(situation(similarities, parts, seed=7))
     assert (raced.choice, raced.groups, raced.candidates) == (exact.choice, exact.groups, exact.candidates)
     assert raced.scores.items() <= exact.scores.items()
 
@@ -61,7 +64,7 @@ def test_a_race_is_only_among_the_choices_in_contention() -> None:
     similarities = random_similarities()
     compared = Compared(similarities)
     for chooser in CHOOSERS:
-        Racing(chooser, compared).split(situation(similarities, 3, seed=1))
+        Racing(chooser).split(situation(similarities, 3, seed=1, compared=compared))
     (every, parts), (one, _), (given, _) = compared.asked
     assert (every, parts) == (["a", "b", "d"], 3)
     assert len(one) == 1
@@ -84,8 +87,7 @@ def test_the_lowest_mean_link_wins_and_of_equals_the_first() -> None:
 
 
 def test_a_random_choice_is_drawn_once_and_uniformly() -> None:
-    generator = torch.Generator().manual_seed(0)
-    now = Situation(REGION, list(REGION.allowed), 2, random_similarities().__getitem__, generator)
+    now = situation(random_similarities(), 2)
     drawn = [any_choice(now)[0] for _ in range(2000)]
     assert splittable(now) == ["a", "b", "c", "d"]
     assert all(400 < drawn.count(choice) < 600 for choice in REGION.allowed)

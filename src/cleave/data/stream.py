@@ -65,6 +65,10 @@ class InOrder(Sequence[Batch]):
     def __len__(self) -> int:
         return len(self._pairs)
 
+    def first(self, batches: int) -> int:
+        """How many images the first so many batches hold."""
+        return sum(len(labels) for _, labels in self._pairs[:batches])
+
     def __getitem__(self, number: int) -> Batch:  # type: ignore[override]
         """The batch of that number, normalised anew whenever it is asked for."""
         pixels, labels = self._pairs[number]

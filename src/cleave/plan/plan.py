@@ -13,7 +13,15 @@ from cleave.plan.timing import Stopwatch
 from cleave.resolve import resolve
 from cleave.search.problem import Problem, open_problem
 from cleave.search.schedule import schedule
-from cleave.search.work import control_epochs, nodes_at, planned_search_passes, scored_passes
+from cleave.search.work import (
+    control_epochs,
+    evaluated_batches,
+    held_out_batches,
+    nodes_at,
+    planned_search_passes,
+    scored_passes,
+    trained_alone,
+)
 from cleave.settings import RandomSettings, Recipe
 from cleave.space import find_space
 
@@ -84,14 +92,14 @@ def level_phases(problem: Problem, depth: int, watch: Stopwatch) -> list[Phase]:
     recipe, plan = problem.recipe, schedule(problem.recipe, depth)
     count, per_epoch = nodes_at(recipe, problem.space, depth), problem.steps_per_epoch
     if plan.searching and isinstance(recipe.method, RandomSettings):
-        trials, epochs = count * problem.method.evaluations(recipe.method), recipe.method.epochs_each
+        trials, epochs = count * trained_alone(problem, recipe.method), recipe.method.epochs_each
         return [Phase("train alone", trials, epochs, epochs * per_epoch, watch.alone())]
     phases = []
     if plan.epochs:
         name = "search" if plan.searching else f"warm-up {depth + 1}"
         phases.append(Phase(name, count, plan.epochs, plan.epochs * per_epoch, watch.step(depth)))
     if plan.searching:
-        evaluations = problem.method.evaluations(recipe.method)
+        evaluations = -(-evaluated_batches(problem) // held_out_batches(problem))
         phases.append(Phase("evaluate", count, 0, evaluations, watch.evaluation(depth)))
     elif passes := scored_passes(problem, depth):
         phases.append(Phase(f"compare {depth + 1}", count, 0, passes, watch.comparison(depth)))

@@ -84,7 +84,7 @@ SIZES: dict[str, Sizes] = {
     "tiny": Sizes(
         {
             "data.name": "bundled", "data.limit": 96, "data.image_size": 8, "space.channels": 2, "space.cells": 1,
-            "search.batch_size": 24, "split.batches": 1, **UNTOUCHED,
+            "search.batch_size": 24, "split.batches": 1, "split.rule": "exact", **UNTOUCHED,
         },
         {"darts": Length(1, 1), "rsps": Length(1, 1)},
         {"rsps": {"method.samples": 3}},
@@ -92,7 +92,7 @@ SIZES: dict[str, Sizes] = {
     "small": Sizes(
         {
             "data.image_size": 16, "data.limit": 4000, "space.channels": 8, "space.cells": 1,
-            "search.batch_size": 64, "split.batches": 5, **UNTOUCHED,
+            "search.batch_size": 64, "split.batches": 5, "split.rule": "exact", **UNTOUCHED,
         },
         {"darts": Length(1, 5), "rsps": Length(1, 6)},
         {"rsps": {"method.samples": 20}},
@@ -100,7 +100,7 @@ SIZES: dict[str, Sizes] = {
     "paper": Sizes(
         {
             "data.image_size": 32, "data.limit": None, "data.padding": 4, "space.channels": 16, "space.cells": 5,
-            "search.batch_size": 48, "split.batches": 100, **UNTOUCHED,
+            "search.batch_size": 48, "split.batches": 100, "split.rule": "exact", **UNTOUCHED,
         },
         {"darts": Length(15, 30), "rsps": Length(20, 50)},
         {"rsps": {"method.samples": 200}},

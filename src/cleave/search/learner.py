@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
@@ -26,7 +26,8 @@ from cleave.search.schedule import Schedule
 from cleave.space import Arch, Region
 from cleave.space.sample import distinct
 from cleave.split import Matching, Probe, match, shared_parameters
-from cleave.split.similarity import SIMILARITIES
+from cleave.split.gradient import gradients
+from cleave.split.similarity import SIMILARITIES, Gradients
 
 CHECK_EVERY = 50
 """Steps between looks at the loss on a device that would have to be waited for; on the CPU every step is checked."""
@@ -201,24 +202,44 @@ class Learner:
 
     def probes(self) -> Iterator[Probe]:
         """The mini-batches of the gradient matching score; the same ones whenever they are asked for."""
-        stream = self.problem.stream(self.problem.train, self.chance, "probe")
         for number in range(self.problem.recipe.split.batches):
-            batch = stream.batch(number)
-            gates = self.method.gates(self.turn("probe gates", number))
-            yield Probe(partial(self._loss, batch), gates)
+            yield self._probe(number, self.method.gates(self.turn("probe gates", number)))
 
-    def score(self, choice: str, probes: Iterator[Probe]) -> Tensor:
-        """Similarities [candidates, candidates] of a choice's gradients; nothing of the node changes."""
+    def race_probe(self, number: int) -> Probe:
+        """The same mini-batches, with gates for a race."""
+        return self._probe(number, self.method.compared(number, partial(self.turn, "race gates")))
+
+    def _probe(self, number: int, gates: Gates) -> Probe:
+        batch = self.problem.stream(self.problem.train, self.chance, "probe").batch(number)
+        return Probe(partial(self._loss, batch), gates)
+
+    @property
+    def matching(self) -> Matching:
         split = self.problem.recipe.split
-        ends = self.problem.layout.ends if split.shared == "body" else ()
-        parameters = shared_parameters(self.network, choice, ends)
-        matching = Matching(
+        return Matching(
             SIMILARITIES[split.similarity],
             own_weight=split.enable == "own",
             mean_gradients=split.average == "gradients",
         )
+
+    def score(self, choice: str, probes: Iterator[Probe]) -> Tensor:
+        """Similarities [candidates, candidates] of a choice's gradients; nothing of the node changes."""
+        allowed = self.place.region.allowed[choice]
         with self._uncompiled():
-            similarities = match(probes, choice, self.place.region.allowed[choice], parameters, matching)
+            return self.checked(choice, match(probes, choice, allowed, self._shared(choice), self.matching))
+
+    def gradients(self, choice: str, probe: Probe) -> Gradients:
+        """Per shared parameter those under each candidate of the choice, [candidates, *shape]."""
+        allowed = self.place.region.allowed[choice]
+        with self._uncompiled():
+            return gradients(probe, choice, allowed, self._shared(choice), self.matching.own_weight)
+
+    def _shared(self, choice: str) -> Mapping[str, nn.Parameter]:
+        body = self.problem.recipe.split.shared == "body"
+        return shared_parameters(self.network, choice, self.problem.layout.ends if body else ())
+
+    def checked(self, choice: str, similarities: Tensor) -> Tensor:
+        """The same, on the CPU; UserError where they are not numbers."""
         if not torch.isfinite(similarities).all():
             raise UserError(
                 f"leaf {self.place.label}: a gradient on choice {choice} is not finite; "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,12 +11,14 @@ from torch import Tensor
 
 from cleave.data.chance import Chance
 from cleave.errors import Interrupted
-from cleave.method import Method
+from cleave.method import Evaluate, Method
 from cleave.run.folder import RunFiles
 from cleave.run.part_folder import PartFolder, part_lock
+from cleave.search.exam import Exam, Trained
 from cleave.search.learner import Alone, Learner, make_method
 from cleave.search.part import Findings, Parent, Part, Trial, Visit
 from cleave.search.problem import Problem
+from cleave.search.racing import race_for
 from cleave.search.schedule import Schedule, alone, schedule
 from cleave.search.session import Session, finite
 from cleave.search.splitting import make_splitter, parts_at
@@ -62,7 +64,7 @@ class Performance(Session):
         """A node whose architectures share weights: trained, then split or searched."""
         learner = self._train(visit.node, visit.parent, plan)
         if plan.searching:
-            self._derive(visit.node, learner.method, learner.accuracy)
+            self._derive(visit.node, learner.method, self._exam(learner))
         else:
             self._split(visit, learner)
         self._keep(visit.label, learner)
@@ -77,7 +79,7 @@ class Performance(Session):
             return self._trained_alone(place, settings.epochs_each)
 
         method = make_method(self.problem, node, Chance(self.problem.recipe.seed, node.label))
-        self._derive(node, method, evaluate)
+        self._derive(node, method, Trained(lambda arch: self._once(arch, evaluate)))
 
     def _try(self, trial: Trial) -> None:
         """An architecture of the control."""
@@ -136,20 +138,43 @@ class Performance(Session):
             visit.unsplit,
             parts_at(self.problem.recipe, depth),
             score=lambda choice: self._score(choice, learner),
+            race=lambda choices, parts: self._race(choices, parts, learner),
             generator=learner.chance.generator("split"),
         )
         split = make_splitter(self.problem.recipe, depth).split(situation)
         self.findings.split = split
-        self.folder.events.write("split", leaf=visit.label, choice=split.choice, groups=split.groups)
+        self.folder.events.write(
+            "split", leaf=visit.label, choice=split.choice, groups=split.groups, probes=self.findings.probes
+        )
 
     def _score(self, choice: str, learner: Learner) -> Tensor:
         """A choice's similarities, measured once and kept across interruptions."""
         if choice not in self.findings.similarities:
             candidates = len(learner.place.region.allowed[choice])
             probes = self._watched(learner, choice, candidates)
-            self.findings.similarities[choice] = learner.score(choice, probes).tolist()
-            self.findings.cost.split_passes += candidates * self.problem.recipe.split.batches
+            self._keep_scores({choice: learner.score(choice, probes)}, {choice: self.problem.recipe.split.batches})
         return torch.tensor(self.findings.similarities[choice], dtype=torch.float64)
+
+    def _race(self, choices: Sequence[str], parts: int, learner: Learner) -> dict[str, Tensor]:
+        """The same of choices that race. A race that was interrupted is run again, with the same outcome."""
+        if not self.findings.similarities:
+            passes = 0
+
+            def before(choice: str, candidates: int) -> None:
+                nonlocal passes
+                self.breathe()
+                self.show(f"compare {choice}", passes)
+                passes += candidates
+
+            found = race_for(learner, choices, parts, before)
+            self._keep_scores(found.similarities, found.probes)
+        return {choice: torch.tensor(self.findings.similarities[choice], dtype=torch.float64) for choice in choices}
+
+    def _keep_scores(self, similarities: Mapping[str, Tensor], probes: Mapping[str, int]) -> None:
+        for choice, values in similarities.items():
+            self.findings.similarities[choice] = values.tolist()
+            self.findings.probes[choice] = probes[choice]
+            self.findings.cost.split_passes += len(values) * probes[choice]
 
     def _watched(self, learner: Learner, choice: str, candidates: int) -> Iterator[Probe]:
         for number, probe in enumerate(learner.probes()):
@@ -157,16 +182,21 @@ class Performance(Session):
             self.show(f"compare {choice}", number * candidates)
             yield probe
 
-    def _derive(self, node: Node, method: Method, evaluate: Callable[[Arch], float]) -> None:
+    def _exam(self, learner: Learner) -> Exam:
+        """What judges a leaf's architectures, across interruptions."""
+
+        def after(images: int) -> None:
+            self.findings.cost.eval_images += images
+            self.show("evaluate")
+
+        return Exam(learner, self.findings.hits, self.breathe, after)
+
+    def _derive(self, node: Node, method: Method, evaluate: Evaluate) -> None:
         """The method's architecture for a leaf, with its accuracy (percent) on held-out images."""
-
-        def once(arch: Arch) -> float:
-            return self._once(arch, evaluate)
-
-        arch = method.derive(once, Chance(self.problem.recipe.seed, node.label).generator("derive"))
+        arch = method.derive(evaluate, Chance(self.problem.recipe.seed, node.label).generator("derive"))
         self.findings.result = {
             "arch": self.problem.space.format(arch),
-            "valid_accuracy": once(arch),
+            "valid_accuracy": evaluate(arch),
             "entropy": mean_entropy(method.strengths()),
             "s_tau": s_tau(self.findings.followed),
         }

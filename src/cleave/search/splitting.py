@@ -8,17 +8,15 @@ from cleave.split.splitters import (
     Exhaustive,
     GivenChoice,
     GradientMatching,
+    Racing,
     Random,
     Splitter,
     any_choice,
     lowest_cut,
 )
 
-KINDS: dict[str, type[Exhaustive] | type[Random] | type[GradientMatching]] = {
-    "exhaustive": Exhaustive,
-    "random": Random,
-    "gradient": GradientMatching,
-}
+KINDS: dict[str, type[Exhaustive] | type[Random]] = {"exhaustive": Exhaustive, "random": Random}
+RULES: dict[str, type[GradientMatching] | type[Racing]] = {"exact": GradientMatching, "race": Racing}
 CHOOSERS: dict[str, Chooser] = {"lowest": lowest_cut, "random": any_choice}
 
 
@@ -26,6 +24,8 @@ def make_splitter(recipe: Recipe, depth: int) -> Splitter:
     """The splitter of the nodes at a depth of the tree."""
     choice = recipe.split.choice
     chooser = GivenChoice(choice[depth]) if isinstance(choice, list) else CHOOSERS[choice or "random"]
+    if recipe.split.splitter == "gradient":
+        return RULES[recipe.split.rule or "exact"](chooser)
     return KINDS[recipe.split.splitter](chooser)
 
 

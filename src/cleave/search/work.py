@@ -10,6 +10,9 @@ from cleave.search.state import Cost
 from cleave.settings import RandomSettings, Recipe
 from cleave.space import Space
 
+RACED = 0.2
+"""A race's share of the passes that it may take at most, roughly: it is not known before."""
+
 EVALUATION = 0.4
 """An evaluation's share of a training pass: it has no backward half."""
 
@@ -61,7 +64,7 @@ def nodes_at(recipe: Recipe, space: Space, depth: int) -> int:
 def _training(problem: Problem, depth: int) -> int:
     plan, settings = schedule(problem.recipe, depth), problem.recipe.method
     if plan.searching and isinstance(settings, RandomSettings):
-        return problem.method.evaluations(settings) * settings.epochs_each * problem.steps_per_epoch
+        return trained_alone(problem, settings) * settings.epochs_each * problem.steps_per_epoch
     architecture = problem.method.passes if plan.searching and problem.method.learns else 0
     return plan.epochs * problem.steps_per_epoch * (1 + architecture)
 
@@ -71,12 +74,27 @@ def scored_passes(problem: Problem, depth: int) -> int:
     if problem.recipe.split.splitter != "gradient":
         return 0
     sizes = sorted(len(choice.candidates) for choice in problem.space.choices)
-    return sum(sizes[: len(sizes) - depth]) * problem.recipe.split.batches
+    share = RACED if problem.recipe.split.rule == "race" else 1.0
+    return int(share * sum(sizes[: len(sizes) - depth]) * problem.recipe.split.batches)
 
 
 def _images_per_leaf(problem: Problem) -> int:
     """The held-out images that it takes to derive an architecture."""
-    return problem.method.evaluations(problem.recipe.method) * len(problem.valid)
+    return -(-evaluated_batches(problem) * len(problem.valid) // held_out_batches(problem))
+
+
+def evaluated_batches(problem: Problem) -> int:
+    """The held-out batches that a leaf's architectures are shown, all together."""
+    return problem.method.evaluated(problem.recipe.method, held_out_batches(problem))
+
+
+def held_out_batches(problem: Problem) -> int:
+    return -(-len(problem.valid) // problem.recipe.search.eval_batch_size)
+
+
+def trained_alone(problem: Problem, settings: RandomSettings) -> int:
+    """The architectures of a leaf that random search trains."""
+    return problem.method.evaluated(settings, 1)
 
 
 def _evaluating(problem: Problem, images: int) -> int:

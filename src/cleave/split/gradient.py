@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from cleave.net import Gate, Gates
+from cleave.split.race import RaceRule
 from cleave.split.similarity import Similarity
-from cleave.split.tally import MeanGradients, MeanSimilarities, Tally
+from cleave.split.tally import Extrapolated, MeanGradients, MeanSimilarities, RaceTally, Tally
 
 Loss = Callable[[Gates], Tensor]
 
@@ -42,6 +43,10 @@ class Matching:
     def tally(self) -> Tally:
         """An empty one, to which a choice's gradients are added."""
         return (MeanGradients if self.mean_gradients else MeanSimilarities)(self.similarity)
+
+    def race_tally(self, rule: RaceRule) -> RaceTally:
+        """One for a race."""
+        return Extrapolated(self.similarity, rule.horizon) if self.mean_gradients else MeanSimilarities(self.similarity)
 
 
 def match(

@@ -17,15 +17,22 @@ from cleave.split.tree import Score, Split
 Scorer = Callable[[str], Tensor]
 """The similarities [candidates, candidates] of a choice's candidates in the node at hand."""
 
+Racer = Callable[[Sequence[str], int], Mapping[str, Tensor]]
+"""The similarities found in a race of choices to be cut into so many parts."""
+
 
 @dataclass(frozen=True)
 class Situation:
-    """A node about to be split in `parts`: its region, its unsplit choices, how to score one, its own generator."""
+    """A node about to be split in `parts`: its region and its unsplit choices.
+
+    `score` measures a choice, `race` several against each other. `generator` is the node's own.
+    """
 
     region: Region
     unsplit: Sequence[str]
     parts: int
     score: Scorer
+    race: Racer
     generator: torch.Generator
 
 
@@ -105,17 +112,13 @@ class GradientMatching(Splitter):
 
 @dataclass(frozen=True)
 class Racing(Splitter):
-    """The same by a race: only choices in contention are scored, each as far as it may still win.
-
-    `race(choices, parts)` are the similarities found on these choices.
-    """
+    """The same by a race: only choices in contention are scored, each as far as it may still win."""
 
     chooser: Chooser
-    race: Callable[[Sequence[str], int], Mapping[str, Tensor]]
 
     def split(self, situation: Situation) -> Split:
         contenders = self.chooser(situation)
-        return lowest(contenders, self.race(contenders, situation.parts), situation)
+        return lowest(contenders, situation.race(contenders, situation.parts), situation)
 
 
 def lowest(contenders: Sequence[str], similarities: Mapping[str, Tensor], situation: Situation) -> Split:

@@ -1,0 +1,87 @@
+"""Judging a leaf's architectures: the figures are those of one go, nothing is looked at twice, it can be broken off."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from cleave.search.exam import Exam, Trained
+from cleave.search.learner import Learner
+from cleave.space import Arch
+from tests.search.test_learner import SPACE, leaf, problem
+
+
+@pytest.fixture(scope="module")
+def learner() -> Learner:
+    return leaf(problem("method.name=rsps", "split.splits=1", "search.eval_batch_size=10"))
+
+
+def some(count: int) -> list[Arch]:
+    generator = torch.Generator().manual_seed(int(torch.randint(10**6, ())))
+    return [SPACE.sample(SPACE.region, generator) for _ in range(count)]
+
+
+def exam_of(learner: Learner, hits: dict[str, list[int]] | None = None) -> tuple[Exam, list[int]]:
+    """An exam and the images that it has looked at, batch by batch."""
+    looked = list[int]()
+    return Exam(learner, {} if hits is None else hits, lambda: None, looked.append), looked
+
+
+def test_all_batches_together_give_the_accuracy(learner: Learner) -> None:
+    exam, _ = exam_of(learner)
+    for arch in some(5):
+        assert exam(arch) == learner.accuracy(arch)
+
+
+def test_some_batches_are_the_first_images(learner: Learner) -> None:
+    exam, _ = exam_of(learner)
+    valid = learner.problem.valid
+    for arch in some(3):
+        for batches in range(1, exam.batches + 1):
+            count = exam.images.first(batches)
+            hits = learner.hits(arch, [exam.images[number] for number in range(batches)])
+            assert exam(arch, batches) == 100 * hits / count
+        assert count == len(valid)
+
+
+def test_what_is_known_is_not_looked_at_again(learner: Learner) -> None:
+    (arch,) = some(1)
+    exam, looked = exam_of(learner)
+    exam(arch, 2)
+    assert len(looked) == 2
+    exam(arch, 1)
+    assert len(looked) == 2
+    exam(arch)
+    assert len(looked) == exam.batches
+    assert sum(looked) == len(learner.problem.valid)
+
+
+def test_an_exam_that_was_broken_off_goes_on_from_what_is_known(learner: Learner) -> None:
+    (arch,) = some(1)
+    known = dict[str, list[int]]()
+    exam_of(learner, known)[0](arch, 2)
+    exam, looked = exam_of(learner, {text: list(hits) for text, hits in known.items()})
+    assert exam(arch) == learner.accuracy(arch)
+    assert len(looked) == exam.batches - 2
+
+
+def test_whoever_breaks_it_off_finds_whole_batches_only(learner: Learner) -> None:
+    class Enough(Exception):
+        pass
+
+    known, seen = dict[str, list[int]](), list[int]()
+
+    def before() -> None:
+        if len(seen) == 3:
+            raise Enough
+
+    (arch,) = some(1)
+    with pytest.raises(Enough):
+        Exam(learner, known, before, seen.append)(arch)
+    assert list(map(len, known.values())) == [3]
+
+
+def test_what_is_trained_first_is_judged_on_all_images_at_once() -> None:
+    trained = Trained(lambda arch: float(len(arch)))
+    assert trained.batches == 1
+    assert trained({"a": "x", "b": "y"}) == trained({"a": "x", "b": "y"}, 1) == 2

@@ -1,0 +1,91 @@
+"""The race for a split on a real node: what it finds is what the exact rule finds from the same mini-batches."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from cleave.errors import UserError
+from cleave.method import METHODS
+from cleave.search.learner import Learner
+from cleave.search.racing import race_for
+from cleave.split.race import RaceRule
+from tests.search.test_learner import SPACE, problem, root
+
+CHOICES = ["1<-0", "3<-2"]
+RACE = ("split.splits=1", "split.rule=race", "split.batches=16")
+
+
+def ignore(choice: str, candidates: int) -> None:
+    pass
+
+
+def warm(*changes: str) -> Learner:
+    learner = root(problem(*RACE, *changes))
+    learner.advance()
+    return learner
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_can_race(method: str) -> None:
+    learner, passes = warm(f"method.name={method}"), list[int]()
+    before = {name: value.clone() for name, value in learner.network.state_dict().items()}
+    found = race_for(learner, CHOICES, 2, lambda choice, candidates: passes.append(candidates))
+    assert list(found.similarities) == CHOICES
+    assert all(RaceRule.first <= count <= 16 for count in found.probes.values())
+    assert sum(passes) == sum(5 * count for count in found.probes.values())
+    assert all(torch.equal(before[name], value) for name, value in learner.network.state_dict().items())
+
+
+def test_a_race_is_a_function_of_the_node() -> None:
+    one, other = (race_for(warm("method.name=rsps"), CHOICES, 2, ignore) for _ in range(2))
+    assert one.probes == other.probes
+    assert all(torch.equal(one.similarities[choice], other.similarities[choice]) for choice in CHOICES)
+
+
+@pytest.mark.parametrize("similarity", ["cos", "l2", "filter-cos"])
+def test_similarities_averaged_over_mini_batches_are_the_exact_rules(similarity: str) -> None:
+    """Nothing is extrapolated there; and DARTS runs the same gates whatever the mini-batch."""
+    learner = warm("split.average=similarities", f"split.similarity={similarity}")
+    found = race_for(learner, CHOICES, 2, ignore)
+    for choice, count in found.probes.items():
+        probes = [learner.race_probe(number) for number in range(count)]
+        torch.testing.assert_close(found.similarities[choice], learner.score(choice, iter(probes)))
+
+
+@pytest.mark.parametrize("method", ["rsps", "random"])
+def test_single_paths_run_every_candidate_equally_often(method: str) -> None:
+    learner = warm(f"method.name={method}")
+    paths = [learner.race_probe(number).gates for number in range(20)]
+    for choice, allowed in SPACE.region.allowed.items():
+        run = [gates[choice].active for gates in paths]
+        assert {name: run.count((name,)) for name in allowed} == dict.fromkeys(allowed, 4)
+    plain = [probe.gates for probe in learner.probes()]
+    assert plain != paths[: len(plain)]
+
+
+def test_a_gradient_that_is_not_finite_is_said() -> None:
+    learner = warm()
+    with torch.no_grad():
+        learner.network.classifier.weight.fill_(float("inf"))
+    with pytest.raises(UserError, match="a gradient on choice 1<-0 is not finite"):
+        race_for(learner, CHOICES, 2, ignore)
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        (("split.batches=4",), "exact"),
+        (("split.batches=16",), "race"),
+        (("split.batches=16", "split.rule=exact"), "exact"),
+        (("split.batches=8", "split.rule=race"), "race"),
+        (("split.splitter=random",), "exact"),
+    ],
+)
+def test_a_race_is_run_where_it_is_worth_while(changes: tuple[str, ...], rule: str) -> None:
+    assert problem(*changes).recipe.split.rule == rule
+
+
+def test_too_few_mini_batches_for_a_race_are_refused() -> None:
+    with pytest.raises(UserError, match=r"split\.rule=race: begins with 8 mini-batches; split\.batches=4"):
+        problem("split.rule=race", "split.batches=4")
