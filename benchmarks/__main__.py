@@ -14,7 +14,8 @@ DONE, DIFFERENT, WRONG, INTERRUPTED = 0, 1, 2, 130
 
 def main(arguments: list[str]) -> int:
     try:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        for number in (signal.SIGINT, signal.SIGTERM):  # even where a shell has its children ignore Ctrl-C
+            signal.signal(number, signal.default_int_handler)
         return measure(arguments)
     except KeyboardInterrupt:
         return complain("interrupted", INTERRUPTED)

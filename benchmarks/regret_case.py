@@ -17,13 +17,12 @@ from torch.func import functional_call, grad, vmap
 from torch.nn.functional import cross_entropy
 
 from cleave.config import load_recipe
-from cleave.net import Gate, Gates, one_hot
+from cleave.net import Gate, Gates
 from cleave.resolve import resolve
 from cleave.search.learner import Learner
 from cleave.search.problem import open_problem
 from cleave.search.schedule import schedule
 from cleave.space import find_space
-from cleave.space.sample import stratified
 from cleave.split import Node, shared_parameters
 from cleave.split.similarity import cosine
 from cleave.split.tally import Extrapolated
@@ -100,12 +99,8 @@ def vectorised_inputs(learner: Learner, purpose: str, numbers: range) -> Inputs:
 
 
 def gates_of(learner: Learner, purpose: str, number: int) -> Gates:
-    """The method's gates; but the race's single paths are stratified."""
-    purpose = f"{purpose} gates"
-    if purpose == "race gates" and learner.problem.recipe.method.name == "rsps":
-        of_block = partial(learner.chance.generator, purpose)
-        return one_hot(stratified(learner.problem.space, learner.place.region, number, of_block))
-    return learner.method.gates(learner.turn(purpose, number))
+    """The method's gates."""
+    return learner.method.gates(learner.turn(f"{purpose} gates", number))
 
 
 def spread(gate: Gate, allowed: tuple[str, ...]) -> Tensor:

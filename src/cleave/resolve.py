@@ -13,6 +13,8 @@ from cleave.data.sources import SOURCES
 from cleave.errors import UserError, plain, unknown
 from cleave.settings import MethodSettings, RandomSettings, Recipe, SplitSettings
 from cleave.space import Space
+from cleave.split.hypotheses import LIMIT
+from cleave.split.partition import balanced_partitions
 from cleave.split.race import RaceRule
 
 SCORED = ("similarity", "average", "batches", "rule", "enable", "shared")
@@ -96,7 +98,7 @@ def resolve_split(split: SplitSettings, space: Space) -> tuple[SplitSettings, li
     branch = None if split.splitter in ("none", "exhaustive") else _per_level("branch", split.branch or 2, splits)
     choice = _resolve_choice(split, splits, space) if splits else None
     _check_levels(splits, branch, choice, space)
-    rule = _resolve_rule(split)
+    rule = _resolve_rule(split, branch, space)
     return split.model_copy(update={"splits": splits, "branch": branch, "choice": choice, "rule": rule}), notes
 
 
@@ -117,12 +119,26 @@ def _differs(split: SplitSettings, key: str) -> bool:
     return getattr(split, key) not in filled
 
 
-def _resolve_rule(split: SplitSettings) -> str:
+def _resolve_rule(split: SplitSettings, branch: list[int] | None, space: Space) -> str:
+    """A race where it can be run and is worth while, unless another rule is given."""
     if split.splitter != "gradient":
         return "exact"
-    if split.rule == "race" and split.batches < RaceRule.first:
-        raise UserError(f"split.rule=race: begins with {RaceRule.first} mini-batches; split.batches={split.batches}")
-    return split.rule or ("race" if split.batches >= RACED_FROM else "exact")
+    hindrance = _no_race(split, branch or [], space)
+    if split.rule == "race" and hindrance:
+        raise UserError(f"split.rule=race: {hindrance}; use split.rule=exact")
+    return split.rule or ("exact" if hindrance or split.batches < RACED_FROM else "race")
+
+
+def _no_race(split: SplitSettings, branch: list[int], space: Space) -> str | None:
+    """Why there can be no race, if so."""
+    if split.batches < RaceRule.first:
+        return f"begins with {RaceRule.first} mini-batches; split.batches={split.batches}"
+    if split.similarity == "l2":
+        return "distances have no common measure by which a difference would be negligible"
+    for count, parts in ((len(choice.candidates), parts) for choice in space.choices for parts in branch):
+        if parts <= count and balanced_partitions(count, parts) > LIMIT:
+            return f"{count} candidates in {parts} parts have over {LIMIT:,} balanced partitions"
+    return None
 
 
 def _per_level(key: str, value: Any, splits: int) -> list[Any]:  # noqa: ANN401

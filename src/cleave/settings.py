@@ -216,6 +216,6 @@ class Recipe(Settings):
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = 0
     device: str = "auto"  # auto | cpu | cuda | cuda:N
     threads: Positive = 1  # of the CPU; on networks as small as the default ones a second thread only costs
-    precision: Literal["float32", "bfloat16"] = "float32"  # of passes; bfloat16 is for GPUs that are made for it
+    precision: Literal["float32", "bfloat16"] = "float32"  # of a search's passes; bfloat16 is for GPUs made for it
     compile: bool = False  # training steps by torch.compile: a minute or more for every node, so for long searches
     benchmark: str | None = None  # table of trained accuracies; null: the imported one, if there is one

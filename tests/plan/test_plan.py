@@ -126,7 +126,7 @@ def test_too_little_memory_is_a_warning_and_a_smaller_batch_to_time() -> None:
     (warning,) = memory_warnings(3 * 2**30, 2**30)
     assert "search.batch_size" in warning
     assert "3.0 GiB" in warning
-    problem, memory = opened(), StepMemory(weights=1000, per_image=100)
+    problem, memory = opened(), StepMemory(weights=900, fixed=100, per_image=100)
     for limit in (None, 1_000_000):
         whole = Stopwatch.fitting(problem, memory, limit)
         assert whole.scale == 1

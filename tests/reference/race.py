@@ -33,9 +33,6 @@ def compare(kind: str, values: Tensor, bounded: bool = True) -> Tensor:
     """Similarities from products [filters, n, n], entry by entry; cosines that noise has put beyond 1 are brought back
     where they are to be `bounded`."""
     n = values.shape[1]
-    if kind == "l2":
-        p = values[0]
-        return table(n, lambda i, j: -math.sqrt(max(0.0, float(p[i, i] + p[j, j] - p[i, j] - p[j, i]))))
     moved = [p for p in values if any(p[i, i] != 0 for i in range(n))]
 
     def entry(p: Tensor, i: int, j: int) -> float:

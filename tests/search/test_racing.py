@@ -7,10 +7,14 @@ import torch
 
 from cleave.errors import UserError
 from cleave.method import METHODS
+from cleave.resolve import resolve_split
 from cleave.search.learner import Learner
 from cleave.search.racing import race_for
+from cleave.settings import SplitSettings
+from cleave.space import Choice
+from cleave.space.nb201 import NASBench201
 from cleave.split.race import RaceRule
-from tests.search.test_learner import SPACE, problem, root
+from tests.search.test_learner import problem, root
 
 CHOICES = ["1<-0", "3<-2"]
 RACE = ("split.splits=1", "split.rule=race", "split.batches=16")
@@ -43,29 +47,25 @@ def test_a_race_is_a_function_of_the_node() -> None:
     assert all(torch.equal(one.similarities[choice], other.similarities[choice]) for choice in CHOICES)
 
 
-@pytest.mark.parametrize("similarity", ["cos", "l2", "filter-cos"])
+@pytest.mark.parametrize("similarity", ["cos", "filter-cos"])
 def test_similarities_averaged_over_mini_batches_are_the_exact_rules(similarity: str) -> None:
     """Nothing is extrapolated there; and DARTS runs the same gates whatever the mini-batch."""
     learner = warm("split.average=similarities", f"split.similarity={similarity}")
     found = race_for(learner, CHOICES, 2, ignore)
     for choice, count in found.probes.items():
-        probes = [learner.race_probe(number) for number in range(count)]
+        probes = [learner.probe(number) for number in range(count)]
         torch.testing.assert_close(found.similarities[choice], learner.score(choice, iter(probes)))
 
 
-@pytest.mark.parametrize("method", ["rsps", "random"])
-def test_single_paths_run_every_candidate_equally_often(method: str) -> None:
-    learner = warm(f"method.name={method}")
-    paths = [learner.race_probe(number).gates for number in range(20)]
-    for choice, allowed in SPACE.region.allowed.items():
-        run = [gates[choice].active for gates in paths]
-        assert {name: run.count((name,)) for name in allowed} == dict.fromkeys(allowed, 4)
-    plain = [probe.gates for probe in learner.probes()]
-    assert plain != paths[: len(plain)]
+def test_a_race_sees_the_mini_batches_and_paths_of_the_exact_rule() -> None:
+    learner = warm("method.name=rsps")
+    assert [learner.probe(number).gates for number in range(16)] == [probe.gates for probe in learner.probes()]
 
 
-def test_a_gradient_that_is_not_finite_is_said() -> None:
-    learner = warm()
+@pytest.mark.parametrize("average", ["gradients", "similarities"])
+@pytest.mark.parametrize("similarity", ["cos", "filter-cos"])
+def test_a_gradient_that_is_not_finite_is_said(similarity: str, average: str) -> None:
+    learner = warm(f"split.similarity={similarity}", f"split.average={average}")
     with torch.no_grad():
         learner.network.classifier.weight.fill_(float("inf"))
     with pytest.raises(UserError, match="a gradient on choice 1<-0 is not finite"):
@@ -79,6 +79,7 @@ def test_a_gradient_that_is_not_finite_is_said() -> None:
         (("split.batches=16",), "race"),
         (("split.batches=16", "split.rule=exact"), "exact"),
         (("split.batches=8", "split.rule=race"), "race"),
+        (("split.batches=16", "split.similarity=l2"), "exact"),
         (("split.splitter=random",), "exact"),
     ],
 )
@@ -89,3 +90,24 @@ def test_a_race_is_run_where_it_is_worth_while(changes: tuple[str, ...], rule: s
 def test_too_few_mini_batches_for_a_race_are_refused() -> None:
     with pytest.raises(UserError, match=r"split\.rule=race: begins with 8 mini-batches; split\.batches=4"):
         problem("split.rule=race", "split.batches=4")
+
+
+def test_distances_do_not_race_since_what_is_negligible_depends_on_their_unit() -> None:
+    with pytest.raises(UserError, match=r"split\.rule=race: distances have no common measure"):
+        problem("split.rule=race", "split.batches=16", "split.similarity=l2")
+
+
+def test_a_choice_with_too_many_partitions_does_not_race() -> None:
+    """Twenty candidates in two parts."""
+
+    class Wide(NASBench201):
+        choices = (Choice("1<-0", tuple(f"op{number}" for number in range(20))),)
+
+        def __init__(self) -> None:
+            pass
+
+    for rule, expected in ((None, "exact"), ("exact", "exact")):
+        split, _ = resolve_split(SplitSettings(batches=100, splits=1, rule=rule), Wide())
+        assert split.rule == expected
+    with pytest.raises(UserError, match=r"split\.rule=race: 20 candidates in 2 parts have over 20,000 balanced"):
+        resolve_split(SplitSettings(batches=100, splits=1, rule="race"), Wide())

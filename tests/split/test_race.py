@@ -77,7 +77,7 @@ def decision(similarities: dict[str, Tensor], parts: int = 2) -> tuple[str, tupl
     return choice, scores[choice].groups
 
 
-@pytest.mark.parametrize("name", SIMILARITIES)
+@pytest.mark.parametrize("name", ["cos", "filter-cos"])
 @pytest.mark.parametrize(("noise", "parts"), [(0.15, 2), (0.5, 2), (0.5, 3), (1.5, 2)])
 def test_it_measures_and_ends_as_its_slow_twin(name: str, noise: float, parts: int) -> None:
     """Everything computed anew in every round, from all gradients, by loops."""
@@ -97,7 +97,7 @@ def test_it_measures_and_ends_as_its_slow_twin(name: str, noise: float, parts: i
         torch.testing.assert_close(off_diagonal(found.similarities[choice]), off_diagonal(expected))
 
 
-@pytest.mark.parametrize("name", SIMILARITIES)
+@pytest.mark.parametrize("name", ["cos", "filter-cos"])
 def test_without_noise_it_is_settled_after_the_first_round_and_equals_the_exact_rule(name: str) -> None:
     problem = Problem(0.0, fresh_seed())
     found = problem.run(RaceRule(), name)
@@ -108,7 +108,7 @@ def test_without_noise_it_is_settled_after_the_first_round_and_equals_the_exact_
         torch.testing.assert_close(off_diagonal(found.similarities[choice]), off_diagonal(expected))
 
 
-@pytest.mark.parametrize("name", SIMILARITIES)
+@pytest.mark.parametrize("name", ["cos", "filter-cos"])
 def test_never_in_doubt_too_little_it_is_the_exact_rule_with_the_most_probes(name: str) -> None:
     problem = Problem(1.0, fresh_seed())
     found = problem.run(TO_THE_END, name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -66,13 +66,6 @@ class Method(nn.Module, ABC):
     @abstractmethod
     def gates(self, turn: Turn) -> Gates:
         """What one weight step runs, free of gradients; only allowed candidates are active."""
-
-    def compared(self, number: int, turn_of: Callable[[int], Turn]) -> Gates:
-        """What runs beside the candidates that a race compares on its mini-batch `number`, free of gradients.
-
-        `turn_of(i)` is a turn with generator i. Methods that run single paths spread them evenly.
-        """
-        return self.gates(turn_of(number))
 
     @abstractmethod
     def derive(self, evaluate: Evaluate, generator: torch.Generator) -> Arch:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 
 from cleave.method.base import Evaluate, Method, Turn
@@ -11,7 +9,7 @@ from cleave.method.rejects import batches_seen, survivor
 from cleave.net import Gates, one_hot
 from cleave.settings import RspsSettings
 from cleave.space import Arch
-from cleave.space.sample import distinct, stratified
+from cleave.space.sample import distinct
 
 
 class Rsps(Method):
@@ -23,10 +21,6 @@ class Rsps(Method):
 
     def gates(self, turn: Turn) -> Gates:
         return one_hot(self.space.sample(self.region, turn.generator))
-
-    def compared(self, number: int, turn_of: Callable[[int], Turn]) -> Gates:
-        """Paths in which every candidate of every choice is active equally often."""
-        return one_hot(stratified(self.space, self.region, number, lambda block: turn_of(block).generator))
 
     def derive(self, evaluate: Evaluate, generator: torch.Generator) -> Arch:
         """The best on held-out images among `settings.samples` different valid architectures; first wins ties."""

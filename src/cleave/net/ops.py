@@ -78,8 +78,8 @@ class AveragePool(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         channels = x.shape[1]
-        neighbours = self._sum(x.new_ones(1, 1, *x.shape[-2:]), 1)
-        return self._sum(x, channels) * neighbours.reciprocal()
+        neighbours, sums = self._sum(x.new_ones(1, 1, *x.shape[-2:]), 1), self._sum(x, channels)
+        return sums * neighbours.reciprocal().to(sums.dtype)  # under autocast a reciprocal is float32
 
     def _sum(self, x: Tensor, channels: int) -> Tensor:
         return conv2d(x, x.new_ones(channels, 1, 3, 3), stride=self.stride, padding=1, groups=channels)

@@ -25,14 +25,16 @@ COPIES = 3
 
 @dataclass(frozen=True)
 class StepMemory:
-    """The bytes of a weight step of the whole supernet: of its weights with gradients and momentum, and per image of
-    what the backward pass reads. Work space of single operations is not in it."""
+    """The bytes of a weight step of the whole supernet: of its weights with gradients and momentum, of what the
+    backward pass reads whatever the images, and of what it reads per image. Work space of single operations is not in
+    it."""
 
     weights: int
+    fixed: int
     per_image: int
 
     def of(self, batch_size: int) -> int:
-        return self.weights + batch_size * self.per_image
+        return self.weights + self.fixed + batch_size * self.per_image
 
 
 def step_memory(problem: Problem) -> StepMemory:
@@ -40,11 +42,12 @@ def step_memory(problem: Problem) -> StepMemory:
     root = Node((), problem.space.region)
     with torch.device("meta"):
         network = Network(problem.layout, root.region, problem.classes, Norm(affine=False))
-        pixels = torch.empty(2, *problem.train.pixels.shape[1:])
+        pixels = torch.empty(4, *problem.train.pixels.shape[1:])
     chance = Chance(problem.recipe.seed, root.label)
     gates = make_method(problem, root, chance).gates(Turn(0, 0, chance.generator("memory")))
     stored = sum(parameter.numel() * parameter.element_size() for parameter in network.parameters())
-    return StepMemory(COPIES * stored, saved_bytes(network, pixels, on_meta(gates)) // len(pixels))
+    two, four = (saved_bytes(network, pixels[:count], on_meta(gates)) for count in (2, 4))
+    return StepMemory(COPIES * stored, fixed=2 * two - four, per_image=(four - two) // 2)
 
 
 def on_meta(gates: Gates) -> Gates:

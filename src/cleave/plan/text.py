@@ -24,7 +24,7 @@ def text(plan: dict[str, Any]) -> str:
         [
             f"{plan['space']}, {plan['method']}, {plan['splitter']}: {plan['sub_supernets']} sub-supernets",
             *phase_lines(plan["phases"]),
-            "not timed" if plan["seconds"] is None else f"about {duration(plan['seconds'])} on this machine",
+            "not timed" if plan["seconds"] is None else f"about {duration(plan['seconds'])} here, in one process",
             f"memory: {size_text(memory['step_bytes'])} for a step, {size_text(memory['peak_bytes'])} so far{free}",
             *(f"Warning: {warning}" for warning in plan["warnings"]),
         ]

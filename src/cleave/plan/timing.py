@@ -35,7 +35,7 @@ class Stopwatch:
     def fitting(problem: Problem, memory: StepMemory, limit: int | None) -> Stopwatch:
         """One whose steps fit into `limit` bytes."""
         search = problem.recipe.search
-        fit = search.batch_size if limit is None else max(0, limit - memory.weights) // memory.per_image
+        fit = search.batch_size if limit is None else max(0, limit - memory.of(0)) // memory.per_image
         batch_size = max(2, min(search.batch_size, fit))
         smaller = search.model_copy(update={"batch_size": batch_size})
         recipe = problem.recipe.model_copy(update={"search": smaller})

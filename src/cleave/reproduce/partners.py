@@ -202,7 +202,7 @@ def mean_loss(learner: Learner, arch: Arch, images: Images) -> float:
     """Mean cross entropy of `arch` alone over all images, not augmented."""
     problem, gates = learner.problem, one_hot(arch)
     batches = InOrder(images, problem.recipe.search.eval_batch_size, problem.normalise)
-    sums = [cross_entropy(learner.network(pixels, gates), labels, reduction="sum") for pixels, labels in batches]
+    sums = [cross_entropy(learner.logits(pixels, gates), labels, reduction="sum") for pixels, labels in batches]
     return float(torch.stack(sums).double().sum()) / len(images)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from cleave.errors import UserError
 from cleave.run.durable import clear_unfinished, remove_folder, saving
 from cleave.run.events import Events
 from cleave.run.generations import Generations
@@ -38,7 +40,7 @@ def part_lock(run: Path, label: str) -> RunLock:
 
 
 def remove_parts(run: Path, labels: Collection[str]) -> None:
-    """Removes the folders of parts that are merged, and the folder of them all once it is empty."""
+    """Removes the folders of parts that are merged; others may be at work in theirs."""
     folder = run / PARTS
     if not folder.exists():
         return
@@ -47,18 +49,31 @@ def remove_parts(run: Path, labels: Collection[str]) -> None:
         for label in labels:
             if path_of(run, label).exists():
                 remove_folder(path_of(run, label))
-        if not any(folder.iterdir()):
+
+
+def remove_last_parts(run: Path, labels: Collection[str]) -> None:
+    """The same when nobody is at work any more, and the folder of them all, which is then empty."""
+    remove_parts(run, labels)
+    folder = run / PARTS
+    if folder.exists() and not any(folder.iterdir()):
+        with saving(folder):
             folder.rmdir()
 
 
 def last_events(run: Path) -> dict[str, dict[str, Any] | None]:
     """The last event of each part that has a folder, None before its first; nothing is touched."""
-    folder = run / PARTS
-    labels = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+    labels = list[str]()
+    with suppress(FileNotFoundError):  # it may be at its end just now
+        labels = sorted(path.name for path in (run / PARTS).iterdir())
     return {label: last_event(path_of(run, label) / "events.jsonl") for label in labels if not label.startswith(".")}
 
 
 def last_event(path: Path) -> dict[str, Any] | None:
-    """The last event of a file; None where there is no file or no event."""
-    events = Events.read(path) if path.exists() else []
+    """The last event of a file; None where there is no file, or no longer one, or no event."""
+    try:
+        events = Events.read(path)
+    except UserError:
+        if path.exists():
+            raise
+        return None
     return events[-1] if events else None

@@ -97,6 +97,7 @@ class Learner:
         )
         self.train = problem.stream(problem.train, self.chance, "train")
         self.held = problem.stream(problem.valid, self.chance, "held")
+        self.probed = problem.stream(problem.train, self.chance, "probe")
         self.step = 0
         self.sums = torch.zeros(2, dtype=torch.float64, device=recipe.device)  # of loss and of hits, this epoch
 
@@ -149,7 +150,7 @@ class Learner:
 
     def _weight_step(self, images: Tensor, labels: Tensor) -> None:
         """SGD on the active weights; those that did not run have no gradient and stand still."""
-        logits = self._logits(images, self.method.gates(self.turn("gates", self.step)))
+        logits = self.logits(images, self.method.gates(self.turn("gates", self.step)))
         loss = cross_entropy(logits, labels)
         self._check(loss)
         self.optimizer.zero_grad()
@@ -172,10 +173,13 @@ class Learner:
 
     def _loss(self, batch: Batch, gates: Gates, weights: Weights | None = None) -> Tensor:
         images, labels = batch
-        return cross_entropy(self._logits(images, gates, weights), labels)
+        return cross_entropy(self.logits(images, gates, weights), labels)
 
-    def _logits(self, images: Tensor, gates: Gates, weights: Weights | None = None) -> Tensor:
-        """In the recipe's precision; what comes out is float32, and so are weights and their gradients."""
+    def logits(self, images: Tensor, gates: Gates, weights: Weights | None = None) -> Tensor:
+        """Of the network, or of it under other weights, in the recipe's precision.
+
+        What comes out is float32, and so are weights and their gradients.
+        """
         kind, half = images.device.type, self.problem.recipe.precision == "bfloat16"
         with torch.autocast(kind, torch.bfloat16, enabled=half):
             if weights is None:
@@ -202,16 +206,12 @@ class Learner:
 
     def probes(self) -> Iterator[Probe]:
         """The mini-batches of the gradient matching score; the same ones whenever they are asked for."""
-        for number in range(self.problem.recipe.split.batches):
-            yield self._probe(number, self.method.gates(self.turn("probe gates", number)))
+        return map(self.probe, range(self.problem.recipe.split.batches))
 
-    def race_probe(self, number: int) -> Probe:
-        """The same mini-batches, with gates for a race."""
-        return self._probe(number, self.method.compared(number, partial(self.turn, "race gates")))
-
-    def _probe(self, number: int, gates: Gates) -> Probe:
-        batch = self.problem.stream(self.problem.train, self.chance, "probe").batch(number)
-        return Probe(partial(self._loss, batch), gates)
+    def probe(self, number: int) -> Probe:
+        """One of them, with the gates that run beside the candidates compared."""
+        gates = self.method.gates(self.turn("probe gates", number))
+        return Probe(partial(self._loss, self.probed.batch(number)), gates)
 
     @property
     def matching(self) -> Matching:
@@ -266,7 +266,7 @@ class Learner:
         hits = torch.zeros((), dtype=torch.int64, device=self.problem.recipe.device)
         with self._uncompiled():
             for images, labels in batches:
-                hits += (self._logits(images, gates).argmax(dim=1) == labels).sum()
+                hits += (self.logits(images, gates).argmax(dim=1) == labels).sum()
         return int(hits)
 
     def accuracy(self, arch: Arch, images: Images | None = None) -> float:

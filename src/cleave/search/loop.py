@@ -13,7 +13,7 @@ from typing import Any
 from cleave.errors import Interrupted
 from cleave.run.folder import RunFolder
 from cleave.run.generations import Record
-from cleave.run.part_folder import path_of, remove_parts
+from cleave.run.part_folder import path_of, remove_last_parts, remove_parts
 from cleave.search.control import plan_control
 from cleave.search.crew import Crew, ThisProcess
 from cleave.search.learner import Alone
@@ -54,7 +54,7 @@ class Search:
         except Interrupted:
             self.folder.write_seconds()
             raise
-        remove_parts(self.folder.path, self._merged())
+        remove_last_parts(self.folder.path, self._merged())
         return outcome(self.problem, self.state)
 
     def _open(self) -> list[Part]:

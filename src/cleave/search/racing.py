@@ -19,7 +19,7 @@ def race_for(learner: Learner, choices: Sequence[str], parts: int, before: Calla
 
     def gradients(choice: str, number: int) -> Gradients:
         before(choice, len(allowed[choice]))
-        return learner.gradients(choice, learner.race_probe(number))
+        return learner.gradients(choice, learner.probe(number))
 
     entrants = {choice: Entrant(matching.race_tally(rule), len(allowed[choice]), parts) for choice in choices}
     found = race(entrants, gradients, rule)

@@ -12,6 +12,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
@@ -39,11 +40,12 @@ def serve(pipe: Connection, problem: Problem, run: Path) -> None:
     threading.Thread(target=end_with_parent, daemon=True).start()
     stop = stop_of_worker(pipe)
     torch.set_num_threads(problem.recipe.threads)
-    while (part := pipe.recv()) is not None:
-        teller = Teller(pipe.send)
-        answer = answered(partial(perform, problem, part, RunFiles(run), stop, teller), part)
-        teller.catch_up()
-        pipe.send(answer)
+    with suppress(ConnectionError):  # the parent is gone
+        while (part := pipe.recv()) is not None:
+            teller = Teller(pipe.send)
+            answer = answered(partial(perform, problem, part, RunFiles(run), stop, teller), part)
+            teller.catch_up()
+            pipe.send(answer)
 
 
 def end_with_parent() -> None:
@@ -60,8 +62,15 @@ def answered(work: Callable[[], Findings], part: Part) -> Answer:
         return work()
     except (Interrupted, UserError) as error:
         return error
-    except (MemoryError, torch.OutOfMemoryError):
+    except (MemoryError, RuntimeError) as error:
+        if not is_about_memory(error):
+            raise
         return UserError(f"leaf {part.label}: there is not enough memory for so many workers; resume with fewer")
+
+
+def is_about_memory(error: Exception) -> bool:
+    """torch has a class for this on GPUs (a RuntimeError), and on the CPU only a message."""
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)
 
 
 class AskedByPipe(Stop):

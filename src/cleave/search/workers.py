@@ -36,13 +36,19 @@ class Workers:
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # for them: it is read when torch is loaded
         share_images(self.problem)
         try:
+            self._start()
+        except BaseException:  # those that were started must not outlive it
+            self._end()
+            raise
+        return self
+
+    def _start(self) -> None:
+        try:
             with signals_held_back():
                 for _ in range(self.count):
                     self.workers.append(Worker(self.problem, self.run))
         except OSError as error:
-            self._end()
             raise UserError(f"{self.count} workers cannot be started ({error}); give a smaller --workers") from error
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -8,7 +8,6 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
-from cleave.errors import UserError
 from cleave.split.partition import Groups, balanced_partitions, cut_links, group_sizes
 
 LIMIT = 20_000
@@ -16,12 +15,9 @@ LIMIT = 20_000
 
 
 def balanced(count: int, parts: int) -> list[Groups]:
-    """Every balanced partition once, canonical; UserError where there are more than LIMIT."""
+    """Every balanced partition once, canonical; there must be no more than LIMIT."""
     assert 1 <= parts <= count
-    if balanced_partitions(count, parts) > LIMIT:
-        raise UserError(
-            f"{count} candidates in {parts} parts: over {LIMIT:,} balanced partitions to race; use split.rule=exact"
-        )
+    assert balanced_partitions(count, parts) <= LIMIT
     return sorted(_divide(tuple(range(count)), group_sizes(count, parts)))
 
 

@@ -17,7 +17,6 @@ from cleave.split.similarity import (
     as_filters,
     cosine,
     filter_cosine,
-    negative_l2,
 )
 
 
@@ -59,17 +58,7 @@ def cosines(products: Tensor) -> Tensor:
     return free + (free.clamp(-1, 1) - free).detach()
 
 
-def negative_distance(products: Tensor) -> Tensor:
-    """Minus the distance of whole gradients."""
-    squares = products.diagonal(dim1=1, dim2=2)
-    apart = squares.unsqueeze(2) + squares.unsqueeze(1) - products - products.mT
-    distances = torch.where(apart > 0, apart, 0.0)[0]
-    # A distance of zero has no derivative; it counts as one that does not move.
-    return -torch.where(distances > 0, distances.sqrt(), 0.0)
-
-
 BY_PRODUCTS: dict[Similarity, ByProducts] = {
     cosine: ByProducts(whole_products, mean_cosine),
-    negative_l2: ByProducts(whole_products, negative_distance),
     filter_cosine: ByProducts(filter_products, mean_cosine),
 }

@@ -27,7 +27,7 @@ class RaceRule:
     """`first` probes for every choice, then twice as many for those in doubt, and so on up to `most`.
 
     A hypothesis is out of doubt where it costs more than the leader by over `deviations` standard errors of the
-    difference. The race ends where the expected regret of deciding is below `tolerance`, a cost per cut link. Mean
+    difference. The race ends where the expected regret of deciding is below `tolerance`, a cosine per cut link. Mean
     gradients are judged by what they come to with `horizon` probes; with `most` for a horizon, a race that goes on to
     the end finds what every probe for every choice does.
     """
@@ -43,10 +43,7 @@ class RaceRule:
 
 
 class Entrant:
-    """One choice in the race: its tally, and the partitions that it may be cut into.
-
-    UserError for too many balanced partitions to follow.
-    """
+    """One choice in the race: its tally, and the partitions that it may be cut into."""
 
     def __init__(self, tally: RaceTally, candidates: int, parts: int) -> None:
         self.tally, self.weights = tally, mean_links(candidates, parts)
