@@ -21,9 +21,10 @@ import pytest
 from cleave.config import load_recipe
 from cleave.errors import UserError
 from cleave.run.lock import RunLock
+from cleave.search.problem import Problem
 from cleave.search.runner import resume, start
 from cleave.search.watch import Moment, Watcher
-from cleave.search.worker import ending
+from cleave.search.worker import Worker, ending
 from tests.tiny import EVERY_STEP, HERE, RSPS, SIZES, Ended, generations, part_generations, same, search, write_images
 
 Capture = pytest.CaptureFixture[str]
@@ -166,6 +167,24 @@ def test_a_worker_that_is_killed_is_one_line_and_costs_only_the_time_since_its_c
     assert Ended(["resume", str(out), *HERE, "--json"], capsys).status == 0
     begin(images, tmp_path / "whole", changes, 1)
     assert same(tmp_path / "whole", out)
+
+
+def test_what_goes_wrong_while_workers_start_leaves_none_behind(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = list[Worker]()
+
+    class OnlyOne(Worker):
+        def __init__(self, problem: Problem, run: Path) -> None:
+            if started:
+                raise KeyboardInterrupt
+            super().__init__(problem, run)
+            started.append(self)
+
+    monkeypatch.setattr("cleave.search.workers.Worker", OnlyOne)
+    with pytest.raises(KeyboardInterrupt):
+        begin(images, tmp_path / "run", {}, workers=2)
+    assert started[0].process.exitcode == -signal.SIGKILL
 
 
 def test_what_the_user_can_mend_in_a_worker_is_said_as_in_one_process(images: Path, tmp_path: Path) -> None:
