@@ -8,7 +8,7 @@ from functools import partial
 
 from benchmarks import pairs
 from benchmarks.pairs import Pair
-from benchmarks.problems import PAPER, SMALL, Scale
+from benchmarks.problems import MANY, PAPER, SMALL, Scale
 
 Step = Callable[[], object]
 
@@ -46,20 +46,20 @@ WORKS: dict[str, Work] = {
     "floor": Work("the convolutions of cleave's weight step alone, by the whole step", PAPER, pairs.floor),
     "evaluation": Work("an architecture on {0.held} images", PAPER, pairs.evaluation),
     "choice": Work(
-        "RSPS, the best of {0.samples} architectures by {0.held} images", SMALL, pairs.choice, repeats=3, long=True
+        "RSPS, the best of {0.samples} architectures by {0.held} images", MANY, pairs.choice, repeats=1, long=True
     ),
     "split-mixture": Work(
         "the split decision under DARTS's gates, M={0.probes}",
         SMALL,
         partial(pairs.split, method="darts"),
-        repeats=3,
+        repeats=1,
         long=True,
     ),
     "split-single-path": Work(
         "the split decision on single paths, M={0.probes}",
         SMALL,
         partial(pairs.split, method="rsps"),
-        repeats=3,
+        repeats=1,
         long=True,
     ),
     "search": Work(

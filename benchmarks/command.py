@@ -26,7 +26,7 @@ def parse(arguments: list[str]) -> Namespace:
     parser = Parser(prog="python -m benchmarks", description="cleave against the published way, in turn.")
     parser.add_argument("--only", nargs="+", metavar="NAME", default=list(WORKS), help=", ".join(WORKS))
     parser.add_argument("--size", default="paper", help="paper: as NAS-Bench-201 is searched; short: seconds")
-    parser.add_argument("--repeats", type=int, metavar="N", help="default: 5, 3 of what takes minutes, 2 if short")
+    parser.add_argument("--repeats", type=int, metavar="N", help="default: 5, 1 of what takes minutes, 2 if short")
     parser.add_argument("--threads", type=int, nargs="+", metavar="N", help="default: 1 2; with --size short: 1")
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
     given = parser.parse_args(arguments)

@@ -42,6 +42,7 @@ class Scale:
 
 PAPER = Scale(channels=16, cells=5, pixels=32, batch=64, images=4000, probes=2)
 SMALL = Scale(channels=8, cells=1, pixels=16, batch=64, images=4000, probes=100)
+MANY = Scale(channels=8, cells=1, pixels=16, batch=64, images=12_000, probes=2)
 SHORT = Scale(channels=4, cells=1, pixels=16, batch=16, images=200, probes=1, samples=5, epochs=1)
 
 
