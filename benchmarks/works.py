@@ -67,9 +67,13 @@ def choose(learner: Learner) -> Arch:
 
 
 def search(recipe: Recipe, workers: int) -> Mapping[str, Any]:
-    """From the recipe to the outcome on the disk."""
+    """From the recipe to the outcome on the disk; this process keeps its number of threads."""
+    threads = torch.get_num_threads()
     with TemporaryDirectory() as folder:
-        return start(recipe, Path(folder, "run"), Watcher(), workers)
+        try:
+            return start(recipe, Path(folder, "run"), Watcher(), workers)
+        finally:
+            torch.set_num_threads(threads)
 
 
 def batches_of_step(learner: Learner) -> tuple[Batch, Batch]:
