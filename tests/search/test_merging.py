@@ -141,7 +141,8 @@ def test_a_search_that_failed_before_its_parts_were_removed_goes_on(
     problem = opened(images, RSPS)
     new_search(problem, tmp_path / "whole").run()
     with monkeypatch.context() as patched:
-        patched.setattr("cleave.search.loop.remove_parts", lambda *_: None)
+        for name in ("remove_parts", "remove_last_parts"):
+            patched.setattr(f"cleave.search.loop.{name}", lambda *_: None)
         new_search(problem, tmp_path / "run").run()
     assert {path.name for path in (tmp_path / "run" / "parts").iterdir()} >= {"root", "0", "1.1", "control 1"}
     new_search(problem, tmp_path / "run").run()
