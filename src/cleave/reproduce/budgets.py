@@ -87,7 +87,7 @@ SIZES: dict[str, Sizes] = {
             "search.batch_size": 24, "split.batches": 1, "split.rule": "exact", **UNTOUCHED,
         },
         {"darts": Length(1, 1), "rsps": Length(1, 1)},
-        {"rsps": {"method.samples": 3}},
+        {"rsps": {"method.samples": 3, "method.rejects": False}},
     ),
     "small": Sizes(
         {
@@ -95,7 +95,7 @@ SIZES: dict[str, Sizes] = {
             "search.batch_size": 64, "split.batches": 5, "split.rule": "exact", **UNTOUCHED,
         },
         {"darts": Length(1, 5), "rsps": Length(1, 6)},
-        {"rsps": {"method.samples": 20}},
+        {"rsps": {"method.samples": 20, "method.rejects": False}},
     ),
     "paper": Sizes(
         {
@@ -103,6 +103,6 @@ SIZES: dict[str, Sizes] = {
             "search.batch_size": 48, "split.batches": 100, "split.rule": "exact", **UNTOUCHED,
         },
         {"darts": Length(15, 30), "rsps": Length(20, 50)},
-        {"rsps": {"method.samples": 200}},
+        {"rsps": {"method.samples": 200, "method.rejects": False}},
     ),
 }  # fmt: skip
