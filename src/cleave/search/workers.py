@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
@@ -35,11 +35,10 @@ class Workers:
         """Starts them; UserError where the system does not give them what they need."""
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # for them: it is read when torch is loaded
         share_images(self.problem)
-        try:
+        with ExitStack() as undo:  # whatever goes wrong, those that were started must not outlive it
+            undo.callback(self._end)
             self._start()
-        except BaseException:  # those that were started must not outlive it
-            self._end()
-            raise
+            undo.pop_all()
         return self
 
     def _start(self) -> None:
