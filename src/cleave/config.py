@@ -27,13 +27,17 @@ def load_recipe(path: Path | None, changes: Iterable[str], flags: Mapping[str, A
 
     Keys are dotted ("space.channels"). UserError names the key or the file.
     """
-    raw = read_yaml(path) if path else {}
+    return load(Recipe, read_yaml(path) if path else {}, changes, flags)
+
+
+def load(model: type[Kind], raw: Raw, changes: Iterable[str], flags: Mapping[str, Any]) -> Kind:
+    """Settings of any kind: the defaults, changed by what was read, by `key=value` changes and by flags."""
     for change in changes:
         put(raw, *parse_change(change))
     for key, value in flags.items():
         if value is not None:
             put(raw, key, value)
-    return checked(Recipe, raw)
+    return checked(model, raw)
 
 
 def read_yaml(path: Path) -> Raw:

@@ -12,15 +12,15 @@ from cleave.config import load_recipe
 from cleave.errors import Interrupted
 from cleave.resolve import resolve
 from cleave.run.folder import RunFolder, create, make_folder
-from cleave.search.crew import most_parts, usual_workers
+from cleave.search.crew import usual_workers
 from cleave.search.loop import Search
 from cleave.search.part import Findings, Part
 from cleave.search.perform import perform
 from cleave.search.problem import Problem, open_problem
 from cleave.search.runner import start
+from cleave.search.searching import most_parts
 from cleave.search.state import Cost
 from cleave.search.watch import Moment, Stop, Watcher
-from cleave.settings import Recipe
 from cleave.space import find_space
 from cleave.split import Split
 from tests.tiny import RSPS, SIZES, write_images
@@ -178,9 +178,9 @@ def test_there_are_as_many_parts_at_once_as_leaves_or_architectures_of_the_contr
 
 def test_the_usual_workers_are_the_cores_shared_out_among_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(8)), raising=False)
-    workers = [usual_workers(Recipe(device="cpu", threads=threads)) for threads in (1, 3, 8, 9)]
+    workers = [usual_workers("cpu", threads) for threads in (1, 3, 8, 9)]
     assert workers == [8, 2, 1, 1]
-    assert usual_workers(Recipe(device="cuda:0")) == 1
+    assert usual_workers("cuda:0", 1) == 1
 
 
 def test_a_search_through_the_library_starts_no_process_unless_asked(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -114,5 +115,5 @@ class CellBlock(nn.Module):
 def make_block(spec: Block, region: Region, norm: Norm) -> nn.Module:
     """The module of a block. What is not searched always keeps its affine parameters."""
     if isinstance(spec, Fixed):
-        return FixedBlock(spec, Norm(affine=True, running=norm.running))
+        return FixedBlock(spec, replace(norm, affine=True))
     return LayerBlock(spec, region, norm) if isinstance(spec, Layer) else CellBlock(spec, region, norm)

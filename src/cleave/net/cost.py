@@ -46,14 +46,14 @@ class Costs:
 def costs(
     space: Space, size: NetworkSize | None = None, image: tuple[int, int, int] = (3, 32, 32), classes: int = 10
 ) -> Costs:
-    """The costs of a space's networks, trained alone (with affine normalisation), at `space.paper_size` by default.
+    """The costs of a space's networks, trained alone, at `space.paper_size` by default.
 
     `image` is (channels, height, width). Pooling, normalisation and sums count as no multiply-adds, as usual. For
     NAS-Bench-201 the parameters are those of its published table, but for 150 rows there that are one operation off.
     """
     layout = space.layout(size or space.paper_size, image[0])
     # With running statistics every operation runs by itself, module by module, where it can be seen.
-    network = build(layout, space.region, classes, seed=0, norm=Norm(affine=True, running=True))
+    network = build(layout, space.region, classes, seed=0, norm=Norm(space.affine, running=True))
     owners = find_owners(network)
     parameters = count(owners, {module: own_parameters(module) for module in network.modules()})
     work = count(owners, multiply_adds(network, space, image))

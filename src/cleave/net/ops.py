@@ -15,14 +15,15 @@ class Norm:
     """Batch normalisation as a network wants it.
 
     Without `running` statistics a layer always normalises by its batch, in evaluation too: shared weights have no
-    one set of statistics that fits every child.
+    one set of statistics that fits every child. `momentum` is the share of a new batch in running ones.
     """
 
     affine: bool = True
     running: bool = False
+    momentum: float = 0.1
 
     def __call__(self, channels: int) -> nn.Module:
-        return nn.BatchNorm2d(channels, affine=self.affine, track_running_stats=self.running)
+        return nn.BatchNorm2d(channels, affine=self.affine, track_running_stats=self.running, momentum=self.momentum)
 
 
 Factory = Callable[[int, int, int, Norm], nn.Module]
@@ -129,6 +130,43 @@ def _conv_3x3(channels_in: int, channels_out: int, stride: int, norm: Norm) -> n
 def _avg_pool(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
     assert channels_in == channels_out, "avg_pool_3x3 keeps the channels"
     return AveragePool(stride)
+
+
+def depthwise_bn(
+    channels_in: int, channels_out: int, kernel: int, stride: int, dilation: int, norm: Norm
+) -> nn.Sequential:
+    """ReLU, a convolution of every channel by itself, a 1x1 convolution, batch norm."""
+    reach = dilation * (kernel // 2)
+    each = nn.Conv2d(channels_in, channels_in, kernel, stride, reach, dilation, groups=channels_in, bias=False)
+    return nn.Sequential(nn.ReLU(), each, nn.Conv2d(channels_in, channels_out, 1, bias=False), norm(channels_out))
+
+
+def separable(channels_in: int, channels_out: int, kernel: int, stride: int, norm: Norm) -> nn.Sequential:
+    """Twice the same, of which the first may halve the size: the separable convolution of DARTS."""
+    first = depthwise_bn(channels_in, channels_in, kernel, stride, 1, norm)
+    return nn.Sequential(*first, *depthwise_bn(channels_in, channels_out, kernel, 1, 1, norm))
+
+
+@operation("max_pool_3x3")
+def _max_pool(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
+    """Pooling and batch norm, as in the search phase of DARTS."""
+    assert channels_in == channels_out, "max_pool_3x3 keeps the channels"
+    return nn.Sequential(nn.MaxPool2d(3, stride, padding=1), norm(channels_out))
+
+
+@operation("sep_conv_3x3")
+def _separable_3x3(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
+    return separable(channels_in, channels_out, 3, stride, norm)
+
+
+@operation("sep_conv_5x5")
+def _separable_5x5(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
+    return separable(channels_in, channels_out, 5, stride, norm)
+
+
+@operation("dil_conv_5x5")
+def _dilated_5x5(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
+    return depthwise_bn(channels_in, channels_out, 5, stride, 2, norm)
 
 
 @operation("conv_3x3_bn")

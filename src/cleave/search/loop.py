@@ -21,6 +21,7 @@ from cleave.search.overview import Overview
 from cleave.search.part import Findings, Part, Trial, visit_of
 from cleave.search.problem import Problem
 from cleave.search.result import outcome
+from cleave.search.searching import SearchJob
 from cleave.search.session import check_owner
 from cleave.search.state import State, tree_to_json
 from cleave.search.watch import Stop, Watcher
@@ -44,9 +45,9 @@ class Search:
             self._restore(folder.generations.newest(watcher.say))
         remove_parts(folder.path, self._merged())
 
-    def run(self, crew: Crew | None = None) -> dict[str, Any]:
+    def run(self, crew: Crew[Part, Findings] | None = None) -> dict[str, Any]:
         """The outcome, of parts done by a crew; raises Interrupted, with everything saved, when asked to stop."""
-        crew = crew or ThisProcess(self.problem, self.folder, self.stop, self.overview)
+        crew = crew or ThisProcess(SearchJob(self.problem, self.folder.path), self.stop, self.overview)
         try:
             while parts := self._open():
                 self._begin(parts, crew)
@@ -80,7 +81,7 @@ class Search:
         trials = [Trial(Alone(control_label(i), arch), control.epochs) for i, arch in enumerate(control.architectures)]
         return trials[len(self.state.accuracies) :]
 
-    def _begin(self, parts: list[Part], crew: Crew) -> None:
+    def _begin(self, parts: list[Part], crew: Crew[Part, Findings]) -> None:
         for part in parts:
             if part.label not in self.begun and crew.has_room:
                 self.begun.add(part.label)

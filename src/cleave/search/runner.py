@@ -21,6 +21,7 @@ from cleave.run.view import view
 from cleave.search.crew import make_crew, usual_workers
 from cleave.search.loop import Search
 from cleave.search.problem import Problem, open_problem
+from cleave.search.searching import SearchJob, most_parts
 from cleave.search.state import tree_to_json
 from cleave.search.watch import Watcher, stop_on_signals
 from cleave.settings import Recipe
@@ -75,11 +76,11 @@ def go_on(path: Path, problem: Problem, watcher: Watcher, workers: int | None) -
     """Runs what is left of a run that this process has locked; an interruption says how to go on."""
     torch.set_num_threads(problem.recipe.threads)
     watcher.say(f"run folder: {path}")
-    folder, count = RunFolder(path), usual_workers(problem.recipe) if workers is None else workers
+    folder, count = RunFolder(path), workers or usual_workers(problem.recipe.device, problem.recipe.threads)
     with stop_on_signals() as stop:
         search = Search(problem, folder, stop, watcher)
         try:
-            with make_crew(count, problem, folder, stop, search.overview) as crew:
+            with make_crew(count, most_parts(problem), SearchJob(problem, path), stop, search.overview) as crew:
                 result = search.run(crew)
         except Interrupted as error:
             raise Interrupted(f"interrupted and saved; go on with: cleave resume {quote(str(path))}") from error

@@ -5,35 +5,33 @@ from __future__ import annotations
 import multiprocessing
 import signal
 from contextlib import suppress
-from pathlib import Path
 from shlex import quote
-from typing import TypeAlias
+from typing import Generic, TypeAlias, cast
 
 import torch.multiprocessing  # noqa: F401  sends tensors through shared memory
 
 from cleave.errors import UserError
-from cleave.search.part import Part
-from cleave.search.problem import Problem
+from cleave.search.job import FoundType, Job, PartType
 from cleave.search.watch import Moment
 from cleave.search.worker_process import Answer, serve
 
-Told: TypeAlias = Moment | str | Answer
+Told: TypeAlias = Moment | str | Answer[FoundType]
 
 
-class Worker:
+class Worker(Generic[PartType, FoundType]):
     """A process and the pipe to it. `part` is what it is at, None while it waits for one."""
 
-    def __init__(self, problem: Problem, run: Path) -> None:
+    def __init__(self, job: Job[PartType, FoundType]) -> None:
         """Starts it; raises OSError where the system does not let it."""
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=serve, args=(theirs, problem, run), daemon=True)
+        self.process = context.Process(target=serve, args=(theirs, job), daemon=True)
         self.process.start()
         theirs.close()  # else the end of the process would not be the end of the pipe
-        self.run = run
-        self.part: Part | None = None
+        self.run = job.run
+        self.part: PartType | None = None
 
-    def begin(self, part: Part) -> None:
+    def begin(self, part: PartType) -> None:
         assert self.part is None
         self.part = part
         self._tell(part)
@@ -41,26 +39,26 @@ class Worker:
     def ask_to_stop(self) -> None:
         self._tell(None)
 
-    def _tell(self, word: Part | None) -> None:
+    def _tell(self, word: PartType | None) -> None:
         with suppress(ConnectionError):  # that it is no more is heard next
             self.pipe.send(word)
 
-    def hear(self) -> Told:
+    def hear(self) -> Told[FoundType]:
         """What it tells next of its part; an answer is the last of it. A UserError where the process is no more."""
         told = self._next()
-        if isinstance(told, Answer):
+        if not isinstance(told, Moment | str):
             self.part = None
         return told
 
-    def answer(self) -> Answer:
+    def answer(self) -> Answer[FoundType]:
         """What its part comes to, whatever else it tells before."""
-        while not isinstance(told := self.hear(), Answer):
+        while isinstance(told := self.hear(), Moment | str):
             pass
         return told
 
-    def _next(self) -> Told:
+    def _next(self) -> Told[FoundType]:
         try:
-            told: Told = self.pipe.recv()
+            told = cast("Told[FoundType]", self.pipe.recv())
         except (EOFError, OSError):
             self.process.join()
             return UserError(self._last_words())

@@ -13,37 +13,41 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing.connection import Connection
-from pathlib import Path
 from types import FrameType
-from typing import TypeAlias
+from typing import Generic, TypeAlias
 
 import torch
 
 from cleave.errors import Interrupted, UserError
-from cleave.run.folder import RunFiles
-from cleave.search.part import Findings, Part
-from cleave.search.perform import perform
-from cleave.search.problem import Problem
+from cleave.search.job import FoundType, Job, PartType
 from cleave.search.watch import Moment, Stop, Watcher
 
-Answer: TypeAlias = Findings | Interrupted | UserError
+
+@dataclass(frozen=True)
+class Found(Generic[FoundType]):
+    """What was found out in a part."""
+
+    what: FoundType
+
+
+Answer: TypeAlias = Found[FoundType] | Interrupted | UserError
 """What a part comes to."""
 TELL_SECONDS = 0.1
 """At least so long between two moments that are told."""
 
 
-def serve(pipe: Connection, problem: Problem, run: Path) -> None:
+def serve(pipe: Connection, job: Job[PartType, FoundType]) -> None:
     """The life of a worker; it ends at once when its parent does, however that ends."""
     threading.Thread(target=end_with_parent, daemon=True).start()
     stop = stop_of_worker(pipe)
-    torch.set_num_threads(problem.recipe.threads)
+    torch.set_num_threads(job.threads)
     with suppress(ConnectionError):  # the parent is gone
         while (part := pipe.recv()) is not None:
             teller = Teller(pipe.send)
-            answer = answered(partial(perform, problem, part, RunFiles(run), stop, teller), part)
+            answer = answered(partial(job.perform, part, stop, teller), part.label)
             teller.catch_up()
             pipe.send(answer)
 
@@ -56,16 +60,16 @@ def end_with_parent() -> None:
     os._exit(1)
 
 
-def answered(work: Callable[[], Findings], part: Part) -> Answer:
+def answered(work: Callable[[], FoundType], label: str) -> Answer[FoundType]:
     """A part's findings, or why there are none. A mistake of ours ends the process with its traceback."""
     try:
-        return work()
+        return Found(work())
     except (Interrupted, UserError) as error:
         return error
     except (MemoryError, RuntimeError) as error:
         if not is_about_memory(error):
             raise
-        return UserError(f"leaf {part.label}: there is not enough memory for so many workers; resume with fewer")
+        return UserError(f"leaf {label}: there is not enough memory for so many workers; resume with fewer")
 
 
 def is_about_memory(error: Exception) -> bool:

@@ -4,37 +4,36 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
 from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
-from pathlib import Path
 from types import TracebackType
+from typing import Generic
 
+from cleave.data.images import Images
 from cleave.errors import Interrupted, UserError
+from cleave.search.job import FoundType, Job, PartType
 from cleave.search.overview import Overview
-from cleave.search.part import Findings, Part
-from cleave.search.problem import Problem
 from cleave.search.watch import Moment, Stop
 from cleave.search.worker import Told, Worker
+from cleave.search.worker_process import Found
 
 LOOK_SECONDS = 0.1
 """How long a request to stop may wait until this process looks up."""
 
 
-class Workers:
+class Workers(Generic[PartType, FoundType]):
     """A crew of processes. They live as long as the `with` block, or as this process if that is shorter."""
 
-    def __init__(self, count: int, problem: Problem, run: Path, stop: Stop, overview: Overview) -> None:
-        self.count, self.problem, self.run = count, replace(problem, table=None), run
-        self.stop, self.overview = stop, overview
-        self.workers: list[Worker] = []
+    def __init__(self, count: int, job: Job[PartType, FoundType], stop: Stop, overview: Overview) -> None:
+        self.count, self.job, self.stop, self.overview = count, job, stop, overview
+        self.workers: list[Worker[PartType, FoundType]] = []
 
-    def __enter__(self) -> Workers:
+    def __enter__(self) -> Workers[PartType, FoundType]:
         """Starts them; UserError where the system does not give them what they need."""
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # for them: it is read when torch is loaded
-        share_images(self.problem)
+        share_images(self.job.images)
         with ExitStack() as undo:  # whatever goes wrong, those that were started must not outlive it
             undo.callback(self._end)
             self._start()
@@ -45,7 +44,7 @@ class Workers:
         try:
             with signals_held_back():
                 for _ in range(self.count):
-                    self.workers.append(Worker(self.problem, self.run))
+                    self.workers.append(Worker(self.job))
         except OSError as error:
             raise UserError(f"{self.count} workers cannot be started ({error}); give a smaller --workers") from error
 
@@ -63,13 +62,13 @@ class Workers:
         return len(self._busy) < self.count
 
     @property
-    def _busy(self) -> list[Worker]:
+    def _busy(self) -> list[Worker[PartType, FoundType]]:
         return [worker for worker in self.workers if worker.part is not None]
 
-    def begin(self, part: Part) -> None:
+    def begin(self, part: PartType) -> None:
         next(worker for worker in self.workers if worker.part is None).begin(part)
 
-    def finished(self) -> tuple[Part, Findings]:
+    def finished(self) -> tuple[PartType, FoundType]:
         try:
             return self._listen()
         except Interrupted:
@@ -80,23 +79,23 @@ class Workers:
                 self._save()
             raise
 
-    def _listen(self) -> tuple[Part, Findings]:
+    def _listen(self) -> tuple[PartType, FoundType]:
         """Waits for findings; what else is told is passed on, and raised where it is an error."""
         while True:
             self.stop.check()
             for worker in self._telling():
                 part, told = worker.part, worker.hear()
                 assert part is not None
-                if isinstance(told, Findings):
-                    return part, told
+                if isinstance(told, Found):
+                    return part, told.what
                 self._pass_on(part, told)
 
-    def _telling(self) -> list[Worker]:
+    def _telling(self) -> list[Worker[PartType, FoundType]]:
         """The busy workers that have something to tell or are no more."""
         ready = wait([worker.pipe for worker in self._busy], LOOK_SECONDS)
         return [worker for worker in self._busy if worker.pipe in ready]
 
-    def _pass_on(self, part: Part, told: Told) -> None:
+    def _pass_on(self, part: PartType, told: Told[FoundType]) -> None:
         if isinstance(told, Moment):
             self.overview.see(part.label, told)
         elif isinstance(told, str):
@@ -115,10 +114,10 @@ class Workers:
                 raise answer
 
 
-def share_images(problem: Problem) -> None:
+def share_images(parts: Iterable[Images]) -> None:
     """Moves the images to where other processes see them too; UserError where there is no room."""
     try:
-        for images in (problem.train, problem.valid):
+        for images in parts:
             images.pixels.share_memory_()  # type: ignore[no-untyped-call]
             images.labels.share_memory_()  # type: ignore[no-untyped-call]
     except RuntimeError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from cleave.errors import plain, unknown
+from cleave.space import cells64
 from cleave.space.nb201 import OPERATIONS, NASBench201
 from cleave.space.space import Space
 
@@ -27,8 +28,15 @@ def _listed(operations: Operations) -> Sequence[str]:
     return operations
 
 
-SPACES: dict[str, Callable[[Operations], Space]] = {"nasbench201": _nasbench201}
-ALIASES = {"nb201": "nasbench201"}
+def _cells64(operations: Operations) -> Space:
+    """All four operations, or those listed."""
+    if isinstance(operations, int) and operations != 4:
+        raise unknown("space.ops", str(operations), ("4", "a list of operations"))
+    return cells64.Cells64(cells64.OPERATIONS if operations is None or isinstance(operations, int) else operations)
+
+
+SPACES: dict[str, Callable[[Operations], Space]] = {"nasbench201": _nasbench201, "cells64": _cells64}
+ALIASES = {"nb201": "nasbench201", "64cells": "cells64"}
 
 
 def find_space(name: str, operations: Operations = None) -> Space:

@@ -1,0 +1,42 @@
+"""Work that is done in parts, by this process or by several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from cleave.data.images import Images
+from cleave.search.watch import Stop, Watcher
+
+
+class Labelled(Protocol):
+    """A part of the work; its label names it to people, and its folder."""
+
+    @property
+    def label(self) -> str: ...
+
+
+PartType = TypeVar("PartType", bound=Labelled)
+FoundType = TypeVar("FoundType")
+PartIn = TypeVar("PartIn", bound=Labelled, contravariant=True)
+FoundOut = TypeVar("FoundOut", covariant=True)
+
+
+class Job(Protocol[PartIn, FoundOut]):
+    """The work: it is sent to every worker process once, so that it has to be picklable."""
+
+    @property
+    def run(self) -> Path:
+        """The run folder."""
+
+    @property
+    def threads(self) -> int:
+        """Of the CPU, for each process."""
+
+    @property
+    def images(self) -> Iterable[Images]:
+        """What is too large to be copied for every process."""
+
+    def perform(self, part: PartIn, stop: Stop, watcher: Watcher) -> FoundOut:
+        """Does a part, or goes on with it; Interrupted, with all saved, where asked to stop."""

@@ -1,0 +1,40 @@
+"""A search as work in parts: its nodes, and the architectures that are trained alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from cleave.data.images import Images
+from cleave.run.folder import RunFiles
+from cleave.search.part import Findings, Part
+from cleave.search.perform import perform
+from cleave.search.problem import Problem
+from cleave.search.watch import Stop, Watcher
+from cleave.search.work import nodes_at
+
+
+class SearchJob:
+    """The work of a search in a run folder."""
+
+    def __init__(self, problem: Problem, run: Path) -> None:
+        self.problem, self.run = replace(problem, table=None), run  # parts need no table, which is large
+
+    @property
+    def threads(self) -> int:
+        return self.problem.recipe.threads
+
+    @property
+    def images(self) -> Iterable[Images]:
+        return self.problem.train, self.problem.valid
+
+    def perform(self, part: Part, stop: Stop, watcher: Watcher) -> Findings:
+        return perform(self.problem, part, RunFiles(self.run), stop, watcher)
+
+
+def most_parts(problem: Problem) -> int:
+    """How many parts of a search there can be at the same time: the leaves, or the control's architectures."""
+    control = problem.recipe.trust.control
+    leaves = nodes_at(problem.recipe, problem.space, problem.recipe.split.splits or 0)
+    return max(leaves, control + 1 if control else 0)

@@ -1,0 +1,1 @@
+"""The weight-sharing study: supernets trained under policies of sharing, looked at again and again (2001.01431)."""

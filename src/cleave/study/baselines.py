@@ -1,0 +1,100 @@
+"""What ranks children without a supernet: chance, what they are made of, what they cost, a model of the truth itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import comb
+
+import numpy as np
+
+from cleave.net.cost import costs
+from cleave.net.ops import has_weights
+from cleave.space import Arch, NetworkSize, Space
+from cleave.study.log import Log, Numbers
+from cleave.study.metrics import Figures
+from cleave.study.truth import Truth
+
+RANDOM = "random"
+
+
+def baselines(log: Log, truth: Truth, seed: int) -> dict[str, Numbers]:
+    """Scores [children] by name; higher is better.
+
+    Of the additive models, both least squares on the choices, one was fitted on the very truth that it is held
+    against; the other predicts each child from the rest, which is what such a model is worth.
+    """
+    archs = [log.space.parse(child) for child in log.children]
+    return {
+        RANDOM: np.random.default_rng(seed).random(len(archs)),
+        "fewest weightless operations": -weightless(archs),
+        **sizes(log, archs),
+        "additive, fitted on the truth": additive(log.space, archs, truth.mean),
+        "additive, each from the others": additive_from_others(log.space, archs, truth.mean),
+    }
+
+
+def weightless(archs: Sequence[Arch]) -> Numbers:
+    """The number of choices of each architecture at which it has no weights: pools, skips."""
+    without = {name: not has_weights(name) for arch in archs for name in arch.values()}
+    return np.array([sum(without[name] for name in arch.values()) for arch in archs], dtype=np.float64)
+
+
+def sizes(log: Log, archs: Sequence[Arch]) -> dict[str, Numbers]:
+    """Parameters and multiply-adds of each, built alone at the log's size."""
+    size = NetworkSize(log.meta["space"]["channels"], log.meta["space"]["cells"])
+    channels, height, width = log.meta["image"]
+    cost = costs(log.space, size, (channels, height, width), log.meta["classes"])
+    each = [cost.of(arch) for arch in archs]
+    return {
+        "parameters": np.array([one.parameters for one in each], dtype=np.float64),
+        "multiply-adds": np.array([one.multiply_adds for one in each], dtype=np.float64),
+    }
+
+
+def additive(space: Space, archs: Sequence[Arch], true: Numbers) -> Numbers:
+    """The least-squares fit of `true` by a sum of one number per choice and candidate."""
+    return fitted(one_hot(space, archs), true, one_hot(space, archs))
+
+
+def additive_from_others(space: Space, archs: Sequence[Arch], true: Numbers) -> Numbers:
+    """The prediction for each architecture of an additive model of all others; their mean where there are none."""
+    codes, everyone = one_hot(space, archs), np.arange(len(archs))
+    others = (everyone != left_out for left_out in everyone)
+    return np.array([fitted(codes[kept], true[kept], codes[~kept])[0] if kept.any() else 0.0 for kept in others])
+
+
+def one_hot(space: Space, archs: Sequence[Arch]) -> Numbers:
+    """1 where an architecture has a candidate of a choice: [architectures, candidates of all choices]."""
+    return np.array(
+        [[arch[choice.name] == name for choice in space.choices for name in choice.candidates] for arch in archs],
+        dtype=np.float64,
+    )
+
+
+def fitted(codes: Numbers, true: Numbers, asked: Numbers) -> Numbers:
+    """Predictions for `asked` of the smallest least-squares fit of `true` by `codes`; what was not seen adds nothing."""
+    effects = np.linalg.lstsq(codes, true - true.mean(), rcond=None)[0]
+    # Equal architectures, and equal sums of effects, have equal scores.
+    return np.round(true.mean() + asked @ effects, 9)
+
+
+def expected(true: Numbers) -> Figures:
+    """What a ranking at random has on average, exactly: keys gt_tau, t1r, t3r, regret1, regret3, top1, top3."""
+    best = np.sort(true)[::-1]
+    found: Figures = {"gt_tau": 0.0}
+    for n in (1, 3):
+        top = expected_best(best, n)
+        found |= {
+            f"t{n}r": (len(true) + 1) / (min(n, len(true)) + 1),
+            f"regret{n}": float(best[0]) - top,
+            f"top{n}": top,
+        }
+    return found
+
+
+def expected_best(best: Numbers, n: int) -> float:
+    """The mean of the best of n that are drawn without replacement from numbers listed from the best on."""
+    count = len(best)
+    drawn = min(n, count)
+    chances = [comb(count - 1 - place, drawn - 1) / comb(count, drawn) for place in range(count)]
+    return float(best @ np.array(chances))

@@ -1,0 +1,105 @@
+"""Which children share a supernet: partitions that are found, regular, random or given in a file.
+
+A partition is a list of groups, each a list of children's numbers, every child in exactly one.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.cluster.hierarchy import cut_tree, linkage
+from scipy.spatial.distance import squareform
+
+from cleave.errors import UserError
+from cleave.run.durable import write_bytes
+from cleave.study.log import Numbers
+
+Groups = list[list[int]]
+
+HEAD = ["architecture", "group"]
+
+
+def clusters(correlation: Numbers, count: int) -> Groups:
+    """So many clusters of children by average linkage on 1 - correlation [children, children], by first member."""
+    children = len(correlation)
+    check_count(count, children)
+    if children == 1:
+        return [[0]]
+    tree = linkage(squareform(1 - correlation, checks=False), method="average")
+    return sorted(gather(cut_tree(tree, n_clusters=count)[:, 0], count))
+
+
+def sequential(children: int, count: int) -> Groups:
+    """Groups of neighbours in the space's order, their sizes differing by one at most."""
+    check_count(count, children)
+    return gather(np.arange(children) * count // children, count)
+
+
+def shuffled(children: int, count: int, seed: int) -> Groups:
+    """Random groups, their sizes differing by one at most; seed 42 makes the published ones of 64 children.
+
+    Those were drawn with numpy's legacy generator, whose numbers the current one does not give.
+    """
+    check_count(count, children)
+    return gather(np.random.RandomState(seed).permutation(children) % count, count)
+
+
+def gather(labels: NDArray[np.integer], count: int) -> Groups:
+    """The children [children] of each label below `count`."""
+    return [np.flatnonzero(labels == label).tolist() for label in range(count)]
+
+
+def check_count(count: int, children: int) -> None:
+    """Raises UserError for a number of groups that so many children cannot be put into."""
+    if not 1 <= count <= children:
+        raise UserError(f"groups: cannot put {children} children into {count}; give a number from 1 to {children}")
+
+
+def write_partition(path: Path, children: Sequence[str], groups: Iterable[Iterable[int]]) -> None:
+    """A CSV with a line for every child and the number of its group, for `read_partition`."""
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(HEAD)
+    writer.writerows([children[child], number] for number, group in enumerate(groups) for child in group)
+    write_bytes(path, text.getvalue().encode())
+
+
+def read_partition(path: Path, children: Sequence[str]) -> list[list[str]]:
+    """The groups of a CSV with columns architecture and group, in the order of their first children in `children`.
+
+    Groups can be called anything. UserError where a child is missing, unknown, or there twice.
+    """
+    group_of: dict[str, str] = {}
+    for child, group in read_lines(path):
+        if child not in children:
+            raise UserError(f"{path}: {child!r} is none of the {len(children)} children; leave it out")
+        if child in group_of:
+            raise UserError(f"{path}: child {child} is there twice; put each child into one group")
+        group_of[child] = group
+    missing = [child for child in children if child not in group_of]
+    if missing:
+        raise UserError(f"{path}: {len(missing)} of {len(children)} children are in no group ({missing[0]}); add them")
+    names = dict.fromkeys(group_of[child] for child in children)
+    return [[child for child in children if group_of[child] == name] for name in names]
+
+
+def read_lines(path: Path) -> list[tuple[str, str]]:
+    """Child and group of every line."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            table = csv.DictReader(file)
+            columns = set(table.fieldnames or ())
+            lines = [tuple(str(row.get(column) or "").strip() for column in HEAD) for row in table]
+    except (OSError, ValueError, csv.Error) as error:
+        raise UserError(f"{path}: cannot be read as a partition ({error})") from error
+    if not set(HEAD) <= columns:
+        raise UserError(f"{path}: has no columns {' and '.join(HEAD)}; its first line must name them")
+    for child, group in lines:
+        if not child or not group:
+            raise UserError(f"{path}: child {child or '(no name)'} has no group; write both on every line")
+    return [(child, group) for child, group in lines]

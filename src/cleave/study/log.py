@@ -1,0 +1,247 @@
+"""What a study saw, one accuracy per row: a Parquet file from which every figure is computed."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+from numpy.typing import NDArray
+
+from cleave.errors import UserError
+from cleave.run.durable import write_bytes
+from cleave.space import Space, find_space
+
+Numbers = NDArray[np.float64]
+
+COLUMNS: dict[str, pyarrow.DataType] = {
+    "instance": pyarrow.int32(),  # number of the repetition, from 0
+    "group": pyarrow.int32(),  # which supernet of the instance, from 0
+    "epoch": pyarrow.int32(),  # epochs begun when it was looked, from 1
+    "step": pyarrow.int64(),  # mini-batches that the supernet was trained on before
+    "trained": pyarrow.string(),  # the child that the last of them was for; null: not known
+    "evaluated": pyarrow.string(),
+    "accuracy": pyarrow.float64(),  # percent
+    "dense": pyarrow.bool_(),  # a look after each of the last mini-batches; else one at the end of an epoch
+    "statistics": pyarrow.string(),  # of the normalisations: running | child | batch | recalibrated
+    "tuned": pyarrow.int32(),  # mini-batches that the child was trained on alone since then; 0: none
+    "images": pyarrow.string(),  # held-out | test
+}
+
+PUBLISHED = {"space": {"name": "cells64", "ops": None, "channels": 16, "cells": 4}, "image": [3, 32, 32], "classes": 10}
+"""What the accuracies that were published with the paper are of."""
+
+
+@dataclass(frozen=True)
+class Looks:
+    """Accuracies (percent) [looks, children], in the order in which they were taken.
+
+    `steps` and `epochs` are [looks]. `trained` is the child that the last mini-batch before each look was for; None
+    where that is not known or where several supernets were looked at together.
+    """
+
+    children: tuple[str, ...]
+    steps: NDArray[np.int64]
+    epochs: NDArray[np.int64]
+    trained: tuple[str | None, ...]
+    accuracy: Numbers
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def last(self, count: int) -> Looks:
+        """The last so many looks (all, where there are fewer)."""
+        kept = slice(-count, None)
+        return Looks(self.children, self.steps[kept], self.epochs[kept], self.trained[kept], self.accuracy[kept])
+
+
+@dataclass(frozen=True)
+class Log:
+    """Rows by column (`COLUMNS`), and what they are of.
+
+    `meta`: {"space": {"name", "ops", "channels", "cells"}, "image": [channels, height, width], "classes", "children":
+    names in the space's order, ...}. Everything that is asked for is one kind of statistics and images: the first that
+    the log has unless said otherwise.
+    """
+
+    name: str  # of the file, for errors
+    meta: Mapping[str, Any]
+    rows: Mapping[str, NDArray[Any]] = field(repr=False)
+
+    @property
+    def children(self) -> tuple[str, ...]:
+        return tuple(self.meta["children"])
+
+    @cached_property
+    def space(self) -> Space:
+        return find_space(self.meta["space"]["name"], self.meta["space"]["ops"])
+
+    @cached_property
+    def instances(self) -> tuple[int, ...]:
+        return tuple(int(number) for number in np.unique(self.rows["instance"]))
+
+    @cached_property
+    def statistics(self) -> tuple[str, ...]:
+        """The kinds of statistics that the log has, in the order in which they appear."""
+        return tuple(dict.fromkeys(self.rows["statistics"].tolist()))
+
+    def where(self, **equal: object) -> Log:
+        """The rows whose columns have these values."""
+        kept = np.ones(len(self.rows["step"]), dtype=bool)
+        for column, value in equal.items():
+            kept &= self.rows[column] == value
+        return Log(self.name, self.meta, {column: values[kept] for column, values in self.rows.items()})
+
+    def groups(self, instance: int) -> tuple[int, ...]:
+        """The numbers of an instance's supernets."""
+        return tuple(int(number) for number in np.unique(self.where(instance=instance).rows["group"]))
+
+    def has(self, *, dense: bool) -> bool:
+        """Whether there are looks of that kind."""
+        return bool(((self.rows["dense"] == dense) & (self.rows["tuned"] == 0)).any())
+
+    def looks(
+        self, instance: int, *, dense: bool, group: int | None = None, statistics: str | None = None,
+        images: str | None = None,
+    ) -> Looks:  # fmt: skip
+        """The looks at an instance: of one of its supernets, or of all together, aligned at their ends.
+
+        UserError where a child is missing in one of them.
+        """
+        kind = statistics or self.statistics[0]
+        judged = images or str(self.rows["images"][0])
+        part = self.where(instance=instance, dense=dense, statistics=kind, images=judged, tuned=0)
+        if group is not None:
+            return part._one(group)
+        found = [part._one(number) for number in part.groups(instance)]
+        if len(found) == 1 and found[0].children == self.children:
+            return found[0]
+        return part._together(found)
+
+    def _one(self, group: int) -> Looks:
+        rows = self.where(group=group).rows
+        inside = set(rows["evaluated"].tolist())
+        children = tuple(child for child in self.children if child in inside)
+        steps, first, look = np.unique(rows["step"], return_index=True, return_inverse=True)
+        place = {child: number for number, child in enumerate(children)}
+        accuracy = np.full((len(steps), len(children)), np.nan)
+        accuracy[look, [place[child] for child in rows["evaluated"].tolist()]] = rows["accuracy"]
+        self._refuse_holes(accuracy, steps, children)
+        trained = tuple(rows["trained"][first].tolist())
+        return Looks(children, steps, rows["epoch"][first].astype(np.int64), trained, accuracy)
+
+    def _together(self, parts: Sequence[Looks]) -> Looks:
+        if not parts:
+            raise UserError(f"{self.name}: has no such looks")
+        count = min(len(part) for part in parts)
+        parts = [part.last(count) for part in parts]
+        by_child = {
+            child: column for part in parts for child, column in zip(part.children, part.accuracy.T, strict=True)
+        }
+        missing = [child for child in self.children if child not in by_child]
+        if missing:
+            raise self._missing(missing[0], len(missing))
+        accuracy = np.stack([by_child[child] for child in self.children], axis=1)
+        return Looks(self.children, parts[0].steps, parts[0].epochs, (None,) * count, accuracy)
+
+    def _refuse_holes(self, accuracy: Numbers, steps: NDArray[np.int64], children: Sequence[str]) -> None:
+        holes = np.argwhere(np.isnan(accuracy))
+        if len(holes):
+            look, child = holes[0]
+            raise self._missing(children[child], len(holes), f" after step {steps[look]}")
+
+    def _missing(self, child: str, count: int, when: str = "") -> UserError:
+        others = f" (and {count - 1} more)" if count > 1 else ""
+        return UserError(f"{self.name}: has no accuracy of child {child}{when}{others}; use a log that is whole")
+
+
+def read_log(path: Path, order: Path | None = None) -> Log:
+    """A Parquet log, or accuracies as they were published with the paper (CSV); UserError where it is neither.
+
+    `order`: for the CSV, the file with the order in which children were trained, one index per line.
+    """
+    if path.suffix == ".csv":
+        return read_published(path, read_order(order) if order else None)
+    if order is not None:
+        raise UserError(f"--order {order}: {path} says itself which child was trained; leave it out")
+    try:
+        table = pyarrow.parquet.read_table(path)
+    except (OSError, pyarrow.ArrowException) as error:
+        raise UserError(
+            f"{path}: cannot be read as a log of `cleave study` ({' '.join(str(error).split())})"
+        ) from error
+    meta = (table.schema.metadata or {}).get(b"cleave")
+    if meta is None or any(name not in table.column_names for name in COLUMNS):
+        raise UserError(f"{path}: is no log of `cleave study`; give the log.parquet of a study, or its folder")
+    rows = {name: table[name].to_numpy() for name in COLUMNS}
+    return Log(str(path), json.loads(meta), rows)
+
+
+def read_published(path: Path, order: Sequence[int] | None) -> Log:
+    """The published table: a row per mini-batch (its number, from 1), a column per child (its index); shares of 1."""
+    try:
+        with path.open(newline="") as file:
+            head, *body = csv.reader(file)
+        indices = [int(name) for name in head[1:]]
+        table = np.array([[float(value) for value in row] for row in body])
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: is no table of accuracies by mini-batch and child ({error})") from error
+    children = all_children(find_space("cells64"))
+    if sorted(indices) != list(range(len(children))):
+        raise UserError(f"{path}: has {len(indices)} of the {len(children)} children of cells64; all are needed")
+    looks = len(table)
+    steps, names = table[:, 0].astype(np.int64), np.array([children[index] for index in indices], dtype=object)
+    trained = [None if order is None else children[order[(step - 1) % len(order)]] for step in steps.tolist()]
+    rows = {
+        "instance": 0, "group": 0, "epoch": 0, "step": np.repeat(steps, len(indices)),
+        "trained": np.repeat(np.array(trained, dtype=object), len(indices)), "evaluated": np.tile(names, looks),
+        "accuracy": 100 * table[:, 1:].reshape(-1), "dense": True, "statistics": "running", "tuned": 0,
+        "images": "held-out",
+    }  # fmt: skip
+    return Log(str(path), {**PUBLISHED, "children": list(children)}, filled(rows, looks * len(indices)))
+
+
+def read_order(path: Path) -> list[int]:
+    """The indices of children in the order in which they were trained, one per line."""
+    try:
+        return [int(line) for line in path.read_text().split()]
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: is no order of children, one index per line ({error})") from error
+
+
+def filled(rows: Mapping[str, Any], count: int) -> dict[str, NDArray[Any]]:
+    """Columns of that length, what is one value repeated."""
+    return {
+        name: values if isinstance(values, np.ndarray) else np.full(count, values, dtype=kind.to_pandas_dtype())
+        for name, kind in COLUMNS.items()
+        for values in [rows[name]]
+    }
+
+
+def all_children(space: Space) -> tuple[str, ...]:
+    """The names of all valid architectures, in the space's own order."""
+    from cleave.space.sample import enumerate_valid
+
+    return tuple(space.format(arch) for arch in enumerate_valid(space, space.region))
+
+
+def join(logs: Iterable[Log], name: str, meta: Mapping[str, Any]) -> Log:
+    """The rows of several logs, one after another."""
+    parts = [log.rows for log in logs]
+    return Log(name, meta, {column: np.concatenate([part[column] for part in parts]) for column in COLUMNS})
+
+
+def write_log(path: Path, log: Log) -> None:
+    """A Parquet file, whole or not at all."""
+    columns = {name: pyarrow.array(log.rows[name], kind, from_pandas=True) for name, kind in COLUMNS.items()}
+    table = pyarrow.table(columns).replace_schema_metadata({"cleave": json.dumps(dict(log.meta))})
+    sink = pyarrow.BufferOutputStream()
+    pyarrow.parquet.write_table(table, sink, compression="zstd")
+    write_bytes(path, sink.getvalue().to_pybytes())

@@ -1,0 +1,141 @@
+"""How well and how stably children are ranked, as measured in "Deeper Insights into Weight Sharing" (2001.01431).
+
+Of scores and accuracies higher is better; ranks begin at 1, the best. NaN is returned where a figure is undefined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cleave.stats.bootstrap import interval
+from cleave.study.log import Looks, Numbers
+from cleave.study.truth import Truth
+
+Figures = dict[str, float | None]
+Ranks = NDArray[np.int64]
+
+
+def taus(scores: Numbers, true: Numbers) -> Numbers:
+    """Kendall's tau-b of each row of `scores` [n, children] with `true` [children], or with its row [n, children].
+
+    NaN for rows in which all are equal, or where there are fewer than two children.
+    """
+    one, other = pair_signs(scores), pair_signs(np.atleast_2d(true))
+    return normalised((one * other).sum(axis=1), lengths(one) * lengths(other))
+
+
+def tau_pairs(scores: Numbers) -> Numbers:
+    """Kendall's tau-b of each two of the n rows of `scores` [n, children]: [n (n - 1) / 2]."""
+    signs = pair_signs(scores)
+    matrix = normalised(signs @ signs.T, np.outer(lengths(signs), lengths(signs)))
+    return matrix[np.triu_indices(len(signs), 1)]
+
+
+def pair_signs(scores: Numbers) -> NDArray[np.float32]:
+    """For each row and each two children which one is better: -1, 0 or 1, [n, children (children - 1) / 2].
+
+    Kendall's tau is the cosine of such rows; their sums are whole numbers, which float32 holds exactly.
+    """
+    first, second = np.triu_indices(scores.shape[1], 1)
+    return np.sign(scores[:, first] - scores[:, second]).astype(np.float32)
+
+
+def lengths(signs: NDArray[np.float32]) -> Numbers:
+    square: Numbers = np.abs(signs).sum(axis=1, dtype=np.float64)
+    return np.sqrt(square)
+
+
+def normalised(sums: NDArray[np.float32], by: Numbers) -> Numbers:
+    cosines: Numbers = np.divide(sums, by, out=np.full(by.shape, np.nan), where=by > 0)
+    return cosines
+
+
+def gt_taus(looks: Looks, truth: Truth) -> Numbers:
+    """GT-Tau of each look [looks]: Kendall's tau-b of its accuracies with the truth."""
+    return taus(looks.accuracy, truth.mean)
+
+
+def gt_tau_interval(scores: Numbers, truth: Truth, seed: int) -> tuple[float, float]:
+    """The 95 % bootstrap interval over children of the mean GT-Tau of `scores` [n, children]."""
+    return interval(lambda drawn, true: mean(taus(drawn.T, true)), scores.T, truth.mean, seed)
+
+
+def s_tau(scores: Numbers) -> float:
+    """S-Tau: the mean tau of each two of the rankings [n, children] (see `tau_pairs` for the single ones)."""
+    return mean(tau_pairs(scores))
+
+
+def s_tau_interval(scores: Numbers, seed: int) -> tuple[float, float]:
+    """The 95 % bootstrap interval of S-Tau over children.
+
+    Over rankings it would be wrong: one that is drawn twice agrees with itself.
+    """
+    return interval(lambda drawn, _: s_tau(drawn.T), scores.T, scores.T, seed)
+
+
+def ranks(scores: Numbers) -> Ranks:
+    """Ranks in each row of `scores` [..., children]; equals are ranked in the order given."""
+    return np.argsort(best_first(scores), axis=-1) + 1
+
+
+def best_first(scores: Numbers) -> NDArray[np.intp]:
+    """Positions from the best to the worst, equals in the order given."""
+    return np.argsort(-scores, axis=-1, kind="stable")
+
+
+def tnr(scores: Numbers, true: Numbers, n: int) -> int:
+    """TnR: the best true rank among the n children [children] of the highest scores."""
+    return int(ranks(true)[best_first(scores)[:n]].min())
+
+
+def top_accuracy(scores: Numbers, true: Numbers, n: int) -> float:
+    """The best true accuracy among the n children of the highest scores."""
+    return float(true[best_first(scores)[:n]].max())
+
+
+def regret(scores: Numbers, true: Numbers, n: int) -> float:
+    """How much better (in units of `true`) the best is than the best of the n children of the highest scores."""
+    return float(true.max()) - top_accuracy(scores, true, n)
+
+
+def own_ranks(looks: Looks) -> Ranks:
+    """The rank of the child that was just trained, in each look in which it is known.
+
+    Children that are as good as it do not count as better. [0] where it is never known or there is but one child.
+    """
+    places = {child: place for place, child in enumerate(looks.children)}
+    known = [(row, places[child]) for row, child in zip(looks.accuracy, looks.trained, strict=True) if child in places]
+    alone = len(places) < 2
+    return np.array([] if alone else [1 + (row > row[place]).sum() for row, place in known], dtype=np.int64)
+
+
+def spread(values: Numbers) -> Figures:
+    """Mean, deviation (ddof 0), max and min of the values that are defined, and how many these are."""
+    there = values[np.isfinite(values)]
+    if not len(there):
+        return {"mean": None, "std": None, "max": None, "min": None, "n": 0}
+    return {
+        "mean": float(there.mean()), "std": float(there.std()), "max": float(there.max()), "min": float(there.min()),
+        "n": len(there),
+    }  # fmt: skip
+
+
+def mean(values: Numbers) -> float:
+    """Of those that are defined."""
+    there = values[np.isfinite(values)]
+    return float(there.mean()) if len(there) else float("nan")
+
+
+def across(instances: Iterable[Figures], name: str) -> Figures:
+    """Mean and deviation (ddof 0) over instances of one of their figures."""
+    values = [figures[name] for figures in instances]
+    summary = spread(np.array([np.nan if value is None else value for value in values], dtype=np.float64))
+    return {"mean": summary["mean"], "std": summary["std"]}
+
+
+def mean_interval(values: Numbers, seed: int) -> tuple[float, float]:
+    """The 95 % bootstrap interval of a mean over what was measured several times: instances, runs, looks."""
+    return interval(lambda drawn, _: mean(drawn), values, values, seed)

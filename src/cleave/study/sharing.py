@@ -1,0 +1,113 @@
+"""Which children share which weights: a division into supernets, and within each the tensors that all have."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from cleave.errors import UserError
+from cleave.space import Fixed, Layout
+from cleave.study.clusters import clusters, correlations, read_partition, sequential, shuffled
+from cleave.study.log import read_log
+from cleave.study.settings import SharingSettings
+
+Shared = Callable[[str], bool]
+"""Whether the children of a supernet share the tensor of that name (`tensor_names`)."""
+
+STATISTIC = re.compile(r"\.running_(mean|var)$|\.num_batches_tracked$")
+
+
+def divide(sharing: SharingSettings, children: Sequence[str]) -> list[list[str]]:
+    """The children of each supernet; UserError where the policy cannot be followed."""
+    if sharing.policy == "none":
+        return [[child] for child in children]
+    if sharing.policy != "groups":
+        return [list(children)]
+    if sharing.by == "given":
+        return read_partition(_file(sharing), children)
+    count = sharing.groups
+    if count is None:
+        raise UserError("sharing.groups: say how many with sharing.policy=groups")
+    if not 1 <= count <= len(children):
+        raise UserError(f"sharing.groups={count}: there are {len(children)} children; give 1 to {len(children)}")
+    if sharing.by == "clustered":
+        return clustered(_file(sharing), children, count)
+    numbers = sequential(len(children), count) if sharing.by == "sequential" else _shuffled(sharing, children, count)
+    return [[child for child, group in zip(children, numbers, strict=True) if group == each] for each in range(count)]
+
+
+def _shuffled(sharing: SharingSettings, children: Sequence[str], count: int) -> list[int]:
+    return shuffled(len(children), count, sharing.seed)
+
+
+def clustered(path: Path, children: Sequence[str], count: int) -> list[list[str]]:
+    """The children by average linkage of their accuracies in a log (its first instance)."""
+    log = read_log(path)
+    if set(log.children) != set(children):
+        raise UserError(f"sharing.file={path}: has other children than this study; use a log of the same ones")
+    groups = clusters(correlations(log.looks(log.instances[0], dense=True)), count)
+    return [[log.children[position] for position in group] for group in groups]
+
+
+def _file(sharing: SharingSettings) -> Path:
+    if sharing.file is None:
+        raise UserError(f"sharing.file: name it with sharing.by={sharing.by}")
+    return Path(sharing.file)
+
+
+def shared_tensors(sharing: SharingSettings, layout: Layout) -> Shared | None:
+    """The tensors that all children of a supernet share; None where they share all."""
+    if sharing.policy == "prefix":
+        return prefix(sharing.cells, layout)
+    if sharing.policy == "pattern":
+        return matching(sharing.pattern)
+    return None
+
+
+def prefix(cells: int | None, layout: Layout) -> Shared:
+    """All blocks up to the searched one of that number; the classifier is always each child's own, as published."""
+    searched = [name for name, block in layout.blocks if not isinstance(block, Fixed)]
+    if cells is None:
+        raise UserError("sharing.cells: say how many with sharing.policy=prefix")
+    if cells > len(searched):
+        raise UserError(f"sharing.cells={cells}: the network has {len(searched)} cells; give at most that")
+    names = [name for name, _ in layout.blocks]
+    end = names.index(searched[cells]) if cells < len(searched) else len(names)
+    first = set(names[:end])
+    return lambda name: name.startswith("blocks.") and name.split(".")[1] in first
+
+
+def matching(pattern: str | None) -> Shared:
+    """All tensors whose name matches."""
+    if pattern is None:
+        raise UserError("sharing.pattern: give one with sharing.policy=pattern")
+    try:
+        wanted = re.compile(pattern)
+    except re.error as error:
+        raise UserError(f"sharing.pattern={pattern}: is no regular expression ({error})") from error
+    return lambda name: wanted.search(name) is not None
+
+
+def but_statistics(shared: Shared | None) -> Shared:
+    """The same without running statistics: each child has its own."""
+    return lambda name: STATISTIC.search(name) is None and (shared is None or shared(name))
+
+
+def tensor_names(network: nn.Module) -> dict[str, str]:
+    """Every entry of the state by what patterns see: with the kind of its layer before the last part.
+
+    "blocks.cell0.edges.2<-1.ops.sep_conv_3x3.1.weight" is seen as "...sep_conv_3x3.1.Conv2d.weight".
+    """
+    return {
+        f"{path}.{name}": f"{path}.{type(module).__name__}.{name}"
+        for path, module in network.named_modules()
+        for name in own_tensors(module)
+    }
+
+
+def own_tensors(module: nn.Module) -> dict[str, Tensor]:
+    """A module's own parameters and buffers, not those of modules inside."""
+    return dict(module.named_parameters(recurse=False)) | dict(module.named_buffers(recurse=False))

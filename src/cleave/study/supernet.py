@@ -1,0 +1,127 @@
+"""Networks that share: the same Parameter objects and the same buffers, where a policy says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from cleave.net import Gates, Network, Norm, build, one_hot
+from cleave.space import Arch, Layout, Region, Space
+from cleave.study.sharing import Shared, own_tensors, tensor_names
+
+
+def region_of(space: Space, children: Sequence[Arch]) -> Region:
+    """The smallest box that holds the children."""
+    return Region(
+        {
+            choice.name: tuple(
+                name for name in choice.candidates if any(arch[choice.name] == name for arch in children)
+            )
+            for choice in space.choices
+        }
+    )
+
+
+def tie(network: nn.Module, name: str, tensor: Tensor) -> None:
+    """Puts a tensor in the place of the one of that name."""
+    path, _, last = name.rpartition(".")
+    module = network.get_submodule(path)
+    if isinstance(tensor, nn.Parameter):
+        setattr(module, last, tensor)
+    else:
+        module.register_buffer(last, tensor)
+
+
+class Supernet:
+    """One network for every child; all the same one where everything is shared.
+
+    Values that children do not share are equal at the beginning. A child's own network holds what it uses, no more.
+    """
+
+    def __init__(
+        self, space: Space, layout: Layout, children: Sequence[Arch], classes: int, seed: int, norm: Norm,
+        shared: Shared | None, device: str = "cpu",
+    ) -> None:  # fmt: skip
+        self.layout, self.children, self.classes, self.device = layout, children, classes, device
+        self.gates: list[Gates] = [one_hot(arch) for arch in children]
+        self.common = build(layout, region_of(space, children), classes, seed, norm, device)
+        if shared is None:
+            self.networks = [self.common] * len(children)
+        else:
+            self.networks = [self._own(arch, norm, shared) for arch in children]
+
+    def _own(self, arch: Arch, norm: Norm, shared: Shared) -> Network:
+        network = build(self.layout, Region.of(arch), self.classes, seed=0, norm=norm, device=self.device)
+        values, names = self.common.state_dict(keep_vars=True), tensor_names(self.common)
+        for name in network.state_dict():
+            value = values[name]
+            if shared(names[name]):
+                tie(network, name, value)
+            else:
+                copy = value.detach().clone()
+                tie(network, name, nn.Parameter(copy) if isinstance(value, nn.Parameter) else copy)
+        return network
+
+    def twin(self, norm: Norm) -> Supernet:
+        """The same weights with other statistics: what children are judged by beside the running ones."""
+        twin = object.__new__(Supernet)
+        twin.__dict__.update(self.__dict__)
+        made: dict[int, Network] = {}
+        for network in self.networks:
+            if id(network) not in made:
+                made[id(network)] = with_weights_of(network, self.layout, self.classes, norm, self.device)
+        twin.networks = [made[id(network)] for network in self.networks]
+        return twin
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor once, by the first network that has it."""
+        found: dict[int, tuple[str, Tensor]] = {}
+        for number, network in enumerate(self.networks):
+            for name, tensor in network.state_dict(keep_vars=True).items():
+                found.setdefault(id(tensor), (f"{number}.{name}", tensor))
+        return dict(found.values())
+
+    def parameters(self) -> dict[str, nn.Parameter]:
+        return {name: tensor for name, tensor in self.tensors().items() if isinstance(tensor, nn.Parameter)}
+
+    def state(self) -> dict[str, Tensor]:
+        """All values, by name."""
+        return {name: tensor.detach() for name, tensor in self.tensors().items()}
+
+    @torch.no_grad()
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Takes over all values."""
+        for name, tensor in self.tensors().items():
+            tensor.copy_(state[name])
+
+    def idle(self, child: int) -> Iterator[nn.Parameter]:
+        """The parameters that are shared or this child's own, and got no gradient."""
+        ids = {id(parameter) for parameter in self.networks[child].parameters()}
+        ids |= {id(parameter) for parameter in self.shared_parameters()}
+        return (each for each in self.parameters().values() if id(each) in ids and each.grad is None)
+
+    def shared_parameters(self) -> list[nn.Parameter]:
+        """Those of the common network that some child's network has."""
+        used = {id(parameter) for network in self.networks for parameter in network.parameters()}
+        return [parameter for parameter in self.common.parameters() if id(parameter) in used]
+
+
+def with_weights_of(network: Network, layout: Layout, classes: int, norm: Norm, device: str) -> Network:
+    """A network of other statistics that has the parameters of another one."""
+    twin = build(layout, region_in(network), classes, seed=0, norm=norm, device=device)
+    for name, parameter in network.named_parameters():
+        tie(twin, name, parameter)
+    return twin
+
+
+def region_in(network: Network) -> Region:
+    """The candidates that a network has."""
+    from cleave.net import Edge
+
+    edges = (module for module in network.modules() if isinstance(module, Edge))
+    return Region({edge.choice: tuple(edge.ops) for edge in edges})
+
+
+__all__ = ["Supernet", "own_tensors", "region_of", "tie"]
