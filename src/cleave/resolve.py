@@ -182,12 +182,18 @@ def _check_levels(splits: int, branch: list[int] | None, choice: str | list[str]
 
 
 def resolve_data(recipe: Recipe) -> dict[str, Any]:
-    """Folders as absolute paths, so that a run can be resumed from anywhere."""
-    name, root = recipe.data.name, recipe.data.root or os.environ.get("CLEAVE_DATA")
+    """What stands for the images in a resolved recipe."""
+    name, root = resolve_images(recipe.data.name, recipe.data.root)
+    return {"name": name, "root": root}
+
+
+def resolve_images(name: str, root: str | None) -> tuple[str, str | None]:
+    """(name, root) with folders as absolute paths, so that a run can be resumed from anywhere."""
+    root = root or os.environ.get("CLEAVE_DATA")
     named = plain(name) in map(plain, SOURCES) and Path(name).name == name  # comes before a folder of that name
     if not named and Path(name).is_dir():
         name = absolute(name)
-    return {"name": name, "root": absolute(root) if root else None}
+    return name, absolute(root) if root else None
 
 
 def absolute(path: str) -> str:

@@ -21,8 +21,9 @@ import pytest
 from cleave.config import load_recipe
 from cleave.errors import UserError
 from cleave.run.lock import RunLock
-from cleave.search.problem import Problem
+from cleave.search.part import Findings, Part
 from cleave.search.runner import resume, start
+from cleave.search.searching import SearchJob
 from cleave.search.watch import Moment, Watcher
 from cleave.search.worker import Worker, ending
 from tests.tiny import EVERY_STEP, HERE, RSPS, SIZES, Ended, generations, part_generations, same, search, write_images
@@ -172,13 +173,13 @@ def test_a_worker_that_is_killed_is_one_line_and_costs_only_the_time_since_its_c
 def test_what_goes_wrong_while_workers_start_leaves_none_behind(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    started = list[Worker]()
+    started = list[Worker[Part, Findings]]()
 
-    class OnlyOne(Worker):
-        def __init__(self, problem: Problem, run: Path) -> None:
+    class OnlyOne(Worker[Part, Findings]):
+        def __init__(self, job: SearchJob) -> None:
             if started:
                 raise KeyboardInterrupt
-            super().__init__(problem, run)
+            super().__init__(job)
             started.append(self)
 
     monkeypatch.setattr("cleave.search.workers.Worker", OnlyOne)

@@ -14,8 +14,9 @@ from cleave.net import Network, Norm, build
 from cleave.resolve import resolve_device
 from cleave.run.folder import RunFolder, check_run, read_json
 from cleave.run.generations import Record
+from cleave.search.environment import compare
 from cleave.search.problem import Problem, open_problem
-from cleave.search.runner import compare
+from cleave.search.runner import environment
 from cleave.search.state import State
 from cleave.search.watch import Watcher
 from cleave.settings import Recipe
@@ -77,7 +78,7 @@ def open_finished(path: Path, recipe: Recipe, watcher: Watcher) -> FinishedRun:
     """A finished run with its images; UserError where something of it is damaged or not its own."""
     here = {"device": resolve_device(recipe.device), "benchmark": None}  # a table may lack what is not ranked
     problem = open_problem(recipe.model_copy(update=here))
-    compare(read_json(path / "environment.json"), problem, path, watcher)
+    compare(read_json(path / "environment.json"), environment(problem), problem.recipe.data.name, path, watcher)
     folder = RunFolder(path)
     meta = folder.generations.newest(watcher.say).meta
     if meta.get("run") != folder.identity:

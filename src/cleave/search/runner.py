@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
-import numpy
 import torch
 
-import cleave
 from cleave.config import load_recipe
-from cleave.errors import Interrupted, UserError
+from cleave.errors import Interrupted
 from cleave.resolve import resolve, resolve_device
 from cleave.run.folder import RunFolder, check_run, create, make_folder, read_json
 from cleave.run.lock import RunLock
 from cleave.run.view import view
 from cleave.search.crew import make_crew, usual_workers
+from cleave.search.environment import compare, surroundings
 from cleave.search.loop import Search
 from cleave.search.problem import Problem, open_problem
 from cleave.search.searching import SearchJob, most_parts
@@ -58,18 +55,8 @@ def resume(path: Path, watcher: Watcher, workers: int | None = 1) -> dict[str, A
         recipe = load_recipe(path / "recipe.yaml", (), {})
         resolve_device(recipe.device)  # it may be another machine
         problem = open_problem(recipe)
-        compare(read_json(path / "environment.json"), problem, path, watcher)
+        compare(read_json(path / "environment.json"), environment(problem), recipe.data.name, path, watcher)
         return go_on(path, problem, watcher, workers)
-
-
-def compare(before: dict[str, Any], problem: Problem, path: Path, watcher: Watcher) -> None:
-    """UserError where the images are others; a word where the outcome may no longer be the same byte for byte."""
-    now = environment(problem)
-    if before.get("images") != now["images"]:
-        raise UserError(f"{problem.recipe.data.name}: not the images that {path} was started with; put them back")
-    for name in ("cleave", "torch", "numpy", "machine", "device"):
-        if before.get(name) != now[name]:
-            watcher.say(f"{name} was {before.get(name)} and is now {now[name]}: figures may differ in the last digits")
 
 
 def go_on(path: Path, problem: Problem, watcher: Watcher, workers: int | None) -> dict[str, Any]:
@@ -100,27 +87,10 @@ def free_folder(recipe: Recipe) -> Path:
     return path
 
 
-def cpu_name() -> str:
-    """The processor's name and cores, as far as the system tells."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else platform.processor() or 'unknown'}, {os.cpu_count()} cores"
-
-
 def environment(problem: Problem) -> dict[str, Any]:
     """Where a run was made, and a fingerprint of the images."""
-    cuda = problem.recipe.device.startswith("cuda")
     return {
-        "cleave": cleave.__version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": numpy.__version__,
-        "platform": platform.platform(),
-        "machine": platform.machine(),
-        "cpu": cpu_name(),
-        "device": torch.cuda.get_device_name(problem.recipe.device) if cuda else "cpu",
-        "threads": problem.recipe.threads,
+        **surroundings(problem.recipe.device, problem.recipe.threads),
         "train_images": len(problem.train),
         "held_out_images": len(problem.valid),
         "images": problem.fingerprint(),

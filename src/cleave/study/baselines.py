@@ -1,4 +1,4 @@
-"""What ranks children without a supernet: chance, what they are made of, what they cost, a model of the truth itself."""
+"""What ranks children without a supernet: chance, what they are made of, their cost, a model of the truth itself."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from cleave.net.cost import costs
 from cleave.net.ops import has_weights
 from cleave.space import Arch, NetworkSize, Space
 from cleave.study.log import Log, Numbers
-from cleave.study.metrics import Figures
 from cleave.study.truth import Truth
 
 RANDOM = "random"
@@ -53,48 +52,42 @@ def sizes(log: Log, archs: Sequence[Arch]) -> dict[str, Numbers]:
 
 def additive(space: Space, archs: Sequence[Arch], true: Numbers) -> Numbers:
     """The least-squares fit of `true` by a sum of one number per choice and candidate."""
-    return fitted(one_hot(space, archs), true, one_hot(space, archs))
+    codes = one_hot(space, archs)
+    return fitted(codes, true, codes)
 
 
 def additive_from_others(space: Space, archs: Sequence[Arch], true: Numbers) -> Numbers:
-    """The prediction for each architecture of an additive model of all others; their mean where there are none."""
+    """The prediction for each of two or more architectures of an additive model of all others."""
     codes, everyone = one_hot(space, archs), np.arange(len(archs))
-    others = (everyone != left_out for left_out in everyone)
-    return np.array([fitted(codes[kept], true[kept], codes[~kept])[0] if kept.any() else 0.0 for kept in others])
+    others = [everyone != left_out for left_out in everyone]
+    return np.array([fitted(codes[kept], true[kept], codes[~kept])[0] for kept in others])
 
 
 def one_hot(space: Space, archs: Sequence[Arch]) -> Numbers:
     """1 where an architecture has a candidate of a choice: [architectures, candidates of all choices]."""
-    return np.array(
-        [[arch[choice.name] == name for choice in space.choices for name in choice.candidates] for arch in archs],
-        dtype=np.float64,
-    )
+    has = [[arch[choice.name] == name for choice in space.choices for name in choice.candidates] for arch in archs]
+    return np.array(has, dtype=np.float64)
 
 
 def fitted(codes: Numbers, true: Numbers, asked: Numbers) -> Numbers:
-    """Predictions for `asked` of the smallest least-squares fit of `true` by `codes`; what was not seen adds nothing."""
+    """Predictions for `asked` of the smallest least-squares fit of `true` by `codes`; what was unseen adds nothing."""
     effects = np.linalg.lstsq(codes, true - true.mean(), rcond=None)[0]
-    # Equal architectures, and equal sums of effects, have equal scores.
-    return np.round(true.mean() + asked @ effects, 9)
+    predicted: Numbers = true.mean() + asked @ effects
+    return np.round(predicted, 9)  # so that equal sums of effects are equal
 
 
-def expected(true: Numbers) -> Figures:
-    """What a ranking at random has on average, exactly: keys gt_tau, t1r, t3r, regret1, regret3, top1, top3."""
-    best = np.sort(true)[::-1]
-    found: Figures = {"gt_tau": 0.0}
+def expected(true: Numbers) -> dict[str, float]:
+    """What a ranking at random has on average, exactly: gt_tau, and for n = 1, 3 TnR, regret and top accuracy."""
+    ranks, best = np.arange(1.0, len(true) + 1), np.sort(true)[::-1]
+    found = {"gt_tau": 0.0}
     for n in (1, 3):
-        top = expected_best(best, n)
-        found |= {
-            f"t{n}r": (len(true) + 1) / (min(n, len(true)) + 1),
-            f"regret{n}": float(best[0]) - top,
-            f"top{n}": top,
-        }
+        top = expected_first(best, n)
+        found |= {f"t{n}r": expected_first(ranks, n), f"regret{n}": float(best[0]) - top, f"top{n}": top}
     return found
 
 
-def expected_best(best: Numbers, n: int) -> float:
-    """The mean of the best of n that are drawn without replacement from numbers listed from the best on."""
-    count = len(best)
-    drawn = min(n, count)
+def expected_first(listed: Numbers, n: int) -> float:
+    """The mean of the first of n that are drawn from a list without replacement; of ranks (children + 1) / (n + 1)."""
+    count, drawn = len(listed), min(n, len(listed))
     chances = [comb(count - 1 - place, drawn - 1) / comb(count, drawn) for place in range(count)]
-    return float(best @ np.array(chances))
+    return float(listed @ np.array(chances))

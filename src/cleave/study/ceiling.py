@@ -14,10 +14,10 @@ SIMULATIONS = 100
 
 @dataclass(frozen=True)
 class Ceiling:
-    """Single runs and what each is held against: [studies, runs, children], percent.
+    """Single runs [studies, runs, children], percent, and what each can be held against, of the same shape.
 
-    `runs` ranked against `others`, the mean of the other runs, is the honest ceiling; against the mean of all, in
-    which they are themselves, they look better than they are. One study where the runs are known.
+    Against the mean of the other runs they are the honest ceiling; against the mean of all, in which they are
+    themselves, they look better than they are. One study where the runs are known.
     """
 
     runs: Numbers
@@ -25,8 +25,9 @@ class Ceiling:
 
     @property
     def others(self) -> Numbers:
-        count = self.runs.shape[1]
-        return (self.runs.sum(axis=1, keepdims=True) - self.runs) / (count - 1)
+        sums: Numbers = self.runs.sum(axis=1, keepdims=True)
+        means: Numbers = (sums - self.runs) / (self.runs.shape[1] - 1)
+        return means
 
     @property
     def everyone(self) -> Numbers:
@@ -39,7 +40,7 @@ def ceiling(truth: Truth, seed: int) -> Ceiling | None:
     Simulated runs are normal and independent, given that their means and deviations are those of the truth, so that
     nothing has to be assumed about what these would be without noise. For the published table of cells64 they give
     S-Tau .702, GT-Tau .787 and, against the other runs, .752, where its real runs have .712, .797 and .768: those are
-    more alike than independent runs, perhaps since the runs of all children shared their seeds.
+    more alike than independent runs would be.
     """
     if truth.finals is not None:
         return Ceiling(truth.finals[np.newaxis], simulated=False) if len(truth.finals) > 1 else None
@@ -55,5 +56,6 @@ def simulate(mean: Numbers, std: Numbers, runs: int, seed: int) -> Numbers:
     and deviation (the two are sufficient).
     """
     drawn = np.random.default_rng(seed).normal(size=(SIMULATIONS, runs, len(mean)))
-    centred = drawn - drawn.mean(axis=1, keepdims=True)
-    return mean + std * centred / centred.std(axis=1, keepdims=True)
+    centred: Numbers = drawn - drawn.mean(axis=1, keepdims=True)
+    standard: Numbers = centred / centred.std(axis=1, keepdims=True)
+    return mean + std * standard

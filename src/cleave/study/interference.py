@@ -98,9 +98,7 @@ def shared_effects(supernets: Sequence[Looks], space: Space, seed: int) -> list[
     products, moments = (np.concatenate(part) for part in zip(*parts, strict=True))
     varied = np.flatnonzero(products.sum(axis=0).diagonal() > 0).tolist()
     products, moments = products[:, varied][:, :, varied], moments[:, varied]
-    effects = {
-        number: with_interval(effect_of(place), products, moments, seed) for place, number in enumerate(varied.tolist())
-    }
+    effects = {number: with_interval(effect_of(place), products, moments, seed) for place, number in enumerate(varied)}
     return [{"choice": choice.name, **effects.get(number, NONE)} for number, choice in enumerate(space.choices)]
 
 

@@ -5,12 +5,9 @@ Of scores and accuracies higher is better; ranks begin at 1, the best. NaN is re
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 from numpy.typing import NDArray
 
-from cleave.stats.bootstrap import interval
 from cleave.study.log import Looks, Numbers
 from cleave.study.truth import Truth
 
@@ -58,22 +55,14 @@ def gt_taus(looks: Looks, truth: Truth) -> Numbers:
     return taus(looks.accuracy, truth.mean)
 
 
-def gt_tau_interval(scores: Numbers, truth: Truth, seed: int) -> tuple[float, float]:
-    """The 95 % bootstrap interval over children of the mean GT-Tau of `scores` [n, children]."""
-    return interval(lambda drawn, true: mean(taus(drawn.T, true)), scores.T, truth.mean, seed)
+def mean_tau(scores: Numbers, true: Numbers) -> float:
+    """The mean tau of rankings [n, children] with the truth [children]."""
+    return mean(taus(scores, true))
 
 
 def s_tau(scores: Numbers) -> float:
     """S-Tau: the mean tau of each two of the rankings [n, children] (see `tau_pairs` for the single ones)."""
     return mean(tau_pairs(scores))
-
-
-def s_tau_interval(scores: Numbers, seed: int) -> tuple[float, float]:
-    """The 95 % bootstrap interval of S-Tau over children.
-
-    Over rankings it would be wrong: one that is drawn twice agrees with itself.
-    """
-    return interval(lambda drawn, _: s_tau(drawn.T), scores.T, scores.T, seed)
 
 
 def ranks(scores: Numbers) -> Ranks:
@@ -127,15 +116,3 @@ def mean(values: Numbers) -> float:
     """Of those that are defined."""
     there = values[np.isfinite(values)]
     return float(there.mean()) if len(there) else float("nan")
-
-
-def across(instances: Iterable[Figures], name: str) -> Figures:
-    """Mean and deviation (ddof 0) over instances of one of their figures."""
-    values = [figures[name] for figures in instances]
-    summary = spread(np.array([np.nan if value is None else value for value in values], dtype=np.float64))
-    return {"mean": summary["mean"], "std": summary["std"]}
-
-
-def mean_interval(values: Numbers, seed: int) -> tuple[float, float]:
-    """The 95 % bootstrap interval of a mean over what was measured several times: instances, runs, looks."""
-    return interval(lambda drawn, _: mean(drawn), values, values, seed)

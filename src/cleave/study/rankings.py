@@ -26,9 +26,9 @@ class Seen:
     tuned: dict[int, tuple[Looks, ...]]  # by the number of mini-batches that children were trained on alone
 
     @property
-    def best(self) -> tuple[Looks, ...]:
-        """Where the last look is after the last mini-batch: dense looks, or those at ends of epochs."""
-        return self.dense or self.epochs
+    def latest(self) -> tuple[Looks, ...]:
+        """The looks whose last is the last of an instance: at ends of epochs where there are such, else dense ones."""
+        return self.epochs or self.dense
 
 
 def see(log: Log, statistics: str | None = None) -> Seen:
@@ -84,12 +84,12 @@ def groups_seen(log: Log, statistics: str | None = None, *, dense: bool) -> dict
 def rankings(seen: Seen) -> dict[str, Numbers]:
     """Scores [instances, children] by where they come from; higher is better. Only what the log offers.
 
-    snapshot: the last look; cycle average: the mean accuracy over as many of the last dense looks as there are
+    snapshot: the last look (`Seen.latest`); cycle average: the mean accuracy over as many of the last dense looks as there are
     children, in which each was trained once; dense average: over all dense looks; epoch average: over the last 10
     epochs; tuned n: after n mini-batches alone, from the last snapshot of which there are such.
     """
     sources = {
-        "snapshot": [looks.last(1) for looks in seen.best],
+        "snapshot": [looks.last(1) for looks in seen.latest],
         "cycle average": [looks.last(len(looks.children)) for looks in seen.dense if len(looks) >= len(looks.children)],
         "dense average": list(seen.dense),
         "epoch average": [looks.last(EPOCHS) for looks in seen.epochs],
@@ -101,8 +101,8 @@ def rankings(seen: Seen) -> dict[str, Numbers]:
 def cycle_averages(looks: Looks, length: int | None = None) -> Numbers:
     """Mean accuracies [windows, children] over each run of so many looks (default: one cycle, as many as children)."""
     cycle = length or len(looks.children)
-    windows = range(len(looks) - cycle + 1)
-    return np.array([average(looks.accuracy[first : first + cycle]) for first in windows]).reshape(len(windows), -1)
+    windows = [looks.accuracy[first : first + cycle] for first in range(len(looks) - cycle + 1)]
+    return np.array([average(window) for window in windows]).reshape(len(windows), len(looks.children))
 
 
 def average(accuracy: Numbers) -> Numbers:

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from cleave.errors import UserError
 from cleave.space import Fixed, Layout
-from cleave.study.clusters import clusters, correlations, read_partition, sequential, shuffled
-from cleave.study.log import read_log
+from cleave.study.clusters import Groups, clusters, read_partition, sequential, shuffled
+from cleave.study.interference import log_correlation
+from cleave.study.log import Numbers, read_log
 from cleave.study.settings import SharingSettings
 
 Shared = Callable[[str], bool]
@@ -28,28 +29,32 @@ def divide(sharing: SharingSettings, children: Sequence[str]) -> list[list[str]]
         return [list(children)]
     if sharing.by == "given":
         return read_partition(_file(sharing), children)
+    return [[children[number] for number in group] for group in numbered(sharing, children)]
+
+
+def numbered(sharing: SharingSettings, children: Sequence[str]) -> Groups:
+    """Groups of the asked number, as the children's numbers."""
     count = sharing.groups
     if count is None:
         raise UserError("sharing.groups: say how many with sharing.policy=groups")
-    if not 1 <= count <= len(children):
-        raise UserError(f"sharing.groups={count}: there are {len(children)} children; give 1 to {len(children)}")
-    if sharing.by == "clustered":
-        return clustered(_file(sharing), children, count)
-    numbers = sequential(len(children), count) if sharing.by == "sequential" else _shuffled(sharing, children, count)
-    return [[child for child, group in zip(children, numbers, strict=True) if group == each] for each in range(count)]
+    if count > len(children):
+        raise UserError(f"sharing.groups={count}: there are {len(children)} children; give at most that")
+    if sharing.by == "sequential":
+        return sequential(len(children), count)
+    if sharing.by == "shuffled":
+        return shuffled(len(children), count, sharing.seed)
+    return clusters(correlation_in(_file(sharing), children), count)
 
 
-def _shuffled(sharing: SharingSettings, children: Sequence[str], count: int) -> list[int]:
-    return shuffled(len(children), count, sharing.seed)
-
-
-def clustered(path: Path, children: Sequence[str], count: int) -> list[list[str]]:
-    """The children by average linkage of their accuracies in a log (its first instance)."""
+def correlation_in(path: Path, children: Sequence[str]) -> Numbers:
+    """How the children's accuracies go together in a log of the same children."""
     log = read_log(path)
-    if set(log.children) != set(children):
+    if log.children != tuple(children):
         raise UserError(f"sharing.file={path}: has other children than this study; use a log of the same ones")
-    groups = clusters(correlations(log.looks(log.instances[0], dense=True)), count)
-    return [[log.children[position] for position in group] for group in groups]
+    found = log_correlation(log)
+    if found is None:
+        raise UserError(f"sharing.file={path}: has no dense looks to cluster by; use a log with looks.dense above 1")
+    return found
 
 
 def _file(sharing: SharingSettings) -> Path:

@@ -1,0 +1,134 @@
+"""Figures 2 and 3: how much rankings agree with each other and with the truth, epoch by epoch and child by child."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import ScalarFormatter
+
+from cleave.study.ceiling import ceiling
+from cleave.study.figures.drawing import (
+    LINES,
+    RANKS,
+    Drawn,
+    Lacking,
+    Subject,
+    by_epoch,
+    canvas,
+    children_of,
+    colour_bar,
+    evenly,
+    explain,
+    number_of,
+)
+from cleave.study.log import Log, Looks, Numbers
+from cleave.study.metrics import ranks, s_tau, tnr
+from cleave.study.rankings import see
+
+MOST = 150
+"""Children that fit into a figure side by side."""
+
+
+def s_tau_by_epoch(subject: Subject) -> Drawn:
+    """S-Tau between the instances of each study against the epoch (Figure 2)."""
+    figure, panel = canvas(3.6)
+    drawn = []
+    for (name, log), colour in zip({"this study": subject.log, **subject.beside}.items(), LINES * 9, strict=False):
+        found = s_taus(see(log).epochs)
+        if found is not None:
+            epochs, values, instances = found
+            panel.plot(epochs, values, ".-", color=colour, label=f"{name} ({number_of(instances, 'instance')})")
+            drawn.append(name)
+    if not drawn:
+        raise Lacking("needs two or more instances that were looked at after the same epochs")
+    top = draw_ceiling(panel, subject)
+    by_epoch(panel, "S-Tau between instances")
+    explain(figure)
+    return Drawn(figure, f"How much instances agree on the ranking of {children_of(subject.log)}, by epoch.{top}")
+
+
+def s_taus(each: tuple[Looks, ...]) -> tuple[list[int], list[float], int] | None:
+    """Epochs at which all instances were looked at, S-Tau at each, the number of instances; None for fewer than two."""
+    if len(each) < 2:
+        return None
+    rows = [dict(zip(looks.epochs.tolist(), looks.accuracy, strict=True)) for looks in each]
+    epochs = sorted(set.intersection(*(set(row) for row in rows)))
+    values = [s_tau(np.stack([row[epoch] for row in rows])) for epoch in epochs]
+    return (epochs, values, len(each)) if epochs else None
+
+
+def draw_ceiling(panel: Axes, subject: Subject) -> str:
+    """A line for the agreement of runs of the truth, where that is known; what the caption says of it."""
+    top = ceiling(subject.truth, subject.seed) if subject.truth else None
+    if top is None:
+        return ""
+    panel.axhline(
+        float(np.mean([s_tau(runs) for runs in top.runs])), color="0.4", linestyle="--", label="runs of the truth"
+    )
+    made = "simulated from their means and deviations" if top.simulated else "as they were"
+    return f" Dashed: {top.runs.shape[1]} runs of children trained alone, {made}."
+
+
+def rank_boxes(subject: Subject) -> Drawn:
+    """The ranks of each child over instances, or over looks where there is but one (Figure 3)."""
+    scores, over = several_rankings(subject.log)
+    true = ranks(subject.true.mean)
+    shown = np.argsort(true)[evenly(len(true), MOST)]
+    figure, panel = canvas(4.2)
+    panel.boxplot(
+        ranks(scores)[:, shown], positions=true[shown], widths=0.6, manage_ticks=False, showfliers=True,
+        flierprops={"marker": ".", "markersize": 3}, medianprops={"color": LINES[1], "linewidth": 2},
+    )  # fmt: skip
+    panel.plot([1, len(true)], [1, len(true)], color="0.6", linestyle=":", label="as in the truth")
+    panel.set(xlabel="true rank of the child (1: best)", ylabel="rank under shared weights")
+    explain(figure)
+    some = "" if len(shown) == len(true) else f" ({len(shown)} of them are shown)"
+    return Drawn(figure, f"Ranks of {children_of(subject.log)}{some} over {over}; boxes: quartiles, line: median.")
+
+
+def several_rankings(log: Log) -> tuple[Numbers, str]:
+    """Two or more rankings [n, children], and of what they are."""
+    seen = see(log)
+    each = seen.epochs or seen.dense
+    if len(each) > 1:
+        return np.stack([looks.accuracy[-1] for looks in each]), f"the last looks at {len(each)} instances"
+    longest = max((looks for looks in (*seen.dense, *seen.epochs)), key=len, default=None)
+    if longest is None or len(longest) < 2:
+        raise Lacking("needs two or more looks")
+    return longest.accuracy, f"{len(longest)} looks at one instance"
+
+
+def tnr_by_epoch(subject: Subject) -> Drawn:
+    """T1R and T3R against the epoch, the mean over instances within their extremes."""
+    each, true = subject.epochs(), subject.true.mean
+    length = min(map(len, each))
+    figure, panel = canvas(3.4)
+    for n, colour in zip((1, 3), LINES, strict=False):
+        values = np.array([[tnr(row, true, n) for row in looks.last(length).accuracy] for looks in each])
+        epochs = each[0].last(length).epochs
+        panel.plot(epochs, values.mean(axis=0), ".-", color=colour, label=f"T{n}R")
+        panel.fill_between(epochs, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.15, linewidth=0)
+        chance = (len(true) + 1) / (min(n, len(true)) + 1)
+        panel.axhline(chance, color=colour, linestyle=":", label=f"T{n}R at random")
+    by_epoch(panel, "best true rank (1: best)")
+    panel.set_yscale("log", base=2)
+    panel.yaxis.set_major_formatter(ScalarFormatter())
+    explain(figure)
+    shade = "; shaded: from the best instance to the worst" if len(each) > 1 else ""
+    return Drawn(
+        figure,
+        f"The best true rank among the one and the three ranked highest of {children_of(subject.log)}, "
+        f"mean of {number_of(len(each), 'instance')}{shade}.",
+    )
+
+
+def accuracy_by_epoch(subject: Subject) -> Drawn:
+    """The accuracy of children at the ends of epochs, of the first instance."""
+    looks = subject.epochs()[0]
+    order, label = subject.ranks(looks.accuracy[-1])
+    figure, panel = canvas(3.6)
+    norm = colour_bar(figure, panel, len(order), label)
+    for child in np.argsort(-order)[evenly(len(order), MOST)]:
+        panel.plot(looks.epochs, looks.accuracy[:, child], ".-", color=RANKS(norm(order[child])), linewidth=0.7)
+    by_epoch(panel, "accuracy under shared weights, %")
+    return Drawn(figure, f"Accuracy of {children_of(subject.log)} by epoch, first instance, coloured by {label}.")

@@ -1,0 +1,47 @@
+"""The command `cleave study report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cleave.common import Json, tell
+
+
+def report(
+    source: Annotated[Path, typer.Argument(metavar="STUDY|LOG|CSV", help="A study, a log, or the published table.")],
+    truth: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Accuracies of children trained alone: a CSV file, or a study's log."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help="Where to; default: report.html in the study, or by LOG.")
+    ] = None,
+    order: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="For the published table: the order of training.")
+    ] = None,
+    beside: Annotated[
+        list[Path] | None, typer.Option(metavar="STUDY", help="Draw its S-Tau beside this one's; repeatable.")
+    ] = None,
+    statistics: Annotated[
+        str | None, typer.Option(metavar="KIND", help="Of the table; default: the log's first.")
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="S", min=0, help="Seed of intervals, simulations, random row.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Write a study's figures and tables as one page of HTML that needs no network."""
+    from cleave.study.figures import Subject
+    from cleave.study.log import read_log
+    from cleave.study.metrics_report import report as measure
+    from cleave.study.page import read_made, write_page
+    from cleave.study.truth import log_file, read_truth
+
+    log = read_log(log_file(source), order)
+    true = read_truth(truth, log) if truth else None
+    others = {str(each): read_log(log_file(each)) for each in beside or ()}
+    path = out or (source / "report.html" if source.is_dir() else source.with_suffix(".html"))
+    found = measure(log, true, statistics, None, seed)
+    write_page(path, Subject(log, true, others, seed), found, read_made(source))
+    tell({"page": str(path), "log": log.name}, as_json, lambda: print(path))

@@ -1,0 +1,162 @@
+"""One supernet while it is trained, and what is seen of its children on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import cos, isfinite, pi
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from cleave.data.images import Images
+from cleave.data.stream import Batch
+from cleave.errors import UserError
+from cleave.net import Gates, Network
+from cleave.run.generations import Record
+from cleave.study.judge import Judge, Kind
+from cleave.study.order import make_order
+from cleave.study.problem import Study
+from cleave.study.seen import Look
+from cleave.study.settings import TrainingSettings
+from cleave.study.supernet import Supernet
+
+CHECK_EVERY = 50
+"""Steps between looks at the loss on a device that would have to be waited for; on the CPU every step is checked."""
+
+
+def learning_rate(settings: TrainingSettings, epoch: int, epochs: float) -> float:
+    """The cosine from the highest to the lowest, constant within an epoch (counted from 0)."""
+    highest, lowest = settings.learning_rate, settings.learning_rate_min
+    return lowest + (highest - lowest) * (1 + cos(pi * epoch / epochs)) / 2
+
+
+def sgd(parameters: list[nn.Parameter], settings: TrainingSettings, rate: float) -> torch.optim.SGD:
+    return torch.optim.SGD(parameters, lr=rate, momentum=settings.momentum, weight_decay=settings.weight_decay)
+
+
+def make_supernet(study: Study, instance: int, group: int) -> Supernet:
+    """A supernet of an instance with its initial values."""
+    return Supernet(
+        study.space, study.layout, study.archs(group), study.classes,
+        seed=study.weights(instance).number("weights"),
+        norm=study.norm, shared=study.shared, device=study.recipe.device,
+    )  # fmt: skip
+
+
+class Training:
+    """Everything that changes while a supernet is trained. Equal states go on equally, anywhere."""
+
+    def __init__(self, study: Study, instance: int, group: int) -> None:
+        """New weights, drawn from (seed, instance)."""
+        self.study, self.instance, self.group = study, instance, group
+        self.settings = study.recipe.training
+        self.names = study.divided[group]
+        self.supernet = make_supernet(study, instance, group)
+        self.parameters = self.supernet.parameters()
+        self.optimizer = sgd(list(self.parameters.values()), self.settings, self.settings.learning_rate)
+        self.order = make_order(self.settings.order, len(self.names), study.order(instance, group))
+        self.batches = study.stream(study.weights(instance), f"train {group}")
+        self.calibration = study.stream(study.weights(instance), "recalibrate")
+        self.step, self.steps = 0, study.steps(group)
+        self.judges = [Judge(self.supernet, Kind.of(name, study.norm)) for name in study.recipe.looks.statistics]
+        self.looks: list[Look] = []
+
+    @property
+    def epoch(self) -> int:
+        """Epochs begun by the mini-batch done last, from 1."""
+        return max(0, self.step - 1) // self.study.steps_per_epoch + 1
+
+    @property
+    def ends_epoch(self) -> bool:
+        return self.step == self.steps or self.step % self.study.steps_per_epoch == 0
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the next mini-batch."""
+        return self._rate_at(self.step)
+
+    def _rate_at(self, step: int) -> float:
+        per_epoch = self.study.steps_per_epoch
+        return learning_rate(self.settings, step // per_epoch, self.steps / per_epoch)
+
+    def advance(self) -> None:
+        """One mini-batch for one child, and a look at all where one is due."""
+        child = self.order(self.step)
+        if self.step % self.study.steps_per_epoch == 0:
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.rate
+        self.optimizer.zero_grad()
+        loss = loss_of(self.supernet.networks[child], self.supernet.gates[child], self.batches.batch(self.step))
+        self._check(loss)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if self.settings.idle == "drift":
+            for parameter in self.supernet.idle(child):
+                parameter.grad = torch.zeros_like(parameter)
+        self.optimizer.step()
+        self.step += 1
+        self._look(self.names[child])
+
+    def _check(self, loss: Tensor) -> None:
+        if (loss.device.type == "cpu" or self.step % CHECK_EVERY == 0) and not isfinite(loss.item()):
+            raise UserError(
+                f"instance {self.instance}, supernet {self.group}, step {self.step}: the loss is {loss.item()}; "
+                "try a smaller training.learning_rate"
+            )
+
+    def _look(self, trained: str) -> None:
+        """All children under every kind of statistics, where that is due."""
+        looks = self.study.recipe.looks
+        epoch = self.ends_epoch and (self.epoch % looks.every == 0 or self.step == self.steps)
+        dense = self.step > self.steps - looks.dense
+        if not (epoch or dense):
+            return
+        for judge, name in zip(self.judges, looks.statistics, strict=True):
+            accuracy = self._accuracies(judge, self.study.judged)
+            for is_dense in [False] * epoch + [True] * dense:
+                self._note(name, trained, is_dense, self.study.judged_on, accuracy)
+        if self.step == self.steps and self.study.reported is not None:
+            accuracy = self._accuracies(self.judges[0], self.study.reported)
+            self._note(looks.statistics[0], trained, False, "test", accuracy)
+
+    def _accuracies(self, judge: Judge, images: Images) -> list[float]:
+        calibration = list(self._calibration()) if judge.kind.calibrated else []
+        return [100 * hits / len(images) for hits in judge.hits(self.study.exam(images), calibration)]
+
+    def _calibration(self) -> Iterator[Batch]:
+        return map(self.calibration.batch, range(self.study.recipe.looks.calibration))
+
+    def _note(self, statistics: str, trained: str, dense: bool, images: str, accuracy: list[float]) -> None:
+        kind = self.study.tracked if statistics == "tracked" else statistics
+        self.looks.append(Look(self.epoch, self.step, trained, dense, kind, 0, images, self.names, accuracy))
+
+    def snapshot(self) -> Record:
+        """The weights of now."""
+        return Record(self.supernet.state(), {}, {"step": self.step, "epoch": self.epoch, "rate": self.rate})
+
+    def record(self) -> Record:
+        """All of it, to be saved."""
+        momentum = {
+            name: self.optimizer.state[parameter]["momentum_buffer"]
+            for name, parameter in self.parameters.items()
+            if self.optimizer.state[parameter].get("momentum_buffer") is not None
+        }
+        state: dict[str, Any] = {"momentum": momentum, "looks": [look.to_list() for look in self.looks]}
+        return Record(self.supernet.state(), state, {"step": self.step})
+
+    def restore(self, record: Record) -> None:
+        """Goes back to what was saved of this very supernet."""
+        self.supernet.load(record.weights)
+        for name, buffer in record.state["momentum"].items():
+            parameter = self.parameters[name]
+            self.optimizer.state[parameter]["momentum_buffer"] = buffer.to(parameter.device).clone()
+        self.looks = [Look(*values) for values in record.state["looks"]]
+        self.step = record.meta["step"]
+        for group in self.optimizer.param_groups:  # set at the beginning of an epoch, which may lie behind
+            group["lr"] = self._rate_at(max(0, self.step - 1))
+
+
+def loss_of(network: Network, gates: Gates, batch: Batch) -> Tensor:
+    images, labels = batch
+    return cross_entropy(network(images, gates), labels)

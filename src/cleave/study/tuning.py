@@ -1,0 +1,57 @@
+"""Every child of a snapshot trained on alone, and looked at after every mini-batch (arXiv 2001.01431, figure 4)."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import torch
+
+from cleave.run.generations import Record
+from cleave.study.problem import Study
+from cleave.study.seen import Look
+from cleave.study.training import loss_of, make_supernet, sgd
+
+
+class Tuning:
+    """What changes while the children of a snapshot are trained on, one after the other: the same mini-batches for
+    each, no momentum from before, and the learning rate that was reached."""
+
+    def __init__(self, study: Study, instance: int, group: int, snapshot: Record) -> None:
+        self.study, self.snapshot = study, snapshot
+        self.names = study.divided[group]
+        self.supernet = make_supernet(study, instance, group)
+        self.supernet.load(snapshot.weights)
+        self.batches = study.stream(study.weights(instance), f"tune {snapshot.meta['epoch']}")
+        self.exam = list(study.exam(study.judged))
+        self.step, self.steps = 0, len(self.names)
+        self.looks: list[Look] = []
+
+    def advance(self) -> None:
+        """One child from the snapshot on."""
+        settings, meta, name = self.study.recipe.training, self.snapshot.meta, self.names[self.step]
+        network, gates = deepcopy(self.supernet.networks[self.step]), self.supernet.gates[self.step]
+        optimizer = sgd(list(network.parameters()), settings, meta["rate"])
+        for number in range(self.study.recipe.tune.batches):
+            optimizer.zero_grad()
+            loss_of(network, gates, self.batches.batch(number)).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            network.eval()
+            with torch.no_grad():
+                hits = sum(int((network(x, gates).argmax(dim=1) == y).sum()) for x, y in self.exam)
+            network.train()
+            self.looks.append(self._look(name, number + 1, 100 * hits / len(self.study.judged)))
+        self.step += 1
+
+    def _look(self, name: str, tuned: int, accuracy: float) -> Look:
+        epoch, step = self.snapshot.meta["epoch"], self.snapshot.meta["step"]
+        judged = self.study.judged_on
+        return Look(epoch, step, name, False, self.study.tracked, tuned, judged, [name], [accuracy])
+
+    def record(self) -> Record:
+        state: dict[str, Any] = {"looks": [look.to_list() for look in self.looks]}
+        return Record({}, state, {"step": self.step})
+
+    def restore(self, record: Record) -> None:
+        self.looks = [Look(*values) for values in record.state["looks"]]
+        self.step = record.meta["step"]
