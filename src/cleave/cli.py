@@ -25,8 +25,10 @@ from cleave.common import (
     tell,
 )
 from cleave.errors import Interrupted, UserError
+from cleave.memory import keep_memory
 from cleave.rank.command import rank
 from cleave.reproduce.command import reproduce
+from cleave.study.command import app as study_app
 
 # On a shared or loaded machine OpenMP's threads would otherwise spin while they wait, at up to ten times the cost.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -41,6 +43,7 @@ app = typer.Typer(
 )
 benchmark_app = typer.Typer(help="The table of trained accuracies.", no_args_is_help=True)
 app.add_typer(benchmark_app, name="benchmark")
+app.add_typer(study_app, name="study")
 
 
 @app.command()
@@ -97,13 +100,28 @@ app.command()(reproduce)
 
 @app.command()
 def resume(run: Run, workers: Workers = None, as_json: Json = False) -> None:
-    """Go on with an interrupted search; it ends as if nothing had happened."""
+    """Go on with an interrupted search or study; it ends as if nothing had happened."""
     from cleave.search.runner import resume as go_on
+    from cleave.study.runner import is_study
     from cleave.terminal import Terminal
 
+    if is_study(run):
+        resume_study(run, workers, as_json)
+        return
     with Terminal() as terminal:
         result = go_on(run, terminal, workers)
     tell_run(result, as_json)
+
+
+def resume_study(folder: Path, workers: int | None, as_json: bool) -> None:
+    """Goes on with a study."""
+    from cleave.study.metrics_text import print_metrics
+    from cleave.study.runner import resume as go_on
+    from cleave.terminal import Terminal
+
+    with Terminal() as terminal:
+        found = go_on(folder, terminal, workers)
+    tell(found, as_json, lambda: print_metrics(found))
 
 
 @app.command()
@@ -196,6 +214,7 @@ def tell_run(result: dict[str, Any], as_json: bool) -> None:
 
 def main() -> None:
     """Exit 0 done; 2 the user's mistake, said in one line; 130 interrupted."""
+    keep_memory()
     sys.exit(run(sys.argv[1:]))
 
 

@@ -69,7 +69,7 @@ class Terminal(Watcher):
 
 def describe(moment: Moment) -> str:
     """Where a search is, in one line."""
-    words = [f"leaf {moment.leaf}", moment.doing]
+    words = [f"{moment.kind} {moment.leaf}".strip(), moment.doing]
     if moment.means is not None:
         loss, accuracy = moment.means()
         words += [f"loss {loss:.3f}", f"acc {accuracy:.1f}%"]

@@ -7,7 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cleave.study.interference import correlation, excess, gains, interference, log_correlation, since_trained
+from cleave.study.interference import (
+    by_statistics,
+    correlation,
+    excess,
+    gains,
+    interference,
+    log_correlation,
+    since_trained,
+)
 from cleave.study.log import Log, Looks, all_children, read_log
 from tests.study.made import log_of, made_log, shuffled_rows, some_accuracies, some_children
 
@@ -110,6 +118,23 @@ def test_a_log_that_does_not_say_what_was_trained_has_no_interference() -> None:
     assert interference(made_log(children, 0, epochs=3), SEED) is None
 
 
+def test_supernets_of_one_child_or_with_one_look_have_nothing_to_compare() -> None:
+    children = some_children(4)
+    log = made_log(children, 6, groups=[children[:1], children[1:2], children[2:]])
+    report = interference(log, SEED)
+    assert report is not None
+    assert (report["supernets"], report["looks"]) == (1, 6)
+    assert interference(made_log(children, 1), SEED) is None
+
+
+def test_every_kind_of_statistics_has_its_own_interference() -> None:
+    log = made_log(some_children(8), 12, statistics=("tracked", "recalibrated"))
+    found = by_statistics(log, SEED)
+    assert found == {kind: interference(log, SEED, kind) for kind in ("tracked", "recalibrated")}
+    assert found["tracked"] != found["recalibrated"]
+    assert by_statistics(made_log(some_children(8), 0, epochs=1), SEED) == {}
+
+
 def test_a_choice_that_all_children_share_has_no_effect_of_its_own() -> None:
     children = tuple(child for child in all_children(made_log(some_children(2), 1).space) if child[1] == "3")
     report = interference(log_of(children, some_accuracies(32, 16), trained=list(children) * 2), SEED)
@@ -140,7 +165,7 @@ def test_any_space_has_its_own_choices_and_children_trained_need_not_be_among_th
 def test_correlations_are_pearsons_and_a_constant_child_has_none() -> None:
     accuracy = some_accuracies(20, 6)
     np.testing.assert_allclose(correlation(accuracy), np.corrcoef(accuracy.T), atol=1e-12)
-    accuracy[:, 2] = 50.0
+    accuracy[:, 2] = 10.1  # whose mean over 20 looks is not 10.1 in floating point
     found = correlation(accuracy)
     np.testing.assert_array_equal(found[2], np.eye(6)[2])
     np.testing.assert_array_equal(found, found.T)

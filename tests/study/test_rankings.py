@@ -42,7 +42,7 @@ def test_instances_are_rows_and_the_order_of_a_logs_rows_does_not_matter() -> No
     for name, scores in found.items():
         assert scores.shape == (3, 6)
         assert (scores == other[name]).all()
-    assert (found["snapshot"][1] == log.looks(1, dense=True).accuracy[-1]).all()
+    assert (found["snapshot"][1] == log.looks(1, dense=False).accuracy[-1]).all()
 
 
 def test_children_tuned_alone_are_those_of_the_last_snapshot() -> None:

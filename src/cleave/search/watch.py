@@ -24,6 +24,8 @@ class Moment:
     leaf: str
     doing: str
     means: Callable[[], tuple[float, float]] | None = None
+    kind: str = "leaf"
+    """What `leaf` names, for people."""
 
 
 class Watcher:

@@ -22,6 +22,7 @@ from typing import Generic, TypeAlias
 import torch
 
 from cleave.errors import Interrupted, UserError
+from cleave.memory import keep_memory
 from cleave.search.job import FoundType, Job, PartType
 from cleave.search.watch import Moment, Stop, Watcher
 
@@ -44,6 +45,7 @@ def serve(pipe: Connection, job: Job[PartType, FoundType]) -> None:
     threading.Thread(target=end_with_parent, daemon=True).start()
     stop = stop_of_worker(pipe)
     torch.set_num_threads(job.threads)
+    keep_memory()
     with suppress(ConnectionError):  # the parent is gone
         while (part := pipe.recv()) is not None:
             teller = Teller(pipe.send)

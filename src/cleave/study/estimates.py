@@ -2,56 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from cleave.stats.bootstrap import interval
+from cleave.stats.bootstrap import DRAWS, interval
 from cleave.stats.ranking import defined
 from cleave.study.log import Numbers
-from cleave.study.metrics import mean, mean_tau, s_tau
+from cleave.study.metrics import mean, mean_tau, resampled_taus, s_tau
 
 Estimate = dict[str, Any]
 """{"value", "std" (ddof 0; None for a single one), "low", "high" (95 % bootstrap interval), "over": what was drawn}."""
 
 
 def gt_tau_estimate(each: Sequence[Numbers], true: Numbers, seed: int) -> Estimate:
-    """The mean GT-Tau of each instance's rankings [n, children], averaged over instances."""
-    return estimate(each, true, mean_tau, seed)
-
-
-def s_tau_estimate(each: Sequence[Numbers], seed: int) -> Estimate:
-    """S-Tau within each set of rankings [n, children], averaged over sets.
-
-    Within one set children are drawn: a ranking that is drawn twice would agree with itself.
-    """
-    return estimate(each, each[0][0], lambda scores, _: s_tau(scores), seed)
-
-
-def estimate(
-    each: Sequence[Numbers], true: Numbers, measure: Callable[[Numbers, Numbers], float], seed: int
-) -> Estimate:
-    """A measure of rankings [n, children] and the truth [children], averaged over the instances in `each`.
+    """The mean GT-Tau of each instance's rankings [n, children], averaged over instances.
 
     Instances are drawn where there are several, else children.
     """
-    values = np.array([measure(scores, true) for scores in each])
+    values = np.array([mean_tau(scores, true) for scores in each])
     if len(values) > 1:
         return mean_estimate(values, seed, "instances")
-    bounds = interval(lambda scores, drawn: measure(scores.T, drawn), each[0].T, true, seed)
-    return summary(values, bounds, "children")
+    draws = resampled_taus(each[0], true, drawn(len(true), seed))
+    return summary(values, middle(np.array([mean(taus) for taus in draws])), "children")
+
+
+def s_tau_estimate(each: Sequence[Numbers], seed: int) -> Estimate:
+    """S-Tau within each set of rankings [n, children], averaged over sets (those of one instance).
+
+    Within one set children are drawn: a ranking that is drawn twice would agree with itself.
+    """
+    values = np.array([s_tau(scores) for scores in each])
+    if len(values) > 1:
+        return mean_estimate(values, seed, "instances")
+    columns = each[0].T
+    return summary(values, interval(lambda scores, _: s_tau(scores.T), columns, columns, seed), "children")
+
+
+def drawn(count: int, seed: int) -> NDArray[np.int64]:
+    """How often each of so many is drawn, by draw: the draws of `interval`."""
+    random = np.random.default_rng(seed)
+    return np.stack([np.bincount(random.integers(count, size=count), minlength=count) for _ in range(DRAWS)])
 
 
 def mean_estimate(values: Numbers, seed: int, over: str) -> Estimate:
     """The mean of what was measured several times."""
-    return summary(values, interval(lambda drawn, _: mean(drawn), values, values, seed), over)
+    return summary(values, interval(lambda some, _: mean(some), values, values, seed), over)
 
 
 def simulated_estimate(values: Numbers) -> Estimate:
     """The mean of what was simulated [studies] or [studies, runs]; the interval holds 95 % of the studies."""
-    low, high = np.quantile(values.reshape(len(values), -1).mean(axis=1), [0.025, 0.975])
-    return summary(values.reshape(-1), (float(low), float(high)), "simulations")
+    return summary(values.reshape(-1), middle(values.reshape(len(values), -1).mean(axis=1)), "simulations")
+
+
+def middle(values: Numbers) -> tuple[float, float]:
+    """The bounds of the middle 95 % of those that are defined."""
+    there = values[np.isfinite(values)]
+    low, high = np.quantile(there, [0.025, 0.975]) if len(there) else (np.nan, np.nan)
+    return float(low), float(high)
 
 
 def summary(values: Numbers, bounds: tuple[float, float], over: str) -> Estimate:

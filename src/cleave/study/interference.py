@@ -43,10 +43,17 @@ def interference(log: Log, seed: int, statistics: str | None = None) -> dict[str
     }
 
 
+def by_statistics(log: Log, seed: int) -> dict[str, dict[str, Any]]:
+    """The same for every kind of statistics that the log has it for: what is left of it without running statistics."""
+    found = {kind: interference(log, seed, kind) for kind in log.statistics}
+    return {kind: report for kind, report in found.items() if report is not None}
+
+
 def known_supernets(log: Log, statistics: str | None = None) -> list[Looks]:
-    """The dense looks at every supernet of which it is known for whom each mini-batch was."""
+    """The dense looks at every supernet of which it is known for whom each mini-batch was, if they can be compared."""
     by_group = groups_seen(log, statistics, dense=True).values()
-    return [looks for instances in by_group for looks in instances if None not in looks.trained]
+    every = [looks for instances in by_group for looks in instances]
+    return [looks for looks in every if None not in looks.trained and min(looks.accuracy.shape) > 1]
 
 
 def excess(looks: Looks) -> Numbers:
@@ -141,7 +148,8 @@ def correlation(accuracy: Numbers) -> Numbers:
     """
     centred = accuracy - accuracy.mean(axis=0)
     lengths = np.sqrt((centred**2).sum(axis=0))
-    unit = centred / np.where(lengths > 0, lengths, 1)
+    changes = np.ptp(accuracy, axis=0) > 0  # not by `lengths`, which rounding can keep from being zero
+    unit = np.where(changes, centred / np.where(changes, lengths, 1), 0)
     matrix = np.asarray(unit.T @ unit)
     np.fill_diagonal(matrix, 1)
     return matrix

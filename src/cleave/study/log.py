@@ -203,7 +203,7 @@ def read_published(path: Path, order: Sequence[int] | None) -> Log:
         "instance": 0, "group": 0, "epoch": 0, "step": np.repeat(steps, len(indices)),
         "trained": np.repeat(np.array(trained, dtype=object), len(indices)), "evaluated": np.tile(names, looks),
         "accuracy": 100 * table[:, 1:].reshape(-1), "dense": True, "statistics": "running", "tuned": 0,
-        "images": "held-out",
+        "images": "test",  # the authors' validation part
     }  # fmt: skip
     return Log(str(path), {**PUBLISHED, "children": list(children)}, filled(rows, looks * len(indices)))
 

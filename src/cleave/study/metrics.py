@@ -5,6 +5,8 @@ Of scores and accuracies higher is better; ranks begin at 1, the best. NaN is re
 
 from __future__ import annotations
 
+from math import nan, sqrt
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +15,8 @@ from cleave.study.truth import Truth
 
 Figures = dict[str, float | None]
 Ranks = NDArray[np.int64]
+Signs = NDArray[np.float32]
+"""Whole numbers, which matrix products are fastest on, and exact for, as such."""
 
 
 def taus(scores: Numbers, true: Numbers) -> Numbers:
@@ -20,34 +24,56 @@ def taus(scores: Numbers, true: Numbers) -> Numbers:
 
     NaN for rows in which all are equal, or where there are fewer than two children.
     """
-    one, other = pair_signs(scores), pair_signs(np.atleast_2d(true))
-    return normalised((one * other).sum(axis=1), lengths(one) * lengths(other))
+    pairs = zip(scores, np.broadcast_to(true, scores.shape), strict=True)
+    return np.array([tau(signs(one), signs(other)) for one, other in pairs])
+
+
+def tau(one: Signs, other: Signs) -> float:
+    """The cosine of two matrices of signs, which is Kendall's tau-b."""
+    length = sqrt(np.count_nonzero(one) * np.count_nonzero(other))
+    return float(np.sum(one * other, dtype=np.float64)) / length if length else nan
+
+
+def signs(scores: Numbers) -> Signs:
+    """Which of each two children is better: -1, 0 or 1, [children, children]."""
+    return np.sign(scores[:, np.newaxis] - scores).astype(np.float32)
 
 
 def tau_pairs(scores: Numbers) -> Numbers:
-    """Kendall's tau-b of each two of the n rows of `scores` [n, children]: [n (n - 1) / 2]."""
-    signs = pair_signs(scores)
-    matrix = normalised(signs @ signs.T, np.outer(lengths(signs), lengths(signs)))
-    return matrix[np.triu_indices(len(signs), 1)]
+    """Kendall's tau-b of each two of the n rows of `scores` [n, children]: [n (n - 1) / 2], the first's ones first."""
+    flat = np.stack([signs(one).ravel() for one in scores])
+    products = (flat @ flat.T).astype(np.float64)
+    lengths, (first, second) = np.sqrt(np.diag(products)), np.triu_indices(len(flat), 1)
+    return quotients(products[first, second], lengths[first] * lengths[second])
 
 
-def pair_signs(scores: Numbers) -> NDArray[np.float32]:
-    """For each row and each two children which one is better: -1, 0 or 1, [n, children (children - 1) / 2].
+def resampled_taus(scores: Numbers, true: Numbers, counts: NDArray[np.int64]) -> Numbers:
+    """Kendall's tau-b of each row of `scores` with `true` among children drawn with replacement: [draws, n].
 
-    Kendall's tau is the cosine of such rows; their sums are whole numbers, which float32 holds exactly.
+    `counts` [draws, children]: how often each was drawn. A pair counts as often as it can be made up of them, so that
+    its signs have to be found only once for all draws.
     """
-    first, second = np.triu_indices(scores.shape[1], 1)
-    return np.sign(scores[:, first] - scores[:, second]).astype(np.float32)
+    other, often = signs(true), counts.astype(np.float32)
+    length = weighted(np.abs(other), often)
+    columns = [cosines(signs(one), other, often, length) for one in scores]
+    return np.stack(columns, axis=1)
 
 
-def lengths(signs: NDArray[np.float32]) -> Numbers:
-    square: Numbers = np.abs(signs).sum(axis=1, dtype=np.float64)
-    return np.sqrt(square)
+def cosines(one: Signs, other: Signs, often: Signs, length: Numbers) -> Numbers:
+    """`tau` in each draw, NaN where undefined: [draws]. `length`: the square of that of `other`."""
+    return quotients(weighted(one * other, often), np.sqrt(weighted(np.abs(one), often) * length))
 
 
-def normalised(sums: NDArray[np.float32], by: Numbers) -> Numbers:
-    cosines: Numbers = np.divide(sums, by, out=np.full(by.shape, np.nan), where=by > 0)
-    return cosines
+def quotients(sums: Numbers, by: Numbers) -> Numbers:
+    """NaN where there is nothing to divide by."""
+    found: Numbers = np.divide(sums, by, out=np.full(by.shape, nan), where=by > 0)
+    return found
+
+
+def weighted(matrix: Signs, often: Signs) -> Numbers:
+    """The sum of a matrix [children, children] in which each child is there so often: [draws]."""
+    sums: Numbers = ((often @ matrix) * often).sum(axis=1, dtype=np.float64)
+    return sums
 
 
 def gt_taus(looks: Looks, truth: Truth) -> Numbers:

@@ -15,7 +15,8 @@ LEGEND = """\
 tau: GT-Tau, Kendall's tau-b with the truth, and its 95 % bootstrap interval
 (over instances where there are several, else children). T1R, T3R: the best
 true rank among the 1 or 3 ranked highest. lost: percentage points between the
-best child and these. top 1: true accuracy of the one ranked highest."""
+best child and these. top 1: true accuracy of the one ranked highest. ±: the
+deviation over looks, or over instances at their last look."""
 TIED = "*: several share the highest score; the first of them counts as the best."
 UNFAIR = "against all: a run is itself in the mean that it is held against."
 SIMULATED = "one run of the truth is simulated from its means and deviations."
@@ -53,8 +54,8 @@ def window_lines(report: Part) -> list[str]:
         lines.append(window_line(f"last {report['epochs']['last']} epochs", report["epochs"]))
     if report["instances"] and report["n"]["instances"] > 1:
         part = report["instances"]
-        mean = plus_minus(part["gt_tau"]["value"], part["gt_tau"]["std"])
-        lines.append(f"GT-Tau over instances at their last look: {mean} [{bounds(part['gt_tau'])}]; {tnr_words(part)}")
+        mean = f"{plus_minus(part['gt_tau']['value'], part['gt_tau']['std'])} [{bounds(part['gt_tau'])}]"
+        lines.append(f"GT-Tau over instances at their last look: {mean}\n  {tnr_words(part)}")
     return lines
 
 
@@ -87,8 +88,8 @@ def just_trained_lines(part: Part | None) -> list[str]:
     if part is None:
         return []
     rank = f"{part['mean_rank']:.2f} [{points(part['rank']['low'], 1)} {points(part['rank']['high'], 1)}]"
-    first = f"first in {100 * part['first']:.1f} % of {part['looks']} looks"
-    return [f"mean rank of the child just trained: {rank} (chance {part['chance_rank']:.1f}), {first}"]
+    first = f"first in {100 * part['first']:.1f} % of looks"
+    return [f"mean rank of the child just trained: {rank}\n  chance {part['chance_rank']:.1f}; {first}"]
 
 
 def group_lines(parts: list[Part]) -> list[str]:

@@ -10,7 +10,8 @@ from markupsafe import Markup
 
 from cleave.study.clusters import clusters
 from cleave.study.figures import Drawings, Subject
-from cleave.study.interference import interference, log_correlation
+from cleave.study.figures.drawing import number_of
+from cleave.study.interference import by_statistics, log_correlation
 from cleave.study.log import Log
 from cleave.study.metrics_text import (
     NO_TRUTH,
@@ -27,8 +28,8 @@ from cleave.study.pruning import pruning
 
 Part = dict[str, Any]
 
-COUNTS = (2, 4, 8, 16)
-"""Numbers of clusters, as published."""
+COUNTS = (1, 2, 4, 8, 16)
+"""Numbers of clusters, those published but for the first."""
 MEMBERS = 16
 """Children of a cluster that are named."""
 COSTS = {
@@ -55,31 +56,35 @@ def measured(report: Part) -> Part:
 
 
 def interference_part(subject: Subject) -> Part:
-    found = interference(subject.log, subject.seed)
-    if found is None:
+    """Both tables of interference, a column for each kind of statistics."""
+    found = by_statistics(subject.log, subject.seed)
+    if not found:
         return {"interference": None}
+    first = next(iter(found.values()))
+    since, shared = ([report[part] for report in found.values()] for part in ("since", "shared"))
     return {
-        "interference": found,
-        "since": [[row["steps"], *estimate(row), row["n"]] for row in found["since"]],
-        "shared": [[row["choice"], *estimate(row)] for row in found["shared"]],
+        "interference": list(found),
+        "seen": f"{number_of(first['looks'], 'look')} at {number_of(first['supernets'], 'supernet')}",
+        "since": [[rows[0]["steps"], *map(estimate, rows), rows[0]["n"]] for rows in zip(*since, strict=True)],
+        "shared": [[rows[0]["choice"], *map(estimate, rows)] for rows in zip(*shared, strict=True)],
     }
 
 
-def estimate(row: Part) -> list[str]:
+def estimate(row: Part) -> str:
     """A value with its interval."""
-    interval = "-" if row["low"] is None else f"{row['low']:+.2f} {row['high']:+.2f}"
-    return ["-" if row["value"] is None else f"{row['value']:+.2f}", interval]
+    interval = "" if row["low"] is None else f" [{row['low']:+.2f} {row['high']:+.2f}]"
+    return "-" if row["value"] is None else f"{row['value']:+.2f}{interval}"
 
 
 def cluster_part(log: Log) -> Part:
-    """Sizes at all numbers of clusters, members at the largest of them but one that is readable."""
+    """Sizes at all numbers of clusters, members at the last."""
     matrix = log_correlation(log)
     if matrix is None:
         return {"groups": None}
     found = {count: clusters(matrix, count) for count in COUNTS if count <= len(matrix)}
     sizes = [[count, ", ".join(str(len(group)) for group in groups)] for count, groups in found.items()]
-    shown = found[max(found)] if found else clusters(matrix, 1)
-    return {"sizes": sizes, "groups": [named([log.children[child] for child in group]) for group in shown]}
+    members = [named([log.children[child] for child in group]) for group in found[max(found)]]
+    return {"sizes": sizes, "groups": members}
 
 
 def named(children: Sequence[str]) -> str:
@@ -97,7 +102,7 @@ def pruning_part(subject: Subject) -> Part:
         [row["aggregated"], *(points(100 * part[name], 1) for part in (row, row["last"]) for name in names)]
         for row in found["rows"]
     ]
-    return {"pruning": found, "pruned": rows}
+    return {"pruning": found, "instances": number_of(found["instances"], "instance"), "pruned": rows}
 
 
 def figure_part(drawings: Drawings) -> Part:

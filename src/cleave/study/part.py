@@ -139,7 +139,7 @@ class Session:
             self._snapshot()
             doing = "train" if self.part.epoch is None else "tune"
             done = effort(self.study, self.part, self.learner.step)
-            self.watcher.see(Moment(done, self.total, self.part.label, doing))
+            self.watcher.see(Moment(done, self.total, self.part.label, doing, kind=""))
 
     def _snapshot(self) -> None:
         """Keeps the weights after an epoch from which children are to be tuned."""

@@ -84,9 +84,9 @@ def groups_seen(log: Log, statistics: str | None = None, *, dense: bool) -> dict
 def rankings(seen: Seen) -> dict[str, Numbers]:
     """Scores [instances, children] by where they come from; higher is better. Only what the log offers.
 
-    snapshot: the last look (`Seen.latest`); cycle average: the mean accuracy over as many of the last dense looks as there are
-    children, in which each was trained once; dense average: over all dense looks; epoch average: over the last 10
-    epochs; tuned n: after n mini-batches alone, from the last snapshot of which there are such.
+    snapshot: the last look (`Seen.latest`); cycle average: the mean accuracy over as many of the last dense looks as
+    there are children, in which each was trained once; dense average: over all dense looks; epoch average: over the
+    last 10 epochs; tuned n: after n mini-batches alone, from the last snapshot of which there are such.
     """
     sources = {
         "snapshot": [looks.last(1) for looks in seen.latest],

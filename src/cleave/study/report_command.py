@@ -25,9 +25,6 @@ def report(
     beside: Annotated[
         list[Path] | None, typer.Option(metavar="STUDY", help="Draw its S-Tau beside this one's; repeatable.")
     ] = None,
-    statistics: Annotated[
-        str | None, typer.Option(metavar="KIND", help="Of the table; default: the log's first.")
-    ] = None,
     seed: Annotated[int, typer.Option(metavar="S", min=0, help="Seed of intervals, simulations, random row.")] = 0,
     as_json: Json = False,
 ) -> None:
@@ -42,6 +39,6 @@ def report(
     true = read_truth(truth, log) if truth else None
     others = {str(each): read_log(log_file(each)) for each in beside or ()}
     path = out or (source / "report.html" if source.is_dir() else source.with_suffix(".html"))
-    found = measure(log, true, statistics, None, seed)
+    found = measure(log, true, seed=seed)
     write_page(path, Subject(log, true, others, seed), found, read_made(source))
     tell({"page": str(path), "log": log.name}, as_json, lambda: print(path))

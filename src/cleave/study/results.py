@@ -1,4 +1,4 @@
-"""What follows from the rows of a study: its report."""
+"""What follows from the rows of a study: its figures and its page."""
 
 from __future__ import annotations
 
@@ -6,15 +6,21 @@ from pathlib import Path
 from typing import Any
 
 from cleave.run.durable import write_json
-from cleave.search.watch import Watcher
+from cleave.study.figures import Subject, draw, save
 from cleave.study.log import read_log
 from cleave.study.metrics_report import report
+from cleave.study.page import read_made, write_page
 from cleave.study.truth import read_truth
 
 
-def write_results(folder: Path, truth: Path | None, seed: int, watcher: Watcher) -> dict[str, Any]:
-    """Writes metrics.json into a study's folder; returns it."""
+def write_results(folder: Path, truth: Path | None, seed: int) -> dict[str, Any]:
+    """Writes metrics.json, figures/ and report.html into a study's folder; returns the first."""
     log = read_log(folder / "log.parquet")
-    found = report(log, read_truth(truth, log) if truth else None, None, None, seed)
+    true = read_truth(truth, log) if truth else None
+    found = report(log, true, seed=seed)
     write_json(folder / "metrics.json", found)
+    subject = Subject(log, true, seed=seed)
+    drawings = draw(subject)
+    save(drawings, folder / "figures")
+    write_page(folder / "report.html", subject, found, read_made(folder), drawings)
     return found

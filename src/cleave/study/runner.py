@@ -134,7 +134,7 @@ def go_on(path: Path, study: Study, watcher: Watcher, workers: int | None) -> di
                     perform_all(left, crew, overview)
         except Interrupted as error:
             raise Interrupted(f"interrupted and saved; go on with: cleave resume {quote(str(path))}") from error
-    return conclude(path, study, parts, watcher)
+    return conclude(path, study, parts)
 
 
 def perform_all(parts: list[Part], crew: Crew[Part, int], overview: Overview) -> None:
@@ -150,7 +150,7 @@ def perform_all(parts: list[Part], crew: Crew[Part, int], overview: Overview) ->
         overview.finish(part.label, finished)
 
 
-def conclude(path: Path, study: Study, parts: list[Part], watcher: Watcher) -> dict[str, Any]:
+def conclude(path: Path, study: Study, parts: list[Part]) -> dict[str, Any]:
     """The rows of all parts as one log, and everything that follows from it."""
     logs = [read_log(path_of(path, part.label) / LOG) for part in parts]
     write_log(path / LOG, join(logs, str(path / LOG), study.meta()))
@@ -159,7 +159,7 @@ def conclude(path: Path, study: Study, parts: list[Part], watcher: Watcher) -> d
     seconds = sum(float(str(cost["seconds"])) for cost in ledger)
     write_json(path / "timing.json", {"seconds": round(seconds, 3)})
     truth = Path(study.recipe.truth) if study.recipe.truth else None
-    return {"folder": str(path), "seconds": seconds, **write_results(path, truth, study.recipe.seed, watcher)}
+    return {"folder": str(path), "seconds": seconds, **write_results(path, truth, study.recipe.seed)}
 
 
 def free_folder(recipe: StudyRecipe) -> Path:

@@ -111,8 +111,11 @@ def number_of(count: int, one: str, several: str = "") -> str:
     return f"{count:,} {one if count == 1 else several or one + 's'}"
 
 
-def children_of(log: Log) -> str:
-    return number_of(len(log.children), "child", "children")
+def children_of(log: Log, shown: int | None = None) -> str:
+    """How many there are, and how many of them are shown where these are fewer."""
+    count = len(log.children)
+    some = "" if shown in (None, count) else f" ({shown} of them shown)"
+    return number_of(count, "child", "children") + some
 
 
 def explain(figure: Figure) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from cleave.study.clusters import clusters
 from cleave.study.figures.drawing import (
     LINES,
     RANKS,
+    WIDTH,
     Drawn,
     Lacking,
     Subject,
@@ -20,9 +24,10 @@ from cleave.study.figures.drawing import (
     number_of,
 )
 from cleave.study.figures.stability import MOST
-from cleave.study.interference import interference, log_correlation
+from cleave.study.interference import by_statistics, log_correlation
 from cleave.study.log import Looks, Numbers
 from cleave.study.metrics import gt_taus, spread, taus
+from cleave.study.metrics_text import plus_minus
 from cleave.study.rankings import cycle_averages, see
 
 LAST = 128
@@ -45,10 +50,9 @@ def all_curves(subject: Subject) -> Drawn:
         at = own_looks(looks, child)
         panel.plot(looks.steps[at], looks.accuracy[at, child], "D", color=colour, markersize=4, markeredgecolor="k")
     panel.set(xlabel="mini-batches trained", ylabel="accuracy under shared weights, %")
-    some = "" if len(shown) == len(order) else f" ({len(shown)} of them shown)"
     return Drawn(
         figure,
-        f"Accuracy of {children_of(subject.log)}{some} after each of the last {len(looks)} mini-batches, "
+        f"Accuracy of {children_of(subject.log, len(shown))} after each of the last {len(looks)} mini-batches, "
         f"first instance{diamonds(looks)}.",
     )
 
@@ -115,13 +119,13 @@ def draw_taus(panel: Axes, subject: Subject, kind: str, colour: str) -> str:
     averaged = taus(cycle_averages(looks), subject.true.mean)
     if len(averaged):
         panel.plot(looks.steps[-len(averaged) :], averaged, color=colour, linewidth=2.5, label=f"{kind}, cycle average")
-    averages = f", {plus_minus(averaged)} averaged" if len(averaged) else ""
-    return f"{kind} statistics {plus_minus(values)}{averages}"
+    averages = f", {mean_of(averaged)} averaged" if len(averaged) else ""
+    return f"{kind} statistics {mean_of(values)}{averages}"
 
 
-def plus_minus(values: Numbers) -> str:
+def mean_of(values: Numbers) -> str:
     found = spread(values)
-    return "-" if found["mean"] is None else f"{found['mean']:.3f} ± {found['std']:.3f}"
+    return plus_minus(found["mean"], found["std"])
 
 
 def heat_map(subject: Subject) -> Drawn:
@@ -150,24 +154,34 @@ def heat_map(subject: Subject) -> Drawn:
 
 def interference_bars(subject: Subject) -> Drawn:
     """What a child gains by its own mini-batch, and by those of children that share a choice with it."""
-    found = interference(subject.log, subject.seed)
-    if found is None:
+    found = by_statistics(subject.log, subject.seed)
+    if not found:
         raise Lacking("needs looks after each of the last mini-batches that say which child it was for")
-    figure, _ = canvas(3.2)
-    figure.clear()
+    figure = Figure(figsize=(WIDTH, 3.2))
     left, right = figure.subplots(1, 2, sharey=True)
-    for panel, rows, key in ((left, found["since"], "steps"), (right, found["shared"], "choice")):
-        known = [row for row in rows if row["low"] is not None]
-        values = [row["value"] for row in known]
-        reach = [[row["value"] - row["low"] for row in known], [row["high"] - row["value"] for row in known]]
-        panel.errorbar(
-            [str(row[key]) for row in known], values, np.maximum(reach, 0), fmt="o", color=LINES[0], capsize=3
-        )
+    for number, (kind, report) in enumerate(found.items()):
+        for panel, part, key in ((left, "since", "steps"), (right, "shared", "choice")):
+            draw_intervals(panel, report[part], number, f"{kind} statistics" if panel is left else "")
+            panel.set_xticks(range(len(report[part])), [str(row[key]) for row in report[part]])
+    for panel in (left, right):
         panel.axhline(0, color="0.6", linewidth=0.8)
     left.set(xlabel="mini-batches since the child's own", ylabel="gain, percentage points")
     right.set(xlabel="choice shared with the child just trained")
+    explain(figure)
+    first = next(iter(found.values()))
     return Drawn(
         figure,
-        f"What training does to accuracy, with 95 % intervals over {found['looks']} looks at "
-        f"{number_of(found['supernets'], 'supernet')} of {children_of(subject.log)}.",
+        f"What training does to accuracy, with 95 % intervals over {number_of(first['looks'], 'look')} at "
+        f"{number_of(first['supernets'], 'supernet')} of {children_of(subject.log)}.",
     )
+
+
+def draw_intervals(panel: Axes, rows: list[dict[str, Any]], number: int, label: str) -> None:
+    """Dots with their intervals, where there are such, a little beside those of the kinds before."""
+    known = [(place, row) for place, row in enumerate(rows) if row["low"] is not None]
+    values = np.array([row["value"] for _, row in known])
+    ends = np.array([[row["low"] for _, row in known], [row["high"] for _, row in known]])
+    panel.errorbar(
+        [place + 0.15 * number for place, _ in known], values, np.abs(ends - values), fmt="o", color=LINES[number],
+        capsize=3, label=label,
+    )  # fmt: skip

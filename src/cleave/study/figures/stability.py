@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import ScalarFormatter
 
 from cleave.study.ceiling import ceiling
 from cleave.study.figures.drawing import (
@@ -82,8 +81,8 @@ def rank_boxes(subject: Subject) -> Drawn:
     panel.plot([1, len(true)], [1, len(true)], color="0.6", linestyle=":", label="as in the truth")
     panel.set(xlabel="true rank of the child (1: best)", ylabel="rank under shared weights")
     explain(figure)
-    some = "" if len(shown) == len(true) else f" ({len(shown)} of them are shown)"
-    return Drawn(figure, f"Ranks of {children_of(subject.log)}{some} over {over}; boxes: quartiles, line: median.")
+    children = children_of(subject.log, len(shown))
+    return Drawn(figure, f"Ranks of {children} over {over}; boxes: quartiles, line: median.")
 
 
 def several_rankings(log: Log) -> tuple[Numbers, str]:
@@ -112,7 +111,7 @@ def tnr_by_epoch(subject: Subject) -> Drawn:
         panel.axhline(chance, color=colour, linestyle=":", label=f"T{n}R at random")
     by_epoch(panel, "best true rank (1: best)")
     panel.set_yscale("log", base=2)
-    panel.yaxis.set_major_formatter(ScalarFormatter())
+    panel.yaxis.set_major_formatter("{x:g}")
     explain(figure)
     shade = "; shaded: from the best instance to the worst" if len(each) > 1 else ""
     return Drawn(
@@ -128,7 +127,9 @@ def accuracy_by_epoch(subject: Subject) -> Drawn:
     order, label = subject.ranks(looks.accuracy[-1])
     figure, panel = canvas(3.6)
     norm = colour_bar(figure, panel, len(order), label)
-    for child in np.argsort(-order)[evenly(len(order), MOST)]:
+    shown = np.argsort(-order)[evenly(len(order), MOST)].tolist()
+    for child in shown:
         panel.plot(looks.epochs, looks.accuracy[:, child], ".-", color=RANKS(norm(order[child])), linewidth=0.7)
     by_epoch(panel, "accuracy under shared weights, %")
-    return Drawn(figure, f"Accuracy of {children_of(subject.log)} by epoch, first instance, coloured by {label}.")
+    children = children_of(subject.log, len(shown))
+    return Drawn(figure, f"Accuracy of {children} by epoch, first instance, coloured by {label}.")

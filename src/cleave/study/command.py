@@ -1,0 +1,166 @@
+"""The commands `cleave study ...`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from cleave.common import Changes, Data, DataRoot, Device, Json, Seed, tell
+from cleave.errors import UserError
+from cleave.study.metrics_command import metrics
+from cleave.study.report_command import report
+
+Truth = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Accuracies of children trained alone: a CSV file, or a study's log."),
+]
+Budget = Annotated[str, typer.Option(metavar="B", help="Of a study by name: tiny (seconds), small or paper.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        help="Processes that share the supernets; they change no figure. Default: as many as there are CPU cores for.",
+        show_default=False,
+    ),
+]
+Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Folder; default: a new one in runs/.")]
+
+
+class StudyGroup(TyperGroup):
+    """`cleave study RECIPE` is short for `cleave study run RECIPE`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401  typer does not export its type
+        first = args[0] if args else ""
+        short = first not in self.commands and first not in ("--help", "")
+        found: list[str] = super().parse_args(ctx, ["run", *args] if short else args)
+        return found
+
+
+app = typer.Typer(
+    cls=StudyGroup,
+    no_args_is_help=True,
+    help="How weight sharing ranks architectures (arXiv 2001.01431). `cleave study RECIPE` is `cleave study run RECIPE`.",
+)
+
+
+@app.command()
+def run(
+    recipe: Annotated[
+        str | None,
+        typer.Argument(metavar="RECIPE.yaml|NAME", help="Without it the names are listed.", show_default=False),
+    ] = None,
+    budget: Budget = "small",
+    changes: Changes = None,
+    data: Data = None,
+    data_root: DataRoot = None,
+    truth: Truth = None,
+    seed: Seed = None,
+    out: Out = None,
+    device: Device = None,
+    workers: Workers = None,
+    recipe_only: Annotated[bool, typer.Option("--recipe", help="Only print the whole recipe.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Train supernets under a policy of sharing and look at all children again and again.
+
+    Interrupted, it goes on with `cleave resume`.
+    """
+    from cleave.study.catalogue import ENTRIES, listing
+    from cleave.study.metrics_text import print_metrics
+    from cleave.study.recipes import as_yaml, read
+    from cleave.study.runner import start
+    from cleave.terminal import Terminal
+
+    if recipe is None:
+        tell({"studies": list(ENTRIES)}, as_json, lambda: print(listing()))
+        return
+    settings = read(recipe, budget, changes or (), study_flags(data, data_root, truth, seed, device))
+    if recipe_only:
+        tell(settings.model_dump(mode="json"), as_json, lambda: print(as_yaml(settings), end=""))
+        return
+    with Terminal() as terminal:
+        found = start(settings, out, terminal, workers)
+    tell(found, as_json, lambda: print_metrics(found))
+
+
+def study_flags(
+    data: str | None, data_root: Path | None, truth: Path | None, seed: int | None, device: str | None
+) -> dict[str, Any]:
+    """The recipe's keys that have flags of their own; None where a flag was not given."""
+    paths = {key: None if path is None else str(path) for key, path in (("data.root", data_root), ("truth", truth))}
+    return {**paths, "data.name": data, "seed": seed, "device": device}
+
+
+@app.command()
+def table(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="As in table1; without it they are listed.", show_default=False)
+    ] = None,
+    budget: Budget = "small",
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="TEXT", help="Only studies with this in their name; repeatable.")
+    ] = None,
+    changes: Changes = None,
+    data_root: DataRoot = None,
+    truth: Truth = None,
+    seed: Seed = None,
+    out: Out = None,
+    device: Device = None,
+    workers: Workers = None,
+    as_json: Json = False,
+) -> None:
+    """Run all studies of a table of the paper: its figures, ours, the difference.
+
+    The same command goes on where an interrupted one stopped.
+    """
+    from cleave.study.catalogue import TITLES
+    from cleave.study.tables import Request, make_table
+    from cleave.study.tables_text import print_table
+    from cleave.terminal import Terminal
+
+    if name is None:
+        lines = [f"{table:8}  {title}" for table, title in TITLES.items()]
+        tell({"tables": list(TITLES)}, as_json, lambda: print(*lines, sep="\n"))
+        return
+    flags = study_flags(None, data_root, None, seed, device)
+    request = Request(name, budget, only or (), changes or (), flags, truth, out, workers)
+    with Terminal() as terminal:
+        found = make_table(request, terminal)
+    tell(found, as_json, lambda: print_table(found))
+
+
+app.command()(metrics)
+app.command()(report)
+
+
+@app.command()
+def groups(
+    source: Annotated[Path, typer.Argument(metavar="LOG|CSV|STUDY", help="Whose curves are clustered.")],
+    count: Annotated[int, typer.Option(metavar="M", min=1, help="How many groups.")],
+    out: Annotated[Path, typer.Option(metavar="FILE.csv", help="Where to; nothing is overwritten.")],
+    as_json: Json = False,
+) -> None:
+    """Group children whose accuracies rise and fall together, for sharing.by=given.
+
+    Average linkage on 1 - Pearson's correlation of the curves.
+    """
+    from cleave.study.clusters import clusters, write_partition
+    from cleave.study.interference import log_correlation
+    from cleave.study.log import read_log
+    from cleave.study.truth import log_file
+
+    log = read_log(log_file(source))
+    matrix = log_correlation(log)
+    if matrix is None:
+        raise UserError(f"{source}: has no dense looks to cluster by; use a study with looks.dense above 1")
+    if out.exists():
+        raise UserError(f"{out}: is there already; nothing is overwritten, so give --out a new file")
+    found = clusters(matrix, count)
+    write_partition(out, log.children, found)
+    named = [[log.children[number] for number in group] for group in found]
+    lines = [f"group {number}: {', '.join(group)}" for number, group in enumerate(named)]
+    tell({"groups": named, "file": str(out)}, as_json, lambda: print(*lines, f"written to {out}", sep="\n"))

@@ -1,0 +1,30 @@
+"""Recipes of studies: from a file, or from a name and a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cleave.config import load, read_yaml
+from cleave.study.catalogue import at_budget, find_entry
+from cleave.study.settings import StudyRecipe
+
+
+def read(recipe: str, budget: str, changes: Iterable[str], flags: Mapping[str, Any]) -> StudyRecipe:
+    """The recipe of a file, or of a study of the paper at a budget, with what was changed. UserError names the key."""
+    path = Path(recipe)
+    is_file = path.suffix in (".yaml", ".yml") or path.is_file()
+    if is_file:
+        return load(StudyRecipe, read_yaml(path), changes, flags)
+    entry = find_entry(recipe)
+    at_budget([entry], budget)
+    return load(StudyRecipe, entry.recipe(budget), changes, flags)
+
+
+def as_yaml(recipe: StudyRecipe) -> str:
+    """The whole recipe as it could stand in a file."""
+    text: str = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False)
+    return text

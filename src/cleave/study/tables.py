@@ -1,0 +1,192 @@
+"""Tables of the paper: several studies in one folder, what was found and what the paper found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cleave.config import load
+from cleave.errors import Interrupted, UserError
+from cleave.reproduce.grid import slug
+from cleave.run.durable import write_bytes, write_json
+from cleave.run.folder import make_folder, read_json
+from cleave.search.watch import Watcher
+from cleave.study.catalogue import TITLES, Entry, at_budget, find_table
+from cleave.study.figures import Subject, draw, save
+from cleave.study.log import read_log
+from cleave.study.metrics_report import report
+from cleave.study.page import read_made, write_page
+from cleave.study.runner import is_study, read_recipe, resolve, resume, start
+from cleave.study.settings import StudyRecipe
+from cleave.study.tables_text import markdown
+from cleave.study.truth import read_truth
+
+SHOWN = ("cleave", "python", "torch", "numpy", "platform", "cpu", "device", "threads")
+"""What of the environment stands below a table."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for: a table at a budget; `only` empty for all of its studies, `truth` None for no GT-Tau."""
+
+    name: str
+    budget: str
+    only: Sequence[str] = ()
+    changes: Sequence[str] = ()
+    flags: Mapping[str, Any] = field(default_factory=dict)
+    truth: Path | None = None
+    out: Path | None = None
+    workers: int | None = 1
+
+
+def make_table(request: Request, watcher: Watcher) -> dict[str, Any]:
+    """Runs what is not there yet, writes table.json, table.md and report.html, and returns the table with "folder".
+
+    UserError for what the user can mend; Interrupted when asked to stop: the same request goes on from there.
+    """
+    entries = chosen(request)
+    recipes = [recipe_of(entry, request) for entry in entries]
+    out = request.out or Path("runs") / f"study-{entries[0].table}-{request.budget}"
+    make_folder(out / "studies")
+    watcher.say(f"folder: {out}")
+    for number, (entry, recipe) in enumerate(zip(entries, recipes, strict=True), start=1):
+        watcher.say(f"{number} of {len(entries)}: {entry.name}")
+        perform(folder_of(out, entry), recipe, watcher, request.workers)
+    found = compile_table(out, entries, request)
+    write_json(out / "table.json", found)
+    write_bytes(out / "table.md", markdown(found).encode())
+    draw_together(out, entries, request.truth)
+    return {"folder": str(out), **found}
+
+
+def chosen(request: Request) -> list[Entry]:
+    """The studies that are asked for and can be run at the budget."""
+    entries = at_budget(find_table(request.name), request.budget)
+    found = [each for each in entries if not request.only or any(part in each.name for part in request.only)]
+    if not found:
+        names = ", ".join(each.name for each in entries)
+        raise UserError(f"--only {', '.join(request.only)}: no study has that in its name; there are {names}")
+    return found
+
+
+def recipe_of(entry: Entry, request: Request) -> StudyRecipe:
+    return load(StudyRecipe, entry.recipe(request.budget), request.changes, request.flags)
+
+
+def folder_of(out: Path, entry: Entry) -> Path:
+    return out / "studies" / slug(entry.name.partition("/")[2])
+
+
+def perform(folder: Path, recipe: StudyRecipe, watcher: Watcher, workers: int | None) -> None:
+    """Runs a study, goes on with it, or sees that it is done; UserError where the folder is of another recipe."""
+    try:
+        if not is_study(folder):
+            start(recipe, folder, watcher, workers)
+            return
+        if essence(read_recipe(folder)) != essence(resolve(recipe)):
+            raise UserError(f"{folder}: was run by another recipe; give --out a new folder")
+        if not (folder / "report.html").exists():
+            resume(folder, watcher, workers)
+    except Interrupted as error:
+        raise Interrupted("interrupted and saved; the same command goes on from there") from error
+
+
+def essence(recipe: StudyRecipe) -> StudyRecipe:
+    """A recipe without where things lie, what device is there and how often it is saved, which change no figure."""
+    data = recipe.data.model_copy(update={"root": None})
+    others = {"truth": None, "device": "cpu", "threads": 1, "checkpoint_seconds": 0.0}
+    return recipe.model_copy(update={"data": data, **others})
+
+
+def compile_table(out: Path, entries: Sequence[Entry], request: Request) -> dict[str, Any]:
+    """{"table", "title", "budget", "truth", "rows": [...], "environment", "seconds"}; see `row`."""
+    rows = [row(folder_of(out, entry), entry, request.truth) for entry in entries]
+    environment = read_json(folder_of(out, entries[0]) / "environment.json")
+    return {
+        "table": entries[0].table,
+        "title": TITLES[entries[0].table],
+        "budget": request.budget,
+        "truth": str(request.truth) if request.truth else None,
+        "rows": rows,
+        "environment": {name: environment.get(name) for name in SHOWN},
+        "seconds": sum(each["seconds"] for each in rows),
+    }
+
+
+def row(folder: Path, entry: Entry, truth: Path | None) -> dict[str, Any]:
+    """{"name", "title", "instances", "mini_batches", "per_child", "seconds", "measures": {name: {"ours", "sd", "low",
+    "high", "published", "published_sd", "difference"}}}; `per_child` are mini-batches, a mean over the children."""
+    log = read_log(folder / "log.parquet")
+    found = report(log, read_truth(truth, log) if truth else None, seed=0)
+    ledger = read_made(folder).ledger
+    trained = [part for part in ledger if "-tune" not in part["what"]]
+    mini_batches = sum(part["mini_batches"] for part in trained)
+    return {
+        "name": entry.name,
+        "title": entry.title,
+        "instances": len(log.instances),
+        "mini_batches": mini_batches,
+        "per_child": mini_batches / (len(log.instances) * len(log.children)),
+        "seconds": read_json(folder / "timing.json")["seconds"],
+        "measures": {name: beside(ours, entry.published.get(name)) for name, ours in measures(found).items()},
+    }
+
+
+def measures(found: dict[str, Any]) -> dict[str, dict[str, float | None]]:
+    """What Tables 1 to 3 tell of a study, by name: {"ours", "sd", "low", "high"}.
+
+    s_tau, _max, _min: between instances at their last look. gt_tau_last, t1r, t3r: of the last looks, the deviation
+    over instances. gt_tau_mean, _std, _max, _min: over the last dense looks, mean over instances.
+    """
+    stability, last = found["s_tau"]["instances"], found["instances"]
+    table: dict[str, dict[str, float | None]] = {}
+    if stability:
+        table["s_tau"] = bounded(stability)
+        table |= {
+            f"s_tau_{name}": {"ours": stability[name], "sd": None, "low": None, "high": None} for name in EXTREMES
+        }
+    if last:
+        table["gt_tau_last"] = bounded(last["gt_tau"])
+        table |= {
+            name: {"ours": last[name]["mean"], "sd": last[name]["std"], "low": None, "high": None} for name in TNR
+        }
+    if found["looks"]:
+        window = found["looks"][0]["gt_tau"]
+        for name in ("mean", "std", *EXTREMES):
+            table[f"gt_tau_{name}"] = {
+                "ours": window[name]["mean"],
+                "sd": window[name]["std"],
+                "low": None,
+                "high": None,
+            }
+    return table
+
+
+EXTREMES = ("max", "min")
+TNR = ("t1r", "t3r")
+
+
+def bounded(estimate: Mapping[str, Any]) -> dict[str, float | None]:
+    return {"ours": estimate["value"], "sd": estimate.get("sd"), "low": estimate["low"], "high": estimate["high"]}
+
+
+def beside(ours: dict[str, float | None], published: tuple[float, float | None] | None) -> dict[str, float | None]:
+    """Our figure beside the paper's, where it has one."""
+    mean, deviation = published or (None, None)
+    value = ours["ours"]
+    difference = None if mean is None or value is None else value - mean
+    return {**ours, "published": mean, "published_sd": deviation, "difference": difference}
+
+
+def draw_together(out: Path, entries: Sequence[Entry], truth: Path | None) -> None:
+    """The page of the table's first study, with the S-Tau of the others beside it (Figure 2 of the paper)."""
+    logs = {entry.name: read_log(folder_of(out, entry) / "log.parquet") for entry in entries}
+    (_, first), *others = logs.items()
+    true = read_truth(truth, first) if truth else None
+    subject = Subject(first, true, dict(others))
+    drawings = draw(subject)
+    save(drawings, out / "figures")
+    folder = folder_of(out, entries[0])
+    write_page(out / "report.html", subject, report(first, true), read_made(folder), drawings)

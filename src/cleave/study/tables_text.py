@@ -1,0 +1,78 @@
+"""A table of studies for people: in the terminal and as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+NAMES = {
+    "s_tau": "S-Tau", "s_tau_max": "S-Tau max", "s_tau_min": "S-Tau min", "gt_tau_last": "GT-Tau, last look",
+    "t1r": "T1R", "t3r": "T3R", "gt_tau_mean": "GT-Tau, dense looks", "gt_tau_std": "its deviation",
+    "gt_tau_max": "its maximum", "gt_tau_min": "its minimum",
+}  # fmt: skip
+RANKS = ("t1r", "t3r")
+
+
+def markdown(found: dict[str, Any]) -> str:
+    """The table with what it is of and where it was made."""
+    lines = [
+        f"# {found['title']}", "",
+        f"Budget {found['budget']}; truth: {found['truth'] or 'none'}. Brackets: 95 % bootstrap interval (see "
+        "`cleave study metrics`); ±: deviation over instances.", "",
+        "| study | n | mini-batches a child | measure | ours | paper | difference |", "|---|---|---|---|---|---|---|",
+    ]  # fmt: skip
+    for name, words in rows(found):
+        lines.append(f"| {name} | " + " | ".join(words) + " |")
+    made = ", ".join(f"{key} {value}" for key, value in found["environment"].items())
+    return "\n".join([*lines, "", f"{found['seconds']:.0f} s of processes; {made}.", ""])
+
+
+def rows(found: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    """Study and words of every measure; of a study's measures only the first says how much it was trained."""
+    for row in found["rows"]:
+        head = [str(row["instances"]), f"{row['per_child']:.0f}"]
+        for name, measure in row["measures"].items():
+            ours, paper, difference = words(name, measure)
+            yield row["name"], [*head, NAMES[name], ours, paper, difference]
+            head = ["", ""]
+
+
+def words(name: str, measure: dict[str, float | None]) -> tuple[str, str, str]:
+    """Our figure, the paper's, the difference."""
+    digits = 1 if name in RANKS else 3
+    ours = with_deviation(measure["ours"], measure["sd"], digits)
+    if measure["low"] is not None:
+        ours += f" [{number(measure['low'], digits)} {number(measure['high'], digits)}]"
+    paper = with_deviation(measure["published"], measure["published_sd"], digits)
+    difference = measure["difference"]
+    return ours, paper, "" if difference is None else f"{difference:+.{digits}f}"
+
+
+def with_deviation(value: float | None, deviation: float | None, digits: int) -> str:
+    if value is None:
+        return ""
+    return number(value, digits) + ("" if deviation is None else f" ± {number(deviation, digits)}")
+
+
+def number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def print_table(found: dict[str, Any], console: Console | None = None) -> None:
+    """On stdout unless another console is given."""
+    console = console or Console(highlight=False)
+    console.print(f"{found['title']}, budget {found['budget']}", soft_wrap=True)
+    table = Table(box=None, pad_edge=False)
+    for title in ("study", "measure", "ours", "paper", "diff."):
+        table.add_column(title, no_wrap=title != "study")
+    last = ""
+    for name, (_, _, measure, ours, paper, difference) in rows(found):
+        short = name.partition("/")[2]
+        table.add_row("" if short == last else short, measure, ours, paper, difference)
+        last = short
+    console.print(table)
+    console.print("[]: 95 % bootstrap interval. ±: deviation over instances.", markup=False)
+    console.print(f"{found['seconds']:.0f} s of processes; all of it is in {found['folder']}", soft_wrap=True)
