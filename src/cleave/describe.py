@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from cleave.config import Raw, checked, parse_change, put
-from cleave.net import build, count_parameters
+from cleave.net import build, cost, count_parameters
 from cleave.settings import Positive, Settings
-from cleave.space import NetworkSize, find_space
+from cleave.space import NetworkSize, Space, find_space
+from cleave.space.sample import enumerate_valid
+
+LISTED = 1_000
+"""Architectures at most that are listed one by one."""
 
 
 class Question(Settings):
@@ -19,10 +24,15 @@ class Question(Settings):
     cells: Positive | None = None
     classes: Positive = 10
     image_channels: Positive = 3
+    image_size: Positive = 32  # pixels
 
 
 def describe(name: str, changes: Sequence[str]) -> dict[str, Any]:
-    """{"name", "size", "choices", "supernet_parameters"}; keys may be written as in a recipe ("space.channels")."""
+    """{"name", "size", "choices", "supernet_parameters", "parameters", "multiply_adds", "architectures"}.
+
+    The cost of architectures trained alone: {"min", "max"}, and where there are at most `LISTED` valid ones a list of
+    {"arch", "parameters", "multiply_adds"}, else null. Keys may be written as in a recipe ("space.channels").
+    """
     raw: Raw = {}
     for change in changes:
         key, value = parse_change(change)
@@ -37,16 +47,39 @@ def describe(name: str, changes: Sequence[str]) -> dict[str, Any]:
         "size": space.region.size,
         "choices": [{"name": choice.name, "candidates": list(choice.candidates)} for choice in space.choices],
         "supernet_parameters": count_parameters(supernet),
+        **costs_of(space, size, (question.image_channels, question.image_size, question.image_size), question.classes),
     }
+
+
+def costs_of(space: Space, size: NetworkSize, image: tuple[int, int, int], classes: int) -> dict[str, Any]:
+    """What architectures cost; the extremes without looking at each, since costs add up choice by choice."""
+    costs = cost.costs(space, size, image, classes)
+    listed = enumerate_valid(space, space.region) if space.region.size <= LISTED else None
+    return {
+        "parameters": extremes(costs, space, "parameters"),
+        "multiply_adds": extremes(costs, space, "multiply_adds"),
+        "architectures": None if listed is None else [
+            {"arch": space.format(arch), **asdict(costs.of(arch))} for arch in listed
+        ],
+    }  # fmt: skip
+
+
+def extremes(costs: cost.Costs, space: Space, what: str) -> dict[str, int]:
+    """The least and the most that an architecture costs."""
+    common: int = getattr(costs.common, what)
+    added = [[getattr(costs.added[each.name, name], what) for name in each.candidates] for each in space.choices]
+    return {"min": common + sum(map(min, added)), "max": common + sum(map(max, added))}
 
 
 def text(description: dict[str, Any]) -> str:
     """The same for a person."""
     width = max(len(choice["name"]) for choice in description["choices"])
+    ranges = {what: description[what] for what in ("parameters", "multiply_adds")}
     return "\n".join(
         [
             f"{description['name']}: {description['size']:,} architectures, "
             f"{description['supernet_parameters']:,} parameters in the supernet",
+            *(f"alone: {each['min']:,} to {each['max']:,} {what.replace('_', '-')}" for what, each in ranges.items()),
             *(f"  {choice['name']:{width}}  {', '.join(choice['candidates'])}" for choice in description["choices"]),
         ]
     )

@@ -160,5 +160,6 @@ def test_operations_that_make_no_space_are_refused(operations: list[str] | int, 
 @pytest.mark.parametrize("name", ["cells64", "64cells", "Cells-64"])
 def test_the_command_line_knows_the_space(name: str, capsys: Capture) -> None:
     told = json.loads(Ended(["space", name, "--json"], capsys).out)
-    assert (told["name"], told["size"]) == ("cells64", 64)
-    assert list(OPERATIONS) == next(iter(told["choices"].values()))
+    assert (told["name"], told["size"], told["supernet_parameters"]) == ("cells64", 64, 58_074)
+    assert [choice["name"] for choice in told["choices"]] == ["O01", "O02", "O12"]
+    assert all(choice["candidates"] == list(OPERATIONS) for choice in told["choices"])

@@ -43,7 +43,7 @@ class StudyGroup(TyperGroup):
 app = typer.Typer(
     cls=StudyGroup,
     no_args_is_help=True,
-    help="How weight sharing ranks architectures (arXiv 2001.01431). `cleave study RECIPE` is `cleave study run RECIPE`.",
+    help="How weight sharing ranks architectures. `cleave study RECIPE` is short for `cleave study run RECIPE`.",
 )
 
 

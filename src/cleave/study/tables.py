@@ -134,42 +134,53 @@ def row(folder: Path, entry: Entry, truth: Path | None) -> dict[str, Any]:
     }
 
 
-def measures(found: dict[str, Any]) -> dict[str, dict[str, float | None]]:
-    """What Tables 1 to 3 tell of a study, by name: {"ours", "sd", "low", "high"}.
-
-    s_tau, _max, _min: between instances at their last look. gt_tau_last, t1r, t3r: of the last looks, the deviation
-    over instances. gt_tau_mean, _std, _max, _min: over the last dense looks, mean over instances.
-    """
-    stability, last = found["s_tau"]["instances"], found["instances"]
-    table: dict[str, dict[str, float | None]] = {}
-    if stability:
-        table["s_tau"] = bounded(stability)
-        table |= {
-            f"s_tau_{name}": {"ours": stability[name], "sd": None, "low": None, "high": None} for name in EXTREMES
-        }
-    if last:
-        table["gt_tau_last"] = bounded(last["gt_tau"])
-        table |= {
-            name: {"ours": last[name]["mean"], "sd": last[name]["std"], "low": None, "high": None} for name in TNR
-        }
-    if found["looks"]:
-        window = found["looks"][0]["gt_tau"]
-        for name in ("mean", "std", *EXTREMES):
-            table[f"gt_tau_{name}"] = {
-                "ours": window[name]["mean"],
-                "sd": window[name]["std"],
-                "low": None,
-                "high": None,
-            }
-    return table
-
-
 EXTREMES = ("max", "min")
 TNR = ("t1r", "t3r")
 
 
+def measures(found: dict[str, Any]) -> dict[str, dict[str, float | None]]:
+    """What Tables 1 to 3 tell of a study, by name: {"ours", "sd", "low", "high"}.
+
+    s_tau, _max, _min: between instances at their last look. gt_tau_last, t1r, t3r: of the last looks, the deviation
+    over instances. s_tau_epochs, _max, _min, gt_tau_epochs, _std: within an instance over its last epochs.
+    gt_tau_mean, _std, _max, _min: over the last dense looks, mean over instances.
+    """
+    stability, last, epochs = found["s_tau"], found["instances"], found["epochs"]
+    return {
+        **stable("s_tau", stability["instances"]),
+        **({"gt_tau_last": bounded(last["gt_tau"])} if last else {}),
+        **({name: across(last[name]) for name in TNR} if last else {}),
+        **stable("s_tau_epochs", stability["epochs"]),
+        **({"gt_tau_epochs": across(epochs["gt_tau"]["mean"])} if epochs else {}),
+        **({"gt_tau_epochs_std": across(epochs["gt_tau"]["std"])} if epochs else {}),
+        **(window(found["looks"][0]["gt_tau"]) if found["looks"] else {}),
+    }
+
+
+def stable(name: str, part: Mapping[str, Any] | None) -> dict[str, dict[str, float | None]]:
+    """S-Tau and the extremes of its pairs."""
+    if part is None:
+        return {}
+    return {name: bounded(part), **{f"{name}_{extreme}": figure(part[extreme]) for extreme in EXTREMES}}
+
+
+def window(part: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
+    """GT-Tau over dense looks."""
+    return {f"gt_tau_{name}": across(part[name]) for name in ("mean", "std", *EXTREMES)}
+
+
 def bounded(estimate: Mapping[str, Any]) -> dict[str, float | None]:
-    return {"ours": estimate["value"], "sd": estimate.get("sd"), "low": estimate["low"], "high": estimate["high"]}
+    return figure(estimate["value"], estimate.get("std"), estimate["low"], estimate["high"])
+
+
+def across(part: Mapping[str, Any]) -> dict[str, float | None]:
+    return figure(part["mean"], part["std"])
+
+
+def figure(
+    ours: float | None, deviation: float | None = None, low: float | None = None, high: float | None = None
+) -> dict[str, float | None]:
+    return {"ours": ours, "sd": deviation, "low": low, "high": high}
 
 
 def beside(ours: dict[str, float | None], published: tuple[float, float | None] | None) -> dict[str, float | None]:

@@ -11,7 +11,9 @@ from rich.table import Table
 NAMES = {
     "s_tau": "S-Tau", "s_tau_max": "S-Tau max", "s_tau_min": "S-Tau min", "gt_tau_last": "GT-Tau, last look",
     "t1r": "T1R", "t3r": "T3R", "gt_tau_mean": "GT-Tau, dense looks", "gt_tau_std": "its deviation",
-    "gt_tau_max": "its maximum", "gt_tau_min": "its minimum",
+    "gt_tau_max": "its maximum", "gt_tau_min": "its minimum", "s_tau_epochs": "S-Tau, epochs",
+    "s_tau_epochs_max": "its maximum", "s_tau_epochs_min": "its minimum", "gt_tau_epochs": "GT-Tau, epochs",
+    "gt_tau_epochs_std": "its deviation",
 }  # fmt: skip
 RANKS = ("t1r", "t3r")
 

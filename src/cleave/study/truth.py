@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cleave.bench.table import dataset_of, need
 from cleave.errors import UserError
 from cleave.rank.predictions import number
 from cleave.study.log import Log, Numbers, read_log
@@ -43,10 +44,21 @@ def read_truth(path: Path, log: Log) -> Truth:
 
     A table has a column for the architecture (label, architecture or arch) and one for the mean accuracy (gt_mean,
     mean or accuracy; shares where none is above 1, else percent), and may have std (ddof 0) and runs. The published
-    table (its deviations are called gt_std_ddof0) is of 10 runs. UserError for what is none, is of another space or
-    lacks a child.
+    table (its deviations are called gt_std_ddof0) is of 10 runs. A benchmark (.npz, as `cleave benchmark import` makes
+    it) is of the data set that the log says, else CIFAR-10. UserError for what is none, is of another space or lacks a
+    child.
     """
-    return read_table(path, log) if path.suffix == ".csv" else read_runs(log_file(path), log)
+    kinds = {".csv": read_table, ".npz": read_benchmark}
+    return kinds[path.suffix](path, log) if path.suffix in kinds else read_runs(log_file(path), log)
+
+
+def read_benchmark(path: Path, log: Log) -> Truth:
+    """Test accuracies of NAS-Bench-201, see `read_truth`."""
+    table = need(path)
+    data = log.meta.get("recipe", {}).get("data", {}).get("name", "")
+    accuracies = table.accuracies(dataset_of(data), "test")
+    order = places(path, [table.arch(number) for number in range(len(table))], log)
+    return Truth(str(path), np.asarray(accuracies, dtype=np.float64)[order])
 
 
 def read_table(path: Path, log: Log) -> Truth:
