@@ -57,3 +57,26 @@ def test_the_published_protocols_have_their_published_length(name: str, epochs: 
     assert sum(count * schedule(recipe, depth).epochs for depth, count in nodes.items()) == epochs
     assert recipe.split.batches == batches
     assert (recipe.space.channels, recipe.space.cells, recipe.search.batch_size) == (16, 5, 48)
+
+
+STUDIES = sorted((Path(__file__).parents[1] / "recipes" / "study").glob("*.yaml"))
+SMALL = [
+    "data.name=bundled", "data.limit=60", "data.image_size=8", "space.channels=2", "space.cells=1", "space.children=3",
+    "training.epochs=1", "training.batch_size=24", "looks.dense=1", "looks.images=12", "instances=1",
+    "sharing.cells=0",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_a_recipe_of_a_study_is_valid_and_runs_when_it_is_cut_down(path: Path, tmp_path: Path) -> None:
+    from cleave.study.notes import meaningless
+    from cleave.study.recipes import read
+    from cleave.study.runner import start as start_study
+
+    assert meaningless(read(str(path), "small", (), {})) == []
+    found = start_study(read(str(path), "small", SMALL, {}), tmp_path / "study", Watcher())
+    assert found["n"]["children"] == 3
+
+
+def test_there_are_recipes_of_studies() -> None:
+    assert STUDIES

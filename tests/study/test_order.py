@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
 import torch
@@ -52,11 +53,7 @@ def test_reshuffled_orders_have_nothing_in_common() -> None:
     children, count = 8, 400
     drawn = cycles("reshuffled", children, Chance(0, "any"), count)
     firsts = [sum(cycle[0] == child for cycle in drawn) for child in range(children)]
-    repeats = sum(
-        one == other
-        for cycle, after in zip(drawn, drawn[1:], strict=False)
-        for one, other in zip(cycle, after, strict=True)
-    )
+    repeats = sum(one == other for cycle, after in pairwise(drawn) for one, other in zip(cycle, after, strict=True))
     assert chisquare(firsts).pvalue > 1e-4
     assert abs(repeats / (children * (count - 1)) - 1 / children) < 0.03
 
@@ -66,7 +63,7 @@ def test_iid_draws_any_child_any_time() -> None:
     order = make_order("iid", children, Chance(1, "any"))
     drawn = [order(step) for step in range(steps)]
     assert chisquare([drawn.count(child) for child in range(children)]).pvalue > 1e-4
-    again = sum(one == other for one, other in zip(drawn, drawn[1:], strict=False))
+    again = sum(one == other for one, other in pairwise(drawn))
     assert abs(again / steps - 1 / children) < 0.02, "what was drawn before has an influence"
     assert any(sorted(drawn[cycle : cycle + children]) != list(range(children)) for cycle in range(0, steps, children))
 

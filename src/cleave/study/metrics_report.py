@@ -10,6 +10,7 @@ import numpy as np
 from cleave.stats.ranking import defined
 from cleave.study.ceiling import Ceiling, ceiling
 from cleave.study.estimates import across, gt_tau_estimate, mean_estimate, s_tau_estimate, simulated_estimate
+from cleave.study.jumps import jumps
 from cleave.study.log import Log, Looks, Numbers
 from cleave.study.metrics import gt_taus, own_ranks, s_tau, spread, tau_pairs, taus, tnr
 from cleave.study.metrics_table import TOP, table
@@ -49,8 +50,19 @@ def report(
         "rankings": table(log, truth, top, seed) if truth else [],
         "s_tau": s_tau_parts(seen, top, seed),
         "just_trained": just_trained(log, seen.statistics, seed),
+        "jumps": jumps(log, seed),
+        "reported": reported(log, seen.statistics, truth, seed) if truth else None,
         "groups": group_parts(log, seen, truth, last) if truth else [],
     }
+
+
+def reported(log: Log, statistics: str, truth: Truth, seed: int) -> Part | None:
+    """GT-Tau of the last looks at the test images, where children are ranked by others."""
+    rows = log.where(images="test", statistics=statistics, tuned=0, dense=False)
+    if images_of(log) == "test" or not len(rows.rows["step"]):
+        return None
+    scores = [rows.looks(instance, dense=False, images="test").accuracy[-1:] for instance in rows.instances]
+    return {"images": "test", "instances": len(scores), "gt_tau": gt_tau_estimate(scores, truth.mean, seed)}
 
 
 def counts(log: Log, seen: Seen) -> dict[str, int]:

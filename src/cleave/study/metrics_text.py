@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cleave.rank.text import short
+from cleave.study.jumps import jump_lines
 
 Part = dict[str, Any]
 LEGEND = """\
@@ -28,7 +29,7 @@ def print_metrics(report: Part, console: Console | None = None) -> None:
     console = console or Console(highlight=False)
     for line in (title(report), *window_lines(report), *stability_lines(report["s_tau"])):
         console.print(Text(line))
-    for line in (*just_trained_lines(report["just_trained"]), *group_lines(report["groups"])):
+    for line in after_stability(report):
         console.print(Text(line))
     if not report["rankings"]:
         console.print(Text(NO_TRUTH))
@@ -36,6 +37,23 @@ def print_metrics(report: Part, console: Console | None = None) -> None:
     console.print(rankings_table(report["rankings"]))
     for note in notes(report["rankings"]):
         console.print(Text(note))
+
+
+def after_stability(report: Part) -> list[str]:
+    """The child just trained, jumps, test images, supernets of a few children each."""
+    return [
+        *just_trained_lines(report["just_trained"]),
+        *jump_lines(report["jumps"]),
+        *reported_lines(report["reported"]),
+        *group_lines(report["groups"]),
+    ]
+
+
+def reported_lines(part: Part | None) -> list[str]:
+    if part is None:
+        return []
+    found = part["gt_tau"]
+    return [f"GT-Tau of the last look at test images: {short(found['value'])} [{bounds(found)}]"]
 
 
 def title(report: Part) -> str:

@@ -15,9 +15,8 @@ from cleave.study.interference import by_statistics, log_correlation
 from cleave.study.log import Log
 from cleave.study.metrics_text import (
     NO_TRUTH,
+    after_stability,
     cells,
-    group_lines,
-    just_trained_lines,
     name_of,
     notes,
     points,
@@ -47,7 +46,7 @@ def measured(report: Part) -> Part:
     """The table of rankings, baselines and ceiling, and the lines on stability."""
     rows = report["rankings"]
     lines = [*window_lines(report), *stability_lines(report["s_tau"])]
-    lines += [*just_trained_lines(report["just_trained"]), *group_lines(report["groups"])]
+    lines += after_stability(report)
     return {
         "rankings": [[name_of(row), *cells(row)] for row in rows],
         "notes": notes(rows) if rows else [NO_TRUTH],

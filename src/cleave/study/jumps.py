@@ -1,0 +1,67 @@
+"""How far accuracies jump from one mini-batch to the next, under each kind of statistics of the same weights.
+
+The question that 2001.01431 leaves open: do children jump because the weights changed, or because the running
+statistics did? Statistics that are estimated anew for every child on the same weights have no part in a jump; what is
+left of it is the weights'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from cleave.study.estimates import mean_estimate
+from cleave.study.log import Log, Looks, Numbers
+from cleave.study.metrics import mean, taus
+from cleave.study.rankings import see
+
+
+def jumps(log: Log, seed: int) -> dict[str, dict[str, Any]] | None:
+    """By kind of statistics: {"change", "consecutive_tau", "square", "share"}; None without two dense looks in a row.
+
+    change: the mean distance (percentage points) between a child's accuracies in successive looks, an estimate over
+    looks. consecutive_tau: Kendall's tau of successive looks, an estimate. square: the mean of the changes' squares.
+    share: that, as a share of the first kind's: what is left of the jumps under these statistics.
+    """
+    found = {kind: of_looks(see(log, kind).dense, seed) for kind in log.statistics}
+    known = {kind: part for kind, part in found.items() if part is not None}
+    if not known:
+        return None
+    first = next(iter(known.values()))["square"]
+    return {kind: {**part, "share": part["square"] / first if first else None} for kind, part in known.items()}
+
+
+def of_looks(each: Sequence[Looks], seed: int) -> dict[str, Any] | None:
+    """The jumps of all instances together."""
+    several = [looks for looks in each if len(looks) > 1]
+    if not several:
+        return None
+    changes = np.concatenate([np.diff(looks.accuracy, axis=0) for looks in several])
+    alike = np.concatenate([consecutive(looks.accuracy) for looks in several])
+    return {
+        "change": mean_estimate(np.abs(changes).mean(axis=1), seed, "looks"),
+        "consecutive_tau": mean_estimate(alike[~np.isnan(alike)], seed, "looks") if not np.isnan(alike).all() else None,
+        "square": mean((changes**2).reshape(-1)),
+    }
+
+
+def consecutive(accuracy: Numbers) -> Numbers:
+    """Kendall's tau-b of every look with the next one, [looks - 1]; NaN where one of them is constant."""
+    pairs = pairwise(accuracy)
+    return np.array([taus(after[np.newaxis], before)[0] for before, after in pairs])
+
+
+def jump_lines(part: dict[str, dict[str, Any]] | None) -> list[str]:
+    """For people: a line for each kind."""
+    lines = []
+    for kind, found in (part or {}).items():
+        change, alike = found["change"], found["consecutive_tau"]
+        bounds = f"[{change['low']:.2f} {change['high']:.2f}]"
+        agree = "" if alike is None else f"; successive looks agree by tau {alike['value']:.2f}"
+        lines.append(f"jumps, {kind}: {change['value']:.2f} points {bounds}{agree}")
+        if lines[1:] and found["share"] is not None:
+            lines.append(f"  squared {100 * found['share']:.0f} % of the first kind's")
+    return lines
