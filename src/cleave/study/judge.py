@@ -73,7 +73,7 @@ class Judge:
 
     def _logits(self, batches: Sequence[Batch], calibration: Sequence[Batch]) -> Iterator[tuple[int, list[Tensor]]]:
         """Every child with its logits of each batch."""
-        networks = list({id(network): network for network in self.supernet.networks}.values())
+        networks = dict.fromkeys(self.supernet.networks)
         for network in networks:
             network.train(not self.kind.evaluating)
         seen = Walked(*([[beginning(images)] for images, _ in each] for each in (calibration, batches)))
@@ -203,13 +203,9 @@ def replaced(block: nn.Module, wrapped: Callable[[str, nn.Module], nn.Module]) -
     try:
         for (place, holder), modules in zip(holders, before, strict=True):
             for name, module in modules.items():
-                setattr_child(holder, name, wrapped(f"{place} {name}", module))
+                holder.add_module(name, wrapped(f"{place} {name}", module))
         yield
     finally:
         for (_, holder), modules in zip(holders, before, strict=True):
             for name, module in modules.items():
-                setattr_child(holder, name, module)
-
-
-def setattr_child(holder: nn.Module, name: str, module: nn.Module) -> None:
-    holder.add_module(name, module)
+                holder.add_module(name, module)

@@ -35,6 +35,11 @@ COLUMNS: dict[str, pyarrow.DataType] = {
     "images": pyarrow.string(),  # held-out | test
 }
 
+DTYPES: dict[pyarrow.DataType, type] = {
+    pyarrow.int32(): np.int32, pyarrow.int64(): np.int64, pyarrow.float64(): np.float64, pyarrow.bool_(): np.bool_,
+}  # fmt: skip
+"""Of numpy, for each type of column but strings (pyarrow's own table of them needs pandas in its older releases)."""
+
 PUBLISHED = {"space": {"name": "cells64", "ops": None, "channels": 16, "cells": 4}, "image": [3, 32, 32], "classes": 10}
 """What the accuracies that were published with the paper are of."""
 
@@ -219,7 +224,7 @@ def read_order(path: Path) -> list[int]:
 def filled(rows: Mapping[str, Any], count: int) -> dict[str, NDArray[Any]]:
     """Columns of that length, what is one value repeated."""
     return {
-        name: values if isinstance(values, np.ndarray) else np.full(count, values, dtype=kind.to_pandas_dtype())
+        name: values if isinstance(values, np.ndarray) else np.full(count, values, dtype=DTYPES.get(kind, object))
         for name, kind in COLUMNS.items()
         for values in [rows[name]]
     }

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 
-from cleave.net import Gates, Network, Norm, build, one_hot
+from cleave.net import Edge, Gates, Network, Norm, build, one_hot
 from cleave.space import Arch, Layout, Region, Space
-from cleave.study.sharing import Shared, own_tensors, tensor_names
+from cleave.study.sharing import Shared, tensor_names
 
 
 def region_of(space: Space, children: Sequence[Arch]) -> Region:
@@ -60,19 +62,18 @@ class Supernet:
             if shared(names[name]):
                 tie(network, name, value)
             else:
-                copy = value.detach().clone()
-                tie(network, name, nn.Parameter(copy) if isinstance(value, nn.Parameter) else copy)
+                own = value.detach().clone()
+                tie(network, name, nn.Parameter(own) if isinstance(value, nn.Parameter) else own)
         return network
 
     def twin(self, norm: Norm) -> Supernet:
         """The same weights with other statistics: what children are judged by beside the running ones."""
-        twin = object.__new__(Supernet)
-        twin.__dict__.update(self.__dict__)
-        made: dict[int, Network] = {}
-        for network in self.networks:
-            if id(network) not in made:
-                made[id(network)] = with_weights_of(network, self.layout, self.classes, norm, self.device)
-        twin.networks = [made[id(network)] for network in self.networks]
+        twin = copy(self)
+        made = {
+            network: with_weights_of(network, self.layout, self.classes, norm, self.device)
+            for network in dict.fromkeys(self.networks)
+        }
+        twin.networks = [made[network] for network in self.networks]
         return twin
 
     def tensors(self) -> dict[str, Tensor]:
@@ -98,14 +99,14 @@ class Supernet:
 
     def idle(self, child: int) -> Iterator[nn.Parameter]:
         """The parameters that are shared or this child's own, and got no gradient."""
-        ids = {id(parameter) for parameter in self.networks[child].parameters()}
-        ids |= {id(parameter) for parameter in self.shared_parameters()}
-        return (each for each in self.parameters().values() if id(each) in ids and each.grad is None)
+        loaded = dict.fromkeys([*self.shared_parameters, *self.networks[child].parameters()])
+        return (parameter for parameter in loaded if parameter.grad is None)
 
+    @cached_property
     def shared_parameters(self) -> list[nn.Parameter]:
         """Those of the common network that some child's network has."""
-        used = {id(parameter) for network in self.networks for parameter in network.parameters()}
-        return [parameter for parameter in self.common.parameters() if id(parameter) in used]
+        used = {parameter for network in self.networks for parameter in network.parameters()}
+        return [parameter for parameter in self.common.parameters() if parameter in used]
 
 
 def with_weights_of(network: Network, layout: Layout, classes: int, norm: Norm, device: str) -> Network:
@@ -118,10 +119,5 @@ def with_weights_of(network: Network, layout: Layout, classes: int, norm: Norm, 
 
 def region_in(network: Network) -> Region:
     """The candidates that a network has."""
-    from cleave.net import Edge
-
     edges = (module for module in network.modules() if isinstance(module, Edge))
     return Region({edge.choice: tuple(edge.ops) for edge in edges})
-
-
-__all__ = ["Supernet", "own_tensors", "region_of", "tie"]

@@ -1,0 +1,171 @@
+"""The parts of a study, one by one: which there are, what they leave behind, how they are stopped and gone on with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from cleave.errors import Interrupted, UserError
+from cleave.run.folder import read_json
+from cleave.run.generations import read_record
+from cleave.search.watch import Moment, Stop, Watcher
+from cleave.study.log import read_log
+from cleave.study.part import LOG, Part, StudyJob, effort, is_done, trainings, tunings
+from cleave.study.problem import Study
+from cleave.study.seen import to_log
+from tests.study.small import same_rows, small_study, trained
+
+TUNED: dict[str, Any] = {"tune.epochs": [1, 2], "tune.batches": 2}
+EVERY_STEP: dict[str, Any] = {"checkpoint_seconds": 0}
+
+
+class Recorder(Watcher):
+    def __init__(self) -> None:
+        self.moments: list[Moment] = []
+        self.lines: list[str] = []
+
+    def see(self, moment: Moment) -> None:
+        self.moments.append(moment)
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+
+class Stopper(Watcher):
+    """Asks to stop when so many steps were seen."""
+
+    def __init__(self, stop: Stop, steps: int) -> None:
+        self.stop, self.steps = stop, steps
+
+    def see(self, moment: Moment) -> None:
+        self.steps -= 1
+        self.stop.requested |= self.steps == 0
+
+
+def perform(study: Study, run: Path, part: Part, watcher: Watcher | None = None) -> int:
+    return StudyJob(study, run).perform(part, Stop(), watcher or Watcher())
+
+
+def stopped_again_and_again(study: Study, run: Path, part: Part) -> int:
+    """Does a part, stopped after random numbers of steps; returns how often it was."""
+    stops = 0
+    while not is_done(run, part):
+        stop = Stop()
+        try:
+            StudyJob(study, run).perform(part, stop, Stopper(stop, int(torch.randint(1, 5, ()))))
+        except Interrupted:
+            stops += 1
+            assert not (run / "parts" / part.label / LOG).exists()
+    return stops
+
+
+def test_there_is_a_part_for_each_supernet_of_each_instance_and_each_of_its_snapshots() -> None:
+    study = small_study({"sharing.policy": "groups", "sharing.groups": 2, "instances": 2, **TUNED})
+    assert [part.label for part in trainings(study)] == [
+        "instance0-supernet0", "instance0-supernet1", "instance1-supernet0", "instance1-supernet1",
+    ]  # fmt: skip
+    assert len(tunings(study)) == 8
+    assert len({part.label for part in (*trainings(study), *tunings(study))}) == 12
+    assert {part.source for part in tunings(study)} == set(trainings(study))
+
+
+def test_a_part_leaves_its_rows_its_cost_and_snapshots_and_no_checkpoints(tmp_path: Path) -> None:
+    study = small_study({**TUNED, **EVERY_STEP})
+    part = Part(0, 0)
+    assert perform(study, tmp_path, part) == effort(study, part)
+    folder = tmp_path / "parts" / part.label
+    assert {file.name for file in folder.iterdir()} - {"lock"} == {LOG, "cost.json", "snapshots"}
+    expected = trained(study)
+    assert same_rows(read_log(folder / LOG), to_log(expected.looks, "made", study.meta(), 0, 0))
+    assert read_json(folder / "cost.json")["mini_batches"] == 6
+    last = read_record(folder / "snapshots" / "2")
+    for name, value in expected.supernet.state().items():
+        assert torch.equal(last.weights[name], value)
+
+
+def test_a_finished_part_is_not_done_again(tmp_path: Path) -> None:
+    study, part, recorder = small_study(), Part(0, 0), Recorder()
+    perform(study, tmp_path, part)
+    log = tmp_path / "parts" / part.label / LOG
+    before = log.stat().st_mtime_ns
+    assert perform(study, tmp_path, part, recorder) == 0
+    assert recorder.moments == []
+    assert log.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("changes", [{"sharing.policy": "prefix", "sharing.cells": 0}, {"checkpoint_seconds": 9}])
+def test_parts_that_are_stopped_again_and_again_end_in_the_same_bytes(changes: dict[str, Any], tmp_path: Path) -> None:
+    study = small_study({**EVERY_STEP, **TUNED, **changes})
+    for part in (Part(0, 0), Part(0, 0, epoch=1)):
+        perform(study, tmp_path / "whole", part)
+        assert stopped_again_and_again(study, tmp_path / "stopped", part) > 0
+        whole, stopped = (tmp_path / name / "parts" / part.label / LOG for name in ("whole", "stopped"))
+        assert whole.read_bytes() == stopped.read_bytes()
+
+
+def test_tuning_needs_nothing_but_the_snapshot(tmp_path: Path) -> None:
+    study = small_study(TUNED)
+    perform(study, tmp_path, Part(0, 0))
+    perform(study, tmp_path, Part(0, 0, epoch=2))
+    log = read_log(tmp_path / "parts" / "instance0-supernet0-tune2" / LOG)
+    assert sorted(set(log.rows["tuned"].tolist())) == [1, 2]
+    assert set(log.rows["step"].tolist()) == {6}
+    assert len(log.rows["step"]) == 2 * 8
+
+
+def test_a_damaged_snapshot_is_named_in_one_line(tmp_path: Path) -> None:
+    study = small_study(TUNED)
+    perform(study, tmp_path, Part(0, 0))
+    weights = tmp_path / "parts" / "instance0-supernet0" / "snapshots" / "1" / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    with pytest.raises(UserError, match=r"snapshots/1.*run the study again in a new folder") as refused:
+        perform(study, tmp_path, Part(0, 0, epoch=1))
+    assert "\n" not in str(refused.value)
+
+
+def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_it_used(tmp_path: Path) -> None:
+    study, part, recorder = small_study(EVERY_STEP), Part(0, 0), Recorder()
+    stop = Stop()
+    with pytest.raises(Interrupted):
+        StudyJob(study, tmp_path).perform(part, stop, Stopper(stop, 4))
+    newest = max((tmp_path / "parts" / part.label / "checkpoints").iterdir())
+    (newest / "state.pt").write_bytes(b"")
+    perform(study, tmp_path, part, recorder)
+    assert [newest.name in line and "set aside" in line for line in recorder.lines] == [True]
+    log = read_log(tmp_path / "parts" / part.label / LOG)
+    assert same_rows(log, to_log(trained(study).looks, "made", study.meta(), 0, 0))
+
+
+@pytest.mark.parametrize("changes", [EVERY_STEP, {}])
+def test_a_loss_that_is_not_finite_ends_a_part_in_one_line(changes: dict[str, Any], tmp_path: Path) -> None:
+    study = small_study({**changes, "training.learning_rate": 1e30})
+    with pytest.raises(UserError, match=r"training\.learning_rate") as refused:
+        perform(study, tmp_path, Part(0, 0))
+    assert "\n" not in str(refused.value)
+    assert "instance" in str(refused.value)
+
+
+@pytest.mark.parametrize("changes", [TUNED, {"sharing.policy": "groups", "sharing.groups": 3}, {"looks.dense": 0}])
+def test_moments_count_up_to_the_total(changes: dict[str, Any], tmp_path: Path) -> None:
+    study = small_study({**changes, "instances": 2})
+    done = 0
+    for part in (*trainings(study), *tunings(study)):
+        recorder = Recorder()
+        done += perform(study, tmp_path, part, recorder)
+        seen = [moment.done for moment in recorder.moments]
+        assert seen == sorted(seen)
+        assert seen[-1] == effort(study, part)
+        assert {moment.leaf for moment in recorder.moments} == {part.label}
+    assert done == recorder.moments[0].total
+
+
+def test_tunings_from_a_part_are_of_its_own_children(tmp_path: Path) -> None:
+    study = small_study({"sharing.policy": "groups", "sharing.groups": 2, "tune.epochs": [2], "tune.batches": 1})
+    perform(study, tmp_path, Part(0, 1))
+    perform(study, tmp_path, Part(0, 1, epoch=2))
+    log = read_log(tmp_path / "parts" / "instance0-supernet1-tune2" / LOG)
+    assert tuple(log.rows["evaluated"].tolist()) == study.divided[1]
+    assert set(log.rows["group"].tolist()) == {1}
