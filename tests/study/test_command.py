@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from cleave.cli import run
 from cleave.config import load
 from cleave.study.catalogue import ENTRIES, TITLES
 from cleave.study.log import read_log
@@ -25,12 +26,10 @@ Capture = pytest.CaptureFixture[str]
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small study, drawn and all, in a process of its own."""
+    """A small study, drawn and all."""
     folder = tmp_path_factory.mktemp("command")
     (folder / "mine.yaml").write_text(as_yaml(recipe_of({"looks.dense": 5})))
-    command = ["study", str(folder / "mine.yaml"), "--out", str(folder / "run"), *HERE]
-    done = subprocess.run([sys.executable, "-m", "cleave", *command], capture_output=True, text=True, check=True)
-    assert "8 children of cells64, 1 instance" in done.stdout
+    assert run(["study", str(folder / "mine.yaml"), "--out", str(folder / "run"), *HERE]) == 0
     return folder / "run"
 
 
@@ -152,24 +151,24 @@ def test_groups_that_cannot_be_made_are_refused(
 
 
 def test_a_study_that_is_interrupted_by_hand_goes_on_from_there(tmp_path: Path, capsys: Capture) -> None:
-    run = tmp_path / "a run"
+    out = tmp_path / "a run"
     endless = words({"training.epochs": 100_000, "looks.every": 100_000, "looks.dense": 0, "checkpoint_seconds": 0})
     (tmp_path / "mine.yaml").write_text("")
-    command = ["study", str(tmp_path / "mine.yaml"), *endless, "--out", str(run), *HERE]
+    command = ["study", str(tmp_path / "mine.yaml"), *endless, "--out", str(out), *HERE]
     with subprocess.Popen(
         [sys.executable, "-m", "cleave", *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         deadline = time.monotonic() + 120
-        while not list(run.glob("parts/*/checkpoints/000003")):
+        while not list(out.glob("parts/*/checkpoints/000003")):
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=60)
     assert (process.returncode, stdout) == (130, "")
-    assert stderr.splitlines()[-1] == f"cleave: interrupted and saved; go on with: cleave resume '{run}'"
-    checkpoints = list(run.glob("parts/*/checkpoints/*"))
+    assert stderr.splitlines()[-1] == f"cleave: interrupted and saved; go on with: cleave resume '{out}'"
+    checkpoints = list(out.glob("parts/*/checkpoints/*"))
     assert checkpoints
     for file in checkpoints:
         (file / "weights.safetensors").write_bytes(b"not ours")
-    assert Ended(["resume", str(run), *HERE], capsys).refuses("checkpoints", "no checkpoint that is whole")
+    assert Ended(["resume", str(out), *HERE], capsys).refuses("checkpoints", "no checkpoint that is whole")

@@ -11,6 +11,7 @@ import pytest
 
 from cleave.space.registry import SPACES
 from cleave.study import results
+from cleave.study.figures import Drawings
 from cleave.study.log import Log, read_log
 from tests.study.small import words
 from tests.tiny import HERE, Ended
@@ -28,10 +29,10 @@ SHARINGS = [
 ]  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def _no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """They have tests of their own, and drawing them takes longer than the study."""
-    monkeypatch.setattr(results, "draw", lambda subject: {})
+    monkeypatch.setattr(results, "draw", lambda subject: Drawings({}, {}, {}))
 
 
 @pytest.fixture
@@ -51,6 +52,7 @@ def study(arguments: list[str], out: Path, capsys: Capture) -> tuple[dict[str, A
     return told, read_log(out / "log.parquet")
 
 
+@pytest.mark.usefixtures("_no_figures")
 @pytest.mark.parametrize("name", ORDERS)
 def test_a_tiny_study_runs_in_every_order(name: str, tmp_path: Path, capsys: Capture) -> None:
     _, log = study([name, "--budget", "tiny", *QUICK], tmp_path / "run", capsys)
@@ -62,6 +64,7 @@ def test_a_tiny_study_runs_in_every_order(name: str, tmp_path: Path, capsys: Cap
         assert looks.trained == ("211", "212")
 
 
+@pytest.mark.usefixtures("_no_figures")
 @pytest.mark.parametrize("name", SHARINGS)
 def test_a_tiny_study_runs_under_every_kind_of_sharing(name: str, tmp_path: Path, capsys: Capture) -> None:
     _, log = study([name, "--budget", "tiny", *QUICK], tmp_path / "run", capsys)
@@ -69,6 +72,7 @@ def test_a_tiny_study_runs_under_every_kind_of_sharing(name: str, tmp_path: Path
     assert len(log.groups(0)) == (int(name.rpartition("-")[2]) if name.startswith("table3a") else 1)
 
 
+@pytest.mark.usefixtures("_no_figures")
 def test_a_tiny_study_of_children_alone_is_the_truth_of_another(tmp_path: Path, capsys: Capture) -> None:
     _, alone = study(["table1/alone", "--budget", "tiny", *QUICK, "--set", "looks.dense=0"], tmp_path / "alone", capsys)
     assert len(alone.groups(0)) == 8

@@ -66,7 +66,7 @@ def number(value: float | None, digits: int) -> str:
 def print_table(found: dict[str, Any], console: Console | None = None) -> None:
     """On stdout unless another console is given."""
     console = console or Console(highlight=False)
-    console.print(f"{found['title']}, budget {found['budget']}", soft_wrap=True)
+    console.print(f"{found['title']}, budget {found['budget']}", markup=False)
     table = Table(box=None, pad_edge=False)
     for title in ("study", "measure", "ours", "paper", "diff."):
         table.add_column(title, no_wrap=title != "study")
