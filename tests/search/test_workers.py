@@ -163,7 +163,7 @@ def test_a_worker_that_is_killed_is_one_line_and_costs_only_the_time_since_its_c
     assert process.returncode == 2, stderr
     *above, line = stderr.splitlines()
     assert not any("Traceback" in each for each in above)
-    assert line.startswith("cleave: a worker process was killed by SIGKILL, as where memory runs out, at leaf ")
+    assert line.startswith("cleave: a worker process was killed by SIGKILL, as where memory runs out, at ")
     assert line.endswith(f"cleave resume {out} --workers 1")
     assert Ended(["resume", str(out), *HERE, "--json"], capsys).status == 0
     begin(images, tmp_path / "whole", changes, 1)

@@ -61,7 +61,6 @@ def tried(tmp_path: Path, capsys: Capture) -> Tried:
         ({"data.limit": 12}, ["data.limit", "12 images"]),
         ({"training.learning_rate": 0.0005}, ["training.learning_rate_min", "swap"]),
         ({"tune.epochs": "[5]"}, ["tune.epochs", "after the last epoch"]),
-        ({"truth": "nowhere.csv"}, ["nowhere.csv"]),
         ({"device": "cuda:77"}, ["cuda"]),
     ],
 )
@@ -119,7 +118,7 @@ def test_a_loss_that_is_not_finite_is_said_with_what_to_do(tried: Tried, capsys:
 
 def test_images_that_are_not_two_for_each_class_are_refused(tried: Tried) -> None:
     write_images(tried.folder / "images", classes=3, each=1)
-    assert tried.refuses({"data.name": tried.folder / "images", "data.limit": "null"}, "one image")
+    assert tried.refuses({"data.name": tried.folder / "images", "data.limit": "null"}, "class0", "at least 2")
 
 
 def without(log: Log, child: str, look: int | None = None) -> Log:
@@ -154,3 +153,7 @@ def test_a_truth_of_another_space_is_refused_before_a_study_is_trained(tried: Tr
     truth = tried.folder / "truth.csv"
     truth.write_text("architecture,mean\n" + "".join(f"{child},50\n" for child in some_children(9, "nasbench201")))
     assert tried.refuses({"truth": truth}, str(truth), "is of another space")
+
+
+def test_a_truth_that_is_not_there_is_refused_before_a_study_is_trained(tried: Tried) -> None:
+    assert tried.refuses({"truth": tried.folder / "nowhere.csv"}, "nowhere.csv: cannot be read")

@@ -108,7 +108,7 @@ def test_idle_weights_go_the_other_way_in_their_own_variant() -> None:
 def test_published_figures_are_within_their_ranges() -> None:
     for entry in ENTRIES.values():
         for measure, (mean, deviation) in entry.published.items():
-            low, high = (1, 64) if re.fullmatch(r"t[13]r", measure) else (-1, 1)
+            low, high = (1, 64) if re.match(r"t[13]r", measure) else (-1, 1)
             assert low <= mean <= high, (entry.name, measure)
             assert deviation is None or deviation >= 0
     assert ENTRIES["table1/seeds"].published["gt_tau_last"] == (0.4567, 0.1478)
@@ -132,7 +132,7 @@ def test_names_differ_in_more_than_what_is_left_out_when_they_are_looked_up() ->
 def test_groups_that_a_few_children_cannot_be_put_into_are_left_out() -> None:
     left_out = set(ENTRIES) - {entry.name for entry in at_budget(list(ENTRIES.values()), "tiny")}
     assert left_out == {f"table3a/{by}-{count}" for by in ("shuffled", "sequential") for count in (16, 32)}
-    with pytest.raises(UserError, match="--budget huge: is none of paper, small, tiny"):
+    with pytest.raises(UserError, match="--budget huge: is none of tiny, small, paper"):
         at_budget([], "huge")
     too_many = read("table3a/shuffled-16", "tiny", (), {})
     children = all_children(find_space("cells64", too_many.space.ops))

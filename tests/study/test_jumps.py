@@ -75,6 +75,6 @@ def test_people_are_told_what_is_left_of_the_jumps() -> None:
     assert [line.split(":")[0] for line in lines] == [
         "jumps, running",
         "jumps, batch",
-        "  squared 4 % of the first kind's",
+        "  squared 4 % [4 4] of the first kind's",
     ]
     assert all(len(line) <= 80 for line in lines)

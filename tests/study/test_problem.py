@@ -134,7 +134,10 @@ def test_ranked_by_the_test_images_all_others_are_trained_on() -> None:
     train, judged, reported = load_images(recipe_of({"data.judge": "test", "data.limit": None, "looks.images": 30}))
     whole = load("bundled", "train", None, 8)
     assert torch.equal(train.pixels, whole.pixels)
-    assert torch.equal(judged.pixels, load("bundled", "test", None, 8).pixels[:30])
+    test = load("bundled", "test", None, 8)
+    assert len(judged) == 30
+    assert as_set(judged) <= as_set(test)
+    assert len(set(judged.labels.tolist())) > 1, "images that lie class by class are mixed first"
     assert reported is None
     limited, _, _ = load_images(recipe_of({"data.judge": "test", "data.limit": 100}))
     assert len(limited) == 100

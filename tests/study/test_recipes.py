@@ -48,7 +48,7 @@ def test_a_name_may_be_written_in_other_ways(name: str) -> None:
     ("recipe", "budget", "changes", "words"),
     [
         ("table1/sedes", "small", [], r"study: unknown 'table1/sedes'; did you mean 'table1/seeds'"),
-        ("table1/seeds", "huge", [], r"--budget huge: is none of paper, small, tiny"),
+        ("table1/seeds", "huge", [], r"--budget huge: is none of tiny, small, paper"),
         ("nowhere.yaml", "small", [], r"nowhere\.yaml: cannot be read"),
         ("table1/seeds", "small", ["trainig.epochs=3"], r"trainig.*training"),
         ("table1/seeds", "small", ["training.epoch=3"], r"training\.epoch.*epochs"),

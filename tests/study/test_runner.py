@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -103,20 +104,17 @@ def test_the_log_has_every_child_at_every_look(whole: Path) -> None:
     assert log.meta["judged_on"] == "held-out"
 
 
-@pytest.mark.parametrize("number", range(2))
-def test_a_study_that_is_killed_again_and_again_ends_in_the_same_bytes(
-    number: int, whole: Path, tmp_path: Path
-) -> None:
+def test_a_study_that_is_killed_again_and_again_ends_in_the_same_bytes(whole: Path, tmp_path: Path) -> None:
     run = tmp_path / "killed"
     kills = 1
     with pytest.raises(Killed):
-        start(recipe_of(MANY), run, Killer(2 + number))
+        start(recipe_of(MANY), run, Killer(random.randint(1, 12)))
     while not (run / "log.parquet").exists():
         try:
-            resume(run, Killer(9 + number))
+            resume(run, Killer(random.randint(9, 14)))
         except Killed:
             kills += 1
-    assert kills >= 3
+    assert kills >= 2
     assert log_bytes(run) == log_bytes(whole)
     costs = [json.loads((folder / "ledger.json").read_text()) for folder in (run, whole)]
     assert [{**cost, "seconds": 0} for cost in costs[0]] == [{**cost, "seconds": 0} for cost in costs[1]]
@@ -170,7 +168,7 @@ def test_a_study_is_not_gone_on_with_on_other_images(tmp_path: Path) -> None:
         resume(run, Watcher())
 
 
-def test_a_study_is_not_gone_on_with_in_other_groups(tmp_path: Path) -> None:
+def test_a_study_goes_on_in_its_own_groups_whatever_became_of_the_file(tmp_path: Path) -> None:
     groups, run = tmp_path / "groups.csv", tmp_path / "run"
     children = [f"{a}{b}{c}" for a in "12" for b in "12" for c in "12"]
     write_partition(groups, children, [range(4), range(4, 8)])
@@ -178,8 +176,11 @@ def test_a_study_is_not_gone_on_with_in_other_groups(tmp_path: Path) -> None:
     with pytest.raises(Killed):
         start(recipe_of({**given, "checkpoint_seconds": 0}), run, Killer(8))
     write_partition(groups, children, [range(0, 8, 2), range(1, 8, 2)])
-    with pytest.raises(UserError, match=r"groups\.csv"):
-        resume(run, Watcher())
+    resume(run, Watcher())
+    log = read_log(run / "log.parquet")
+    for group in (0, 1):
+        seen = set(log.where(group=group).rows["evaluated"].tolist())
+        assert seen == set(children[4 * group : 4 * group + 4])
 
 
 def test_a_folder_with_anything_in_it_is_left_as_it_is(whole: Path, tmp_path: Path) -> None:

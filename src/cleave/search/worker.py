@@ -67,7 +67,7 @@ class Worker(Generic[PartType, FoundType]):
     def _last_words(self) -> str:
         assert self.part is not None
         return (
-            f"a worker process {ending(self.process.exitcode)} at leaf {self.part.label}; what was saved is intact: "
+            f"a worker process {ending(self.process.exitcode)} at {self.part.label}; what was saved is intact: "
             f"go on with fewer workers, as in: cleave resume {quote(str(self.run))} --workers 1"
         )
 

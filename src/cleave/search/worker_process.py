@@ -71,7 +71,7 @@ def answered(work: Callable[[], FoundType], label: str) -> Answer[FoundType]:
     except (MemoryError, RuntimeError) as error:
         if not is_about_memory(error):
             raise
-        return UserError(f"leaf {label}: there is not enough memory for so many workers; resume with fewer")
+        return UserError(f"{label}: there is not enough memory for so many workers; resume with fewer")
 
 
 def is_about_memory(error: Exception) -> bool:

@@ -39,8 +39,8 @@ def ceiling(truth: Truth, seed: int) -> Ceiling | None:
 
     Simulated runs are normal and independent, given that their means and deviations are those of the truth, so that
     nothing has to be assumed about what these would be without noise. For the published table of cells64 they give
-    S-Tau .702, GT-Tau .787 and, against the other runs, .752, where its real runs have .712, .797 and .768: those are
-    more alike than independent runs would be.
+    S-Tau .702 and GT-Tau .787, where the paper has .7120 and .7985 from the runs themselves (its Tables 1 and 2): those
+    are more alike than independent runs would be. So a simulated ceiling is about .01 low.
     """
     if truth.finals is not None:
         return Ceiling(truth.finals[np.newaxis], simulated=False) if len(truth.finals) > 1 else None

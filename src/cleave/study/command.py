@@ -43,7 +43,8 @@ class StudyGroup(TyperGroup):
 app = typer.Typer(
     cls=StudyGroup,
     no_args_is_help=True,
-    help="How weight sharing ranks architectures. `cleave study RECIPE` is short for `cleave study run RECIPE`.",
+    help="How weight sharing ranks architectures. `cleave study RECIPE` is short for `cleave study run RECIPE`; "
+    "`cleave study run` lists the studies of the paper.",
 )
 
 

@@ -40,6 +40,11 @@ class Kind:
     evaluating: bool = True
     """Whether normalisations use their running statistics (torch's evaluation mode) when children are judged."""
 
+    @property
+    def weights_only(self) -> bool:
+        """Whether children with the same weights are judged alike, whatever was tracked."""
+        return self.norm is not None
+
     @staticmethod
     def of(name: str, norm: Norm) -> Kind:
         """`norm` is the supernet's own."""
@@ -104,7 +109,7 @@ class Judge:
         groups: dict[Hashable, list[int]] = {}
         for child in children:
             used = operations(self._block(depth, child), self.supernet.gates[child])
-            key = tuple((name, identity(module, self.kind.calibrated)) for name, module in used)
+            key = tuple((name, identity(module, self.kind.weights_only)) for name, module in used)
             groups.setdefault(key, []).append(child)
         return list(groups.values())
 

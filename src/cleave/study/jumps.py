@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import nan
 from typing import Any
 
 import numpy as np
 
+from cleave.stats.bootstrap import interval
+from cleave.stats.ranking import defined
 from cleave.study.estimates import mean_estimate
 from cleave.study.log import Log, Looks, Numbers
 from cleave.study.metrics import mean, taus
@@ -24,14 +27,27 @@ def jumps(log: Log, seed: int) -> dict[str, dict[str, Any]] | None:
 
     change: the mean distance (percentage points) between a child's accuracies in successive looks, an estimate over
     looks. consecutive_tau: Kendall's tau of successive looks, an estimate. square: the mean of the changes' squares.
-    share: that, as a share of the first kind's: what is left of the jumps under these statistics.
+    share, share_low, share_high: that as a share of the first kind's, what is left of the jumps under these statistics,
+    with its interval. Intervals draw looks one by one, those of all instances; successive looks resemble each other, so
+    that they are somewhat narrow.
     """
     found = {kind: of_looks(see(log, kind).dense, seed) for kind in log.statistics}
     known = {kind: part for kind, part in found.items() if part is not None}
     if not known:
         return None
-    first = next(iter(known.values()))["square"]
-    return {kind: {**part, "share": part["square"] / first if first else None} for kind, part in known.items()}
+    (_, first), *_ = known.items()
+    return {
+        kind: {**part, "square": mean(part["square"]), **share(part["square"], first["square"], seed)}
+        for kind, part in known.items()
+    }
+
+
+def share(squares: Numbers, of: Numbers, seed: int) -> dict[str, float | None]:
+    """What part of the first kind's squares, both by look, these are, with its interval over looks drawn in pairs."""
+    if not of.any() or len(squares) != len(of):
+        return {"share": None, "share_low": None, "share_high": None}
+    low, high = interval(lambda some, others: mean(some) / mean(others) if others.any() else nan, squares, of, seed)
+    return {"share": mean(squares) / mean(of), "share_low": defined(low), "share_high": defined(high)}
 
 
 def of_looks(each: Sequence[Looks], seed: int) -> dict[str, Any] | None:
@@ -44,7 +60,7 @@ def of_looks(each: Sequence[Looks], seed: int) -> dict[str, Any] | None:
     return {
         "change": mean_estimate(np.abs(changes).mean(axis=1), seed, "looks"),
         "consecutive_tau": mean_estimate(alike[~np.isnan(alike)], seed, "looks") if not np.isnan(alike).all() else None,
-        "square": mean((changes**2).reshape(-1)),
+        "square": (changes**2).mean(axis=1),
     }
 
 
@@ -63,5 +79,6 @@ def jump_lines(part: dict[str, dict[str, Any]] | None) -> list[str]:
         agree = "" if alike is None else f"; successive looks agree by tau {alike['value']:.2f}"
         lines.append(f"jumps, {kind}: {change['value']:.2f} points {bounds}{agree}")
         if lines[1:] and found["share"] is not None:
-            lines.append(f"  squared {100 * found['share']:.0f} % of the first kind's")
+            limits = f"[{100 * found['share_low']:.0f} {100 * found['share_high']:.0f}]"
+            lines.append(f"  squared {100 * found['share']:.0f} % {limits} of the first kind's")
     return lines

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from cleave.data.stream import Batch
 from cleave.net.cost import costs
 from cleave.space import NetworkSize
-from cleave.study.judge import Judge, Kind
+from cleave.study.judge import Judge, Kind, chunks
 from cleave.study.problem import Study
 from cleave.study.supernet import Supernet
 from cleave.study.training import Training
@@ -70,7 +71,8 @@ def images_looked_at(study: Study, learner: Training) -> list[tuple[Kind, int]]:
     moments = len({look.step for look in learner.looks})
     looks, found = study.recipe.looks, []
     for judge in learner.judges:
-        calibration = looks.calibration * study.recipe.training.batch_size if judge.kind.calibrated else 0
+        pieces = len(list(chunks(study.exam(study.judged))))  # for each of which statistics are measured anew
+        calibration = pieces * looks.calibration * study.recipe.training.batch_size if judge.kind.calibrated else 0
         found.append((judge.kind, moments * (len(study.judged) + calibration)))
     if study.reported is not None:
         found.append((learner.judges[0].kind, len(study.reported)))
@@ -82,7 +84,7 @@ def walk(supernet: Supernet, kind: Kind, image: tuple[int, int, int]) -> int:
 
     Statistics of the batch are counted as running ones, with which operations run by themselves and can be seen.
     """
-    judge = Judge(supernet, kind if kind.calibrated else Kind("tracked"))
+    judge = Judge(supernet, replace(kind, norm=kind.norm and replace(kind.norm, running=True), evaluating=True))
     device = supernet.device
     batch: Batch = torch.zeros(2, *image, device=device), torch.zeros(2, dtype=torch.int64, device=device)
     seen = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -182,11 +182,38 @@ def read_log(path: Path, order: Path | None = None) -> Log:
         raise UserError(
             f"{path}: cannot be read as a log of `cleave study` ({' '.join(str(error).split())})"
         ) from error
-    meta = (table.schema.metadata or {}).get(b"cleave")
-    if meta is None or any(name not in table.column_names for name in COLUMNS):
+    meta = read_meta((table.schema.metadata or {}).get(b"cleave", b""))
+    if meta is None or [*table.schema.names] != [*COLUMNS] or [*table.schema.types] != [*COLUMNS.values()]:
         raise UserError(f"{path}: is no log of `cleave study`; give the log.parquet of a study, or its folder")
-    rows = {name: table[name].to_numpy() for name in COLUMNS}
-    return Log(str(path), json.loads(meta), rows)
+    log = Log(str(path), meta, {name: table[name].to_numpy() for name in COLUMNS})
+    for problem in damage(log, table):
+        raise UserError(f"{path}: {problem}; it was altered: make it again, or use a log that is whole")
+    return log
+
+
+def read_meta(text: bytes) -> dict[str, Any] | None:
+    """What a log is of; None where it is not said as a study says it."""
+    try:
+        meta = json.loads(text)
+    except ValueError:
+        return None
+    return meta if isinstance(meta, dict) and {"space", "image", "classes", "children"} <= meta.keys() else None
+
+
+def damage(log: Log, table: pyarrow.Table) -> Iterator[str]:
+    """What is wrong with the rows of a log."""
+    if not len(table):
+        yield "has no rows"
+        return
+    empty = [name for name in COLUMNS if name != "trained" and table[name].null_count]
+    if empty:
+        yield f"column {empty[0]} has empty places"
+    strangers = sorted(set(table["evaluated"].to_pylist()) - set(log.children), key=str)
+    if strangers:
+        yield f"child {strangers[0]} is none of its children"
+    where = [name for name in COLUMNS if name not in ("epoch", "trained", "accuracy")]
+    if len(table.select(where).group_by(where).aggregate([])) < len(table):
+        yield "the same look at a child is there twice"
 
 
 def read_published(path: Path, order: Sequence[int] | None) -> Log:
@@ -198,11 +225,15 @@ def read_published(path: Path, order: Sequence[int] | None) -> Log:
         table = np.array([[float(value) for value in row] for row in body])
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: is no table of accuracies by mini-batch and child ({error})") from error
+    if not len(table):
+        raise UserError(f"{path}: has no line below its head; a line for every mini-batch is needed")
     children = all_children(find_space("cells64"))
     if sorted(indices) != list(range(len(children))):
         raise UserError(f"{path}: has {len(indices)} of the {len(children)} children of cells64; all are needed")
     looks = len(table)
     steps, names = table[:, 0].astype(np.int64), np.array([children[index] for index in indices], dtype=object)
+    if order is not None and sorted(order) != list(range(len(children))):
+        raise UserError(f"--order: must list each of the {len(children)} children once, by its index from 0")
     trained = [None if order is None else children[order[(step - 1) % len(order)]] for step in steps.tolist()]
     rows = {
         "instance": 0, "group": 0, "epoch": 0, "step": np.repeat(steps, len(indices)),

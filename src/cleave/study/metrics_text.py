@@ -14,13 +14,14 @@ from cleave.study.jumps import jump_lines
 Part = dict[str, Any]
 LEGEND = """\
 tau: GT-Tau, Kendall's tau-b with the truth, and its 95 % bootstrap interval
-(over instances where there are several, else children). T1R, T3R: the best
-true rank among the 1 or 3 ranked highest. lost: percentage points between the
-best child and these. top 1: true accuracy of the one ranked highest. ±: the
+(over instances where there are several, else children; of one run of the truth
+over runs; with two or three instances little more than their range). T1R, T3R:
+the best true rank among the 1 or 3 ranked highest. lost: percentage points
+between the best child and these. top 1: true accuracy of the one ranked highest. ±: the
 deviation over looks, or over instances at their last look."""
 TIED = "*: several share the highest score; the first of them counts as the best."
 UNFAIR = "against all: a run is itself in the mean that it is held against."
-SIMULATED = "one run of the truth is simulated from its means and deviations."
+SIMULATED = "one run of the truth is simulated from its means and deviations: about .01 low."
 NO_TRUTH = "GT-Tau, T1R, T3R and the table need a truth: give --truth FILE"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from cleave.study.settings import SharingSettings, StudyRecipe
 
 OF_POLICY = {
@@ -29,6 +31,29 @@ def meaningless(recipe: StudyRecipe) -> list[str]:
     ]
     if recipe.data.judge == "test" and recipe.data.report_test:
         notes.append("data.report_test has no meaning with data.judge=test: children are ranked by the test images")
-    if recipe.instances > 1 and recipe.vary == "order" and recipe.training.order == "fixed":
-        notes.append("vary=order with training.order=fixed repeats the same instance; use vary=weights")
-    return notes
+    alone = sharing.policy == "none"
+    if recipe.instances > 1 and recipe.vary == "order" and (alone or recipe.training.order == "fixed"):
+        why = "sharing.policy=none" if alone else "training.order=fixed"
+        notes.append(f"vary=order with {why} repeats the same instance; use vary=weights")
+    return notes + [f"{key} has no meaning {why}; it is not used" for key, why in without_effect(recipe)]
+
+
+def without_effect(recipe: StudyRecipe) -> Iterator[tuple[str, str]]:
+    """Keys outside `sharing` that were given without having a meaning, and why."""
+    alone = recipe.sharing.policy == "none"
+    cases = [
+        (
+            "looks",
+            "calibration",
+            "recalibrated" not in recipe.looks.statistics,
+            "without looks.statistics recalibrated",
+        ),
+        ("tune", "batches", not recipe.tune.epochs, "without tune.epochs"),
+        ("data", "train_fraction", recipe.data.judge == "test", "with data.judge=test"),
+        ("training", "order", alone, "with sharing.policy=none"),
+        ("norm", "running", alone, "with sharing.policy=none"),
+    ]
+    for section, key, unused, why in cases:
+        settings = getattr(recipe, section)
+        if unused and getattr(settings, key) != type(settings).model_fields[key].default:
+            yield f"{section}.{key}", why

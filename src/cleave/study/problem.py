@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,16 +15,17 @@ from torch import Tensor
 from cleave.data.augment import Augment, Normalise
 from cleave.data.chance import Chance
 from cleave.data.images import Images
-from cleave.data.split import held_out
+from cleave.data.split import held_out, mixed
 from cleave.data.stream import InOrder, Stream
 from cleave.errors import UserError
 from cleave.net import Norm, build
 from cleave.search.problem import check_padding
 from cleave.space import Arch, Layout, NetworkSize, Space, find_space
 from cleave.space.sample import ENUMERABLE, distinct
-from cleave.study.log import all_children
+from cleave.study.log import Log, all_children
 from cleave.study.settings import StudyRecipe
 from cleave.study.sharing import Shared, but_statistics, divide, shared_tensors, tensor_names
+from cleave.study.truth import read_truth
 
 MOST = 2_000
 """Children of a study at most: all of them are looked at again and again."""
@@ -140,14 +142,40 @@ def layout_of(recipe: StudyRecipe, space: Space, channels: int) -> Layout:
     return space.layout(NetworkSize(recipe.space.channels, recipe.space.cells), channels)
 
 
-def open_study(recipe: StudyRecipe) -> Study:
-    """Loads what a resolved recipe names; UserError where it is not there or does not go together."""
+def open_study(recipe: StudyRecipe, divided: Sequence[Sequence[str]] | None = None) -> Study:
+    """Loads what a resolved recipe names; UserError where it is not there or does not go together.
+
+    `divided`: the children of each supernet where they were divided before: a log or a file may have changed since.
+    """
     space = find_space(recipe.space.name, recipe.space.ops)
     children = chosen_children(recipe, space)
-    divided = tuple(map(tuple, divide(recipe.sharing, children)))
     check_sharing(recipe, space)  # before images are loaded, which takes a while
+    check_truth(recipe, children, space)
+    divided = divide(recipe.sharing, children) if divided is None else divided
     train, judged, reported = load_images(recipe)
-    return Study(recipe, space, children, divided, train, judged, reported, Normalise.of(train))
+    groups = tuple(map(tuple, divided))
+    study = Study(recipe, space, children, groups, train, judged, reported, Normalise.of(train))
+    check_tuning(study)
+    return study
+
+
+def check_truth(recipe: StudyRecipe, children: tuple[str, ...], space: Space) -> None:
+    """UserError where the truth is not one of these children: better now than after all training."""
+    if recipe.truth is not None:
+        asked = {"name": space.name, "ops": recipe.space.ops}
+        read_truth(Path(recipe.truth), Log("this study", {"space": asked, "children": list(children)}, {}))
+
+
+def check_tuning(study: Study) -> None:
+    """UserError where a supernet has no such epoch."""
+    for group in range(len(study.divided)):
+        last = -(-study.steps(group) // study.steps_per_epoch)
+        late = [epoch for epoch in study.recipe.tune.epochs if epoch > last]
+        if late:
+            raise UserError(
+                f"tune.epochs: {late[0]} is after the last epoch of supernet {group}, {last} "
+                f"(training.epochs={study.recipe.training.epochs}, sharing.budget={study.recipe.sharing.budget})"
+            )
 
 
 def check_sharing(recipe: StudyRecipe, space: Space) -> None:
@@ -195,6 +223,7 @@ def load_images(recipe: StudyRecipe) -> tuple[Images, Images, Images | None]:
         test = load(data.name, "test", root, data.image_size).to(recipe.device)
     if data.judge == "test":
         assert test is not None
+        test = test if test.shuffled else test.take(mixed(torch.arange(len(test))).to(test.labels.device))
         train = images if limit == len(images) else held_out(images, limit / len(images))[0]
         return train.to(recipe.device), first(test, recipe.looks.images), None
     train, judged = (part.to(recipe.device) for part in held_out(images, data.train_fraction, limit))

@@ -85,8 +85,9 @@ def rankings(seen: Seen) -> dict[str, Numbers]:
     """Scores [instances, children] by where they come from; higher is better. Only what the log offers.
 
     snapshot: the last look (`Seen.latest`); cycle average: the mean accuracy over as many of the last dense looks as
-    there are children, in which each was trained once; dense average: over all dense looks; epoch average: over the
-    last 10 epochs; tuned n: after n mini-batches alone, from the last snapshot of which there are such.
+    there are children (where all share and take turns, each was trained once in these); dense average: over all dense
+    looks; epoch average: over the last 10 epochs; tuned n: after n mini-batches alone, from the last snapshot of which
+    there are such.
     """
     sources = {
         "snapshot": [looks.last(1) for looks in seen.latest],

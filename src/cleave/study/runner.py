@@ -2,6 +2,7 @@
 
 study.yaml        what was asked for, with nothing left open
 environment.json  versions, hardware, fingerprint of the images
+supernets.json    the children of each supernet
 parts/LABEL/      every supernet and every tuned snapshot: checkpoints, then rows and cost
 log.parquet       all rows; the same seed gives the same bytes
 ledger.json       what each part cost
@@ -37,7 +38,7 @@ from cleave.study.problem import Study, open_study
 from cleave.study.results import write_results
 from cleave.study.settings import StudyRecipe
 
-RECIPE = "study.yaml"
+RECIPE, GROUPS, ENVIRONMENT = "study.yaml", "supernets.json", "environment.json"
 
 
 def start(recipe: StudyRecipe, out: Path | None, watcher: Watcher, workers: int | None = 1) -> dict[str, Any]:
@@ -63,8 +64,8 @@ def resume(path: Path, watcher: Watcher, workers: int | None = 1) -> dict[str, A
     with RunLock(path):
         recipe = read_recipe(path)
         resolve_device(recipe.device)  # it may be another machine
-        study = open_study(recipe)
-        compare(read_json(path / "environment.json"), environment(study), recipe.data.name, path, watcher)
+        study = open_study(recipe, read_json(path / GROUPS)["supernets"])
+        compare(read_json(path / ENVIRONMENT), environment(study), recipe.data.name, path, watcher)
         return go_on(path, study, watcher, workers)
 
 
@@ -85,9 +86,6 @@ def resolve(recipe: StudyRecipe) -> StudyRecipe:
             f"training.learning_rate_min={training.learning_rate_min}: is above "
             f"training.learning_rate={training.learning_rate}; swap them"
         )
-    late = [epoch for epoch in recipe.tune.epochs if epoch > training.epochs]
-    if late:
-        raise UserError(f"tune.epochs: {late[0]} is after the last epoch, training.epochs={training.epochs}")
     name, root = resolve_images(recipe.data.name, recipe.data.root)
     file = recipe.sharing.file
     changes = {
@@ -101,9 +99,10 @@ def resolve(recipe: StudyRecipe) -> StudyRecipe:
 
 def create(path: Path, study: Study) -> None:
     """Puts a new study into an empty folder; UserError where there is something already."""
-    if any(file.name != LOCK for file in path.iterdir()):
+    if any(file.name not in (LOCK, GROUPS, ENVIRONMENT) for file in path.iterdir()):  # those may be of a kill in here
         raise UserError(f"{path}: is not empty; nothing is overwritten, so give --out a new folder")
-    write_json(path / "environment.json", environment(study))
+    write_json(path / ENVIRONMENT, environment(study))
+    write_json(path / GROUPS, {"supernets": study.divided})
     text = yaml.safe_dump(study.recipe.model_dump(mode="json"), sort_keys=False)
     write_bytes(path / RECIPE, text.encode())
 

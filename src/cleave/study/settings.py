@@ -5,11 +5,13 @@ The defaults are small enough for two CPU cores; the published protocol is `clea
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from cleave.settings import NotNegative, Positive, Settings, SpaceSettings
+
+StatisticsName = Literal["tracked", "batch", "recalibrated"]
 
 
 class StudySpace(SpaceSettings):
@@ -61,7 +63,9 @@ class SharingSettings(Settings):
     file: str | None = None
     seed: NotNegative = 42  # of by=shuffled
     cells: NotNegative | None = None  # policy=prefix: so many searched blocks are shared, and all in front of them
-    pattern: str | None = None  # policy=pattern: tensors whose name (as in README) has a match of this are shared
+    # policy=pattern: what has this (a regular expression) in its name is shared; a name is, for example,
+    # blocks.cell0.edges.2<-1.ops.sep_conv_3x3.1.Conv2d.weight
+    pattern: str | None = None
     # each: every supernet is trained for training.epochs. matched: these are divided among the supernets, in proportion
     # to their children, so that every child gets as many mini-batches as if all were shared.
     budget: Literal["each", "matched"] = "each"
@@ -74,6 +78,13 @@ class NormSettings(Settings):
     running: Literal["shared", "child"] = "shared"  # one for all that share the layer, or each child its own
 
 
+def different(values: list[Any]) -> list[Any]:
+    """Refuses what is there twice."""
+    if len(set(values)) < len(values):
+        raise ValueError("lists something twice")
+    return values
+
+
 class LookSettings(Settings):
     """When the children are looked at, all of them each time, and by which statistics of the normalisations."""
 
@@ -81,7 +92,7 @@ class LookSettings(Settings):
     dense: NotNegative = 64  # looks after each of the last so many mini-batches
     images: Positive | None = 500  # the first so many of those that children are ranked by; null: all
     # tracked: the running ones. batch: of the batch that is judged. recalibrated: anew from training batches.
-    statistics: Annotated[list[Literal["tracked", "batch", "recalibrated"]], Field(min_length=1)] = Field(
+    statistics: Annotated[list[StatisticsName], Field(min_length=1), AfterValidator(different)] = Field(
         default=["tracked"]
     )
     calibration: Positive = 4  # training batches for recalibrated
@@ -91,7 +102,9 @@ class LookSettings(Settings):
 class TuneSettings(Settings):
     """Children trained on alone from a snapshot, and looked at after every mini-batch."""
 
-    epochs: list[Positive] = Field(default=[])  # after which epochs snapshots are taken; none: no tuning
+    epochs: Annotated[list[Positive], AfterValidator(different)] = Field(
+        default=[]
+    )  # after which epochs snapshots are taken; none: no tuning
     batches: Positive = 20  # mini-batches
 
 

@@ -14,6 +14,7 @@ from cleave.study.clusters import Groups, clusters, read_partition, sequential, 
 from cleave.study.interference import log_correlation
 from cleave.study.log import Numbers, read_log
 from cleave.study.settings import SharingSettings
+from cleave.study.truth import log_file
 
 Shared = Callable[[str], bool]
 """Whether the children of a supernet share the tensor of that name (`tensor_names`)."""
@@ -48,7 +49,7 @@ def numbered(sharing: SharingSettings, children: Sequence[str]) -> Groups:
 
 def correlation_in(path: Path, children: Sequence[str]) -> Numbers:
     """How the children's accuracies go together in a log of the same children."""
-    log = read_log(path)
+    log = read_log(log_file(path))
     if log.children != tuple(children):
         raise UserError(f"sharing.file={path}: has other children than this study; use a log of the same ones")
     found = log_correlation(log)

@@ -39,7 +39,8 @@ def tie(network: nn.Module, name: str, tensor: Tensor) -> None:
 class Supernet:
     """One network for every child; all the same one where everything is shared.
 
-    Values that children do not share are equal at the beginning. A child's own network holds what it uses, no more.
+    At the beginning all that has the same name has the same value, also in other supernets of this seed. A child's own
+    network holds what it uses, no more.
     """
 
     def __init__(
@@ -49,6 +50,8 @@ class Supernet:
         self.layout, self.children, self.classes, self.device = layout, children, classes, device
         self.gates: list[Gates] = [one_hot(arch) for arch in children]
         self.common = build(layout, region_of(space, children), classes, seed, norm, device)
+        whole = build(layout, space.region, classes, seed, norm, device).state_dict()
+        self.common.load_state_dict({name: whole[name] for name in self.common.state_dict()})
         if shared is None:
             self.networks = [self.common] * len(children)
         else:

@@ -13,6 +13,8 @@ from cleave.reproduce.grid import slug
 from cleave.run.durable import write_bytes, write_json
 from cleave.run.folder import make_folder, read_json
 from cleave.search.watch import Watcher
+from cleave.space import find_space
+from cleave.study import problem
 from cleave.study.catalogue import TITLES, Entry, at_budget, find_table
 from cleave.study.figures import Subject, draw, save
 from cleave.study.log import read_log
@@ -48,6 +50,8 @@ def make_table(request: Request, watcher: Watcher) -> dict[str, Any]:
     """
     entries = chosen(request)
     recipes = [recipe_of(entry, request) for entry in entries]
+    for recipe in recipes:
+        check_truth(recipe, request.truth)
     out = request.out or Path("runs") / f"study-{entries[0].table}-{request.budget}"
     make_folder(out / "studies")
     watcher.say(f"folder: {out}")
@@ -77,6 +81,13 @@ def recipe_of(entry: Entry, request: Request) -> StudyRecipe:
 
 def folder_of(out: Path, entry: Entry) -> Path:
     return out / "studies" / slug(entry.name.partition("/")[2])
+
+
+def check_truth(recipe: StudyRecipe, truth: Path | None) -> None:
+    """UserError where a truth is not one of a study's children: better now than after all training."""
+    space = find_space(recipe.space.name, recipe.space.ops)
+    asked = recipe.model_copy(update={"truth": str(truth) if truth else None})
+    problem.check_truth(asked, problem.chosen_children(recipe, space), space)
 
 
 def perform(folder: Path, recipe: StudyRecipe, watcher: Watcher, workers: int | None) -> None:
@@ -116,8 +127,8 @@ def compile_table(out: Path, entries: Sequence[Entry], request: Request) -> dict
 
 
 def row(folder: Path, entry: Entry, truth: Path | None) -> dict[str, Any]:
-    """{"name", "title", "instances", "mini_batches", "per_child", "seconds", "measures": {name: {"ours", "sd", "low",
-    "high", "published", "published_sd", "difference"}}}; `per_child` are mini-batches, a mean over the children."""
+    """{"name", "title", "instances", "dense_looks", "mini_batches", "per_child", "seconds", "measures": {name: {"ours",
+    "sd", "low", "high", "published", "published_sd", "difference"}}}; `per_child`: mini-batches, mean over children."""
     log = read_log(folder / "log.parquet")
     found = report(log, read_truth(truth, log) if truth else None, seed=0)
     ledger = read_made(folder).ledger
@@ -127,6 +138,7 @@ def row(folder: Path, entry: Entry, truth: Path | None) -> dict[str, Any]:
         "name": entry.name,
         "title": entry.title,
         "instances": len(log.instances),
+        "dense_looks": found["n"]["dense_looks"],
         "mini_batches": mini_batches,
         "per_child": mini_batches / (len(log.instances) * len(log.children)),
         "seconds": read_json(folder / "timing.json")["seconds"],
@@ -153,6 +165,7 @@ def measures(found: dict[str, Any]) -> dict[str, dict[str, float | None]]:
         **stable("s_tau_epochs", stability["epochs"]),
         **({"gt_tau_epochs": across(epochs["gt_tau"]["mean"])} if epochs else {}),
         **({"gt_tau_epochs_std": across(epochs["gt_tau"]["std"])} if epochs else {}),
+        **({f"{name}_epochs": across(epochs[name]) for name in TNR} if epochs else {}),
         **(window(found["looks"][0]["gt_tau"]) if found["looks"] else {}),
     }
 

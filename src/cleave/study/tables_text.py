@@ -13,9 +13,9 @@ NAMES = {
     "t1r": "T1R", "t3r": "T3R", "gt_tau_mean": "GT-Tau, dense looks", "gt_tau_std": "its deviation",
     "gt_tau_max": "its maximum", "gt_tau_min": "its minimum", "s_tau_epochs": "S-Tau, epochs",
     "s_tau_epochs_max": "its maximum", "s_tau_epochs_min": "its minimum", "gt_tau_epochs": "GT-Tau, epochs",
-    "gt_tau_epochs_std": "its deviation",
+    "gt_tau_epochs_std": "its deviation", "t1r_epochs": "T1R, epochs", "t3r_epochs": "T3R, epochs",
 }  # fmt: skip
-RANKS = ("t1r", "t3r")
+RANKS = ("t1r", "t3r", "t1r_epochs", "t3r_epochs")
 
 
 def markdown(found: dict[str, Any]) -> str:
@@ -24,7 +24,8 @@ def markdown(found: dict[str, Any]) -> str:
         f"# {found['title']}", "",
         f"Budget {found['budget']}; truth: {found['truth'] or 'none'}. Brackets: 95 % bootstrap interval (see "
         "`cleave study metrics`); ±: deviation over instances.", "",
-        "| study | n | mini-batches a child | measure | ours | paper | difference |", "|---|---|---|---|---|---|---|",
+        "| study | n | mini-batches a child | dense looks | measure | ours | paper | difference |",
+        "|---|---|---|---|---|---|---|---|",
     ]  # fmt: skip
     for name, words in rows(found):
         lines.append(f"| {name} | " + " | ".join(words) + " |")
@@ -35,11 +36,11 @@ def markdown(found: dict[str, Any]) -> str:
 def rows(found: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
     """Study and words of every measure; of a study's measures only the first says how much it was trained."""
     for row in found["rows"]:
-        head = [str(row["instances"]), f"{row['per_child']:.0f}"]
+        head = [str(row["instances"]), f"{row['per_child']:.0f}", str(row["dense_looks"])]
         for name, measure in row["measures"].items():
             ours, paper, difference = words(name, measure)
             yield row["name"], [*head, NAMES[name], ours, paper, difference]
-            head = ["", ""]
+            head = ["", "", ""]
 
 
 def words(name: str, measure: dict[str, float | None]) -> tuple[str, str, str]:
@@ -71,7 +72,7 @@ def print_table(found: dict[str, Any], console: Console | None = None) -> None:
     for title in ("study", "measure", "ours", "paper", "diff."):
         table.add_column(title, no_wrap=title != "study")
     last = ""
-    for name, (_, _, measure, ours, paper, difference) in rows(found):
+    for name, (*_, measure, ours, paper, difference) in rows(found):
         short = name.partition("/")[2]
         table.add_row("" if short == last else short, measure, ours, paper, difference)
         last = short

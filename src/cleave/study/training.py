@@ -26,10 +26,10 @@ CHECK_EVERY = 50
 """Steps between looks at the loss on a device that would have to be waited for; on the CPU every step is checked."""
 
 
-def learning_rate(settings: TrainingSettings, epoch: int, epochs: float) -> float:
+def learning_rate(settings: TrainingSettings, epoch: int) -> float:
     """The cosine from the highest to the lowest, constant within an epoch (counted from 0)."""
     highest, lowest = settings.learning_rate, settings.learning_rate_min
-    return lowest + (highest - lowest) * (1 + cos(pi * epoch / epochs)) / 2
+    return lowest + (highest - lowest) * (1 + cos(pi * epoch / settings.epochs)) / 2
 
 
 def sgd(parameters: list[nn.Parameter], settings: TrainingSettings, rate: float) -> torch.optim.SGD:
@@ -74,19 +74,15 @@ class Training:
 
     @property
     def rate(self) -> float:
-        """The learning rate of the next mini-batch."""
-        return self._rate_at(self.step)
-
-    def _rate_at(self, step: int) -> float:
-        per_epoch = self.study.steps_per_epoch
-        return learning_rate(self.settings, step // per_epoch, self.steps / per_epoch)
+        """The learning rate of the next mini-batch: a shorter training walks down all the stairs of a whole one."""
+        whole = self.settings.epochs * self.study.steps_per_epoch
+        return learning_rate(self.settings, self.step * whole // self.steps // self.study.steps_per_epoch)
 
     def advance(self) -> None:
         """One mini-batch for one child, and a look at all where one is due."""
         child = self.order(self.step)
-        if self.step % self.study.steps_per_epoch == 0:
-            for group in self.optimizer.param_groups:
-                group["lr"] = self.rate
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate
         self.optimizer.zero_grad()
         loss = loss_of(self.supernet.networks[child], self.supernet.gates[child], self.batches.batch(self.step))
         self._check(loss)
@@ -99,11 +95,8 @@ class Training:
         self._look(self.names[child])
 
     def _check(self, loss: Tensor) -> None:
-        if (loss.device.type == "cpu" or self.step % CHECK_EVERY == 0) and not isfinite(loss.item()):
-            raise UserError(
-                f"instance {self.instance}, supernet {self.group}, step {self.step}: the loss is {loss.item()}; "
-                "try a smaller training.learning_rate"
-            )
+        if loss.device.type == "cpu" or self.step % CHECK_EVERY == 0 or self.step == self.steps - 1:
+            check_loss(loss, f"instance {self.instance}, supernet {self.group}, step {self.step}")
 
     def _look(self, trained: str) -> None:
         """All children under every kind of statistics, where that is due."""
@@ -153,8 +146,11 @@ class Training:
             self.optimizer.state[parameter]["momentum_buffer"] = buffer.to(parameter.device).clone()
         self.looks = [Look(*values) for values in record.state["looks"]]
         self.step = record.meta["step"]
-        for group in self.optimizer.param_groups:  # set at the beginning of an epoch, which may lie behind
-            group["lr"] = self._rate_at(max(0, self.step - 1))
+
+
+def check_loss(loss: Tensor, where: str) -> None:
+    if not isfinite(value := loss.item()):
+        raise UserError(f"{where}: the loss is {value}; try a smaller training.learning_rate")
 
 
 def loss_of(network: Network, gates: Gates, batch: Batch) -> Tensor:

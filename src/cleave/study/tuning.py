@@ -10,7 +10,7 @@ import torch
 from cleave.run.generations import Record
 from cleave.study.problem import Study
 from cleave.study.seen import Look
-from cleave.study.training import loss_of, make_supernet, sgd
+from cleave.study.training import check_loss, loss_of, make_supernet, sgd
 
 
 class Tuning:
@@ -34,7 +34,9 @@ class Tuning:
         optimizer = sgd(list(network.parameters()), settings, meta["rate"])
         for number in range(self.study.recipe.tune.batches):
             optimizer.zero_grad()
-            loss_of(network, gates, self.batches.batch(number)).backward()  # type: ignore[no-untyped-call]
+            loss = loss_of(network, gates, self.batches.batch(number))
+            check_loss(loss, f"child {name}, mini-batch {number} from epoch {meta['epoch']} on")
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             network.eval()
             with torch.no_grad():

@@ -89,7 +89,11 @@ def own_looks(looks: Looks, child: int) -> list[int]:
 
 def diamonds(looks: Looks) -> str:
     known = any(name in looks.children for name in looks.trained)
-    return "; a diamond where the child itself was trained" if known else "; which child was trained is not known"
+    return (
+        "; a diamond where the child itself was trained"
+        if known
+        else "; for whom each mini-batch was is not known, or differs between supernets"
+    )
 
 
 def tau_by_look(subject: Subject) -> Drawn:
@@ -107,7 +111,7 @@ def tau_by_look(subject: Subject) -> Drawn:
     return Drawn(
         figure,
         f"GT-Tau of {children_of(subject.log)} after each of the last mini-batches, first instance, mean ± deviation "
-        f"over looks: {'; '.join(said)}. Thick: of accuracies averaged over one cycle.",
+        f"over looks: {'; '.join(said)}. Thick, where there are looks enough: averaged over one cycle.",
     )
 
 

@@ -65,7 +65,8 @@ def draw_taus(panel: Axes, looks: Mapping[int, Numbers], true: Numbers) -> None:
 
 def tuned(log: Log) -> Tuned:
     """What there is, see `Tuned`."""
-    seen = see(log)
+    kinds = [kind for kind in log.statistics if see(log, kind).tuned]
+    seen = see(log, kinds[0] if kinds else None)
     by_batches = {0: seen.epochs, **seen.tuned}
     epochs = sorted({int(epoch) for each in seen.tuned.values() for looks in each for epoch in looks.epochs})
     found: Tuned = {epoch: {} for epoch in epochs}
