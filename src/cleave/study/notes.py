@@ -41,13 +41,9 @@ def meaningless(recipe: StudyRecipe) -> list[str]:
 def without_effect(recipe: StudyRecipe) -> Iterator[tuple[str, str]]:
     """Keys outside `sharing` that were given without having a meaning, and why."""
     alone = recipe.sharing.policy == "none"
+    running = "recalibrated" not in recipe.looks.statistics
     cases = [
-        (
-            "looks",
-            "calibration",
-            "recalibrated" not in recipe.looks.statistics,
-            "without looks.statistics recalibrated",
-        ),
+        ("looks", "calibration", running, "without looks.statistics recalibrated"),
         ("tune", "batches", not recipe.tune.epochs, "without tune.epochs"),
         ("data", "train_fraction", recipe.data.judge == "test", "with data.judge=test"),
         ("training", "order", alone, "with sharing.policy=none"),
