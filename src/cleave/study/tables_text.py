@@ -69,13 +69,14 @@ def print_table(found: dict[str, Any], console: Console | None = None) -> None:
     console = console or Console(highlight=False)
     console.print(f"{found['title']}, budget {found['budget']}", markup=False)
     table = Table(box=None, pad_edge=False)
-    for title in ("study", "measure", "ours", "paper", "diff."):
-        table.add_column(title, no_wrap=title != "study")
+    for title in ("", "ours", "paper", "difference"):
+        table.add_column(title, no_wrap=True)
     last = ""
     for name, (*_, measure, ours, paper, difference) in rows(found):
-        short = name.partition("/")[2]
-        table.add_row("" if short == last else short, measure, ours, paper, difference)
-        last = short
+        if name != last:
+            table.add_row(name)
+        table.add_row(f"  {measure}", ours, paper, difference)
+        last = name
     console.print(table)
     console.print("[]: 95 % bootstrap interval. ±: deviation over instances.", markup=False)
     console.print(f"{found['seconds']:.0f} s of processes; all of it is in {found['folder']}", soft_wrap=True)
