@@ -7,7 +7,8 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from multiprocessing.connection import Connection
 from statistics import median
@@ -95,19 +96,35 @@ def in_a_process(work: Callable[[], Any], threads: int, name: str) -> Any:  # no
     """What the work returns that is done in a new process with so many threads."""
     ours, theirs = FORK.Pipe(duplex=False)
     process = FORK.Process(target=answer, args=(work, threads, theirs))
-    process.start()
-    theirs.close()
     try:
+        with interrupts_held():
+            process.start()
+        theirs.close()
         good, found = ours.recv()
     except EOFError as error:
         process.join()
         raise Failed(f"{name}: its process ended with exit status {process.exitcode}") from error
     finally:
-        process.terminate()  # on Ctrl-C it is still at work
+        process.kill()  # on Ctrl-C it is still at work, or has not even begun to heed a gentler signal
         process.join()
     if not good:
         raise Failed(f"{name}: {found}")
     return found
+
+
+@contextmanager
+def interrupts_held() -> Iterator[None]:
+    """Ctrl-C is heard at the end of this: Python swallows what is raised in the middle of a fork."""
+    heard: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda number, frame: heard.append(number)) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+    if heard:
+        raise KeyboardInterrupt
 
 
 def answer(work: Callable[[], Any], threads: int, pipe: Connection) -> None:

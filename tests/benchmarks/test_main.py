@@ -42,6 +42,14 @@ copy, pairs.copy_weights = pairs.copy_weights, slightly_other
 sys.exit(main(["--only", "weight-step", "--size", "short", "--repeats", "1"]))
 """
 
+FORKED = """
+import os, signal, sys
+from benchmarks.__main__ import main
+
+os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), int(sys.argv[1])))
+sys.exit(main(["--only", "weight-step", "--size", "short", "--repeats", "1"]))
+"""
+
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     words = [sys.executable, *arguments]
@@ -95,12 +103,23 @@ def test_other_numbers_are_told_in_one_line_and_nothing_is_measured() -> None:
 
 def test_ctrl_c_ends_it_without_a_traceback() -> None:
     words = [sys.executable, "-m", "benchmarks", "--only", "weight-step", "--size", "short", "--repeats", "1000000"]
-    process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    assert process.stderr.readline() == "weight-step, 1 thread\n"
-    process.send_signal(signal.SIGINT)
-    out, error = process.communicate(timeout=60)
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            assert process.stderr.readline() == "weight-step, 1 thread\n"
+            process.send_signal(signal.SIGINT)
+            out, error = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert (process.returncode, out, error) == (130, "", "benchmarks: interrupted\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_in_the_middle_of_a_fork_is_heard(number: signal.Signals) -> None:
+    """Its hooks are where an exception is printed and forgotten."""
+    ended = command("-c", FORKED, str(int(number)))
+    assert (ended.returncode, ended.stdout) == (130, "")
+    assert ended.stderr == "weight-step, 1 thread\nbenchmarks: interrupted\n"
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import pytest
 
 from cleave.errors import UserError
 from cleave.run import durable
-from cleave.run.durable import Damaged
+from cleave.run.durable import MANIFEST, Damaged
 
 
 @contextmanager
@@ -61,6 +61,19 @@ def flipped(data: bytes) -> bytes:
 
 def cut(data: bytes) -> bytes:
     return data[: random.randrange(len(data))]
+
+
+def test_every_bit_of_a_manifest_counts_and_so_does_each_byte_at_its_end(tmp_path: Path) -> None:
+    """Nothing else vouches for it: without its last newline, say, it would still be the same JSON."""
+    durable.write_folder(tmp_path / "folder", {"a": b"1"})
+    path = tmp_path / "folder" / MANIFEST
+    whole = path.read_bytes()
+    number = int.from_bytes(whole, "big")
+    altered = [(number ^ 1 << bit).to_bytes(len(whole), "big") for bit in range(8 * len(whole))]
+    for data in [*altered, *(whole[:size] for size in range(len(whole))), whole + b" ", b" " + whole]:
+        path.write_bytes(data)
+        with pytest.raises(Damaged, match=str(tmp_path / "folder")):
+            durable.read_folder(tmp_path / "folder")
 
 
 def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -108,7 +121,7 @@ def test_a_folder_is_read_back_and_replaced_as_a_whole(tmp_path: Path) -> None:
         files = some_files(count)
         identity = durable.write_folder(tmp_path / "folder", files)
         assert durable.read_folder(tmp_path / "folder", identity) == files
-        assert identity == hashlib.sha256((tmp_path / "folder" / durable.MANIFEST).read_bytes()).hexdigest()
+        assert identity == hashlib.sha256((tmp_path / "folder" / MANIFEST).read_bytes()).hexdigest()
     assert names(tmp_path) == {"folder"}
 
 
@@ -167,9 +180,9 @@ def test_files_missing_added_or_cut_are_named(tmp_path: Path) -> None:
     expect("more: not in manifest.json")
     (folder / "file2").write_bytes(cut(files["file2"]))
     expect(r"file2: its \d+ bytes are not those")
-    (folder / durable.MANIFEST).write_text("[" * 100_000)
+    (folder / MANIFEST).write_text("[" * 100_000)
     expect("manifest.json: not JSON")
-    (folder / durable.MANIFEST).write_text("[]")
+    (folder / MANIFEST).write_text("[]")
     expect("manifest.json: not a list of files")
     (folder / "file0").unlink()
     (folder / "file0").mkdir()

@@ -130,10 +130,13 @@ def _manifest(path: Path, identity: str | None) -> dict[str, object]:
         raise Damaged(f"{path}: belongs to another record than the one asked for")
     try:
         listed = json.loads(data)
+        written = json_bytes(listed)
     except (ValueError, RecursionError) as error:
         raise Damaged(f"{path}: not JSON") from error
     if not isinstance(listed, dict):
         raise Damaged(f"{path}: not a list of files")
+    if written != data:  # nothing else vouches for its own bytes
+        raise Damaged(f"{path}: not as cleave writes it")
     return listed
 
 
