@@ -22,8 +22,7 @@ from cleave.search.problem import Problem, open_problem
 from cleave.search.watch import Stop, Watcher
 from cleave.settings import METHOD_NAMES, Recipe
 from cleave.space import Region, Space, find_space
-from cleave.space.registry import SPACES
-from tests.toys import TOYS
+from tests.toys import TOYS, toys_known
 
 SPLITTERS: dict[str, tuple[list[str], int]] = {
     "none": (["split.splitter=none"], 1),
@@ -42,12 +41,8 @@ TINY = [
 
 @pytest.fixture(scope="session", autouse=True)
 def toys() -> Iterator[None]:
-    """The toys can be named in a recipe, as a new space could."""
-    for toy in TOYS:
-        SPACES[toy.name] = lambda operations, toy=toy: toy()
-    yield
-    for toy in TOYS:
-        del SPACES[toy.name]
+    with toys_known():
+        yield
 
 
 def tiny(*changes: str) -> Recipe:

@@ -22,6 +22,7 @@ from cleave.run.generations import Generations, Record
 from cleave.run.lock import RunLock
 from cleave.search.runner import resume, start
 from cleave.search.watch import Moment, Watcher
+from tests.recorder import Recorder
 from tests.tiny import EVERY_STEP, HERE, RSPS, SIZES, Ended, generations, part_generations, same, write_images
 
 Capture = pytest.CaptureFixture[str]
@@ -40,14 +41,6 @@ KINDS = {
 
 class Killed(Exception):
     """The process is gone; nothing that the search does may catch this."""
-
-
-class Recorder(Watcher):
-    def __init__(self) -> None:
-        self.moments: list[Moment] = []
-
-    def see(self, moment: Moment) -> None:
-        self.moments.append(moment)
 
 
 class Killer(Watcher):

@@ -9,21 +9,10 @@ import re
 import pytest
 
 from cleave.search.overview import Overview, briefly, together
-from cleave.search.watch import Moment, Watcher
+from cleave.search.watch import Moment
 from cleave.search.worker_process import Teller, sendable
 from cleave.terminal import Terminal
-
-
-class Recorder(Watcher):
-    def __init__(self) -> None:
-        self.moments: list[Moment] = []
-        self.lines: list[str] = []
-
-    def see(self, moment: Moment) -> None:
-        self.moments.append(moment)
-
-    def say(self, line: str) -> None:
-        self.lines.append(line)
+from tests.recorder import Recorder
 
 
 def test_parts_under_way_and_finished_add_up() -> None:

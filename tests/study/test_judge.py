@@ -12,7 +12,7 @@ from cleave.space import Arch, NetworkSize, Space, find_space
 from cleave.study.judge import CHUNK, Judge, Kind, chunks
 from cleave.study.ledger import walk
 from cleave.study.sharing import Shared, but_statistics, matching, prefix
-from cleave.study.supernet import Supernet
+from cleave.study.supernet import Blueprint, Supernet
 from tests.reference.judge import plain_hits
 from tests.toys import TOYS
 
@@ -47,7 +47,9 @@ def batches(count: int, size: int = 6) -> list[Batch]:
 
 def supernet(space: Space, archs: list[Arch], shared: Shared | None) -> Supernet:
     """With weights and statistics as after some training: children that share no weights differ in them."""
-    made = Supernet(space, space.layout(SIZE, 3), archs, 4, 0, Norm(space.affine, running=True, momentum=0.4), shared)
+    made = Supernet(
+        space, Blueprint(space.layout(SIZE, 3), 4, Norm(space.affine, running=True, momentum=0.4)), archs, 0, shared
+    )
     with torch.no_grad():
         for network in made.networks:
             network.double()
@@ -99,7 +101,7 @@ def test_all_64_children_together_take_less_than_half_of_the_work_of_each_alone(
     space = find_space("cells64")
     archs = some(space, 64)
     size, image = NetworkSize(8, 4), (3, 16, 16)
-    made = Supernet(space, space.layout(size, 3), archs, 10, 0, Norm(False, running=True), None)
+    made = Supernet(space, Blueprint(space.layout(size, 3), 10, Norm(False, running=True)), archs, 0, None)
     each = costs(space, size, image)
     alone = sum(each.of(arch).multiply_adds for arch in archs)
     assert 2 * walk(made, Kind("tracked"), image) < alone
@@ -111,7 +113,9 @@ def test_what_nobody_shares_is_worked_out_for_each_child() -> None:
 
     space = find_space("cells64")
     archs, size, image = some(space, 5), NetworkSize(2, 1), (3, 8, 8)
-    made = Supernet(space, space.layout(size, 3), archs, 10, 0, Norm(False, running=True), lambda name: False)
+    made = Supernet(
+        space, Blueprint(space.layout(size, 3), 10, Norm(False, running=True)), archs, 0, lambda name: False
+    )
     each = costs(space, size, image)
     assert walk(made, Kind("tracked"), image) == sum(each.of(arch).multiply_adds for arch in archs)
 

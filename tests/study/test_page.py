@@ -162,7 +162,7 @@ def test_clusters_have_all_children_once(tmp_path: Path, study: Shown) -> None:
 
 def test_a_folder_says_how_its_study_was_made_as_far_as_it_knows(tmp_path: Path) -> None:
     assert read_made(tmp_path) == Made()
-    (tmp_path / "ledger.json").write_text(json.dumps(LEDGER))
+    (tmp_path / "ledger.json").write_text(json.dumps({"parts": LEDGER}))
     (tmp_path / "study.yaml").write_text(MADE.recipe)
     (tmp_path / "environment.json").write_text(json.dumps(MADE.environment))
     assert read_made(tmp_path) == MADE
@@ -189,7 +189,7 @@ def test_the_command_writes_into_the_study_unless_told_otherwise(tmp_path: Path)
     for name in ("one", "other"):
         (tmp_path / name).mkdir()
         write_log(tmp_path / name / "log.parquet", of.log)
-    (tmp_path / "one" / "ledger.json").write_text(json.dumps(LEDGER))
+    (tmp_path / "one" / "ledger.json").write_text(json.dumps({"parts": LEDGER}))
     found = json.loads(run(tmp_path / "one", "--json", "--beside", tmp_path / "other"))
     assert found["page"] == str(tmp_path / "one" / "report.html")
     text = Path(found["page"]).read_text()

@@ -16,22 +16,11 @@ from cleave.study.log import read_log
 from cleave.study.part import LOG, Part, StudyJob, effort, is_done, trainings, tunings
 from cleave.study.problem import Study
 from cleave.study.seen import to_log
+from tests.recorder import Recorder
 from tests.study.small import same_rows, small_study, trained
 
 TUNED: dict[str, Any] = {"tune.epochs": [1, 2], "tune.batches": 2}
 EVERY_STEP: dict[str, Any] = {"checkpoint_seconds": 0}
-
-
-class Recorder(Watcher):
-    def __init__(self) -> None:
-        self.moments: list[Moment] = []
-        self.lines: list[str] = []
-
-    def see(self, moment: Moment) -> None:
-        self.moments.append(moment)
-
-    def say(self, line: str) -> None:
-        self.lines.append(line)
 
 
 class Stopper(Watcher):

@@ -15,21 +15,16 @@ from cleave.data.images import Images
 from cleave.data.sources import load
 from cleave.errors import UserError
 from cleave.space import find_space
-from cleave.space.registry import SPACES
 from cleave.study.log import all_children
 from cleave.study.problem import Study, chosen_children, load_images, open_study
 from tests.study.small import recipe_of, small_study
-from tests.toys import TOYS, ToyCells64
+from tests.toys import ToyCells64, toys_known
 
 
 @pytest.fixture(autouse=True)
 def toys() -> Iterator[None]:
-    """The toys can be named in a recipe, as a new space could."""
-    for toy in TOYS:
-        SPACES[toy.name] = lambda operations, toy=toy: toy()
-    yield
-    for toy in TOYS:
-        del SPACES[toy.name]
+    with toys_known():
+        yield
 
 
 @pytest.mark.parametrize(("train", "batch_size"), [(44, 16), (48, 16), (5, 16), (33, 8)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import signal
 from collections.abc import Iterator
@@ -12,12 +11,13 @@ from typing import Any
 import pytest
 
 from cleave.errors import Interrupted, UserError
-from cleave.run.folder import read_json
+from cleave.run.folder import free_folder, read_json
 from cleave.search.watch import Moment, Watcher
 from cleave.study import runner
 from cleave.study.clusters import write_partition
 from cleave.study.log import read_log
-from cleave.study.runner import free_folder, is_study, read_recipe, resolve, resume, start
+from cleave.study.runner import is_study, name_of, read_recipe, resolve, resume, start
+from tests.recorder import Recorder
 from tests.study.small import log_bytes, recipe_of
 from tests.tiny import write_images
 
@@ -34,19 +34,7 @@ class Killed(Exception):
     """The process is gone; nothing that a study does may catch this."""
 
 
-class Listener(Watcher):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.moments: list[Moment] = []
-
-    def say(self, line: str) -> None:
-        self.lines.append(line)
-
-    def see(self, moment: Moment) -> None:
-        self.moments.append(moment)
-
-
-class Killer(Listener):
+class Killer(Recorder):
     """Kills the process after so many moments, or (as Ctrl-C does) asks it to stop."""
 
     def __init__(self, moments: int, ending: type[Exception] = Killed) -> None:
@@ -71,7 +59,7 @@ def _no_page() -> Iterator[None]:
 def whole(tmp_path_factory: pytest.TempPathFactory, _no_page: None) -> Path:
     """A study that was left alone."""
     folder = tmp_path_factory.mktemp("runner") / "whole"
-    watcher = Listener()
+    watcher = Recorder()
     assert start(recipe_of(MANY), folder, watcher)["folder"] == str(folder)
     assert len(watcher.moments) == MOMENTS
     return folder
@@ -80,7 +68,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, _no_page: None) -> Path:
 def test_a_study_leaves_its_recipe_its_surroundings_its_rows_and_its_costs(whole: Path) -> None:
     assert is_study(whole)
     assert read_recipe(whole) == resolve(recipe_of(MANY))
-    ledger = json.loads((whole / "ledger.json").read_text())
+    ledger = read_json(whole / "ledger.json")["parts"]
     assert [cost["what"] for cost in ledger] == [
         f"instance{instance}-supernet{group}{kind}"
         for kind in ("", "-tune1") for instance in range(2) for group in range(2)
@@ -116,7 +104,7 @@ def test_a_study_that_is_killed_again_and_again_ends_in_the_same_bytes(whole: Pa
             kills += 1
     assert kills >= 2
     assert log_bytes(run) == log_bytes(whole)
-    costs = [json.loads((folder / "ledger.json").read_text()) for folder in (run, whole)]
+    costs = [read_json(folder / "ledger.json")["parts"] for folder in (run, whole)]
     assert [{**cost, "seconds": 0} for cost in costs[0]] == [{**cost, "seconds": 0} for cost in costs[1]]
 
 
@@ -137,7 +125,7 @@ def test_a_study_that_is_asked_to_stop_says_how_to_go_on_and_does(whole: Path, t
     with pytest.raises(Interrupted, match=r"go on with: cleave resume '.*a run'"):
         start(recipe_of({**MANY, "checkpoint_seconds": 1000}), run, Asker(10))
     assert not (run / "log.parquet").exists()
-    watcher = Listener()
+    watcher = Recorder()
     resume(run, watcher)
     assert len(watcher.moments) == MOMENTS - 10, "what was done is done again"
     log, other = read_log(run / "log.parquet"), read_log(whole / "log.parquet")
@@ -152,7 +140,7 @@ def test_two_workers_end_in_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_a_finished_study_is_told_again_and_nothing_is_done(whole: Path) -> None:
-    before, watcher = log_bytes(whole), Listener()
+    before, watcher = log_bytes(whole), Recorder()
     assert resume(whole, watcher)["told"] is True
     assert watcher.moments == []
     assert log_bytes(whole) == before
@@ -215,7 +203,7 @@ def test_what_cannot_be_run_is_said_before_there_is_a_folder(
 
 def test_snapshots_that_a_matched_budget_never_comes_to_are_refused_before_anything_is_trained(tmp_path: Path) -> None:
     matched = {"sharing.policy": "groups", "sharing.groups": 4, "sharing.budget": "matched", "tune.epochs": [2]}
-    watcher = Listener()
+    watcher = Recorder()
     with pytest.raises(UserError, match=r"tune\.epochs"):
         start(recipe_of(matched), tmp_path / "run", watcher)
     assert watcher.moments == []
@@ -232,7 +220,7 @@ def test_keys_without_a_meaning_are_named(tmp_path: Path) -> None:
 def test_a_folder_without_a_name_is_one_that_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     recipe = recipe_of({"seed": 5, "training.order": "iid"})
-    first = free_folder(recipe)
+    first = free_folder(name_of(recipe))
     assert first == Path("runs/study-cells64-all-iid-seed5")
     first.mkdir(parents=True)
-    assert free_folder(recipe) == Path("runs/study-cells64-all-iid-seed5-2")
+    assert free_folder(name_of(recipe)) == Path("runs/study-cells64-all-iid-seed5-2")

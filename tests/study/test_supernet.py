@@ -13,7 +13,7 @@ from cleave.space import Arch, NetworkSize, Space, find_space
 from cleave.space.sample import distinct
 from cleave.study.catalogue import PATTERNS
 from cleave.study.sharing import Shared, but_statistics, matching, prefix, tensor_names
-from cleave.study.supernet import Supernet, region_of
+from cleave.study.supernet import Blueprint, Supernet, region_of
 from tests.toys import TOYS
 
 CELLS = 3
@@ -44,7 +44,9 @@ def policies(space: Space) -> dict[str, Shared | None]:
 
 def made(space: Space, children: list[Arch], shared: Shared | None) -> Supernet:
     seed = int(torch.randint(10**6, ()))
-    return Supernet(space, space.layout(SIZE, 3), children, 4, seed, Norm(space.affine, running=True), shared)
+    return Supernet(
+        space, Blueprint(space.layout(SIZE, 3), 4, Norm(space.affine, running=True)), children, seed, shared
+    )
 
 
 def state(network: nn.Module) -> dict[str, Tensor]:

@@ -35,7 +35,7 @@ def truth(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def made(truth: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     out = tmp_path_factory.mktemp("table") / "table"
-    return make_table(Request("table1", "tiny", ("seeds", "orders"), CHANGES, {}, truth, out), Watcher())
+    return make_table(Request("table1", "tiny", ("seeds", "orders"), CHANGES, {"truth": str(truth)}, out), Watcher())
 
 
 def test_a_table_has_a_row_for_every_study_beside_the_papers_figures(made: dict[str, Any], truth: Path) -> None:
@@ -81,7 +81,7 @@ def test_the_same_request_does_nothing_again(made: dict[str, Any], truth: Path) 
     out = Path(made["folder"])
     before = {path: path.stat().st_mtime_ns for path in (out / "studies").rglob("log.parquet")}
     assert (
-        make_table(Request("table1", "tiny", ("seeds",), CHANGES, {}, truth, out), Watcher())["rows"]
+        make_table(Request("table1", "tiny", ("seeds",), CHANGES, {"truth": str(truth)}, out), Watcher())["rows"]
         == made["rows"][:1]
     )
     assert {path: path.stat().st_mtime_ns for path in before} == before
@@ -90,7 +90,7 @@ def test_the_same_request_does_nothing_again(made: dict[str, Any], truth: Path) 
 def test_a_folder_of_another_recipe_is_refused(made: dict[str, Any]) -> None:
     other = (*CHANGES, "training.learning_rate=0.05")
     with pytest.raises(UserError, match="was run by another recipe; give --out a new folder"):
-        make_table(Request("table1", "tiny", ("seeds",), other, {}, None, Path(made["folder"])), Watcher())
+        make_table(Request("table1", "tiny", ("seeds",), other, {}, Path(made["folder"])), Watcher())
 
 
 def test_the_text_fits_80_columns(made: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,10 +8,11 @@ from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from cleave.data.stream import Batch
 from cleave.net import Gates, Network
+from cleave.net.statistics import measuring
 from cleave.rank.remember import remembering
 from cleave.search.watch import Stop
 
@@ -81,14 +82,9 @@ def recalibrated_hits(network: Network, children: Sequence[Gates], exam: Exam) -
 
 def recalibrate(network: Network, gates: Gates, training: Sequence[Batch]) -> None:
     """Sets running statistics to the mean over the training batches for this child, and evaluation to use them."""
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.reset_running_stats()
-            module.momentum = None  # the plain mean over all batches since the reset
-    network.train()
-    for images, _ in training:
-        network(images, gates)
-    network.eval()
+    with measuring(network):
+        for images, _ in training:
+            network(images, gates)
 
 
 def hits_on(network: Network, gates: Gates, batch: Batch, stop: Stop) -> int:

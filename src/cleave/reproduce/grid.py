@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from cleave.config import load_recipe
 from cleave.errors import UserError
@@ -66,7 +66,15 @@ class Grid:
             yield Finding(row, seed, figures, seconds, read_json(folder / "environment.json"))
 
 
-def chosen_rows(rows: Sequence[Row], only: Sequence[str]) -> list[Row]:
+class Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+NamedRow = TypeVar("NamedRow", bound=Named)
+
+
+def chosen_rows(rows: Sequence[NamedRow], only: Sequence[str]) -> list[NamedRow]:
     """The rows whose name contains one of `only` as whole words, whatever the capitals; all where it is empty."""
     wanted = [re.compile(rf"(?<!\w){re.escape(part)}(?!\w)", re.IGNORECASE) for part in only]
     found = [row for row in rows if not only or any(pattern.search(row.name) for pattern in wanted)]
@@ -75,7 +83,7 @@ def chosen_rows(rows: Sequence[Row], only: Sequence[str]) -> list[Row]:
     return found
 
 
-def names(rows: Sequence[Row]) -> str:
+def names(rows: Sequence[Named]) -> str:
     return "; ".join(row.name for row in rows)
 
 

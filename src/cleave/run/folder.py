@@ -80,6 +80,15 @@ class RunFolder(RunFiles):
         write_json(self.path / "timing.json", {"seconds": round(self.seconds, 3)})
 
 
+def free_folder(name: str) -> Path:
+    """A folder of that name under runs/ that is not there yet, numbered where it has to be."""
+    path, number = Path("runs") / name, 1
+    while path.exists():
+        number += 1
+        path = Path("runs") / f"{name}-{number}"
+    return path
+
+
 def make_folder(path: Path) -> None:
     """Makes a folder for a new run, or takes one that is there; UserError where it cannot be made."""
     try:

@@ -11,7 +11,7 @@ import torch
 from cleave.config import load_recipe
 from cleave.errors import Interrupted
 from cleave.resolve import resolve, resolve_device
-from cleave.run.folder import RunFolder, check_run, create, make_folder, read_json
+from cleave.run.folder import RunFolder, check_run, create, free_folder, make_folder, read_json
 from cleave.run.lock import RunLock
 from cleave.run.view import view
 from cleave.search.crew import make_crew, usual_workers
@@ -36,7 +36,7 @@ def start(recipe: Recipe, out: Path | None, watcher: Watcher, workers: int | Non
     for note in notes:
         watcher.say(note)
     problem = open_problem(recipe)
-    path = out or free_folder(recipe)
+    path = out or free_folder(name_of(recipe))
     make_folder(path)
     with RunLock(path):
         create(path, recipe, environment(problem))
@@ -77,14 +77,9 @@ def go_on(path: Path, problem: Problem, watcher: Watcher, workers: int | None) -
     return view(path)
 
 
-def free_folder(recipe: Recipe) -> Path:
-    """A folder under runs/ that is named after the recipe and not there yet."""
-    name = f"{recipe.space.name}-{recipe.method.name}-{recipe.split.splitter}-seed{recipe.seed}"
-    path, number = Path("runs") / name, 1
-    while path.exists():
-        number += 1
-        path = Path("runs") / f"{name}-{number}"
-    return path
+def name_of(recipe: Recipe) -> str:
+    """What the folder of a run is called."""
+    return f"{recipe.space.name}-{recipe.method.name}-{recipe.split.splitter}-seed{recipe.seed}"
 
 
 def environment(problem: Problem) -> dict[str, Any]:

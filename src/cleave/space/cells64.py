@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from cleave.errors import UserError, unknown
 from cleave.space.choice import Arch, Choice
 from cleave.space.layout import Block, Cell, Fixed, Layout, Link
-from cleave.space.space import NetworkSize, Space
+from cleave.space.space import NetworkSize, Space, offered
 
 OPERATIONS = ("max_pool_3x3", "sep_conv_3x3", "sep_conv_5x5", "dil_conv_5x5")
 """In the order of their digits, from 1."""
@@ -30,12 +30,7 @@ class Cells64(Space):
     affine = False
 
     def __init__(self, operations: Sequence[str] = OPERATIONS) -> None:
-        for operation in operations:
-            if operation not in OPERATIONS:
-                raise unknown("space.ops", operation, OPERATIONS)
-        if len(set(operations)) != len(operations) or len(operations) < 2:
-            raise UserError(f"space.ops: give two or more different operations, not {list(operations)}")
-        candidates = tuple(operation for operation in OPERATIONS if operation in operations)
+        candidates = offered(operations, OPERATIONS)
         self.choices = tuple(Choice(link.choice, candidates) for link in LINKS)
 
     def layout(self, size: NetworkSize, image_channels: int) -> Layout:

@@ -9,7 +9,7 @@ from cleave.errors import UserError, unknown
 from cleave.space.choice import Arch, Choice
 from cleave.space.layout import Block, Cell, Fixed, Layout, Link
 from cleave.space.region import Region
-from cleave.space.space import NetworkSize, Space
+from cleave.space.space import NetworkSize, Space, offered
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 EDGES = ((1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2))
@@ -32,12 +32,7 @@ class NASBench201(Space):
     tabulated = True
 
     def __init__(self, operations: Sequence[str] = OPERATIONS) -> None:
-        for operation in operations:
-            if operation not in OPERATIONS:
-                raise unknown("space.ops", operation, OPERATIONS)
-        if len(set(operations)) != len(operations) or len(operations) < 2:
-            raise UserError(f"space.ops: give two or more different operations, not {list(operations)}")
-        candidates = tuple(operation for operation in OPERATIONS if operation in operations)
+        candidates = offered(operations, OPERATIONS)
         self.choices = tuple(Choice(f"{target}<-{source}", candidates) for target, source in EDGES)
 
     def layout(self, size: NetworkSize, image_channels: int) -> Layout:

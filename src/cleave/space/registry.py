@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from cleave.errors import plain, unknown
-from cleave.space import cells64
-from cleave.space.nb201 import OPERATIONS, NASBench201
+from cleave.space import cells64, nb201
 from cleave.space.space import Space
 
 Operations = int | Sequence[str] | None
 """Which operations a space offers: all (None), how many, or which."""
 
 
-def _nasbench201(operations: Operations) -> Space:
-    """4 operations are those of GM-NAS's ablations: all but none."""
-    return NASBench201(_listed(operations))
+def listed(operations: Operations, by_count: Mapping[int, Sequence[str]]) -> Sequence[str]:
+    """The operations meant; `by_count` are those that a number stands for, first all."""
+    if operations is None:
+        return next(iter(by_count.values()))
+    if not isinstance(operations, int):
+        return operations
+    if operations not in by_count:
+        raise unknown("space.ops", str(operations), (*map(str, by_count), "a list of operations"))
+    return by_count[operations]
 
 
-def _listed(operations: Operations) -> Sequence[str]:
-    if operations is None or operations == 5:
-        return OPERATIONS
-    if operations == 4:
-        return OPERATIONS[1:]
-    if isinstance(operations, int):
-        raise unknown("space.ops", str(operations), ("4", "5", "a list of operations"))
-    return operations
+NB201 = {5: nb201.OPERATIONS, 4: nb201.OPERATIONS[1:]}
+"""4 operations are those of GM-NAS's ablations: all but none."""
 
-
-def _cells64(operations: Operations) -> Space:
-    """All four operations, or those listed."""
-    if isinstance(operations, int) and operations != 4:
-        raise unknown("space.ops", str(operations), ("4", "a list of operations"))
-    return cells64.Cells64(cells64.OPERATIONS if operations is None or isinstance(operations, int) else operations)
-
-
-SPACES: dict[str, Callable[[Operations], Space]] = {"nasbench201": _nasbench201, "cells64": _cells64}
+SPACES: dict[str, Callable[[Operations], Space]] = {
+    "nasbench201": lambda operations: nb201.NASBench201(listed(operations, NB201)),
+    "cells64": lambda operations: cells64.Cells64(listed(operations, {4: cells64.OPERATIONS})),
+}
 ALIASES = {"nb201": "nasbench201", "64cells": "cells64"}
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cleave.errors import UserError, unknown
 from cleave.space.choice import Arch, Choice
 from cleave.space.layout import Layout
 from cleave.space.region import Region
@@ -73,6 +74,16 @@ class Space(ABC):
             arch = uniform(region, generator)
             if self.valid(arch):
                 return arch
+
+
+def offered(operations: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    """The operations that a space is asked to offer, in its own order; UserError unless they are two or more of it."""
+    for operation in operations:
+        if operation not in known:
+            raise unknown("space.ops", operation, known)
+    if len(set(operations)) != len(operations) or len(operations) < 2:
+        raise UserError(f"space.ops: give two or more different operations, not {list(operations)}")
+    return tuple(operation for operation in known if operation in operations)
 
 
 def uniform(region: Region, generator: torch.Generator) -> Arch:

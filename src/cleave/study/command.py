@@ -127,8 +127,8 @@ def table(
         lines = [f"{table:8}  {title}" for table, title in TITLES.items()]
         tell({"tables": list(TITLES)}, as_json, lambda: print(*lines, sep="\n"))
         return
-    flags = study_flags(None, data_root, None, seed, device)
-    request = Request(name, budget, only or (), changes or (), flags, truth, out, workers)
+    flags = study_flags(None, data_root, truth, seed, device)
+    request = Request(name, budget, only or (), changes or (), flags, out, workers)
     with Terminal() as terminal:
         found = make_table(request, terminal)
     tell(found, as_json, lambda: print_table(found))

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from cleave.data.stream import Batch
 from cleave.net import Edge, Gates, Norm
 from cleave.net.blocks import CellBlock, FixedBlock, History
+from cleave.net.statistics import measuring
 from cleave.study.supernet import Supernet
 
 CHUNK = 2_000
@@ -160,18 +161,6 @@ def identity(module: nn.Module, weights_only: bool) -> tuple[int, ...]:
     """Equal for modules of one kind whose tensors are the same ones."""
     buffers = () if weights_only else module.buffers()
     return tuple(id(tensor) for tensor in (*module.parameters(), *buffers))
-
-
-@contextmanager
-def measuring(block: nn.Module) -> Iterator[None]:
-    """The block's running statistics become the mean over the batches that go through it meanwhile."""
-    norms = [module for module in block.modules() if isinstance(module, nn.BatchNorm2d)]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None
-    block.train()
-    yield
-    block.eval()
 
 
 class Remembered(nn.Module):

@@ -85,7 +85,7 @@ def walk(supernet: Supernet, kind: Kind, image: tuple[int, int, int]) -> int:
     Statistics of the batch are counted as running ones, with which operations run by themselves and can be seen.
     """
     judge = Judge(supernet, replace(kind, norm=kind.norm and replace(kind.norm, running=True), evaluating=True))
-    device = supernet.device
+    device = supernet.blueprint.device
     batch: Batch = torch.zeros(2, *image, device=device), torch.zeros(2, dtype=torch.int64, device=device)
     seen = 0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,12 +52,9 @@ def read_made(folder: Path) -> Made:
 
 def read_ledger(path: Path) -> list[Part]:
     """What each part cost; UserError where the file is damaged."""
-    try:
-        parts = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read as JSON ({error})") from error
+    parts = read_json(path).get("parts")
     if not isinstance(parts, list):
-        raise UserError(f"{path}: is not a list of what each part cost; it was altered")
+        raise UserError(f"{path}: does not list what each part cost; it was altered")
     return parts
 
 

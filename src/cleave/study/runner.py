@@ -23,7 +23,7 @@ from cleave.config import checked, read_yaml
 from cleave.errors import Interrupted, UserError
 from cleave.resolve import absolute, resolve_device, resolve_images
 from cleave.run.durable import write_bytes, write_json
-from cleave.run.folder import make_folder, read_json
+from cleave.run.folder import free_folder, make_folder, read_json
 from cleave.run.lock import LOCK, RunLock
 from cleave.run.part_folder import path_of
 from cleave.search.crew import Crew, make_crew, usual_workers
@@ -50,7 +50,7 @@ def start(recipe: StudyRecipe, out: Path | None, watcher: Watcher, workers: int 
     for note in meaningless(recipe):
         watcher.say(note)
     study = open_study(resolve(recipe))
-    path = out or free_folder(study.recipe)
+    path = out or free_folder(name_of(study.recipe))
     make_folder(path)
     with RunLock(path):
         create(path, study)
@@ -154,19 +154,14 @@ def conclude(path: Path, study: Study, parts: list[Part]) -> dict[str, Any]:
     logs = [read_log(path_of(path, part.label) / LOG) for part in parts]
     write_log(path / LOG, join(logs, str(path / LOG), study.meta()))
     ledger = [cost_of(path, part) for part in parts]
-    write_json(path / "ledger.json", ledger)
+    write_json(path / "ledger.json", {"parts": ledger})
     seconds = sum(float(str(cost["seconds"])) for cost in ledger)
     write_json(path / "timing.json", {"seconds": round(seconds, 3)})
     truth = Path(study.recipe.truth) if study.recipe.truth else None
     return {"folder": str(path), "seconds": seconds, **write_results(path, truth, study.recipe.seed)}
 
 
-def free_folder(recipe: StudyRecipe) -> Path:
-    """A folder under runs/ that is named after the recipe and not there yet."""
+def name_of(recipe: StudyRecipe) -> str:
+    """What the folder of a study is called."""
     space = find_space(recipe.space.name).name
-    name = f"study-{space}-{recipe.sharing.policy}-{recipe.training.order}-seed{recipe.seed}"
-    path, number = Path("runs") / name, 1
-    while path.exists():
-        number += 1
-        path = Path("runs") / f"{name}-{number}"
-    return path
+    return f"study-{space}-{recipe.sharing.policy}-{recipe.training.order}-seed{recipe.seed}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from copy import copy
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -36,6 +37,20 @@ def tie(network: nn.Module, name: str, tensor: Tensor) -> None:
         module.register_buffer(last, tensor)
 
 
+@dataclass(frozen=True)
+class Blueprint:
+    """What all networks of a supernet have in common."""
+
+    layout: Layout
+    classes: int
+    norm: Norm
+    device: str = "cpu"
+
+    def network(self, region: Region, seed: int = 0) -> Network:
+        """A network of its own for a region."""
+        return build(self.layout, region, self.classes, seed, self.norm, self.device)
+
+
 class Supernet:
     """One network for every child; all the same one where everything is shared.
 
@@ -44,25 +59,24 @@ class Supernet:
     """
 
     def __init__(
-        self, space: Space, layout: Layout, children: Sequence[Arch], classes: int, seed: int, norm: Norm,
-        shared: Shared | None, device: str = "cpu",
-    ) -> None:  # fmt: skip
-        self.layout, self.children, self.classes, self.device = layout, children, classes, device
+        self, space: Space, blueprint: Blueprint, children: Sequence[Arch], seed: int, shared: Shared | None
+    ) -> None:
+        self.blueprint, self.children = blueprint, children
         self.gates: list[Gates] = [one_hot(arch) for arch in children]
-        self.common = build(layout, region_of(space, children), classes, seed, norm, device)
-        whole = build(layout, space.region, classes, seed, norm, device).state_dict()
+        self.common = blueprint.network(region_of(space, children))
+        whole = blueprint.network(space.region, seed).state_dict()
         self.common.load_state_dict({name: whole[name] for name in self.common.state_dict()})
         if shared is None:
             self.networks = [self.common] * len(children)
         else:
-            self.networks = [self._own(arch, norm, shared) for arch in children]
+            together = {name for name, full in tensor_names(self.common).items() if shared(full)}
+            self.networks = [self._own(arch, together) for arch in children]
 
-    def _own(self, arch: Arch, norm: Norm, shared: Shared) -> Network:
-        network = build(self.layout, Region.of(arch), self.classes, seed=0, norm=norm, device=self.device)
-        values, names = self.common.state_dict(keep_vars=True), tensor_names(self.common)
+    def _own(self, arch: Arch, together: Collection[str]) -> Network:
+        network, values = self.blueprint.network(Region.of(arch)), self.common.state_dict(keep_vars=True)
         for name in network.state_dict():
             value = values[name]
-            if shared(names[name]):
+            if name in together:
                 tie(network, name, value)
             else:
                 own = value.detach().clone()
@@ -71,11 +85,8 @@ class Supernet:
 
     def twin(self, norm: Norm) -> Supernet:
         """The same weights with other statistics: what children are judged by beside the running ones."""
-        twin = copy(self)
-        made = {
-            network: with_weights_of(network, self.layout, self.classes, norm, self.device)
-            for network in dict.fromkeys(self.networks)
-        }
+        twin, blueprint = copy(self), replace(self.blueprint, norm=norm)
+        made = {network: with_weights_of(network, blueprint) for network in dict.fromkeys(self.networks)}
         twin.networks = [made[network] for network in self.networks]
         return twin
 
@@ -112,9 +123,9 @@ class Supernet:
         return [parameter for parameter in self.common.parameters() if parameter in used]
 
 
-def with_weights_of(network: Network, layout: Layout, classes: int, norm: Norm, device: str) -> Network:
-    """A network of other statistics that has the parameters of another one."""
-    twin = build(layout, region_in(network), classes, seed=0, norm=norm, device=device)
+def with_weights_of(network: Network, blueprint: Blueprint) -> Network:
+    """A network of another blueprint that has the parameters of this one."""
+    twin = blueprint.network(region_in(network))
     for name, parameter in network.named_parameters():
         tie(twin, name, parameter)
     return twin

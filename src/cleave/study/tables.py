@@ -9,12 +9,11 @@ from typing import Any
 
 from cleave.config import load
 from cleave.errors import Interrupted, UserError
-from cleave.reproduce.grid import slug
+from cleave.reproduce.grid import chosen_rows, slug
+from cleave.reproduce.runner import SHOWN
 from cleave.run.durable import write_bytes, write_json
 from cleave.run.folder import make_folder, read_json
 from cleave.search.watch import Watcher
-from cleave.space import find_space
-from cleave.study import problem
 from cleave.study.catalogue import TITLES, Entry, at_budget, find_table
 from cleave.study.figures import Subject, draw, save
 from cleave.study.log import read_log
@@ -25,22 +24,22 @@ from cleave.study.settings import StudyRecipe
 from cleave.study.tables_text import markdown
 from cleave.study.truth import read_truth
 
-SHOWN = ("cleave", "python", "torch", "numpy", "platform", "cpu", "device", "threads")
-"""What of the environment stands below a table."""
-
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for: a table at a budget; `only` empty for all of its studies, `truth` None for no GT-Tau."""
+    """What is asked for: a table at a budget; `only` empty for all of its studies. Without the flag truth no GT-Tau."""
 
     name: str
     budget: str
     only: Sequence[str] = ()
     changes: Sequence[str] = ()
     flags: Mapping[str, Any] = field(default_factory=dict)
-    truth: Path | None = None
     out: Path | None = None
     workers: int | None = 1
+
+    @property
+    def truth(self) -> Path | None:
+        return Path(self.flags["truth"]) if self.flags.get("truth") else None
 
 
 def make_table(request: Request, watcher: Watcher) -> dict[str, Any]:
@@ -50,8 +49,6 @@ def make_table(request: Request, watcher: Watcher) -> dict[str, Any]:
     """
     entries = chosen(request)
     recipes = [recipe_of(entry, request) for entry in entries]
-    for recipe in recipes:
-        check_truth(recipe, request.truth)
     out = request.out or Path("runs") / f"study-{entries[0].table}-{request.budget}"
     make_folder(out / "studies")
     watcher.say(f"folder: {out}")
@@ -67,12 +64,7 @@ def make_table(request: Request, watcher: Watcher) -> dict[str, Any]:
 
 def chosen(request: Request) -> list[Entry]:
     """The studies that are asked for and can be run at the budget."""
-    entries = at_budget(find_table(request.name), request.budget)
-    found = [each for each in entries if not request.only or any(part in each.name for part in request.only)]
-    if not found:
-        names = ", ".join(each.name for each in entries)
-        raise UserError(f"--only {', '.join(request.only)}: no study has that in its name; there are {names}")
-    return found
+    return chosen_rows(at_budget(find_table(request.name), request.budget), request.only)
 
 
 def recipe_of(entry: Entry, request: Request) -> StudyRecipe:
@@ -81,13 +73,6 @@ def recipe_of(entry: Entry, request: Request) -> StudyRecipe:
 
 def folder_of(out: Path, entry: Entry) -> Path:
     return out / "studies" / slug(entry.name.partition("/")[2])
-
-
-def check_truth(recipe: StudyRecipe, truth: Path | None) -> None:
-    """UserError where a truth is not one of a study's children: better now than after all training."""
-    space = find_space(recipe.space.name, recipe.space.ops)
-    asked = recipe.model_copy(update={"truth": str(truth) if truth else None})
-    problem.check_truth(asked, problem.chosen_children(recipe, space), space)
 
 
 def perform(folder: Path, recipe: StudyRecipe, watcher: Watcher, workers: int | None) -> None:

@@ -20,7 +20,7 @@ from cleave.study.order import make_order
 from cleave.study.problem import Study
 from cleave.study.seen import Look
 from cleave.study.settings import TrainingSettings
-from cleave.study.supernet import Supernet
+from cleave.study.supernet import Blueprint, Supernet
 
 CHECK_EVERY = 50
 """Steps between looks at the loss on a device that would have to be waited for; on the CPU every step is checked."""
@@ -38,11 +38,8 @@ def sgd(parameters: list[nn.Parameter], settings: TrainingSettings, rate: float)
 
 def make_supernet(study: Study, instance: int, group: int) -> Supernet:
     """A supernet of an instance with its initial values."""
-    return Supernet(
-        study.space, study.layout, study.archs(group), study.classes,
-        seed=study.weights(instance).number("weights"),
-        norm=study.norm, shared=study.shared, device=study.recipe.device,
-    )  # fmt: skip
+    blueprint = Blueprint(study.layout, study.classes, study.norm, study.recipe.device)
+    return Supernet(study.space, blueprint, study.archs(group), study.weights(instance).number("weights"), study.shared)
 
 
 class Training:
