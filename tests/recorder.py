@@ -1,8 +1,8 @@
-"""Somebody who looks on and remembers all of it."""
+"""Somebody who looks on and remembers all of it, and somebody who loses patience."""
 
 from __future__ import annotations
 
-from cleave.search.watch import Moment, Watcher
+from cleave.search.watch import Moment, Stop, Watcher
 
 
 class Recorder(Watcher):
@@ -17,3 +17,16 @@ class Recorder(Watcher):
 
     def say(self, line: str) -> None:
         self.lines.append(line)
+
+
+class Impatient(Stop):
+    """Asks to stop when it was listened to more often than so many times."""
+
+    def __init__(self, patience: int) -> None:
+        super().__init__()
+        self.patience = patience
+
+    def check(self) -> None:
+        self.patience -= 1
+        self.requested |= self.patience < 0
+        super().check()

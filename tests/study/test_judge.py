@@ -7,12 +7,15 @@ import torch
 from torch import Tensor
 
 from cleave.data.stream import Batch
+from cleave.errors import Interrupted
 from cleave.net import Norm
+from cleave.search.watch import NEVER
 from cleave.space import Arch, NetworkSize, Space, find_space
 from cleave.study.judge import CHUNK, Judge, Kind, chunks
 from cleave.study.ledger import walk
 from cleave.study.sharing import Shared, but_statistics, matching, prefix
 from cleave.study.supernet import Blueprint, Supernet
+from tests.recorder import Impatient
 from tests.reference.judge import plain_hits
 from tests.toys import TOYS
 
@@ -80,7 +83,7 @@ def test_children_judged_together_get_what_they_get_alone(name: str, sharing: st
 def logits(judge: Judge, images: Tensor) -> dict[int, Tensor]:
     labels = torch.zeros(len(images), dtype=torch.int64)
     with torch.no_grad():
-        return {child: found[0] for child, found in judge._logits([(images, labels)], ())}
+        return {child: found[0] for child, found in judge._logits([(images, labels)], (), NEVER)}
 
 
 def test_the_outputs_are_the_same_to_the_last_bit() -> None:
@@ -118,6 +121,27 @@ def test_what_nobody_shares_is_worked_out_for_each_child() -> None:
     )
     each = costs(space, size, image)
     assert walk(made, Kind("tracked"), image) == sum(each.of(arch).multiply_adds for arch in archs)
+
+
+@pytest.mark.parametrize("kind", ["tracked", "batch", "recalibrated"])
+def test_a_look_can_be_stopped_at_every_block_and_leaves_no_trace(kind: str) -> None:
+    space = find_space("cells64")
+    made = supernet(space, some(space, 4), policy("prefix", space))
+    judge = Judge(made, Kind.of(kind, Norm(space.affine, running=True, momentum=0.4)))
+    for network in judge.supernet.networks:
+        network.double()
+    judged, calibration = batches(1), batches(2)
+    modules = [dict(network.named_modules()) for network in judge.supernet.networks]
+    asked = Impatient(10**9)
+    hits = judge.hits(judged, calibration, asked)
+    times = 10**9 - asked.patience
+    assert times > len(judge.blocks)
+    for patience in range(times):
+        with pytest.raises(Interrupted):
+            judge.hits(judged, calibration, Impatient(patience))
+        assert [dict(network.named_modules()) for network in judge.supernet.networks] == modules
+        assert all(module.training for each in modules for module in each.values())
+    assert judge.hits(judged, calibration, Impatient(times)) == hits
 
 
 def test_many_images_are_walked_through_in_pieces() -> None:

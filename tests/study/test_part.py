@@ -16,7 +16,7 @@ from cleave.study.log import read_log
 from cleave.study.part import LOG, Part, StudyJob, effort, is_done, trainings, tunings
 from cleave.study.problem import Study
 from cleave.study.seen import to_log
-from tests.recorder import Recorder
+from tests.recorder import Impatient, Recorder
 from tests.study.small import same_rows, small_study, trained
 
 TUNED: dict[str, Any] = {"tune.epochs": [1, 2], "tune.batches": 2}
@@ -161,3 +161,18 @@ def test_tunings_from_a_part_are_of_its_own_children(tmp_path: Path) -> None:
     log = read_log(tmp_path / "parts" / "instance0-supernet1-tune2" / LOG)
     assert tuple(log.rows["evaluated"].tolist()) == study.divided[1]
     assert set(log.rows["group"].tolist()) == {1}
+
+
+def test_a_part_that_is_stopped_within_looks_and_children_ends_in_the_same_bytes(tmp_path: Path) -> None:
+    study = small_study({**TUNED, "looks.dense": 3})
+    for part in (Part(0, 0), Part(0, 0, epoch=1)):
+        perform(study, tmp_path / "whole", part)
+        stops = 0
+        while not is_done(tmp_path / "stopped", part):
+            try:
+                StudyJob(study, tmp_path / "stopped").perform(part, Impatient(2 * stops), Watcher())
+            except Interrupted:
+                stops += 1
+        assert stops > 3
+        whole, stopped = (tmp_path / name / "parts" / part.label / LOG for name in ("whole", "stopped"))
+        assert whole.read_bytes() == stopped.read_bytes()

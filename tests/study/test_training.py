@@ -9,9 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from cleave.errors import Interrupted
 from cleave.net import one_hot
 from cleave.study.problem import Study
 from cleave.study.training import Training, learning_rate, make_supernet
+from tests.recorder import Impatient
 from tests.reference.study_training import PlainTraining, cosine, uses
 from tests.study.small import doubled, doubles, small_study, trained
 
@@ -220,3 +222,22 @@ def test_a_saved_training_goes_on_as_if_nothing_had_happened() -> None:
             later.advance()
         assert equal(whole.supernet.state(), later.supernet.state())
         assert later.looks == whole.looks
+
+
+@pytest.mark.parametrize("changes", [{}, {"looks.dense": 0}, {"looks.statistics": ["tracked", "recalibrated"]}])
+def test_a_look_that_was_left_in_the_middle_is_owed_and_taken_first(changes: dict[str, Any]) -> None:
+    study = doubled(small_study({"looks.dense": 2, "data.report_test": True, **changes}))
+    whole = trained(study)
+    training, left = Training(study, 0, 0), 0
+    while not training.done:
+        try:
+            training.advance(Impatient(2 * left))
+        except Interrupted:
+            assert training.owes_look
+            left += 1
+            steps, training, saved = training.step, Training(study, 0, 0), training.record()
+            training.restore(saved)
+            assert (training.step, training.owes_look, training.done) == (steps, True, False)
+    assert left > 3
+    assert equal(whole.supernet.state(), training.supernet.state())
+    assert training.looks == whole.looks

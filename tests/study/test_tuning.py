@@ -9,11 +9,13 @@ import pytest
 import torch
 from torch import nn
 
+from cleave.errors import Interrupted
 from cleave.net import one_hot
 from cleave.run.generations import Record
 from cleave.study.problem import Study
 from cleave.study.training import Training
 from cleave.study.tuning import Tuning
+from tests.recorder import Impatient
 from tests.reference.study_training import cosine, loss_by_hand
 from tests.study.small import doubled, doubles, rows, small_study
 
@@ -129,3 +131,20 @@ def test_a_snapshot_tells_when_it_was_taken_and_the_rate_that_was_reached() -> N
     assert [record.meta["rate"] for record in kept.values()] == pytest.approx(
         [cosine(epoch, 3, 0.025, 0.001) for epoch in (1, 2, 3)]
     )
+
+
+def test_a_child_that_is_left_in_the_middle_is_begun_anew() -> None:
+    study = study_of("prefix")
+    snapshot = snapshots(Training(study, 0, 0))[1]
+    whole, tuning, left = tuned(study, snapshot, 0), Tuning(study, 0, 0, snapshot), 0
+    for patience in 8 * [*range(BATCHES + 1)]:
+        before = len(tuning.looks)
+        try:
+            tuning.advance(Impatient(patience))
+        except Interrupted:
+            left += 1
+            assert len(tuning.looks) == before
+            saved, tuning = tuning.record(), Tuning(study, 0, 0, snapshot)
+            tuning.restore(saved)
+    assert tuning.done and left == 8 * BATCHES
+    assert rows(tuning.looks, study) == rows(whole.looks, study)

@@ -49,6 +49,10 @@ class Stop:
             raise Interrupted
 
 
+NEVER = Stop()
+"""For work that is not to be stopped."""
+
+
 @contextmanager
 def stop_on_signals() -> Iterator[Stop]:
     """A Stop that Ctrl-C and SIGTERM set; a second signal ends the process at once, as it would have at first."""

@@ -17,6 +17,7 @@ from cleave.data.stream import Batch
 from cleave.net import Edge, Gates, Norm
 from cleave.net.blocks import CellBlock, FixedBlock, History
 from cleave.net.statistics import measuring
+from cleave.search.watch import NEVER, Stop
 from cleave.study.supernet import Supernet
 
 CHUNK = 2_000
@@ -66,28 +67,35 @@ class Judge:
         self.blocks = list(supernet.common.blocks)
 
     @torch.no_grad()
-    def hits(self, batches: Sequence[Batch], calibration: Sequence[Batch] = ()) -> list[int]:
-        """How many images each child gets right. `calibration` are training batches, for recalibrated only."""
+    def hits(self, batches: Sequence[Batch], calibration: Sequence[Batch] = (), stop: Stop = NEVER) -> list[int]:
+        """How many images each child gets right. `calibration` are training batches, for recalibrated only.
+
+        Interrupted when `stop` asks for it, which is listened to block by block.
+        """
         hits = [0] * len(self.supernet.children)
         for chunk in chunks(batches):
             labels = [labels for _, labels in chunk]
-            for child, logits in self._logits(chunk, calibration if self.kind.calibrated else ()):
+            for child, logits in self._logits(chunk, calibration if self.kind.calibrated else (), stop):
                 hits[child] += sum(
                     int((each.argmax(dim=1) == right).sum()) for each, right in zip(logits, labels, strict=True)
                 )
         return hits
 
-    def _logits(self, batches: Sequence[Batch], calibration: Sequence[Batch]) -> Iterator[tuple[int, list[Tensor]]]:
+    def _logits(
+        self, batches: Sequence[Batch], calibration: Sequence[Batch], stop: Stop
+    ) -> Iterator[tuple[int, list[Tensor]]]:
         """Every child with its logits of each batch."""
         networks = dict.fromkeys(self.supernet.networks)
         for network in networks:
             network.train(not self.kind.evaluating)
         seen = Walked(*([[beginning(images)] for images, _ in each] for each in (calibration, batches)))
-        yield from self._walk(seen, 0, list(range(len(self.supernet.children))))
-        for network in networks:
-            network.train()
+        try:
+            yield from self._walk(seen, 0, list(range(len(self.supernet.children))), stop)
+        finally:
+            for network in networks:
+                network.train()
 
-    def _walk(self, seen: Walked, depth: int, children: list[int]) -> Iterator[tuple[int, list[Tensor]]]:
+    def _walk(self, seen: Walked, depth: int, children: list[int], stop: Stop) -> Iterator[tuple[int, list[Tensor]]]:
         """From the block of that number on, for children that are the same up to there."""
         if depth == len(self.blocks):
             for child in children:
@@ -97,10 +105,11 @@ class Judge:
         groups = self._alike(depth, children)
         memory: Memory | None = {} if len(groups) > 1 and not self.kind.calibrated else None
         for group in groups:
+            stop.check()
             block, gates = self._block(depth, group[0]), self.supernet.gates[group[0]]
             with nullcontext() if memory is None else remembering(block, memory):
                 after = self._through(block, gates, seen)
-            yield from self._walk(after, depth + 1, group)
+            yield from self._walk(after, depth + 1, group, stop)
 
     def _block(self, depth: int, child: int) -> nn.Module:
         return self.supernet.networks[child].blocks[self.blocks[depth]]

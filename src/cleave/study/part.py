@@ -131,11 +131,11 @@ class Session:
 
     def work(self, stop: Stop) -> None:
         """All that is left, with a checkpoint now and then."""
-        while self.learner.step < self.learner.steps:
+        while not self.learner.done:
             stop.check()
             if time.monotonic() - self.saved_at >= self.study.recipe.checkpoint_seconds:
                 self.save_if_begun()
-            self.learner.advance()
+            self.learner.advance(stop)
             self._snapshot()
             doing = "train" if self.part.epoch is None else "tune"
             done = effort(self.study, self.part, self.learner.step)

@@ -15,6 +15,7 @@ from cleave.data.stream import Batch
 from cleave.errors import UserError
 from cleave.net import Gates, Network
 from cleave.run.generations import Record
+from cleave.search.watch import NEVER, Stop
 from cleave.study.judge import Judge, Kind
 from cleave.study.order import make_order
 from cleave.study.problem import Study
@@ -75,8 +76,35 @@ class Training:
         whole = self.settings.epochs * self.study.steps_per_epoch
         return learning_rate(self.settings, self.step * whole // self.steps // self.study.steps_per_epoch)
 
-    def advance(self) -> None:
-        """One mini-batch for one child, and a look at all where one is due."""
+    @property
+    def owes_look(self) -> bool:
+        """Whether one is due after the mini-batch done last that was not taken yet."""
+        return (self._looks_at_epoch or self._looks_densely) and not (self.looks and self.looks[-1].step == self.step)
+
+    @property
+    def _looks_at_epoch(self) -> bool:
+        every = self.study.recipe.looks.every
+        return self.step > 0 and self.ends_epoch and (self.epoch % every == 0 or self.step == self.steps)
+
+    @property
+    def _looks_densely(self) -> bool:
+        return self.step > max(0, self.steps - self.study.recipe.looks.dense)
+
+    @property
+    def done(self) -> bool:
+        return self.step == self.steps and not self.owes_look
+
+    def advance(self, stop: Stop = NEVER) -> None:
+        """One mini-batch for one child, unless a look is owed; then a look at all children where one is due.
+
+        Interrupted when `stop` asks for it in the middle of a look, which is owed then.
+        """
+        if not self.owes_look:
+            self._train()
+        if self.owes_look:
+            self.looks += self._taken(stop)
+
+    def _train(self) -> None:
         child = self.order(self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate
@@ -89,37 +117,33 @@ class Training:
                 parameter.grad = torch.zeros_like(parameter)
         self.optimizer.step()
         self.step += 1
-        self._look(self.names[child])
 
     def _check(self, loss: Tensor) -> None:
         if loss.device.type == "cpu" or self.step % CHECK_EVERY == 0 or self.step == self.steps - 1:
             check_loss(loss, f"instance {self.instance}, supernet {self.group}, step {self.step}")
 
-    def _look(self, trained: str) -> None:
-        """All children under every kind of statistics, where that is due."""
-        looks = self.study.recipe.looks
-        epoch = self.ends_epoch and (self.epoch % looks.every == 0 or self.step == self.steps)
-        dense = self.step > self.steps - looks.dense
-        if not (epoch or dense):
-            return
-        for judge, name in zip(self.judges, looks.statistics, strict=True):
-            accuracy = self._accuracies(judge, self.study.judged)
-            for is_dense in [False] * epoch + [True] * dense:
-                self._note(name, trained, is_dense, self.study.judged_on, accuracy)
+    def _taken(self, stop: Stop) -> list[Look]:
+        """All children under every kind of statistics."""
+        found, names = list[Look](), self.study.recipe.looks.statistics
+        for judge, name in zip(self.judges, names, strict=True):
+            accuracy = self._accuracies(judge, self.study.judged, stop)
+            for dense in [False] * self._looks_at_epoch + [True] * self._looks_densely:
+                found.append(self._look(name, dense, self.study.judged_on, accuracy))
         if self.step == self.steps and self.study.reported is not None:
-            accuracy = self._accuracies(self.judges[0], self.study.reported)
-            self._note(looks.statistics[0], trained, False, "test", accuracy)
+            accuracy = self._accuracies(self.judges[0], self.study.reported, stop)
+            found.append(self._look(names[0], False, "test", accuracy))
+        return found
 
-    def _accuracies(self, judge: Judge, images: Images) -> list[float]:
+    def _accuracies(self, judge: Judge, images: Images, stop: Stop) -> list[float]:
         calibration = list(self._calibration()) if judge.kind.calibrated else []
-        return [100 * hits / len(images) for hits in judge.hits(self.study.exam(images), calibration)]
+        return [100 * hits / len(images) for hits in judge.hits(self.study.exam(images), calibration, stop)]
 
     def _calibration(self) -> Iterator[Batch]:
         return map(self.calibration.batch, range(self.study.recipe.looks.calibration))
 
-    def _note(self, statistics: str, trained: str, dense: bool, images: str, accuracy: list[float]) -> None:
-        kind = self.study.tracked if statistics == "tracked" else statistics
-        self.looks.append(Look(self.epoch, self.step, trained, dense, kind, 0, images, self.names, accuracy))
+    def _look(self, statistics: str, dense: bool, images: str, accuracy: list[float]) -> Look:
+        kind, trained = self.study.tracked if statistics == "tracked" else statistics, self.order(self.step - 1)
+        return Look(self.epoch, self.step, self.names[trained], dense, kind, 0, images, self.names, accuracy)
 
     def snapshot(self) -> Record:
         """The weights of now."""

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from cleave.run.generations import Record
+from cleave.search.watch import NEVER, Stop
 from cleave.study.problem import Study
 from cleave.study.seen import Look
 from cleave.study.training import check_loss, loss_of, make_supernet, sgd
@@ -27,12 +28,18 @@ class Tuning:
         self.step, self.steps = 0, len(self.names)
         self.looks: list[Look] = []
 
-    def advance(self) -> None:
-        """One child from the snapshot on."""
+    @property
+    def done(self) -> bool:
+        return self.step == self.steps
+
+    def advance(self, stop: Stop = NEVER) -> None:
+        """One child from the snapshot on. Interrupted when `stop` asks for it, and the child is to be begun anew."""
         settings, meta, name = self.study.recipe.training, self.snapshot.meta, self.names[self.step]
         network, gates = deepcopy(self.supernet.networks[self.step]), self.supernet.gates[self.step]
         optimizer = sgd(list(network.parameters()), settings, meta["rate"])
+        looks: list[Look] = []
         for number in range(self.study.recipe.tune.batches):
+            stop.check()
             optimizer.zero_grad()
             loss = loss_of(network, gates, self.batches.batch(number))
             check_loss(loss, f"child {name}, mini-batch {number} from epoch {meta['epoch']} on")
@@ -42,7 +49,8 @@ class Tuning:
             with torch.no_grad():
                 hits = sum(int((network(x, gates).argmax(dim=1) == y).sum()) for x, y in self.exam)
             network.train()
-            self.looks.append(self._look(name, number + 1, 100 * hits / len(self.study.judged)))
+            looks.append(self._look(name, number + 1, 100 * hits / len(self.study.judged)))
+        self.looks += looks
         self.step += 1
 
     def _look(self, name: str, tuned: int, accuracy: float) -> Look:
