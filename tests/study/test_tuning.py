@@ -146,5 +146,6 @@ def test_a_child_that_is_left_in_the_middle_is_begun_anew() -> None:
             assert len(tuning.looks) == before
             saved, tuning = tuning.record(), Tuning(study, 0, 0, snapshot)
             tuning.restore(saved)
-    assert tuning.done and left == 8 * BATCHES
+    assert tuning.done
+    assert left == 8 * BATCHES
     assert rows(tuning.looks, study) == rows(whole.looks, study)
