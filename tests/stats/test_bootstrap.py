@@ -7,7 +7,7 @@ from math import isnan, nan
 import numpy as np
 import pytest
 
-from cleave.stats.bootstrap import DRAWS, Numbers, interval
+from cleave.stats.bootstrap import DRAWS, Numbers, block_length, interval, positions
 
 
 def difference(one: Numbers, other: Numbers) -> float:
@@ -54,3 +54,46 @@ def test_draws_without_a_value_do_not_count() -> None:
     assert sum(map(isnan, values)) == DRAWS // 2
     assert (low, high) == pytest.approx(np.quantile([value for value in values if not isnan(value)], [0.025, 0.975]))
     assert all(map(isnan, interval(lambda one, other: nan, one, other, seed=0)))
+
+
+def resembling(count: int, random: np.random.Generator) -> Numbers:
+    """A series of mean 0 in which each value is half of the one before, and half new."""
+    values = np.zeros(count)
+    for place, new in enumerate(random.normal(size=count)):
+        values[place] = 0.5 * values[place - 1] + new
+    return values
+
+
+def test_blocks_of_one_are_the_plain_draws() -> None:
+    for count in (1, 2, 7, 64):
+        seed = int(np.random.default_rng().integers(10**6))
+        plain = np.random.default_rng(seed).integers(count, size=count)
+        assert np.array_equal(positions(count, 1, np.random.default_rng(seed)), plain)
+
+
+def test_a_draw_consists_of_blocks_of_neighbours_round_the_end_and_takes_all_as_often() -> None:
+    random = np.random.default_rng()
+    for count, block in ((64, 4), (10, 3), (5, 5), (3, 4), (1, 1)):
+        drawn = np.stack([positions(count, block, random) for _ in range(4000)])
+        assert drawn.shape == (4000, count)
+        for place in range(1, count):
+            if place % block:
+                assert np.array_equal(drawn[:, place], (drawn[:, place - 1] + 1) % count)
+        often = np.bincount(drawn.ravel(), minlength=count) / 4000
+        assert often == pytest.approx(1, abs=8 * np.sqrt(block / 4000))
+
+
+def test_blocks_are_as_long_as_the_cube_root_of_a_series() -> None:
+    assert [block_length(count) for count in (1, 2, 8, 9, 27, 64, 65, 1000)] == [1, 2, 2, 3, 3, 4, 5, 10]
+
+
+def test_of_a_series_blocks_hold_the_mean_more_often_than_single_draws() -> None:
+    random, held = np.random.default_rng(), {1: 0, block_length(200): 0}
+    for seed in range(300):
+        series = resembling(200, random)
+        for block in held:
+            low, high = interval(lambda some, _: float(some.mean()), series, series, seed, block=block)
+            held[block] += low <= 0 <= high
+    single, blocks = held.values()
+    assert single < 245, "single draws were to hold too few: about 71 % where 95 % are asked for"
+    assert 240 < blocks < 294, "blocks of 6 come to about 89 %"

@@ -92,9 +92,11 @@ def predicted_order(predicted: Numbers, true: Numbers) -> NDArray[np.intp]:
     return np.lexsort((true, -predicted))
 
 
-def with_interval(statistic: Statistic, predicted: Numbers, true: Numbers, seed: int) -> dict[str, float | None]:
-    """A statistic with its 95 % interval, None where undefined."""
-    low, high = interval(statistic, predicted, true, seed)
+def with_interval(
+    statistic: Statistic, predicted: Numbers, true: Numbers, seed: int, block: int = 1
+) -> dict[str, float | None]:
+    """A statistic with its 95 % interval (see `interval` for `block`), None where undefined."""
+    low, high = interval(statistic, predicted, true, seed, block=block)
     return {"value": defined(statistic(predicted, true)), "low": defined(low), "high": defined(high)}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cleave.stats.bootstrap import DRAWS, interval
+from cleave.stats.bootstrap import DRAWS, block_length, interval
 from cleave.stats.ranking import defined
 from cleave.study.log import Numbers
 from cleave.study.metrics import mean, mean_tau, resampled_taus, s_tau
@@ -50,6 +50,12 @@ def drawn(count: int, seed: int) -> NDArray[np.int64]:
 def mean_estimate(values: Numbers, seed: int, over: str) -> Estimate:
     """The mean of what was measured several times."""
     return summary(values, interval(lambda some, _: mean(some), values, values, seed), over)
+
+
+def series_estimate(values: Numbers, seed: int) -> Estimate:
+    """The mean of what was measured look after look: neighbours are drawn together, since they resemble each other."""
+    block = block_length(len(values))
+    return summary(values, interval(lambda some, _: mean(some), values, values, seed, block=block), "looks")
 
 
 def simulated_estimate(values: Numbers) -> Estimate:

@@ -1,6 +1,7 @@
 """How training one child moves the others (2001.01431, section 4.3): by time, by shared choice, by pairs.
 
-All is computed from looks after each of the last mini-batches. The intervals (95 %) are bootstrapped over looks.
+All is computed from looks after each of the last mini-batches. The intervals (95 %) are bootstrapped over blocks of
+successive looks, which resemble each other.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleave.space import Space
+from cleave.stats.bootstrap import block_length
 from cleave.stats.ranking import Statistic, with_interval
 from cleave.study.log import Log, Looks, Numbers
 from cleave.study.rankings import groups_seen, see
@@ -91,7 +93,7 @@ def mean(values: Numbers, seed: int) -> dict[str, float | None]:
     """A mean with its interval, None where there are no values, or one."""
     if len(values) < 2:
         return {**NONE, "value": float(values[0]) if len(values) else None}
-    return with_interval(lambda drawn, _: float(drawn.mean()), values, values, seed)
+    return with_interval(lambda drawn, _: float(drawn.mean()), values, values, seed, block_length(len(values)))
 
 
 def shared_effects(supernets: Sequence[Looks], space: Space, seed: int) -> list[dict[str, Any]]:
@@ -105,7 +107,10 @@ def shared_effects(supernets: Sequence[Looks], space: Space, seed: int) -> list[
     products, moments = (np.concatenate(part) for part in zip(*parts, strict=True))
     varied = np.flatnonzero(products.sum(axis=0).diagonal() > 0).tolist()
     products, moments = products[:, varied][:, :, varied], moments[:, varied]
-    effects = {number: with_interval(effect_of(place), products, moments, seed) for place, number in enumerate(varied)}
+    block = block_length(len(products))
+    effects = {
+        number: with_interval(effect_of(place), products, moments, seed, block) for place, number in enumerate(varied)
+    }
     return [{"choice": choice.name, **effects.get(number, NONE)} for number, choice in enumerate(space.choices)]
 
 

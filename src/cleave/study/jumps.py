@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from cleave.stats.bootstrap import interval
+from cleave.stats.bootstrap import block_length, interval
 from cleave.stats.ranking import defined
-from cleave.study.estimates import mean_estimate
+from cleave.study.estimates import series_estimate
 from cleave.study.log import Log, Looks, Numbers
 from cleave.study.metrics import mean, taus
 from cleave.study.rankings import see
@@ -28,8 +28,8 @@ def jumps(log: Log, seed: int) -> dict[str, dict[str, Any]] | None:
     change: the mean distance (percentage points) between a child's accuracies in successive looks, an estimate over
     looks. consecutive_tau: Kendall's tau of successive looks, an estimate. square: the mean of the changes' squares.
     share, share_low, share_high: that as a share of the first kind's, what is left of the jumps under these statistics,
-    with its interval. Intervals draw looks one by one, those of all instances; successive looks resemble each other, so
-    that they are somewhat narrow.
+    with its interval. Intervals draw blocks of successive looks, which resemble each other, out of those of all
+    instances.
     """
     found = {kind: of_looks(see(log, kind).dense, seed) for kind in log.statistics}
     known = {kind: part for kind, part in found.items() if part is not None}
@@ -43,10 +43,13 @@ def jumps(log: Log, seed: int) -> dict[str, dict[str, Any]] | None:
 
 
 def share(squares: Numbers, of: Numbers, seed: int) -> dict[str, float | None]:
-    """What part of the first kind's squares, both by look, these are, with its interval over looks drawn in pairs."""
+    """What part of the first kind's squares, both by look, these are, with its interval over looks."""
     if not of.any() or len(squares) != len(of):
         return {"share": None, "share_low": None, "share_high": None}
-    low, high = interval(lambda some, others: mean(some) / mean(others) if others.any() else nan, squares, of, seed)
+    block = block_length(len(of))
+    low, high = interval(
+        lambda some, others: mean(some) / mean(others) if others.any() else nan, squares, of, seed, block=block
+    )
     return {"share": mean(squares) / mean(of), "share_low": defined(low), "share_high": defined(high)}
 
 
@@ -58,8 +61,8 @@ def of_looks(each: Sequence[Looks], seed: int) -> dict[str, Any] | None:
     changes = np.concatenate([np.diff(looks.accuracy, axis=0) for looks in several])
     alike = np.concatenate([consecutive(looks.accuracy) for looks in several])
     return {
-        "change": mean_estimate(np.abs(changes).mean(axis=1), seed, "looks"),
-        "consecutive_tau": mean_estimate(alike[~np.isnan(alike)], seed, "looks") if not np.isnan(alike).all() else None,
+        "change": series_estimate(np.abs(changes).mean(axis=1), seed),
+        "consecutive_tau": series_estimate(alike[~np.isnan(alike)], seed) if not np.isnan(alike).all() else None,
         "square": (changes**2).mean(axis=1),
     }
 

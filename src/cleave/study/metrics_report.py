@@ -9,7 +9,7 @@ import numpy as np
 
 from cleave.stats.ranking import defined
 from cleave.study.ceiling import Ceiling, ceiling
-from cleave.study.estimates import across, gt_tau_estimate, mean_estimate, s_tau_estimate, simulated_estimate
+from cleave.study.estimates import across, gt_tau_estimate, s_tau_estimate, series_estimate, simulated_estimate
 from cleave.study.jumps import jumps
 from cleave.study.log import Log, Looks, Numbers
 from cleave.study.metrics import gt_taus, own_ranks, s_tau, spread, tau_pairs, taus, tnr
@@ -174,7 +174,7 @@ def just_trained(log: Log, statistics: str, seed: int) -> Part | None:
     if not len(own):
         return None
     chance = sum(len(ranks) * (len(looks.children) + 1) / 2 for ranks, looks in found) / len(own)
-    rank, first = mean_estimate(own, seed, "looks"), float((own == 1).mean())
+    rank, first = series_estimate(own, seed), float((own == 1).mean())
     return {"rank": rank, "mean_rank": rank["value"], "chance_rank": chance, "first": first, "looks": len(own)}
 
 
