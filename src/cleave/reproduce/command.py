@@ -18,7 +18,7 @@ def reproduce(
     budget: Annotated[str, typer.Option(metavar="B", help="tiny (seconds), small (two CPU cores) or paper.")] = "small",
     seeds: Annotated[str, typer.Option(metavar="0,1,...", help="Default: the budget's own.", show_default=False)] = "",
     only: Annotated[
-        list[str] | None, typer.Option(metavar="TEXT", help="Only rows with this in their name; repeatable.")
+        list[str] | None, typer.Option(metavar="TEXT", help="Only rows with these words in their name; repeatable.")
     ] = None,
     data_root: DataRoot = None,
     benchmark: TableFile = None,

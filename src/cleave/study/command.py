@@ -103,7 +103,7 @@ def table(
     ] = None,
     budget: Budget = "small",
     only: Annotated[
-        list[str] | None, typer.Option(metavar="TEXT", help="Only studies with this in their name; repeatable.")
+        list[str] | None, typer.Option(metavar="TEXT", help="Only studies with these words in their name; repeatable.")
     ] = None,
     changes: Changes = None,
     data_root: DataRoot = None,
