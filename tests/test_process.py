@@ -6,13 +6,13 @@ import json
 import random
 import signal
 import subprocess
-import sys
-import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from cleave.cli import run as cleave
+from tests.process import at_work
 from tests.tiny import EVERY_STEP, HERE, RSPS, Ended, generations, part_generations, same, search, write_images
 
 Capture = pytest.CaptureFixture[str]
@@ -23,16 +23,13 @@ def images(tmp_path: Path) -> Path:
     return write_images(tmp_path / "images")
 
 
-def process(arguments: list[str], out: Path, saved: int) -> subprocess.Popen[str]:
+def process(arguments: list[str], out: Path, saved: int) -> AbstractContextManager[subprocess.Popen[str]]:
     """A search in a process of its own that has saved so often."""
-    command = [sys.executable, "-m", "cleave", *arguments]
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 120
-    while not any(int(generation.name) >= saved for generation in [*generations(out), *part_generations(out)]):
-        assert running.poll() is None, running.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    return running
+
+    def far_enough() -> bool:
+        return any(int(generation.name) >= saved for generation in [*generations(out), *part_generations(out)])
+
+    return at_work(arguments, far_enough)
 
 
 def test_a_process_that_is_killed_leaves_what_the_run_goes_on_from(images: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from glob import glob
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -69,12 +70,17 @@ def same(one: Path, other: Path) -> bool:
 
 def generations(run_folder: Path) -> list[Path]:
     """Its checkpoints of what is merged, oldest first."""
-    return sorted((run_folder / "checkpoints").glob("[0-9]" * 6))
+    return found(run_folder, "checkpoints/" + "[0-9]" * 6)
 
 
 def part_generations(run_folder: Path) -> list[Path]:
     """Those of its parts under way, part by part."""
-    return sorted((run_folder / "parts").glob("*/checkpoints/" + "[0-9]" * 6))
+    return found(run_folder, "parts/*/checkpoints/" + "[0-9]" * 6)
+
+
+def found(folder: Path, pattern: str) -> list[Path]:
+    """What is there, even if it goes away meanwhile: `Path.glob` fails on that."""
+    return sorted(folder / path for path in glob(pattern, root_dir=folder))
 
 
 class Ended:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,20 @@ from cleave.search.runner import resume, start
 from cleave.search.searching import SearchJob
 from cleave.search.watch import Moment, Watcher
 from cleave.search.worker import Worker, ending
-from tests.tiny import EVERY_STEP, HERE, RSPS, SIZES, Ended, generations, part_generations, same, search, write_images
+from tests.process import PATIENCE, at_work, until
+from tests.tiny import (
+    EVERY_STEP,
+    HERE,
+    RSPS,
+    SIZES,
+    Ended,
+    found,
+    generations,
+    part_generations,
+    same,
+    search,
+    write_images,
+)  # fmt: skip
 
 Capture = pytest.CaptureFixture[str]
 KINDS: dict[str, tuple[int, dict[str, Any]]] = {
@@ -36,7 +50,6 @@ KINDS: dict[str, tuple[int, dict[str, Any]]] = {
     "random": (2, {"method.name": "random", "search.epochs": 2}),
 }
 LONG = {**RSPS, "search.checkpoint_seconds": 0.1, "search.epochs": 100_000}
-PATIENCE = 120.0
 
 
 @pytest.fixture(scope="module")
@@ -70,33 +83,26 @@ def leaves(run: Path) -> dict[str, bytes]:
     return {str(file.relative_to(run)): file.read_bytes() for file in (run / "leaves").rglob("*") if file.is_file()}
 
 
-def until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def running(words: list[str], out: Path, saved: int, parts: int = 2) -> subprocess.Popen[str]:
+def running(words: list[str], out: Path, saved: int) -> AbstractContextManager[subprocess.Popen[str]]:
     """A search with two workers that are both at it, and of which some part has been saved so often."""
-    command = [sys.executable, "-m", "cleave", *words, "--workers", "2"]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
 
-    def at_work() -> bool:
-        assert process.poll() is None, process.communicate()
+    def far_enough() -> bool:
         numbers = [int(generation.name) for generation in part_generations(out)]
-        return len(holders(out)) >= parts and max(numbers, default=0) >= saved
+        return len(holders(out)) == 2 and max(numbers, default=0) >= saved
 
-    until(at_work)
-    return process
+    return at_work([*words, "--workers", "2"], far_enough, new_session=True)
 
 
 def holders(out: Path) -> set[int]:
     """The processes that hold parts, by their locks."""
-    texts = [lock.read_text() for lock in (out / "parts").glob("*/lock")]
-    return {int(number) for text in texts for number in re.findall(r"\d+", text)}
+    return {int(number) for lock in found(out, "parts/*/lock") for number in re.findall(r"\d+", content(lock))}
+
+
+def content(lock: Path) -> str:
+    try:
+        return lock.read_text()
+    except FileNotFoundError:  # a part that is finished takes its lock with it
+        return ""
 
 
 def alive(process: int) -> bool:
@@ -115,9 +121,8 @@ def test_a_run_whose_processes_are_killed_goes_on_with_any_number_of_workers(ima
     begin(images, tmp_path / "whole", changes, 1)
     out = tmp_path / "killed"
     for words in (without_workers(search(images, out, changes)), ["resume", str(out)]):
-        process = running(words, out, random.randint(2, 12))
-        workers = holders(out)
-        with process:
+        with running(words, out, random.randint(2, 12)) as process:
+            workers = holders(out)
             process.kill()
         until(lambda workers=workers: not any(map(alive, workers)))
     resume(out, Watcher())

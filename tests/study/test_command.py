@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +15,9 @@ from cleave.study.catalogue import ENTRIES, TITLES
 from cleave.study.log import read_log
 from cleave.study.recipes import as_yaml
 from cleave.study.settings import StudyRecipe
+from tests.process import at_work
 from tests.study.small import log_bytes, recipe_of, words
-from tests.tiny import HERE, Ended
+from tests.tiny import HERE, Ended, found
 
 Capture = pytest.CaptureFixture[str]
 
@@ -155,14 +153,7 @@ def test_a_study_that_is_interrupted_by_hand_goes_on_from_there(tmp_path: Path, 
     endless = words({"training.epochs": 100_000, "looks.every": 100_000, "looks.dense": 0, "checkpoint_seconds": 0})
     (tmp_path / "mine.yaml").write_text("")
     command = ["study", str(tmp_path / "mine.yaml"), *endless, "--out", str(out), *HERE]
-    with subprocess.Popen(
-        [sys.executable, "-m", "cleave", *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        deadline = time.monotonic() + 120
-        while not list(out.glob("parts/*/checkpoints/000003")):
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+    with at_work(command, lambda: found(out, "parts/*/checkpoints/000003")) as process:
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=60)
     assert (process.returncode, stdout) == (130, "")
