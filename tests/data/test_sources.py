@@ -3,6 +3,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import http.server
+import io
 import socket
 import sys
 import tarfile
@@ -301,17 +302,48 @@ def test_a_server_that_never_answers_is_given_up_and_the_timeout_restored(
     assert socket.getdefaulttimeout() == before
 
 
-def test_an_archive_cannot_write_outside_the_data_root(
+Member = tuple[str, bytes, str]
+"""Name, kind and where it points to."""
+
+EVIL: dict[str, list[Member]] = {
+    "above": [("../../escaped", tarfile.REGTYPE, "")],
+    "absolute": [("/{tmp}/escaped", tarfile.REGTYPE, "")],
+    "through a link": [("way", tarfile.SYMTYPE, "{tmp}"), ("way/escaped", tarfile.REGTYPE, "")],
+    "a hard link": [("escaped", tarfile.LNKTYPE, "/etc/hostname")],
+    "a pipe": [("escaped", tarfile.FIFOTYPE, "")],
+    "a device": [("escaped", tarfile.CHRTYPE, "")],
+}
+
+
+@pytest.mark.parametrize("members", EVIL.values(), ids=EVIL)
+def test_an_archive_can_write_nothing_but_files_of_its_own(
+    members: list[Member], tmp_path: Path, server: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, address = server
+    archive = folder / "cifar.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        for name, kind, target in members:
+            made = tarfile.TarInfo(name.format(tmp=tmp_path))
+            made.type, made.linkname = kind, target.format(tmp=tmp_path)
+            made.size = 4 if kind == tarfile.REGTYPE else 0
+            tar.addfile(made, io.BytesIO(b"evil"))
+    serve(monkeypatch, "cifar10", Archive(address + archive.name, md5(archive)))
+    assert "is no file or folder of its own" in refused("cifar10", tmp_path / "root")
+    assert not list(tmp_path.rglob("escaped"))
+
+
+def test_an_archives_folders_may_be_deep_and_empty(
     tmp_path: Path, server: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, address = server
-    (tmp_path / "evil").write_text("evil")
-    archive = folder / "cifar.tar.gz"
-    with tarfile.open(archive, "w:gz") as tar:
-        tar.add(tmp_path / "evil", "../../escaped")
+    expected = write_cifar10(tmp_path / "original", binary=False)
+    (tmp_path / "original" / "cifar-10-batches-py" / "more" / "and more").mkdir(parents=True)
+    (tmp_path / "original" / "cifar-10-batches-py" / "more" / "text").write_text("some")
+    archive = packed(folder, tmp_path / "original")
     serve(monkeypatch, "cifar10", Archive(address + archive.name, md5(archive)))
-    refused("cifar10", tmp_path / "root")
-    assert not list(tmp_path.rglob("escaped"))
+    root = tmp_path / "root"
+    assert torch.equal(load("cifar10", "test", root).pixels, expected["test"][0])
+    assert (root / "cifar-10-batches-py" / "more" / "text").read_text() == "some"
 
 
 def test_a_data_root_that_cannot_be_made_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
