@@ -21,7 +21,7 @@ def work():
 def faults():
     total = [work() for _ in range(4)]
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    total += [work() for _ in range(8)]
+    total += [work() for _ in range(32)]
     assert set(total) == {10.0 * 2**20}
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
@@ -31,11 +31,13 @@ GLIBC = sys.platform.startswith("linux") and platform.libc_ver()[0] == "glibc"
 
 
 @pytest.mark.skipif(not GLIBC, reason="memory is kept with glibc only")
-def test_large_tensors_that_come_and_go_fault_their_pages_in_once_only() -> None:
+def test_large_tensors_that_come_and_go_do_not_fault_their_pages_in_again() -> None:
     found = subprocess.run([sys.executable, "-c", COUNT], capture_output=True, text=True, check=True)
     usual, kept, keeping = found.stdout.split()
     assert kept == "True"
-    assert 10 * int(keeping) < int(usual), "tensors of 40 MiB, each mapped anew by default"
+    # Of 32 tensors of 40 MiB each is mapped anew by default; kept, none is, but for the one or two that the heap
+    # has to be extended for where something small came to lie in the way (seen once in some hundred processes).
+    assert 8 * int(keeping) < int(usual)
 
 
 def test_another_system_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
