@@ -36,7 +36,7 @@ def test_large_tensors_that_come_and_go_do_not_fault_their_pages_in_again() -> N
     usual, kept, keeping = found.stdout.split()
     assert kept == "True"
     # Of 32 tensors of 40 MiB each is mapped anew by default; kept, none is, but for the one or two that the heap
-    # has to be extended for where something small came to lie in the way (seen once in some hundred processes).
+    # has to be extended for where something small came to lie in the way (seen once).
     assert 8 * int(keeping) < int(usual)
 
 
