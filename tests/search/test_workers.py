@@ -40,7 +40,7 @@ from tests.tiny import (
     same,
     search,
     write_images,
-)  # fmt: skip
+)
 
 Capture = pytest.CaptureFixture[str]
 KINDS: dict[str, tuple[int, dict[str, Any]]] = {

@@ -87,6 +87,13 @@ def test_the_same_request_does_nothing_again(made: dict[str, Any], truth: Path) 
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
+def test_the_truth_may_be_given_like_any_other_key(made: dict[str, Any], truth: Path) -> None:
+    request = Request("table1", "tiny", ("seeds",), (*CHANGES, f"truth={truth}"), {}, Path(made["folder"]))
+    again = make_table(request, Watcher())
+    assert again["rows"] == made["rows"][:1]
+    assert again["truth"] == str(truth)
+
+
 def test_a_folder_of_another_recipe_is_refused(made: dict[str, Any]) -> None:
     other = (*CHANGES, "training.learning_rate=0.05")
     with pytest.raises(UserError, match="was run by another recipe; give --out a new folder"):

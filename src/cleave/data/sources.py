@@ -172,7 +172,7 @@ def _download(archive: Archive, folder: Path) -> None:
 
 
 def _unpack(archive: Path, folder: Path) -> None:
-    """The archive's files and folders; TarError for a link, a device, or anything outside of the folder.
+    """The archive's files; TarError for a link, a device, or anything outside of the folder.
 
     By hand, since Debian's Python 3.11.2, like 3.10 before 3.10.12, has no filters in `tarfile`.
     """

@@ -27,7 +27,7 @@ from cleave.study.truth import read_truth
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for: a table at a budget; `only` empty for all of its studies. Without the flag truth no GT-Tau."""
+    """What is asked for: a table at a budget; `only` empty for all of its studies."""
 
     name: str
     budget: str
@@ -36,10 +36,6 @@ class Request:
     flags: Mapping[str, Any] = field(default_factory=dict)
     out: Path | None = None
     workers: int | None = 1
-
-    @property
-    def truth(self) -> Path | None:
-        return Path(self.flags["truth"]) if self.flags.get("truth") else None
 
 
 def make_table(request: Request, watcher: Watcher) -> dict[str, Any]:
@@ -55,10 +51,11 @@ def make_table(request: Request, watcher: Watcher) -> dict[str, Any]:
     for number, (entry, recipe) in enumerate(zip(entries, recipes, strict=True), start=1):
         watcher.say(f"{number} of {len(entries)}: {entry.name}")
         perform(folder_of(out, entry), recipe, watcher, request.workers)
-    found = compile_table(out, entries, request)
+    truth = Path(recipes[0].truth) if recipes[0].truth else None
+    found = compile_table(out, entries, request.budget, truth)
     write_json(out / "table.json", found)
     write_bytes(out / "table.md", markdown(found).encode())
-    draw_together(out, entries, request.truth)
+    draw_together(out, entries, truth)
     return {"folder": str(out), **found}
 
 
@@ -96,15 +93,15 @@ def essence(recipe: StudyRecipe) -> StudyRecipe:
     return recipe.model_copy(update={"data": data, **others})
 
 
-def compile_table(out: Path, entries: Sequence[Entry], request: Request) -> dict[str, Any]:
+def compile_table(out: Path, entries: Sequence[Entry], budget: str, truth: Path | None) -> dict[str, Any]:
     """{"table", "title", "budget", "truth", "rows": [...], "environment", "seconds"}; see `row`."""
-    rows = [row(folder_of(out, entry), entry, request.truth) for entry in entries]
+    rows = [row(folder_of(out, entry), entry, truth) for entry in entries]
     environment = read_json(folder_of(out, entries[0]) / "environment.json")
     return {
         "table": entries[0].table,
         "title": TITLES[entries[0].table],
-        "budget": request.budget,
-        "truth": str(request.truth) if request.truth else None,
+        "budget": budget,
+        "truth": str(truth) if truth else None,
         "rows": rows,
         "environment": {name: environment.get(name) for name in SHOWN},
         "seconds": sum(each["seconds"] for each in rows),
