@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from difflib import get_close_matches
+from reprlib import Repr
+
+SHOWN = 80
+"""Letters of a value that a message shows."""
+
+_REPR = Repr()  # bounded in depth and width: a value may hold itself, or a billion others by aliases
+_REPR.maxstring = _REPR.maxother = _REPR.maxlong = SHOWN
 
 
 class UserError(ValueError):
@@ -17,9 +25,20 @@ class Interrupted(Exception):
 def unknown(what: str, given: str, known: Iterable[str]) -> UserError:
     """The error for a name that is not among the known ones, with the nearest one suggested."""
     names = sorted(known)
-    near = get_close_matches(given, names, n=1)
+    near = get_close_matches(given[:SHOWN], names, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    return UserError(f"{what}: unknown {given!r}{hint} (known: {', '.join(names)})")
+    return UserError(f"{what}: unknown {shown(given)}{hint} (known: {', '.join(names)})")
+
+
+def shown(value: object) -> str:
+    """A value as a message shows it: `repr`, cut to `SHOWN` letters, whatever the value holds."""
+    text = _REPR.repr(value)
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
+
+
+def cause(error: OSError) -> str:
+    """Why the system refused, in lower case, as in "permission denied"."""
+    return (os.strerror(error.errno) if error.errno else str(error) or type(error).__name__).lower()
 
 
 def plain(name: str) -> str:
