@@ -13,8 +13,9 @@ from typing import TypeGuard
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import batch_norm, conv2d
+from torch.nn.functional import batch_norm
 
+from cleave.net.convolution import Conv2d, convolve
 from cleave.net.ops import AveragePool, Zero
 
 
@@ -85,8 +86,8 @@ def signature(operation: nn.Module) -> Hashable:
 def convolution(operation: nn.Module) -> tuple[nn.Conv2d, nn.BatchNorm2d] | None:
     """The layers of ReLU, convolution, normalisation by the batch; None for any other operation."""
     match parts(operation):
-        case [nn.ReLU(), nn.Conv2d(groups=1, bias=None) as conv, norm] if by_batch(norm):
-            return conv, norm
+        case [nn.ReLU(), nn.Conv2d(groups=1, bias=None, padding_mode="zeros") as conv, norm] if by_batch(norm):
+            return (conv, norm) if type(conv) in (nn.Conv2d, Conv2d) else None  # a subclass may do something else
     return None
 
 
@@ -97,7 +98,7 @@ def parts(operation: nn.Module) -> list[nn.Module]:
 
 def by_batch(norm: nn.Module | None) -> TypeGuard[nn.BatchNorm2d]:
     """Whether a module normalises by the batch and keeps no statistics."""
-    return isinstance(norm, nn.BatchNorm2d) and not norm.track_running_stats
+    return type(norm) is nn.BatchNorm2d and not norm.track_running_stats
 
 
 def single(x: Tensor, known: dict[Hashable, Tensor], use: Use) -> Term:
@@ -136,7 +137,7 @@ def bundled(x: Tensor, known: dict[Hashable, Tensor], group: Sequence[Use]) -> l
     convs = [conv for conv, _ in layers]
     weight, first = torch.cat([conv.weight for conv in convs]), convs[0]
     x = once(known, RELU, x)
-    outputs = conv2d(x, weight, None, first.stride, first.padding, first.dilation)
+    outputs = convolve(x, weight, None, first.stride, first.padding, first.dilation)
     together = normalised(outputs, [(norm, use.weight) for (_, norm), use in zip(layers, group, strict=True)])
     return [(part, None) for part in together.chunk(len(group), dim=1)]
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from cleave.net.blocks import make_block
+from cleave.net.convolution import warn_of_faulty
 from cleave.net.gates import Gates
 from cleave.net.ops import Norm
 from cleave.space import Layout, Region
@@ -38,6 +39,7 @@ def build(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = Network(layout, region, classes, norm or Norm(affine=False))
+    warn_of_faulty(network)
     return network.to(device)
 
 

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, max_pool2d
 
+from cleave.net.convolution import Conv2d
+
 
 @dataclass(frozen=True)
 class Norm:
@@ -45,7 +47,7 @@ def operation(name: str) -> Callable[[Factory], Factory]:
 
 def relu_conv_bn(channels_in: int, channels_out: int, kernel: int, stride: int, norm: Norm) -> nn.Sequential:
     """ReLU, convolution without bias, batch norm: the order of NAS-Bench-201 and DARTS."""
-    conv = nn.Conv2d(channels_in, channels_out, kernel, stride, padding=kernel // 2, bias=False)
+    conv = Conv2d(channels_in, channels_out, kernel, stride, padding=kernel // 2, bias=False)
     return nn.Sequential(nn.ReLU(), conv, norm(channels_out))
 
 
@@ -124,7 +126,7 @@ class ResidualBlock(nn.Module):
         )
         # The published shortcut floors; rounding up as the convolution does lets odd sizes through.
         pool = nn.AvgPool2d(2, stride=2, ceil_mode=True)
-        self.shortcut = nn.Sequential(pool, nn.Conv2d(channels_in, channels_out, 1, bias=False))
+        self.shortcut = nn.Sequential(pool, Conv2d(channels_in, channels_out, 1, bias=False))
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.body(x) + self.shortcut(x)
@@ -163,8 +165,8 @@ def depthwise_bn(
 ) -> nn.Sequential:
     """ReLU, a convolution of every channel by itself, a 1x1 convolution, batch norm."""
     reach = dilation * (kernel // 2)
-    each = nn.Conv2d(channels_in, channels_in, kernel, stride, reach, dilation, groups=channels_in, bias=False)
-    return nn.Sequential(nn.ReLU(), each, nn.Conv2d(channels_in, channels_out, 1, bias=False), norm(channels_out))
+    each = Conv2d(channels_in, channels_in, kernel, stride, reach, dilation, groups=channels_in, bias=False)
+    return nn.Sequential(nn.ReLU(), each, Conv2d(channels_in, channels_out, 1, bias=False), norm(channels_out))
 
 
 def separable(channels_in: int, channels_out: int, kernel: int, stride: int, norm: Norm) -> nn.Sequential:
@@ -197,7 +199,7 @@ def _dilated_5x5(channels_in: int, channels_out: int, stride: int, norm: Norm) -
 
 @operation("conv_3x3_bn")
 def _stem(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
-    conv = nn.Conv2d(channels_in, channels_out, 3, stride, padding=1, bias=False)
+    conv = Conv2d(channels_in, channels_out, 3, stride, padding=1, bias=False)
     return nn.Sequential(conv, norm(channels_out))
 
 
