@@ -68,7 +68,7 @@ def test_a_search_tells_everything_in_one_object(images: Path, table: Table, tmp
     assert [leaf["path"] for leaf in told["leaves"]] == ["0.0", "0.1", "1.0", "1.1"]
     assert [split["leaf"] for split in told["splits"]] == ["root", "0", "1"]
     for leaf in told["leaves"]:
-        assert set(leaf) == {"path", "region", "arch", "valid_accuracy", "benchmark"}
+        assert set(leaf) == {"path", "region", "arch", "valid_accuracy", "valid_balanced_accuracy", "benchmark"}
         assert list(leaf["region"]) == CHOICES
         assert leaf["benchmark"] == {key: table.query(leaf["arch"])[key] for key in DATASETS}
         assert 0 <= leaf["valid_accuracy"] <= 100

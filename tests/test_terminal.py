@@ -35,6 +35,7 @@ def outcome(benchmark: bool = False) -> dict[str, Any]:
             "path": path,
             "arch": some_arch(),
             "valid_accuracy": 10.0 * number,
+            "valid_balanced_accuracy": 7.0 * number,
             "benchmark": trained() if benchmark else None,
         }
         for number, path in enumerate(["1", "0.0", "0.1"], start=1)
@@ -54,6 +55,7 @@ def outcome(benchmark: bool = False) -> dict[str, Any]:
         "oracle": {"dataset": "cifar100", **leaves[0]} if benchmark else None,
         "trust": {
             "leaves": [{"path": leaf["path"], "interval": [1.4, 98.6]} for leaf in leaves],
+            "majority_share": 12.5,
             "warnings": ["leaf 0.1: its ranking changes from epoch to epoch"],
             "verdict": "Not shown to be better than random at the 95 % level.",
         },
@@ -144,6 +146,7 @@ def test_a_finished_run_is_a_tree_a_table_and_a_drawing(
     assert "Chosen: leaf 0.1, held-out accuracy 30.00 % (95 % interval 1.4 to 98.6)" in text
     assert SPACE.draw(SPACE.parse(result["chosen"]["arch"])) in text
     assert "Oracle" not in text
+    assert "balanced accuracy 21.00 %; the most frequent class alone: 12.50 %" in text
     assert result["trust"]["verdict"] in text
     assert f"Warning: {result['trust']['warnings'][0]}" in text
 

@@ -86,6 +86,7 @@ def print_run(result: dict[str, Any], console: Console | None = None) -> None:
     console.print(leaf_table(result))
     chosen = result["chosen"]
     console.print(Text(chosen_line(result)))
+    console.print(Text(classes_line(result)))
     console.print(Text(chosen["arch"]), soft_wrap=True)  # in one piece, to be copied
     space = find_space(result["space"])
     console.print(Text(space.draw(space.parse(chosen["arch"]))))
@@ -124,9 +125,16 @@ def print_benchmark(console: Console, result: dict[str, Any]) -> None:
 def chosen_line(result: dict[str, Any]) -> str:
     """The chosen leaf with its accuracy and the interval of that."""
     chosen = result["chosen"]
-    low, high = next(leaf["interval"] for leaf in result["trust"]["leaves"] if leaf["path"] == chosen["path"])
+    trust = result["trust"]
+    low, high = next(leaf["interval"] for leaf in trust["leaves"] if leaf["path"] == chosen["path"])
     accuracy = f"{chosen['valid_accuracy']:.2f} % (95 % interval {low:.1f} to {high:.1f})"
     return f"Chosen: leaf {chosen['path']}, held-out accuracy {accuracy}"
+
+
+def classes_line(result: dict[str, Any]) -> str:
+    """What the accuracy is worth where some classes have more images than others."""
+    balanced, majority = result["chosen"]["valid_balanced_accuracy"], result["trust"]["majority_share"]
+    return f"  balanced accuracy {balanced:.2f} %; the most frequent class alone: {majority:.2f} %"
 
 
 def print_trust(console: Console, trust: dict[str, Any]) -> None:

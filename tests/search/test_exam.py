@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import pytest
 import torch
 
+from cleave.net import only_live
+from cleave.search.accuracy import Accuracy, Hits
 from cleave.search.exam import Exam, Trained
 from cleave.search.learner import Learner
 from cleave.space import Arch
@@ -21,7 +25,7 @@ def some(count: int) -> list[Arch]:
     return [SPACE.sample(SPACE.region, generator) for _ in range(count)]
 
 
-def exam_of(learner: Learner, hits: dict[str, list[int]] | None = None) -> tuple[Exam, list[int]]:
+def exam_of(learner: Learner, hits: dict[str, Hits] | None = None) -> tuple[Exam, list[int]]:
     """An exam and the images that it has looked at, batch by batch."""
     looked = list[int]()
     return Exam(learner, {} if hits is None else hits, lambda: None, looked.append), looked
@@ -40,7 +44,7 @@ def test_some_batches_are_the_first_images(learner: Learner) -> None:
         for batches in range(1, exam.batches + 1):
             count = exam.images.first(batches)
             hits = learner.hits(arch, [exam.images[number] for number in range(batches)])
-            assert exam(arch, batches) == 100 * hits / count
+            assert exam(arch, batches) == 100 * sum(hits) / count
         assert count == len(valid)
 
 
@@ -58,9 +62,9 @@ def test_what_is_known_is_not_looked_at_again(learner: Learner) -> None:
 
 def test_an_exam_that_was_broken_off_goes_on_from_what_is_known(learner: Learner) -> None:
     (arch,) = some(1)
-    known = dict[str, list[int]]()
+    known = dict[str, Hits]()
     exam_of(learner, known)[0](arch, 2)
-    exam, looked = exam_of(learner, {text: list(hits) for text, hits in known.items()})
+    exam, looked = exam_of(learner, deepcopy(known))
     assert exam(arch) == learner.accuracy(arch)
     assert len(looked) == exam.batches - 2
 
@@ -69,7 +73,7 @@ def test_whoever_breaks_it_off_finds_whole_batches_only(learner: Learner) -> Non
     class Enough(Exception):
         pass
 
-    known, seen = dict[str, list[int]](), list[int]()
+    known, seen = dict[str, Hits](), list[int]()
 
     def before() -> None:
         if len(seen) == 3:
@@ -78,10 +82,26 @@ def test_whoever_breaks_it_off_finds_whole_batches_only(learner: Learner) -> Non
     (arch,) = some(1)
     with pytest.raises(Enough):
         Exam(learner, known, before, seen.append)(arch)
-    assert list(map(len, known.values())) == [3]
+    assert [len(hits.batches) for hits in known.values()] == [3]
 
 
 def test_what_is_trained_first_is_judged_on_all_images_at_once() -> None:
-    trained = Trained(lambda arch: float(len(arch)))
+    trained = Trained(lambda arch: Accuracy(len(arch), 0))
     assert trained.batches == 1
     assert trained({"a": "x", "b": "y"}) == trained({"a": "x", "b": "y"}, 1) == 2
+
+
+def test_the_balanced_accuracy_is_the_mean_of_each_classs_own(learner: Learner) -> None:
+    exam, looked = exam_of(learner)
+    valid = learner.problem.valid
+    for arch in some(3):
+        exam(arch, 1)  # what is known of the first batch counts for both
+        accuracy = exam.judge(arch)
+        gates = only_live(learner.problem.layout, arch)
+        right = torch.cat([learner.logits(images, gates).argmax(dim=1) == labels for images, labels in exam.images])
+        shares = [100 * float(right[valid.labels == label].double().mean()) for label in valid.labels.unique()]
+        assert len(shares) > 1
+        assert accuracy.overall == exam(arch) == learner.accuracy(arch)
+        assert accuracy.balanced == pytest.approx(sum(shares) / len(shares), abs=1e-9)
+        assert learner.judge(arch) == accuracy
+    assert sum(looked) == 3 * len(valid)  # judged by class or not, no image is looked at twice

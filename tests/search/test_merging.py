@@ -12,6 +12,7 @@ from cleave.config import load_recipe
 from cleave.errors import Interrupted
 from cleave.resolve import resolve
 from cleave.run.folder import RunFolder, create, make_folder
+from cleave.search.accuracy import Accuracy, Hits
 from cleave.search.crew import usual_workers
 from cleave.search.loop import Search
 from cleave.search.part import Findings, Part
@@ -154,7 +155,8 @@ def test_findings_come_back_from_json_as_they_were() -> None:
     groups = (("a", "b"), ("c",))
     split = Split("1<-0", ("a", "b", "c"), groups)
     found = Findings(
-        Cost(1, 2, 3, 4), Cost(5), {"1<-0": [[0.1 + 0.2]]}, {"1<-0": 8}, {"y": [3, 4]}, {"x": 1 / 3}, [[1.5]],
+        Cost(1, 2, 3, 4), Cost(5), {"1<-0": [[0.1 + 0.2]]}, {"1<-0": 8},
+        {"y": Hits([3, 4], [7, 0])}, {"x": Accuracy(1 / 3, 0.1 + 0.2)}, [[1.5]],
         {"0": "f"}, split,
     )  # fmt: skip
     assert Findings.from_json(found.to_json()) == found

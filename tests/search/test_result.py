@@ -35,9 +35,14 @@ def a_search(table: Table | None, accuracies: list[float]) -> dict[str, Any]:
     state.tree.grow(state.tree.nodes[()], Split("3<-0", OPERATIONS, groups, {"3<-0": score}), SPACE.holds_valid)
     for leaf, accuracy in zip(state.tree.leaves, accuracies, strict=True):
         arch = {choice: names[-1] for choice, names in leaf.region.allowed.items()}
-        leaf.result = {"arch": SPACE.format(arch), "valid_accuracy": accuracy, "entropy": None, "s_tau": None}
+        found = {"valid_accuracy": accuracy, "valid_balanced_accuracy": accuracy, "entropy": None, "s_tau": None}
+        leaf.result = {"arch": SPACE.format(arch), **found}
     problem: Any = SimpleNamespace(
-        space=SPACE, table=table, recipe=Recipe(trust=TrustSettings(control=0)), valid=range(1000)
+        space=SPACE,
+        table=table,
+        recipe=Recipe(trust=TrustSettings(control=0)),
+        valid=range(1000),
+        held_out_per_class=[600, 400],
     )
     return outcome(problem, state)
 

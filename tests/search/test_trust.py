@@ -18,7 +18,7 @@ from cleave.search.learner import Alone, Learner
 from cleave.search.loop import Search
 from cleave.search.problem import Problem, open_problem
 from cleave.search.schedule import alone
-from cleave.search.trust import LeafTrust, warnings
+from cleave.search.trust import ControlTrust, LeafTrust, below_majority, warnings
 from cleave.search.watch import Moment, Stop, Watcher
 from cleave.space import find_space
 from cleave.stats.intervals import wilson
@@ -146,6 +146,7 @@ def leaf(path: str, **changes: Any) -> LeafTrust:  # noqa: ANN401
     usual = {
         "valid_accuracy": 50.0,
         "interval": (49.0, 51.0),
+        "balanced_accuracy": 50.0,
         "s_tau": 0.9,
         "entropy": 0.5,
         "skip_share": 0.1,
@@ -201,3 +202,37 @@ def test_panels_are_in_the_events_of_the_last_epochs(outcome: dict[str, Any], fo
         followed = event["phase"] == "search" and event["epoch"] > 1
         assert ("panel" in event) is followed
         assert len(event.get("panel", range(4))) == 4
+
+
+def control(chosen: float, best: float) -> ControlTrust:
+    return ControlTrust(3, 1, 1, 1, chosen, 50.0, 1.0, 1, 0.5, {"valid_accuracy": best})
+
+
+def test_nothing_that_beats_the_most_frequent_class_is_said() -> None:
+    """Random pixels at 300 to 20: every network learns to say the big class, and 93.75 % are right."""
+    leaves = [leaf(path, valid_accuracy=93.75, interval=(90.6, 95.9)) for path in ("0", "1")]
+    (line,) = below_majority(leaves, control(93.75, 93.75), 93.75)
+    assert line.startswith("nothing that was trained beats always answering the most frequent class")
+    assert "93.75 %" in line
+
+
+def test_a_leaf_that_is_not_told_apart_from_the_most_frequent_class_is_named() -> None:
+    good, bad = (
+        leaf("0", valid_accuracy=99.0, interval=(97.0, 99.6)),
+        leaf("1", valid_accuracy=95.0, interval=(93.0, 96.0)),
+    )
+    assert below_majority([good], None, 93.75) == []
+    (line,) = below_majority([good, bad], control(99.0, 90.0), 93.75)
+    assert line.startswith("leaf 1: not shown to beat")
+
+
+def test_a_random_architecture_alone_may_beat_the_most_frequent_class() -> None:
+    (line,) = below_majority([leaf("0", valid_accuracy=60.0, interval=(50.0, 70.0))], control(60.0, 80.0), 75.0)
+    assert line.startswith("leaf 0: not shown to beat")
+
+
+def test_the_report_has_the_share_of_the_most_frequent_class(outcome: dict[str, Any], problem: Problem) -> None:
+    counts = problem.valid.labels.bincount().tolist()
+    assert outcome["trust"]["majority_share"] == 100 * max(counts) / len(problem.valid)
+    for leaf, told in zip(outcome["leaves"], outcome["trust"]["leaves"], strict=True):
+        assert told["balanced_accuracy"] == leaf["valid_balanced_accuracy"]

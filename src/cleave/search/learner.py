@@ -21,6 +21,7 @@ from cleave.errors import UserError
 from cleave.method import Descent, Held, Method, Turn, Weights
 from cleave.net import Gates, Network, build, only_live
 from cleave.run.generations import Record
+from cleave.search.accuracy import Accuracy
 from cleave.search.problem import Problem
 from cleave.search.schedule import Schedule
 from cleave.space import Arch, Region
@@ -260,19 +261,24 @@ class Learner:
         return InOrder(images, self.problem.recipe.search.eval_batch_size, self.problem.normalise)
 
     @torch.no_grad()
-    def hits(self, arch: Arch, batches: Iterable[Batch]) -> int:
-        """How many images `arch` gets right under these weights."""
+    def hits(self, arch: Arch, batches: Iterable[Batch]) -> list[int]:
+        """How many images of each class `arch` gets right under these weights."""
         gates = only_live(self.problem.layout, arch)
-        hits = torch.zeros((), dtype=torch.int64, device=self.problem.recipe.device)
+        hits = torch.zeros(self.problem.classes, dtype=torch.int64, device=self.problem.recipe.device)
         with self._uncompiled():
             for images, labels in batches:
-                hits += (self.logits(images, gates).argmax(dim=1) == labels).sum()
-        return int(hits)
+                hits.index_add_(0, labels, (self.logits(images, gates).argmax(dim=1) == labels).long())
+        by_class: list[int] = hits.tolist()
+        return by_class
 
     def accuracy(self, arch: Arch, images: Images | None = None) -> float:
         """Percent of images (default: all held-out ones) that `arch` gets right under these weights."""
         count = len(self.problem.valid if images is None else images)
-        return 100 * self.hits(arch, self.exam(images)) / count
+        return 100 * sum(self.hits(arch, self.exam(images))) / count
+
+    def judge(self, arch: Arch) -> Accuracy:
+        """How `arch` does under these weights on all held-out images."""
+        return Accuracy.of(self.hits(arch, self.exam()), self.problem.held_out_per_class)
 
     def inherit(self, parent: Record, region: Region) -> None:
         """Takes over the parent's weights, momentum and architecture weights, by name, where still allowed."""

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from pydantic import TypeAdapter
 
+from cleave.search.accuracy import Accuracy, Hits
 from cleave.search.learner import Alone
 from cleave.search.state import Cost, check_fields
 from cleave.space import Region
@@ -60,17 +61,17 @@ class Findings:
     """What is known of a part; all of it once it is `finished`.
 
     `cost` is the part's own work, `control` that of following its panel. `similarities` (by choice; `probes`: from
-    how many mini-batches), `hits` (by architecture and held-out batch), `accuracies` (by architecture trained alone,
-    percent) and `followed` (of the panel, per epoch) need not be measured again. `kept`: the identities
-    of saved weights, by label. `split` or `result` is what became of a node.
+    how many mini-batches), `hits` (by architecture, on held-out images), `accuracies` (by architecture trained
+    alone) and `followed` (accuracies of the panel in percent, per epoch) need not be measured again. `kept`: the
+    identities of saved weights, by label. `split` or `result` is what became of a node.
     """
 
     cost: Cost = field(default_factory=Cost)
     control: Cost = field(default_factory=Cost)
     similarities: dict[str, list[list[float]]] = field(default_factory=dict)
     probes: dict[str, int] = field(default_factory=dict)
-    hits: dict[str, list[int]] = field(default_factory=dict)
-    accuracies: dict[str, float] = field(default_factory=dict)
+    hits: dict[str, Hits] = field(default_factory=dict)
+    accuracies: dict[str, Accuracy] = field(default_factory=dict)
     followed: list[list[float]] = field(default_factory=list)
     kept: dict[str, str] = field(default_factory=dict)
     split: Split | None = None

@@ -11,10 +11,11 @@ from torch import Tensor
 
 from cleave.data.chance import Chance
 from cleave.errors import Interrupted
-from cleave.method import Evaluate, Method
+from cleave.method import Method
 from cleave.run.folder import RunFiles
 from cleave.run.part_folder import PartFolder, part_lock
-from cleave.search.exam import Exam, Trained
+from cleave.search.accuracy import Accuracy
+from cleave.search.exam import Exam, Examine, Trained
 from cleave.search.learner import Alone, Learner, make_method
 from cleave.search.part import Findings, Parent, Part, Trial, Visit
 from cleave.search.problem import Problem
@@ -74,7 +75,7 @@ class Performance(Session):
         settings = self.problem.recipe.method
         assert isinstance(settings, RandomSettings)
 
-        def evaluate(arch: Arch) -> float:
+        def evaluate(arch: Arch) -> Accuracy:
             place = Alone(f"{node.label} {len(self.findings.accuracies)}", arch)
             return self._trained_alone(place, settings.epochs_each)
 
@@ -85,13 +86,13 @@ class Performance(Session):
         """An architecture of the control."""
         self._once(trial.place.arch, lambda _: self._trained_alone(trial.place, trial.epochs))
 
-    def _trained_alone(self, place: Alone, epochs: int) -> float:
-        """The accuracy of an architecture trained from new weights; they are not kept."""
+    def _trained_alone(self, place: Alone, epochs: int) -> Accuracy:
+        """How an architecture does that is trained from new weights; they are not kept."""
         learner = self.opened(place, alone(epochs))
         self.train(learner, "train alone", lambda: None)
         learner.finite_means()
         self.learner = None
-        return learner.accuracy(place.arch)
+        return learner.judge(place.arch)
 
     def _keep(self, label: str, learner: Learner) -> None:
         """Puts trained weights aside for whoever asks for them later."""
@@ -191,19 +192,21 @@ class Performance(Session):
 
         return Exam(learner, self.findings.hits, self.breathe, after)
 
-    def _derive(self, node: Node, method: Method, evaluate: Evaluate) -> None:
-        """The method's architecture for a leaf, with its accuracy (percent) on held-out images."""
+    def _derive(self, node: Node, method: Method, evaluate: Examine) -> None:
+        """The method's architecture for a leaf, with its accuracies (percent) on held-out images."""
         arch = method.derive(evaluate, Chance(self.problem.recipe.seed, node.label).generator("derive"))
+        accuracy = evaluate.judge(arch)
         self.findings.result = {
             "arch": self.problem.space.format(arch),
-            "valid_accuracy": evaluate(arch),
+            "valid_accuracy": accuracy.overall,
+            "valid_balanced_accuracy": accuracy.balanced,
             "entropy": mean_entropy(method.strengths()),
             "s_tau": s_tau(self.findings.followed),
         }
         self.folder.events.write("leaf", leaf=node.label, **self.findings.result)
 
-    def _once(self, arch: Arch, evaluate: Callable[[Arch], float]) -> float:
-        """An architecture's accuracy, measured once and kept across interruptions."""
+    def _once(self, arch: Arch, evaluate: Callable[[Arch], Accuracy]) -> Accuracy:
+        """How an architecture does, measured once and kept across interruptions."""
         text = self.problem.space.format(arch)
         if text not in self.findings.accuracies:
             self.breathe()

@@ -43,6 +43,12 @@ class Problem:
         return len(self.train.classes)
 
     @property
+    def held_out_per_class(self) -> list[int]:
+        """How many held-out images there are of each class."""
+        counts: list[int] = self.valid.labels.bincount(minlength=self.classes).tolist()
+        return counts
+
+    @property
     def steps_per_epoch(self) -> int:
         """Batches that show every training image at least once."""
         return -(-len(self.train) // self.recipe.search.batch_size)

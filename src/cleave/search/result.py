@@ -11,6 +11,9 @@ from cleave.search.state import State
 from cleave.search.trust import trust_report
 from cleave.split import Node, label
 
+TOLD = ("path", "arch", "valid_accuracy", "valid_balanced_accuracy", "benchmark")
+"""What is repeated of the leaf that is chosen."""
+
 
 def outcome(problem: Problem, state: State) -> dict[str, Any]:
     """The content of result.json; a pure function of recipe, images and table: it has no times and no places.
@@ -28,7 +31,7 @@ def outcome(problem: Problem, state: State) -> dict[str, Any]:
         "seed": recipe.seed,
         "leaves": leaves,
         "splits": [split_json(node) for node in state.tree.nodes.values() if node.split is not None],
-        "chosen": {key: best[key] for key in ("path", "arch", "valid_accuracy", "benchmark")},
+        "chosen": {key: best[key] for key in TOLD},
         "oracle": oracle(leaves, dataset_of(recipe.data.name)) if problem.table else None,
         "cost": asdict(state.cost),
         "trust": trust_report(problem, state),
@@ -42,6 +45,7 @@ def leaf_json(node: Node, table: Table | None) -> dict[str, Any]:
         "region": {choice: list(allowed) for choice, allowed in node.region.allowed.items()},
         "arch": node.result["arch"],
         "valid_accuracy": node.result["valid_accuracy"],
+        "valid_balanced_accuracy": node.result["valid_balanced_accuracy"],
         "benchmark": trained_accuracies(node.result["arch"], table),
     }
 
@@ -63,4 +67,4 @@ def split_json(node: Node) -> dict[str, Any]:
 def oracle(leaves: list[dict[str, Any]], dataset: str) -> dict[str, Any]:
     """The leaf that the table would choose."""
     best = max(leaves, key=lambda leaf: leaf["benchmark"][dataset]["test"])
-    return {"dataset": dataset, **{key: best[key] for key in ("path", "arch", "valid_accuracy", "benchmark")}}
+    return {"dataset": dataset, **{key: best[key] for key in TOLD}}

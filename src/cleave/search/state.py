@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from cleave.errors import UserError
+from cleave.search.accuracy import Accuracy
 from cleave.space import Region
 from cleave.split import Node, Tree
 
@@ -32,13 +33,13 @@ class State:
     """What the parts of a search found that are merged.
 
     `cost` is the search's own work, `control` that of measuring it: the panels and the architectures trained beside.
-    `accuracies`: of the control's architectures, percent. `kept`: the identity of each node's saved weights, by label.
+    `accuracies`: of the control's architectures. `kept`: the identity of each node's saved weights, by label.
     """
 
     tree: Tree
     cost: Cost = field(default_factory=Cost)
     control: Cost = field(default_factory=Cost)
-    accuracies: dict[str, float] = field(default_factory=dict)
+    accuracies: dict[str, Accuracy] = field(default_factory=dict)
     kept: dict[str, str] = field(default_factory=dict)
 
     @staticmethod
@@ -52,15 +53,17 @@ class State:
         return max(found, key=lambda pair: pair[1])[0]
 
     def to_json(self) -> dict[str, Any]:
-        plain = {"accuracies": self.accuracies, "kept": self.kept}
-        return {"tree": tree_to_json(self.tree), "cost": asdict(self.cost), "control": asdict(self.control), **plain}
+        plain = {name: asdict(getattr(self, name)) for name in ("cost", "control")}
+        accuracies = {arch: asdict(each) for arch, each in self.accuracies.items()}
+        return {"tree": tree_to_json(self.tree), **plain, "accuracies": accuracies, "kept": self.kept}
 
     @staticmethod
     def from_json(saved: dict[str, Any]) -> State:
         """UserError where another version of cleave wrote it."""
         check_fields(saved, State)
         costs = {name: Cost(**saved[name]) for name in ("cost", "control")}
-        return State(**{**saved, "tree": tree_from_json(saved["tree"]), **costs})
+        accuracies = {arch: Accuracy(**each) for arch, each in saved["accuracies"].items()}
+        return State(**{**saved, "tree": tree_from_json(saved["tree"]), "accuracies": accuracies, **costs})
 
 
 def check_fields(saved: dict[str, Any], kind: type[Any]) -> None:

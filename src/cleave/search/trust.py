@@ -9,6 +9,7 @@ from typing import Any
 
 from cleave.bench.table import Table, dataset_of, trained_accuracies
 from cleave.net.ops import has_weights
+from cleave.search.accuracy import majority_share
 from cleave.search.control import plan_control
 from cleave.search.problem import Problem
 from cleave.search.state import State
@@ -31,6 +32,8 @@ UNSTABLE = 0.3
 class LeafTrust:
     """A leaf's held-out accuracy (percent) with its 95 % interval, and the signs of how settled it is.
 
+    `balanced_accuracy` is the mean over the classes of the percent of their held-out images that are right.
+
     `s_tau` is of the panel's rankings in the last epochs, `entropy` of the architecture weights as a share of the
     highest; null where there are none. `skip_share` and `weights_share` are of the architecture's choices: those
     that are skip connections, and those with something to learn.
@@ -39,6 +42,7 @@ class LeafTrust:
     path: str
     valid_accuracy: float
     interval: tuple[float, float]
+    balanced_accuracy: float
     s_tau: float | None
     entropy: float | None
     skip_share: float
@@ -76,16 +80,22 @@ class TableTrust:
 
 
 def trust_report(problem: Problem, state: State) -> dict[str, Any]:
-    """The content of result.json's "trust"; every part that was not measured is null."""
+    """The content of result.json's "trust"; every part that was not measured is null.
+
+    `majority_share` is the percent of the held-out images that are of the most frequent class: what an answer that
+    looks at no image gets right.
+    """
     leaves = [leaf_trust(problem, leaf) for leaf in state.tree.leaves if leaf.result is not None]
     control = control_trust(problem, state)
     table = None if problem.table is None else table_trust(problem, state, problem.table)
+    majority = majority_share(problem.held_out_per_class)
     return {
         "held_out_images": len(problem.valid),
+        "majority_share": majority,
         "leaves": [asdict(leaf) for leaf in leaves],
         "control": None if control is None else asdict(control),
         "table": None if table is None else asdict(table),
-        "warnings": warnings(leaves, state.chosen.label),
+        "warnings": [*warnings(leaves, state.chosen.label), *below_majority(leaves, control, majority)],
         "verdict": " ".join([verdict(control), *([] if table is None else [table_verdict(table)])]),
     }
 
@@ -98,6 +108,7 @@ def leaf_trust(problem: Problem, leaf: Node) -> LeafTrust:
         leaf.label,
         accuracy,
         (100 * low, 100 * high),
+        leaf.result["valid_balanced_accuracy"],
         leaf.result["s_tau"],
         leaf.result["entropy"],
         share(problem.space, leaf.result["arch"], lambda candidate: candidate == "skip_connect"),
@@ -117,7 +128,7 @@ def control_trust(problem: Problem, state: State) -> ControlTrust | None:
     if not control.architectures:
         return None
     texts = [problem.space.format(arch) for arch in control.architectures]
-    chosen, *others = [state.accuracies[text] for text in texts]
+    chosen, *others = [state.accuracies[text].overall for text in texts]
     best = max(range(len(others)), key=lambda i: others[i])
     return ControlTrust(
         architectures=len(others),
@@ -132,6 +143,7 @@ def control_trust(problem: Problem, state: State) -> ControlTrust | None:
         random_search={
             "arch": texts[1 + best],
             "valid_accuracy": others[best],
+            "valid_balanced_accuracy": state.accuracies[texts[1 + best]].balanced,
             "benchmark": trained_accuracies(texts[1 + best], problem.table),
         },
     )
@@ -168,6 +180,16 @@ def warnings(leaves: list[LeafTrust], chosen: str) -> list[str]:
         ],
     }
     return [f"leaf {', '.join(paths)}: {sign}" for sign, paths in signs.items() if paths]
+
+
+def below_majority(leaves: list[LeafTrust], control: ControlTrust | None, majority: float) -> list[str]:
+    """What is not told apart from an answer that looks at no image: always the most frequent class."""
+    trivial = f"always answering the most frequent class, which is right for {majority:.2f} % of the held-out images"
+    alone = [] if control is None else [control.chosen_accuracy, control.random_search["valid_accuracy"]]
+    if max([leaf.valid_accuracy for leaf in leaves] + alone) <= majority:
+        return [f"nothing that was trained beats {trivial}"]
+    paths = [leaf.path for leaf in leaves if leaf.interval[0] <= majority]
+    return [f"leaf {', '.join(paths)}: not shown to beat {trivial}"] if paths else []
 
 
 def verdict(control: ControlTrust | None) -> str:
