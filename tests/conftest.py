@@ -12,6 +12,8 @@ import hypothesis
 import pytest
 import torch
 
+from tests.slow import is_slow
+
 hypothesis.settings.register_profile("no_clock", deadline=None)  # a loaded machine is no bug
 hypothesis.settings.load_profile("no_clock")
 
@@ -56,3 +58,10 @@ def cifar_root(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             subprocess.run([sys.executable, script, "cifar10", unpacked], check=True, stdout=subprocess.DEVNULL)
             unpacked.rename(root)
     return root
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what `make test` leaves out; see `tests/slow.py`."""
+    for item in items:
+        if is_slow(item.nodeid):
+            item.add_marker(pytest.mark.slow)

@@ -1,0 +1,49 @@
+"""What `make test` leaves to `make test-all`: tests that take long and repeat what a quicker one shows.
+
+Each is a pattern of test ids, with the test that holds the same promise in `make test`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from cleave.method import METHODS
+
+TOYS = ("toydarts", "toymobilenet", "toycells64")
+SPLITTERS = ("none", "exhaustive", "random", "gradient", "race")
+WORK_TOGETHER = "test_every_method_splitter_and_space_work_together"
+
+
+def beside_a_diagonal() -> list[str]:
+    """On toys `make test` runs every method and every splitter, but not every pair; on NAS-Bench-201 it runs all."""
+    return [
+        re.escape(f"{WORK_TOGETHER}[{toy}-{method}-{splitter}]")
+        for t, toy in enumerate(TOYS)
+        for m, method in enumerate(METHODS)
+        for s, splitter in enumerate(SPLITTERS)
+        if (t + m - s) % len(SPLITTERS)
+    ]
+
+
+LEFT_OUT = {
+    "the pairs on NAS-Bench-201, and each method and splitter on every toy": beside_a_diagonal(),
+    "every method races in test_every_combination.py": [r"test_every_method_can_race\[(darts2|snas|drnas|gdas)\]"],
+    "the same for 'rsps' and 'darts that inherits'": [
+        r"test_any_number_of_workers_leaves_the_same_bytes\[(random|darts)\]",
+        r"test_a_run_that_is_killed_in_every_phase_ends_in_the_same_bytes\[darts\]",
+        r"test_parts_that_end_in_any_order_leave_the_same_behind\[(random|darts)\]",
+    ],
+    "the same for first order": [r"test_compiled_steps_are_the_same_steps\[darts2\]"],
+    "table1 and table6 are grids of searches too": [
+        r"test_every_experiment_runs_whole_at_its_tiny_budget\[(table3|table7|figure17)\]"
+    ],
+    "the recipe of gm-darts, which differs in the method only": [
+        r"test_a_recipe_runs_when_it_is_cut_down\[nasbench201-gm-(darts2|snas)-paper\]"
+    ],
+}
+PATTERNS = [pattern for patterns in LEFT_OUT.values() for pattern in patterns]
+
+
+def is_slow(nodeid: str) -> bool:
+    """Whether `make test` leaves a test out."""
+    return any(re.search(pattern, nodeid) for pattern in PATTERNS)
