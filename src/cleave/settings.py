@@ -39,11 +39,15 @@ AverageName = Annotated[
     Literal["gradients", "similarities"],
     spelled("gradients", "similarities", gradient="gradients", cosines="similarities", cosine="similarities"),
 ]
-# Strict: YAML has "yes" and 3.0, which are no counts.
-Positive = Annotated[int, Field(strict=True, ge=1)]
-NotNegative = Annotated[int, Field(strict=True, ge=0)]
+MOST = 10**9
+"""Of anything that is counted: what is more would overflow somewhere."""
+# Strict: true and 3.0 are no counts.
+Positive = Annotated[int, Field(strict=True, ge=1, le=MOST)]
+NotNegative = Annotated[int, Field(strict=True, ge=0, le=MOST)]
+ImageSize = Annotated[int, Field(strict=True, ge=8, le=4096)]
+Threads = Annotated[int, Field(strict=True, ge=1, le=1024)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
-Branch = Annotated[int, Field(strict=True, ge=2)]
+Branch = Annotated[int, Field(strict=True, ge=2, le=MOST)]
 
 
 class Settings(BaseModel):
@@ -66,7 +70,7 @@ class DataSettings(Settings):
 
     name: str = "bundled"  # or the path of a folder of images
     root: str | None = None  # where named image sets are kept; null: CLEAVE_DATA, else the cache folder
-    image_size: Annotated[int, Field(strict=True, ge=8)] | None = 16  # pixels; null: as stored
+    image_size: ImageSize | None = 16  # pixels; null: as stored
     train_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.5  # the rest is held out
     limit: Positive | None = 4000  # at most so many images are used; null: all
     padding: NotNegative | None = None  # pixels of random shift; null: an eighth of the size
@@ -215,7 +219,7 @@ class Recipe(Settings):
     trust: TrustSettings = TrustSettings()
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = 0
     device: str = "auto"  # auto | cpu | cuda | cuda:N
-    threads: Positive = 1  # of the CPU; on networks as small as the default ones a second thread only costs
+    threads: Threads = 1  # of the CPU; on networks as small as the default ones a second thread only costs
     precision: Literal["float32", "bfloat16"] = "float32"  # of a search's passes; bfloat16 is for GPUs made for it
     compile: bool = False  # training steps by torch.compile: a minute or more for every node, so for long searches
     benchmark: str | None = None  # table of trained accuracies; null: the imported one, if there is one

@@ -191,7 +191,7 @@ def test_a_missing_file_is_named_and_the_way_to_make_it_said(tmp_path: Path) -> 
 
 def test_a_file_that_is_no_archive_is_refused(tmp_path: Path, rng: np.random.Generator) -> None:
     (tmp_path / "t.npz").write_bytes(rng.bytes(1000))
-    assert "not a whole .npz" in refusal(tmp_path / "t.npz")
+    assert "is no .npz file" in refusal(tmp_path / "t.npz")
 
 
 def test_a_truncated_file_is_refused_wherever_it_ends(path: Path, rng: np.random.Generator) -> None:

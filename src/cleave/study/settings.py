@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from cleave.settings import NotNegative, Positive, Settings, SpaceSettings
+from cleave.settings import ImageSize, NotNegative, Positive, Settings, SpaceSettings, Threads
 
 StatisticsName = Literal["tracked", "batch", "recalibrated"]
 
@@ -27,7 +27,7 @@ class StudyData(Settings):
 
     name: str = "cifar10"  # or bundled, ..., or the path of a folder of images
     root: str | None = None  # where named image sets are kept; null: CLEAVE_DATA, else the cache folder
-    image_size: Annotated[int, Field(strict=True, ge=8)] | None = 16  # pixels; null: as stored
+    image_size: ImageSize | None = 16  # pixels; null: as stored
     train_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.8  # the rest is held out; no meaning with judge=test
     limit: Positive | None = 5000  # at most so many images of the training part are used; null: all
     padding: NotNegative | None = None  # pixels of random shift; null: an eighth of the size
@@ -61,7 +61,7 @@ class SharingSettings(Settings):
     by: Literal["sequential", "shuffled", "given", "clustered"] = "sequential"  # how children are grouped
     # given: a CSV with the columns architecture and group. clustered: the log of a study, whose curves are clustered.
     file: str | None = None
-    seed: NotNegative = 42  # of by=shuffled
+    seed: Annotated[int, Field(strict=True, ge=0, lt=2**32)] = 42  # of by=shuffled
     cells: NotNegative | None = None  # policy=prefix: so many searched blocks are shared, and all in front of them
     # policy=pattern: what has this (a regular expression) in its name is shared; a name is, for example,
     # blocks.cell0.edges.2<-1.ops.sep_conv_3x3.1.Conv2d.weight
@@ -123,5 +123,5 @@ class StudyRecipe(Settings):
     truth: str | None = None  # accuracies of the children trained alone: a CSV or another study's log
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = 0
     device: str = "auto"  # auto | cpu | cuda | cuda:N
-    threads: Positive = 1  # of the CPU, in each worker
+    threads: Threads = 1  # of the CPU, in each worker
     checkpoint_seconds: Annotated[float, Field(ge=0)] = 30.0  # at least this long between checkpoints
