@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import string
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from yaml.nodes import Node
 
 from cleave import yaml_text
 from cleave.yaml_text import DEEPEST, EXPANDED, LIMIT, LONGEST_NUMBER, Loader, NotYaml, parse, written
@@ -75,7 +75,7 @@ def test_nan_is_a_number() -> None:
 
 
 @given(VALUES)
-def test_what_is_written_is_read_again(value: Any) -> None:
+def test_what_is_written_is_read_again(value: object) -> None:
     assert repr(parse(written(value))) == repr(value)
 
 
@@ -106,9 +106,11 @@ def test_a_key_that_stands_twice_is_refused_with_both_lines(text: str, key: str,
 @pytest.mark.parametrize(
     "text",
     [
-        "[", "{a: ", "'", "a: b: c", "*nope", "---\n1\n---\n2", "{[1]: 2}", "? {a: 1}\n: 2", "x\0", "!!int x", "!!int [1]",
-        "!!bool maybe", "!!float 1:2", "!!timestamp foo", "!!binary AA==", "!!set {a}", "!!map [1]", "!!str [1]",
-        "!!python/object/apply:os.getcwd []", "!mine 3", "a: 1\n\tb: 2", "%YAML 9.9\n---\n1", "&a &b c", "- a\nb: c", "<<",
+        "[", "{a: ", "'", "a: b: c", "*nope", "---\n1\n---\n2", "{[1]: 2}", "? {a: 1}\n: 2", "x\0", "!!int x",
+        "!!int [1]", "!!bool maybe", "!!float 1:2", "!!timestamp foo", "!!binary AA==", "!!set {a}",
+        "!!map [1]", "!!str [1]",
+        "!!python/object/apply:os.getcwd []", "!mine 3", "a: 1\n\tb: 2", "%YAML 9.9\n---\n1",
+        "&a &b c", "- a\nb: c", "<<",
     ],
 )  # fmt: skip
 def test_what_is_no_yaml_or_means_another_kind_of_value_is_refused_in_one_line(text: str) -> None:
@@ -125,7 +127,7 @@ def laughing(levels: int, each: int) -> str:
 WEAPONS = {
     "aliases in lists": (laughing(9, 9), "aliases make more than"),
     "aliases in merged mappings": (
-        "a: &a {x: 1}\n" + "\n".join(f"k{i}: &k{i} {{<<: [{', '.join([f'*k{i - 1}' if i else '*a'] * 9)}]}}" for i in range(9)),
+        "k0: &k0 {x: 1}\n" + "\n".join(f"k{i + 1}: &k{i + 1} {{<<: [{f'*k{i}, ' * 9}]}}" for i in range(9)),
         "aliases make more than",
     ),
     "a list that holds itself": ("&a [1, *a]", "holds itself"),
@@ -156,7 +158,7 @@ def test_weapons_are_refused_in_one_short_line(weapon: str) -> None:
 
 @pytest.mark.parametrize("weapon", ["aliases in lists", "aliases in merged mappings", "a ladder of aliases"])
 def test_no_value_is_made_of_what_is_refused_for_its_aliases(weapon: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def never(self: Loader, node: object) -> None:
+    def never(self: Loader, node: Node) -> None:
         raise AssertionError("made")
 
     monkeypatch.setattr(Loader, "construct_document", never)
@@ -167,7 +169,7 @@ def test_each_value_is_measured_once_however_many_aliases_mean_it(monkeypatch: p
     looks = 0
     true = yaml_text.parts
 
-    def counted(node: Any) -> list[Any]:
+    def counted(node: Node) -> list[Node]:
         nonlocal looks
         looks += 1
         return true(node)

@@ -37,8 +37,9 @@ def shown(value: object) -> str:
 
 
 def brief(text: str, letters: int = SHOWN) -> str:
-    """Text as a message shows it without quotes: one line, cut to so many letters."""
-    return " ".join(text[:letters].split()) + "..." * (len(text) > letters)
+    """Text as a message shows it without quotes: one line, cut to so many letters, ? for what cannot be printed."""
+    seen = "".join(letter if letter.isprintable() else "?" for letter in " ".join(text[:letters].split()))
+    return seen + "..." * (len(text) > letters)
 
 
 def cause(error: OSError) -> str:

@@ -43,7 +43,7 @@ _KNOWN_COLUMNS = (*ACCURACIES, *EARLY_ACCURACIES, *COSTS, "seeds")
 # What a zip of arrays is known to raise on bytes that changed (RuntimeError: an unknown or encrypted member).
 _DAMAGED = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
-_ZIP = b"PK"
+ZIP = b"PK\x03\x04"  # what an .npz file begins with
 _LARGEST = 2**28  # bytes; the whole benchmark takes one or two million
 
 _MAKE_ONE = "make the table anew with `cleave benchmark import`"
@@ -167,7 +167,7 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
         raise UserError(f"{path}: no such file; {_MAKE_ONE}")
     data = read_bytes(path, _LARGEST)
     if not zipfile.is_zipfile(io.BytesIO(data)):
-        raise UserError(f"{path}: {'is cut short' if data.startswith(_ZIP) else 'is no .npz file'}; {_MAKE_ONE}")
+        raise UserError(f"{path}: {'is cut short' if data.startswith(ZIP) else 'is no .npz file'}; {_MAKE_ONE}")
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             arrays = dict(file)
