@@ -60,6 +60,11 @@ def first_bytes(path: Path, count: int) -> bytes:
         return b""
 
 
+def holds_text(path: Path) -> bool:
+    """Whether there is a file or pipe, whatever the path: `Path.is_file` raises for names that no file can have."""
+    return os.path.exists(path) and not os.path.isdir(path)
+
+
 def _open(path: str, flags: int) -> int:
     """A pipe that nobody writes into is empty; without O_NONBLOCK its opening would never end."""
     descriptor = os.open(path, flags | os.O_NONBLOCK)

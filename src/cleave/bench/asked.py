@@ -22,25 +22,19 @@ def architecture(text: str, naslib: bool = False) -> str | int:
     A list has an operation for each edge, by its number or name, in the order of OPERATIONS and EDGES, or by `naslib`
     in NASLib's: the same numbers mean other architectures there. UserError where it has other entries.
     """
-    if "|" in text:
-        return "".join(text.split())
     words = re.split(r"[\s,]+", text.strip(" \t\n()[],"))
-    if len(words) > 1:
+    if len(words) > 1 and "|" not in text:
         return of_list(words, *(NASLIB_OPERATIONS, NASLIB_EDGES) if naslib else (OPERATIONS, EDGES))
     if naslib:
-        raise UserError(
-            f"architecture {shown(text)}: --naslib is for a list such as '(4, 0, 3, 1, 4, 3)'; leave it out"
-        )
-    index = text.strip()
-    return int(index) if index.isdecimal() and len(index) <= LONGEST_INDEX else index
+        raise UserError(f"architecture {shown(text)}: is no list such as '(4, 0, 3, 1, 4, 3)'; leave --naslib out")
+    joined = "".join(text.split())
+    return int(joined) if joined.isdecimal() and len(joined) <= LONGEST_INDEX else joined
 
 
 def of_list(words: Sequence[str], operations: Sequence[str], edges: Sequence[tuple[int, int]]) -> str:
     """The official string of an operation for each of these edges."""
     if len(words) != len(edges):
-        raise UserError(
-            f"architecture: {len(words)} operations are listed; give one for each of the {len(edges)} edges"
-        )
+        raise UserError(f"architecture: lists {len(words)} operations; give one for each of the {len(edges)} edges")
     chosen = {edge: named(word.strip("'\""), operations) for edge, word in zip(edges, words, strict=True)}
     return format_arch(OPERATIONS.index(chosen[edge]) for edge in EDGES)
 

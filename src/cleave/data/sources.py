@@ -24,7 +24,7 @@ from cleave.data.fashion import read_fashion
 from cleave.data.folder import read_folder
 from cleave.data.imagenet16 import read_imagenet16
 from cleave.data.images import Images, Part
-from cleave.errors import UserError, plain, unknown
+from cleave.errors import UserError, plain, shown, unknown
 from cleave.places import cache_folder, expanded
 
 __all__ = ["SOURCES", "Archive", "Part", "Source", "data_root", "load"]
@@ -122,10 +122,10 @@ def _known(data: str) -> str | None:
 
 def _folder(data: str) -> Path:
     folder = expanded(data)
-    if folder.is_dir():
+    if os.path.isdir(folder):
         return folder
     if _is_path(data):
-        raise UserError(f"data.name: there is no folder {data}")
+        raise UserError(f"data.name: there is no folder {shown(data)}")
     raise unknown("data.name", data, SOURCES)
 
 

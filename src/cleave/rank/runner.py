@@ -13,6 +13,7 @@ import torch
 
 from cleave.config import load_recipe
 from cleave.errors import Interrupted
+from cleave.files import holds_text
 from cleave.rank.columns import Numbers
 from cleave.rank.contest import SUPERNET, Contest, prepare
 from cleave.rank.finished import FinishedRun, open_finished, read_recipe
@@ -33,7 +34,7 @@ def rank(source: Path, question: Question, watcher: Watcher) -> dict[str, Any]:
     rows by name as `cleave.stats.ranking.score` gives them. UserError for what the user can mend, most of it before
     anything runs; Interrupted when asked to stop: the file is then not there.
     """
-    path = searched(source, question, watcher) if source.is_file() else source
+    path = searched(source, question, watcher) if holds_text(source) else source
     began = time.monotonic()
     recipe = read_recipe(path, question.flags)
     file = question.out or path / "ranking.csv"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,7 @@ class Truth:
 
 def log_file(path: Path) -> Path:
     """The log that is meant: a study's, where its folder is given."""
-    return path / "log.parquet" if path.is_dir() else path
+    return path / "log.parquet" if os.path.isdir(path) else path
 
 
 def read_truth(path: Path, log: Log) -> Truth:
