@@ -152,6 +152,32 @@ def test_truncated_single_files_are_refused_wherever_they_end(
             assert "again" in refusal(source)
 
 
+def test_a_file_that_cannot_be_read_is_not_said_to_be_damaged(
+    published: Published, tmp_path: Path, layout: Callable[[Published, Path], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = layout(published, tmp_path)
+
+    def denied(path: str, flags: int) -> int:
+        raise PermissionError(13, os.strerror(13), path)
+
+    monkeypatch.setattr("cleave.files._open", denied)
+    message = refusal(source)
+    assert "cannot be read (permission denied)" in message
+    assert "again" not in message
+
+
+def test_memory_that_runs_out_is_no_damage(
+    published: Published, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: object, **named: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("torch.load", full)
+    message = refusal(LAYOUTS["torch"](published, tmp_path))
+    assert "needs more memory than there is" in message
+    assert "again" not in message
+
+
 def test_an_architecture_that_the_single_file_lists_without_results_is_named(
     published: Published, tmp_path: Path
 ) -> None:
