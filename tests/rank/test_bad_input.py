@@ -141,7 +141,7 @@ def test_predictions_that_lack_the_column_or_an_architecture_are_refused(
     run: Path, whole: Table, tmp_path: Path, capsys: Capture
 ) -> None:
     file = tmp_path / "p.csv"
-    for text, words in (("name,x\na,1\n", ["'arch'"]), ("arch,x\na,1\n", ["lacks 64 of the 64"])):
+    for text, words in (("name,x\na,1\n", ["no column arch"]), ("arch,x\na,1\n", ["lacks 64 of the 64"])):
         file.write_text(text)
         ended = Ended(ranking(run, Path(whole.name), "--predictions", str(file)), capsys)
         assert ended.refuses(str(file), *words)

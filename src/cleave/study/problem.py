@@ -18,7 +18,7 @@ from cleave.data.chance import Chance
 from cleave.data.images import Images
 from cleave.data.split import held_out, mixed
 from cleave.data.stream import InOrder, Stream
-from cleave.errors import UserError, shown
+from cleave.errors import UserError, brief
 from cleave.files import holds_text
 from cleave.net import Norm, build
 from cleave.search.problem import check_padding
@@ -190,7 +190,7 @@ def check_sharing(recipe: StudyRecipe, space: Space) -> None:
     names = list(tensor_names(build(layout, space.region, classes=2, seed=0, norm=Norm(running=True))).values())
     if shared is not None and not any(map(shared, names)):
         raise UserError(
-            f"sharing.pattern={shown(recipe.sharing.pattern)}: matches no tensor; they have names such as "
+            f"sharing.pattern={brief(recipe.sharing.pattern or '')}: matches no tensor; they have names such as "
             f"{names[-1]} and {names[len(names) // 2]}; to share nothing use sharing.policy=none"
         )
 
