@@ -65,6 +65,12 @@ def holds_text(path: Path) -> bool:
     return os.path.exists(path) and not os.path.isdir(path)
 
 
+def refuse_pipe(what: str, path: Path) -> None:
+    """UserError for a pipe where something is read again later; `what` is how it was given."""
+    if holds_text(path) and not os.path.isfile(path):
+        raise UserError(f"{what} {path}: is no plain file, but is read again later; give a file")
+
+
 def _open(path: str, flags: int) -> int:
     """A pipe that nobody writes into is empty; without O_NONBLOCK its opening would never end."""
     descriptor = os.open(path, flags | os.O_NONBLOCK)

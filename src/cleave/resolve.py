@@ -11,6 +11,7 @@ import torch
 from cleave.bench.table import imported
 from cleave.data.sources import SOURCES
 from cleave.errors import UserError, plain, shown, unknown
+from cleave.files import refuse_pipe
 from cleave.places import expanded
 from cleave.settings import MethodSettings, RandomSettings, Recipe, SplitSettings
 from cleave.space import Space
@@ -221,6 +222,7 @@ def resolve_benchmark(benchmark: str | None, space: Space) -> str | None:
     if benchmark is not None and not space.tabulated:
         raise UserError(f"benchmark={shown(benchmark)}: {space.name} has no table of trained accuracies; leave it out")
     if benchmark is not None:
+        refuse_pipe("benchmark", Path(benchmark))
         return absolute(benchmark)
     there = imported() if space.tabulated else None
     return None if there is None else str(there)

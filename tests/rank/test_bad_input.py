@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -154,4 +155,7 @@ def test_a_recipe_is_not_searched_when_the_question_is_wrong(
     recipe = run / "recipe.yaml"
     for flags in (["--sample", "65"], ["--average", "9"], ["--out", str(recipe)], ["--predictions", "absent.csv"]):
         assert Ended(ranking(recipe, Path(whole.name), *flags), capsys).refuses(flags[-1])
+    os.mkfifo(tmp_path / "pipe")
+    piped = ranking(recipe, Path(whole.name), "--predictions", str(tmp_path / "pipe"))
+    assert Ended(piped, capsys).refuses("--predictions", str(tmp_path / "pipe"), "is no plain file")
     assert not (tmp_path / "runs").exists()

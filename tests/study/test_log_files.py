@@ -157,4 +157,6 @@ def test_a_study_takes_no_truth_that_can_be_read_only_once(tmp_path: Path, capsy
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "mine.yaml").touch()
     out = ["--out", str(tmp_path / "run"), *HERE, *words({"truth": tmp_path / "pipe"})]
-    assert Ended(["study", str(tmp_path / "mine.yaml"), *out], capsys).refuses("truth=", "pipe", "give a file")
+    assert Ended(["study", str(tmp_path / "mine.yaml"), *out], capsys).refuses(
+        "truth", "is no plain file", "give a file"
+    )

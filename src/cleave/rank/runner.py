@@ -13,7 +13,7 @@ import torch
 
 from cleave.config import load_recipe
 from cleave.errors import Interrupted
-from cleave.files import holds_text
+from cleave.files import holds_text, refuse_pipe
 from cleave.rank.columns import Numbers
 from cleave.rank.contest import SUPERNET, Contest, prepare
 from cleave.rank.finished import FinishedRun, open_finished, read_recipe
@@ -62,6 +62,8 @@ def searched(recipe_file: Path, question: Question, watcher: Watcher) -> Path:
     """The folder of the recipe's search. What is wrong with the question is said before the search."""
     benchmark = None if question.benchmark is None else str(question.benchmark)
     recipe = load_recipe(recipe_file, (), {**question.flags, "benchmark": benchmark})
+    for file in question.predictions:
+        refuse_pipe("--predictions", file)
     if question.out is not None:
         check_free(question.out)
     prepare(recipe, question)

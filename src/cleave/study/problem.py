@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +18,7 @@ from cleave.data.images import Images
 from cleave.data.split import held_out, mixed
 from cleave.data.stream import InOrder, Stream
 from cleave.errors import UserError, brief
-from cleave.files import holds_text
+from cleave.files import refuse_pipe
 from cleave.net import Norm, build
 from cleave.search.problem import check_padding
 from cleave.space import Arch, Layout, NetworkSize, Space, find_space
@@ -165,8 +164,7 @@ def check_truth(recipe: StudyRecipe, children: tuple[str, ...], space: Space) ->
     """UserError where the truth is not one of these children: better now than after all training."""
     if recipe.truth is not None:
         path = Path(recipe.truth)
-        if not os.path.isfile(log_file(path)) and holds_text(path):
-            raise UserError(f"truth={path}: is a pipe, but is read again after all training; give a file")
+        refuse_pipe("truth", log_file(path))
         asked = {"name": space.name, "ops": recipe.space.ops}
         read_truth(path, Log("this study", {"space": asked, "children": list(children)}, {}))
 
