@@ -89,7 +89,7 @@ def main(arguments: list[str] | None = None) -> None:
     rows = report([curves(seed, given.epochs) for seed in range(given.seeds)])
     print(json.dumps(rows, indent=1))
     if given.json:
-        given.json.write_text(json.dumps(rows, indent=1))
+        given.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

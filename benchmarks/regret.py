@@ -162,9 +162,9 @@ def opened(folder: Path, seed: int, method: str, ops: int, sizes: Sizes) -> Case
     file = folder / f"{method}-{ops}-{sizes.reference}-{sizes.most}-{seed}.json"
     if not file.exists():
         part = file.with_suffix(".part")
-        part.write_text(json.dumps(asdict(measure(seed, method, ops, sizes))))
+        part.write_text(json.dumps(asdict(measure(seed, method, ops, sizes))), encoding="utf-8")
         part.rename(file)
-    return Case(**json.loads(file.read_text()))
+    return Case(**json.loads(file.read_text(encoding="utf-8")))
 
 
 def shard(seeds: Iterable[int], which: str) -> list[int]:
@@ -192,7 +192,9 @@ def main(arguments: list[str] | None = None) -> None:
     rows = report(judged)
     print(text(given.method, len(judged), rows))
     if given.json:
-        given.json.write_text(json.dumps({"method": given.method, "cases": len(judged), "rules": rows}, indent=1))
+        given.json.write_text(
+            json.dumps({"method": given.method, "cases": len(judged), "rules": rows}, indent=1), encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

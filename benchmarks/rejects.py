@@ -81,7 +81,7 @@ def main(arguments: list[str] | None = None) -> None:
     found = report([measure(seed) for seed in range(given.cases)])
     print(json.dumps(found, indent=1))
     if given.json:
-        given.json.write_text(json.dumps(found, indent=1))
+        given.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def main() -> None:
     for method in options.methods.split(","):
         for seed in map(int, options.seeds.split(",")):
             found += measure(root_learner(method, seed, options), method, seed)
-            options.out.write_text(json.dumps(found, indent=1))
+            options.out.write_text(json.dumps(found, indent=1), encoding="utf-8")
     for row in summary(found):
         print(row)
 

@@ -168,14 +168,28 @@ def partition(
 
 @app.command()
 def query(
-    arch: Annotated[str, typer.Argument(metavar="ARCH|INDEX", help="Official string or index.")],
+    arch: Annotated[
+        str,
+        typer.Argument(
+            metavar="ARCH|INDEX|LIST",
+            help="Official string, official index, or operations of the edges 1<-0, 2<-0, 2<-1, 3<-0, 3<-1, 3<-2 as in "
+            "'(4, 0, 3, 1, 4, 3)': 0 none, 1 skip_connect, 2 nor_conv_1x1, 3 nor_conv_3x3, 4 avg_pool_3x3.",
+        ),
+    ],
+    naslib: Annotated[
+        bool,
+        typer.Option(
+            "--naslib", help="The list is NASLib's: its numbers and order of edges, as in NAS-Bench-Suite-Zero, differ."
+        ),
+    ] = False,
     benchmark: TableFile = None,
     as_json: Json = False,
 ) -> None:
     """Look up an architecture of NAS-Bench-201: accuracy (percent) after training alone."""
+    from cleave.bench.asked import architecture
     from cleave.bench.table import DATASETS, need
 
-    found = need(benchmark).query(int(arch) if arch.isdecimal() else arch)
+    found = need(benchmark).query(architecture(arch, naslib))
     lines = [f"{name}: valid {found[name]['valid']:.2f} %, test {found[name]['test']:.2f} %" for name in DATASETS]
     tell(found, as_json, lambda: print(f"{found['index']}: {found['arch']}", *lines, sep="\n"))
 

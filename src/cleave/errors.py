@@ -36,6 +36,12 @@ def shown(value: object) -> str:
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
 
 
+def brief(text: str, letters: int = SHOWN) -> str:
+    """Text as a message shows it without quotes: one line, cut to so many letters, ? for what cannot be printed."""
+    seen = "".join(letter if letter.isprintable() else "?" for letter in " ".join(text[:letters].split()))
+    return seen + "..." * (len(text) > letters)
+
+
 def cause(error: OSError) -> str:
     """Why the system refused, in lower case, as in "permission denied"."""
     return (os.strerror(error.errno) if error.errno else str(error) or type(error).__name__).lower()

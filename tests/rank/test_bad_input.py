@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -141,7 +142,7 @@ def test_predictions_that_lack_the_column_or_an_architecture_are_refused(
     run: Path, whole: Table, tmp_path: Path, capsys: Capture
 ) -> None:
     file = tmp_path / "p.csv"
-    for text, words in (("name,x\na,1\n", ["'arch'"]), ("arch,x\na,1\n", ["lacks 64 of the 64"])):
+    for text, words in (("name,x\na,1\n", ["no column arch"]), ("arch,x\na,1\n", ["lacks 64 of the 64"])):
         file.write_text(text)
         ended = Ended(ranking(run, Path(whole.name), "--predictions", str(file)), capsys)
         assert ended.refuses(str(file), *words)
@@ -154,4 +155,7 @@ def test_a_recipe_is_not_searched_when_the_question_is_wrong(
     recipe = run / "recipe.yaml"
     for flags in (["--sample", "65"], ["--average", "9"], ["--out", str(recipe)], ["--predictions", "absent.csv"]):
         assert Ended(ranking(recipe, Path(whole.name), *flags), capsys).refuses(flags[-1])
+    os.mkfifo(tmp_path / "pipe")
+    piped = ranking(recipe, Path(whole.name), "--predictions", str(tmp_path / "pipe"))
+    assert Ended(piped, capsys).refuses("--predictions", str(tmp_path / "pipe"), "is no plain file")
     assert not (tmp_path / "runs").exists()

@@ -206,6 +206,36 @@ def test_a_plan_counts_runs_and_writes_nothing(table: Path, tmp_path: Path, monk
     assert list(tmp_path.iterdir()) == []
 
 
+NO_TABLE = {"appendixB1": "RSPS, 4 operations, 0", "appendixB3": "RSPS, 4 operations", "table2": "similar"}
+
+
+def test_the_experiments_that_look_nothing_up_are_known() -> None:
+    assert {name for name, each in EXPERIMENTS.items() if not each.looks_up} == set(NO_TABLE)
+
+
+@pytest.mark.parametrize("name", NO_TABLE)
+def test_what_looks_nothing_up_runs_without_a_table_and_finds_the_same(name: str, table: Path, tmp_path: Path) -> None:
+    def figures(flags: dict[str, Any], folder: str) -> list[Any]:
+        request = Request(name, "tiny", only=(NO_TABLE[name],), flags=flags, out=tmp_path / folder)
+        return [line["ours"] for line in reproduce(request, Watcher())["lines"]]
+
+    assert figures({}, "without") == figures({"benchmark": str(table)}, "with")
+
+
+@pytest.mark.parametrize("name", sorted(set(EXPERIMENTS) - set(NO_TABLE)))
+def test_what_looks_figures_up_says_so_before_anything_is_made(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["reproduce", name, "--budget", "tiny", "--out", str(tmp_path / "out"), *HERE]
+    assert Ended(words, capsys).refuses("no table", "cleave benchmark import", "--benchmark")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_plan_looks_nothing_up(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["reproduce", "table6", "--budget", "tiny", "--only", "l2", "--plan", "--json", *HERE]
+    assert json.loads(Ended(words, capsys).out)["runs"] == 1
+
+
 def test_mistakes_are_one_line_each(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["reproduce", "table6", "--benchmark", str(table), "--budget", "tiny", *HERE, "--json"]
     out = ["--out", str(tmp_path / "out")]
@@ -213,6 +243,7 @@ def test_mistakes_are_one_line_each(table: Path, tmp_path: Path, capsys: pytest.
     assert Ended(["reproduce", "table2", "--plan", *words[2:]], capsys).refuses("cannot be planned")
     assert Ended([*words, "--budget", "huge"], capsys).refuses("--budget huge", "tiny, small, paper")
     assert Ended([*words, "--seeds", "0,x"], capsys).refuses("--seeds 0,x")
+    assert Ended([*words, "--seeds", "9" * 5000], capsys).refuses("--seeds 999", "whole numbers")
     assert Ended([*words, "--only", "zebra"], capsys).refuses("zebra")
     assert Ended(["reproduce", "table6", "--json"], capsys).refuses("no table", "--benchmark")
     assert Ended([*words, "--only", "l2", *out], capsys).status == 0

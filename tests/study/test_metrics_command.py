@@ -210,7 +210,7 @@ def test_bad_input_is_one_line(study: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert "log.parquet" in refused(tmp_path / "empty")
     (tmp_path / "other.csv").write_text("some,thing\nelse,here\n")
-    assert "is no table of accuracies" in refused(tmp_path / "other.csv")
+    assert "is neither a log" in refused(tmp_path / "other.csv")
     assert "unknown 'chid'; did you mean 'child'?" in refused(study, "--statistics", "chid")
     assert "has no column" in refused(study, "--truth", tmp_path / "other.csv")
     write_log(tmp_path / "far.parquet", LOGS["another space"])

@@ -24,7 +24,8 @@ from cleave.data.fashion import read_fashion
 from cleave.data.folder import read_folder
 from cleave.data.imagenet16 import read_imagenet16
 from cleave.data.images import Images, Part
-from cleave.errors import UserError, plain, unknown
+from cleave.errors import UserError, plain, shown, unknown
+from cleave.places import cache_folder, expanded
 
 __all__ = ["SOURCES", "Archive", "Part", "Source", "data_root", "load"]
 
@@ -97,15 +98,16 @@ def _load(data: str, part: Part, root: Path | None, image_size: int | None, down
     name = _known(data)
     if name is None:
         return read_folder(_folder(data), part, image_size)
-    images = _read(name, part, root or data_root(), download)
+    needed = SOURCES[name].by_hand != ""  # what is bundled is there for a user without a home folder too
+    images = _read(name, part, root or (data_root() if needed else Path()), download)
     return images if image_size is None else images.resize(image_size)
 
 
 def data_root() -> Path:
     """Where named data sets are looked for and downloaded to: $CLEAVE_DATA, else the user's cache folder."""
     if given := os.environ.get("CLEAVE_DATA"):
-        return Path(given).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cleave" / "data"
+        return expanded(given)
+    return cache_folder() / "data"
 
 
 def _is_path(data: str) -> bool:
@@ -119,11 +121,11 @@ def _known(data: str) -> str | None:
 
 
 def _folder(data: str) -> Path:
-    folder = Path(data).expanduser()
-    if folder.is_dir():
+    folder = expanded(data)
+    if os.path.isdir(folder):
         return folder
     if _is_path(data):
-        raise UserError(f"data.name: there is no folder {data}")
+        raise UserError(f"data.name: there is no folder {shown(data)}")
     raise unknown("data.name", data, SOURCES)
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from cleave.data.images import Images
-from cleave.errors import UserError
+from cleave.errors import UserError, shown
 
 PERMUTATION_SEED = 0  # the cut is a property of the data, so it does not follow the seed of a search
 
@@ -45,7 +45,7 @@ def _stratified(images: Images, total: int, wanted: int) -> tuple[Tensor, Tensor
     sizes = [len(of_class) for of_class in members]
     if min(sizes) < 2:
         name = images.classes[int(images.labels[min(members, key=len)])]
-        raise UserError(f"data: class {name!r} has one image, which cannot be both trained on and held out")
+        raise UserError(f"data: class {shown(name)} has one image, which cannot be both trained on and held out")
     if total < 2 * len(sizes):
         raise UserError(f"data.limit: {total} images are not two for each of the {len(sizes)} classes")
     used = apportion(total, sizes, low=[2] * len(sizes), high=sizes)

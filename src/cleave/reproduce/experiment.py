@@ -88,6 +88,7 @@ class Experiment:
     `rows` may depend on the lengths of a budget. `perform` is what a run is, `measure` what is told of it; `changes`
     are common to all rows. `compare` are pairs of rows whose difference is of interest. `sizes` are the budgets of
     the experiment, `seeds` the usual ones of each. `searches`: whether a run is a search, so that it can be planned.
+    `looks_up`: whether what is measured is looked up in the table of trained accuracies.
     """
 
     name: str
@@ -105,3 +106,4 @@ class Experiment:
     )
     notes: tuple[str, ...] = ()
     searches: bool = True
+    looks_up: bool = True

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from cleave.config import load_recipe
-from cleave.errors import UserError
+from cleave.errors import UserError, brief
 from cleave.reproduce.experiment import Budget, Experiment, Figures, Row
 from cleave.resolve import MEANINGLESS
 from cleave.run.folder import read_json
@@ -79,7 +79,7 @@ def chosen_rows(rows: Sequence[NamedRow], only: Sequence[str]) -> list[NamedRow]
     wanted = [re.compile(rf"(?<!\w){re.escape(part)}(?!\w)", re.IGNORECASE) for part in only]
     found = [row for row in rows if not only or any(pattern.search(row.name) for pattern in wanted)]
     if not found:
-        raise UserError(f"--only {', '.join(only)}: no row has that in its name; there are {names(rows)}")
+        raise UserError(f"--only {brief(', '.join(only))}: no row has that in its name; there are {names(rows)}")
     return found
 
 

@@ -47,5 +47,5 @@ def scores_of(node: dict[str, Any]) -> dict[str, Any]:
 
 def read_tree(folder: Path) -> list[dict[str, Any]]:
     """The nodes of a finished run's tree, the root first."""
-    nodes: list[dict[str, Any]] = json.loads((folder / "tree.json").read_text())
+    nodes: list[dict[str, Any]] = json.loads((folder / "tree.json").read_bytes())
     return nodes

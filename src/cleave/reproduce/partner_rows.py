@@ -108,6 +108,7 @@ PARTNERS = [
         figures,
         perform=perform,
         searches=False,
+        looks_up=False,
         sizes={budget: lengths(budget) for budget in SIZES},
         seeds={"tiny": (0,), "small": (0,), "paper": (0,)},
         compare=(("beside a similar partner", "beside a dissimilar partner"),),

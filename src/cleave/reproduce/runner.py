@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from cleave.bench.table import need
-from cleave.errors import Interrupted, UserError
+from cleave.errors import Interrupted, UserError, brief
 from cleave.plan import plan_search
 from cleave.reproduce.catalogue import find_experiment
 from cleave.reproduce.experiment import BUDGETS, Budget
@@ -45,7 +45,7 @@ def reproduce(request: Request, watcher: Watcher) -> dict[str, Any]:
 
     UserError for what the user can mend; Interrupted when asked to stop: the same request goes on from there.
     """
-    grid = make_grid(request)
+    grid = with_table(make_grid(request))
     out = request.out or Path("runs") / f"reproduce-{grid.experiment.name}-{grid.budget}"
     claim(out, grid)
     watcher.say(f"folder: {out}")
@@ -73,20 +73,28 @@ def plan_experiment(request: Request) -> dict[str, Any]:
 def make_grid(request: Request) -> Grid:
     """The runs of a request; every recipe is valid, or UserError says what is not."""
     experiment, budget = find_experiment(request.name), find_budget(request.budget)
-    table = need(request.flags.get("benchmark") and Path(request.flags["benchmark"]))
     rows = chosen_rows(experiment.rows(experiment.sizes[budget]), request.only)
     seeds = tuple(request.seeds) or experiment.seeds[budget]
-    grid = Grid(experiment, budget, rows, seeds, {**request.flags, "benchmark": absolute(table.name)})
+    grid = Grid(experiment, budget, rows, seeds, request.flags)
     for row in rows:
         grid.recipe(row, seeds[0])
     return grid
+
+
+def with_table(grid: Grid) -> Grid:
+    """The grid with the table that its runs look up; UserError where there is none."""
+    if not grid.experiment.looks_up:
+        return grid
+    given = grid.flags.get("benchmark")
+    table = need(Path(given) if given else None)
+    return replace(grid, flags={**grid.flags, "benchmark": absolute(table.name)})
 
 
 def find_budget(name: str) -> Budget:
     for budget in BUDGETS:
         if name == budget:
             return budget
-    raise UserError(f"--budget {name}: is none of {', '.join(BUDGETS)}")
+    raise UserError(f"--budget {brief(name)}: is none of {', '.join(BUDGETS)}")
 
 
 def claim(out: Path, grid: Grid) -> None:

@@ -33,7 +33,7 @@ def surroundings(device: str, threads: int) -> dict[str, Any]:
 def cpu_name() -> str:
     """The processor's name and cores, as far as the system tells."""
     info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
+    lines = info.read_text(encoding="utf-8", errors="replace").splitlines() if info.exists() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return f"{names[0] if names else platform.processor() or 'unknown'}, {os.cpu_count()} cores"
 

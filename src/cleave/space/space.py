@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cleave.errors import UserError, unknown
+from cleave.errors import UserError, shown, unknown
 from cleave.space.choice import Arch, Choice
 from cleave.space.layout import Layout
 from cleave.space.region import Region
@@ -82,7 +82,7 @@ def offered(operations: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
         if operation not in known:
             raise unknown("space.ops", operation, known)
     if len(set(operations)) != len(operations) or len(operations) < 2:
-        raise UserError(f"space.ops: give two or more different operations, not {list(operations)}")
+        raise UserError(f"space.ops: give two or more different operations, not {shown(list(operations))}")
     return tuple(operation for operation in known if operation in operations)
 
 

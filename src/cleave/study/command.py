@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -158,7 +159,7 @@ def groups(
     matrix = log_correlation(log)
     if matrix is None:
         raise UserError(f"{source}: has no dense looks to cluster by; use a study with looks.dense above 1")
-    if out.exists():
+    if os.path.lexists(out):
         raise UserError(f"{out}: is there already; nothing is overwritten, so give --out a new file")
     found = clusters(matrix, count)
     write_partition(out, log.children, found)

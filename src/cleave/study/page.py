@@ -45,7 +45,7 @@ def read_made(folder: Path) -> Made:
     recipe, ledger, environment = (folder / name for name in ("study.yaml", "ledger.json", "environment.json"))
     return Made(
         ledger=read_ledger(ledger) if ledger.is_file() else (),
-        recipe=recipe.read_text() if recipe.is_file() else "",
+        recipe=recipe.read_text(encoding="utf-8") if recipe.is_file() else "",
         environment=read_json(environment) if environment.is_file() else {},
     )
 

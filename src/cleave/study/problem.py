@@ -17,7 +17,8 @@ from cleave.data.chance import Chance
 from cleave.data.images import Images
 from cleave.data.split import held_out, mixed
 from cleave.data.stream import InOrder, Stream
-from cleave.errors import UserError
+from cleave.errors import UserError, brief
+from cleave.files import refuse_pipe
 from cleave.net import Norm, build
 from cleave.search.problem import check_padding
 from cleave.space import Arch, Layout, NetworkSize, Space, find_space
@@ -25,7 +26,7 @@ from cleave.space.sample import ENUMERABLE, distinct
 from cleave.study.log import Log, all_children
 from cleave.study.settings import StudyRecipe
 from cleave.study.sharing import Shared, but_statistics, divide, shared_tensors, tensor_names
-from cleave.study.truth import read_truth
+from cleave.study.truth import log_file, read_truth
 
 MOST = 2_000
 """Children of a study at most: all of them are looked at again and again."""
@@ -162,8 +163,10 @@ def open_study(recipe: StudyRecipe, divided: Sequence[Sequence[str]] | None = No
 def check_truth(recipe: StudyRecipe, children: tuple[str, ...], space: Space) -> None:
     """UserError where the truth is not one of these children: better now than after all training."""
     if recipe.truth is not None:
+        path = Path(recipe.truth)
+        refuse_pipe("truth", log_file(path))
         asked = {"name": space.name, "ops": recipe.space.ops}
-        read_truth(Path(recipe.truth), Log("this study", {"space": asked, "children": list(children)}, {}))
+        read_truth(path, Log("this study", {"space": asked, "children": list(children)}, {}))
 
 
 def check_tuning(study: Study) -> None:
@@ -185,8 +188,8 @@ def check_sharing(recipe: StudyRecipe, space: Space) -> None:
     names = list(tensor_names(build(layout, space.region, classes=2, seed=0, norm=Norm(running=True))).values())
     if shared is not None and not any(map(shared, names)):
         raise UserError(
-            f"sharing.pattern={recipe.sharing.pattern}: matches no tensor; they have names such as {names[-1]} and "
-            f"{names[len(names) // 2]}; to share nothing use sharing.policy=none"
+            f"sharing.pattern={brief(recipe.sharing.pattern or '')}: matches no tensor; they have names such as "
+            f"{names[-1]} and {names[len(names) // 2]}; to share nothing use sharing.policy=none"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -38,7 +39,7 @@ def report(
     log = read_log(log_file(source), order)
     true = read_truth(truth, log) if truth else None
     others = {str(each): read_log(log_file(each)) for each in beside or ()}
-    path = out or (source / "report.html" if source.is_dir() else source.with_suffix(".html"))
+    path = out or (source / "report.html" if os.path.isdir(source) else source.with_suffix(".html"))
     found = measure(log, true, seed=seed)
     write_page(path, Subject(log, true, others, seed), found, read_made(source))
     tell({"page": str(path), "log": log.name}, as_json, lambda: print(path))

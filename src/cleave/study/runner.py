@@ -12,12 +12,12 @@ metrics.json, figures/, report.html
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
 import torch
-import yaml
 
 from cleave.config import checked, read_yaml
 from cleave.errors import Interrupted, UserError
@@ -37,6 +37,7 @@ from cleave.study.part import LOG, Part, StudyJob, cost_of, is_done, trainings, 
 from cleave.study.problem import Study, open_study
 from cleave.study.results import write_results
 from cleave.study.settings import StudyRecipe
+from cleave.yaml_text import written
 
 RECIPE, GROUPS, ENVIRONMENT = "study.yaml", "supernets.json", "environment.json"
 
@@ -70,7 +71,7 @@ def resume(path: Path, watcher: Watcher, workers: int | None = 1) -> dict[str, A
 
 
 def is_study(path: Path) -> bool:
-    return (path / RECIPE).is_file()
+    return os.path.isfile(path / RECIPE)
 
 
 def read_recipe(path: Path) -> StudyRecipe:
@@ -103,8 +104,7 @@ def create(path: Path, study: Study) -> None:
         raise UserError(f"{path}: is not empty; nothing is overwritten, so give --out a new folder")
     write_json(path / ENVIRONMENT, environment(study))
     write_json(path / GROUPS, {"supernets": study.divided})
-    text = yaml.safe_dump(study.recipe.model_dump(mode="json"), sort_keys=False)
-    write_bytes(path / RECIPE, text.encode())
+    write_bytes(path / RECIPE, written(study.recipe.model_dump(mode="json")).encode())
 
 
 def environment(study: Study) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from cleave.errors import UserError
+from cleave.errors import UserError, brief
 from cleave.space import Fixed, Layout
 from cleave.study.clusters import Groups, clusters, read_partition, sequential, shuffled
 from cleave.study.interference import log_correlation
@@ -93,7 +93,7 @@ def matching(pattern: str | None) -> Shared:
     try:
         wanted = re.compile(pattern)
     except re.error as error:
-        raise UserError(f"sharing.pattern={pattern}: is no regular expression ({error})") from error
+        raise UserError(f"sharing.pattern={brief(pattern)}: is no regular expression ({brief(str(error))})") from error
     return lambda name: wanted.search(name) is not None
 
 
