@@ -49,7 +49,7 @@ def measured(report: Part) -> Part:
     lines += after_stability(report)
     return {
         "rankings": [[name_of(row), *cells(row)] for row in rows],
-        "notes": notes(rows) if rows else [NO_TRUTH],
+        "notes": notes(report) if rows else [NO_TRUTH],
         "stability": lines,
     }
 

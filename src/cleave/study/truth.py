@@ -13,7 +13,7 @@ from cleave.bench.table import dataset_of, need
 from cleave.errors import UserError
 from cleave.rank.predictions import number
 from cleave.study.log import Log, Numbers, read_log
-from cleave.study.rankings import see
+from cleave.study.rankings import average, see
 
 ARCHITECTURE, MEAN, STD, RUNS = ("label", "architecture", "arch"), ("gt_mean", "mean", "accuracy"), "std", "runs"
 PUBLISHED_STD, PUBLISHED_RUNS = "gt_std_ddof0", 10
@@ -114,7 +114,7 @@ def read_runs(path: Path, log: Log) -> Truth:
         raise UserError(f"{path}: has no look at the end of an epoch; give the log of children trained alone")
     order = places(path, alone.children, log)
     finals = np.stack([looks.accuracy[-1, order] for looks in epochs])
-    return Truth(str(path), finals.mean(axis=0), finals.std(axis=0), len(finals), finals)
+    return Truth(str(path), average(finals), finals.std(axis=0), len(finals), finals)
 
 
 def places(path: Path, listed: Sequence[str], log: Log) -> list[int]:
