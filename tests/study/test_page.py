@@ -206,7 +206,7 @@ def test_the_command_draws_the_published_looks(shared: Path, tmp_path: Path) -> 
     assert len(content) < 1_000_000
     assert 'id="cost"' not in content
     text = Page(content).text
-    assert "mean rank of the child just trained: 16.13" in text
+    assert "mean rank of the child just trained: 16.16" in text
     assert "+4.97" in text
     assert "16, 7, 28, 13" in text
 

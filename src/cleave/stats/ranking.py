@@ -1,9 +1,9 @@
 """How well predictions order architectures: rank correlations, precision of the best, regret.
 
 All functions take `predicted` and `true`, [n] finite numbers of which higher is better, and return NaN where the
-figure is undefined. Ties neither flatter nor harm, and the order of a list is no part of a figure: tau-b and Spearman's
-mean ranks treat them symmetrically, places among the best are shared (`cleave.stats.ties`), and the true best are all
-that are as good as the last of them.
+figure is undefined. Ties neither flatter nor harm: tau-b and Spearman's mean ranks treat them symmetrically, and places
+among the best are shared (`cleave.stats.ties`). Only where correlations are among the true best alone, equals at the
+cut are taken in the order given, as the literature does.
 """
 
 from __future__ import annotations
@@ -76,18 +76,18 @@ def regret(predicted: Numbers, true: Numbers, n: int) -> float:
 
 
 def among_top(predicted: Numbers, true: Numbers, count: int) -> dict[str, Any]:
-    """The rank correlations among the `count` true best alone, and all that are as good; undefined for fewer than two."""
-    best = true_best(true, count)
+    """The rank correlations among the `count` true best alone, undefined for fewer than two."""
+    best = true_order(true)[:count]
     return {
-        "count": len(best),
+        "count": count,
         "kendall": defined(kendall(predicted[best], true[best])),
         "spearman": defined(spearman(predicted[best], true[best])),
     }
 
 
-def true_best(true: Numbers, count: int) -> NDArray[np.intp]:
-    """Positions of the `count` best (all, where there are fewer) and of all that are as good as the last of them."""
-    return np.flatnonzero(true >= np.sort(true)[-count:].min()) if count else np.array([], dtype=np.intp)
+def true_order(true: Numbers) -> NDArray[np.intp]:
+    """Positions from the best to the worst, ties in the order given."""
+    return np.argsort(-true, kind="stable")
 
 
 def with_interval(

@@ -51,7 +51,8 @@ def among_highest(scores: Numbers, count: int) -> Numbers:
     """Each one's share [n], 0 to 1, of a place among the `count` (1 to n) highest scores [n]."""
     threshold = np.partition(scores, -count)[-count]
     above, equal = scores > threshold, scores == threshold
-    return above + equal * ((count - np.count_nonzero(above)) / np.count_nonzero(equal))
+    share: Numbers = above + equal * ((count - np.count_nonzero(above)) / np.count_nonzero(equal))
+    return share
 
 
 def best_of_highest(scores: Numbers, values: Numbers, count: int) -> float:
@@ -67,6 +68,28 @@ def best_of_highest(scores: Numbers, values: Numbers, count: int) -> float:
     return first_drawn(np.maximum(np.sort(in_doubt)[::-1], best), count - len(sure))
 
 
+def best_rank_of_highest(scores: Numbers, true: Numbers, count: int) -> float:
+    """The best rank by `true` [n] among the `count` highest scores [n] (all, where there are fewer).
+
+    The mean over all ways to choose among equal scores and to order those that are equally good in truth; so at random
+    it is (n + 1) / (count + 1) whatever is equal.
+    """
+    share = among_highest(scores, min(count, len(scores)))
+    sure, doubtful = share == 1, (share > 0) & (share < 1)
+    drawn, left, found = min(count, len(scores)) - np.count_nonzero(sure), np.count_nonzero(doubtful), []
+    ways = comb(left, drawn)
+    for value in np.unique(true[sure | doubtful])[::-1]:
+        equal, better = true == value, np.count_nonzero(true > value)
+        certain, open_ = np.count_nonzero(equal & sure), np.count_nonzero(equal & doubtful)
+        left -= open_
+        for taken in range(0 if certain else 1, min(open_, drawn) + 1):
+            chance = comb(open_, taken) * comb(left, drawn - taken) / ways
+            found.append(chance * (better + (np.count_nonzero(equal) + 1) / (certain + taken + 1)))
+        if certain:
+            break
+    return fsum(found)
+
+
 def first_drawn(listed: Numbers, count: int) -> float:
     """The mean of the first of so many that are drawn from a list without replacement.
 
@@ -74,6 +97,4 @@ def first_drawn(listed: Numbers, count: int) -> float:
     """
     total, drawn = len(listed), min(count, len(listed))
     ways = comb(total, drawn)
-    return fsum(
-        value * (comb(total - 1 - place, drawn - 1) / ways) for place, value in enumerate(listed.tolist())
-    )
+    return fsum(value * (comb(total - 1 - place, drawn - 1) / ways) for place, value in enumerate(listed.tolist()))

@@ -17,6 +17,7 @@ from scipy.spatial.distance import squareform
 
 from cleave.errors import UserError
 from cleave.run.durable import write_bytes
+from cleave.stats.ties import level
 from cleave.study.log import Numbers
 
 Groups = list[list[int]]
@@ -25,12 +26,15 @@ HEAD = ["architecture", "group"]
 
 
 def clusters(correlation: Numbers, count: int) -> Groups:
-    """So many clusters of children by average linkage on 1 - correlation [children, children], by first member."""
+    """So many clusters of children by average linkage on 1 - correlation [children, children], by first member.
+
+    Distances that differ by rounding alone are equal; of equal ones the first in the order of children is joined.
+    """
     children = len(correlation)
     check_count(count, children)
     if children == 1:
         return [[0]]
-    tree = linkage(squareform(1 - correlation, checks=False), method="average")
+    tree = linkage(level(squareform(1 - correlation, checks=False)), method="average")
     return sorted(gather(cut_tree(tree, n_clusters=count)[:, 0], count))
 
 

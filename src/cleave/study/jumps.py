@@ -26,8 +26,8 @@ def jumps(log: Log, seed: int) -> dict[str, dict[str, Any]] | None:
     """By kind of statistics: {"change", "consecutive_tau", "square", "share"}; None without two dense looks in a row.
 
     change: the mean distance (percentage points) between a child's accuracies in successive looks, an estimate over
-    looks. consecutive_tau: Kendall's tau of successive looks, an estimate over the pairs in which it is defined. square:
-    the mean of the changes' squares.
+    looks. consecutive_tau: Kendall's tau of successive looks, an estimate over the pairs in which it is defined.
+    square: the mean of the changes' squares.
     share, share_low, share_high: that as a share of the first kind's, what is left of the jumps under these statistics,
     with its interval. Intervals draw blocks of successive looks, which resemble each other, out of those of all
     instances.

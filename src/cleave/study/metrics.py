@@ -11,7 +11,7 @@ from math import fsum, nan, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from cleave.stats.ties import best_of_highest, mid_ranks
+from cleave.stats.ties import best_of_highest, best_rank_of_highest
 from cleave.study.log import Looks, Numbers
 from cleave.study.truth import Truth
 
@@ -94,7 +94,7 @@ def s_tau(scores: Numbers) -> float:
 
 def tnr(scores: Numbers, true: Numbers, n: int) -> float:
     """TnR: the best true rank among the n children [children] of the highest scores."""
-    return -best_of_highest(scores, -mid_ranks(true), n)
+    return best_rank_of_highest(scores, true, n)
 
 
 def top_accuracy(scores: Numbers, true: Numbers, n: int) -> float:

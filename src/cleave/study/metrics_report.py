@@ -148,7 +148,8 @@ def instances_part(seen: Seen, truth: Truth, seed: int) -> Part | None:
 def s_tau_parts(seen: Seen, top: Ceiling | None, seed: int) -> dict[str, Part | None]:
     """S-Tau between instances; within one, between its last epochs or dense looks; between runs of the truth.
 
-    Each is an `Estimate` with the "max" and "min" of the pairs of rankings in which it is "defined".
+    Each is an `Estimate` with "pairs", the number of pairs of rankings, and the "max" and "min" of those in which it is
+    "defined".
     """
     return {
         "instances": s_tau_part([last_scores(seen)], seed),
@@ -176,7 +177,7 @@ def pairs_part(sets: Sequence[Numbers] | Numbers) -> Part:
     """The extremes of the pairs within sets of rankings."""
     every = np.concatenate([tau_pairs(scores) for scores in sets])
     pairs = spread(every)
-    return {"max": pairs["max"], "min": pairs["min"], **known_of([every])}
+    return {"max": pairs["max"], "min": pairs["min"], "pairs": len(every), **known_of([every])}
 
 
 def just_trained(log: Log, statistics: str, seed: int) -> Part | None:

@@ -26,9 +26,9 @@ def table(log: Log, truth: Truth, ceiling: Ceiling | None, seed: int) -> list[Ro
 
     {"name", "of": "ranking" | "baseline" | "ceiling", "statistics", "instances", "gt_tau": an `Estimate`, "t1r",
     "t3r", "regret1", "regret3" (percentage points), "top1", "top3" (percent): means over instances, "tied": how many
-    children share the highest score at most; the figures are means over all ways to choose among equals}. The random row has
-    "expected": what is true on average, exactly. Rows of the ceiling say "honest" and "simulated"; their instances
-    are runs.
+    children share the highest score at most; the figures are means over all ways to choose among equals}. The random
+    row has "expected": what is true on average, exactly. Rows of the ceiling say "honest" and "simulated"; their
+    instances are runs.
     """
     return [*supernet_rows(log, truth, seed), *baseline_rows(log, truth, seed), *ceiling_rows(ceiling, seed)]
 

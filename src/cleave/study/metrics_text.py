@@ -54,7 +54,9 @@ def reported_lines(part: Part | None) -> list[str]:
     if part is None:
         return []
     found = part["gt_tau"]
-    return [f"GT-Tau of the last look at test images: {short(found['value'])}{known(found, 'instances')}"]
+    return [
+        f"GT-Tau of the last look at test images: {short(found['value'])}{bracket(found)}{undefined(found, 'instances')}"
+    ]
 
 
 def title(report: Part) -> str:
@@ -74,7 +76,7 @@ def window_lines(report: Part) -> list[str]:
     if report["instances"] and report["n"]["instances"] > 1:
         part = report["instances"]
         gt_tau = part["gt_tau"]
-        mean = f"{plus_minus(gt_tau['value'], gt_tau['std'])}{known(gt_tau, 'instances')}"
+        mean = f"{plus_minus(gt_tau['value'], gt_tau['std'])}{bracket(gt_tau)}{undefined(gt_tau, 'instances')}"
         lines.append(f"GT-Tau over instances at their last look: {mean}\n  {tnr_words(part)}")
     return lines
 
@@ -109,7 +111,7 @@ def stability_lines(parts: dict[str, Part | None]) -> list[str]:
 def s_tau_words(part: Part) -> str:
     """With the extremes of the pairs of rankings, where there are any that can be compared."""
     ends = f", {short(part['min'])} to {short(part['max'])}" if part["defined"] else ""
-    return f"{short(part['value'])}{known(part, 'pairs')}{ends}"
+    return f"{short(part['value'])}{bracket(part)}{ends}{undefined(part, 'pairs')}"
 
 
 def just_trained_lines(part: Part | None) -> list[str]:
@@ -194,10 +196,10 @@ def bracket(estimate: Part) -> str:
     return "" if estimate["low"] is None else f" [{bounds(estimate)}]"
 
 
-def known(estimate: Part, what: str) -> str:
-    """The interval behind a value, and in how many of these it is defined where that is not all."""
-    part = f", defined in {estimate['defined']} of {estimate['of']} {what}"
-    return bracket(estimate) + (part if estimate["defined"] < estimate["of"] else "")
+def undefined(estimate: Part, what: str) -> str:
+    """A line on in how many of these it is defined, where that is not all."""
+    whole = estimate["defined"] == estimate["of"]
+    return "" if whole else f"\n  defined in {estimate['defined']} of {estimate['of']} {what}"
 
 
 def plus_minus(mean: float | None, std: float | None) -> str:
