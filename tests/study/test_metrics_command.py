@@ -18,6 +18,7 @@ from cleave.study.metrics import gt_taus, mean_tau, s_tau
 from cleave.study.metrics_command import metrics
 from cleave.study.metrics_report import report
 from cleave.study.metrics_text import print_metrics
+from cleave.study.rankings import average
 from cleave.study.truth import Truth, read_truth
 from tests.study.made import log_of, made_log, some_accuracies, some_children
 
@@ -94,7 +95,7 @@ def test_every_kind_of_statistics_is_in_the_table_and_the_one_asked_for_in_the_r
     rows = {(row["name"], row["statistics"]): row for row in found["rankings"] if row["of"] == "ranking"}
     names = ("snapshot", "cycle average", "dense average", "epoch average", "tuned 1", "tuned 10")
     assert rows.keys() == {(name, kind) for name in names for kind in log.statistics}
-    wanted = mean_tau(looks.accuracy.mean(axis=0, keepdims=True), truth.mean)
+    wanted = mean_tau(average(looks.accuracy)[np.newaxis], truth.mean)
     assert rows["dense average", "recalibrated"]["gt_tau"]["value"] == pytest.approx(wanted)
 
 

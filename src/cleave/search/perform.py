@@ -22,7 +22,7 @@ from cleave.search.racing import race_for
 from cleave.search.schedule import Schedule, alone, schedule
 from cleave.search.session import Session, finite
 from cleave.search.splitting import make_splitter, parts_at
-from cleave.search.stability import mean_entropy, panel, s_tau
+from cleave.search.stability import agreement, mean_entropy, panel
 from cleave.search.watch import Stop, Watcher
 from cleave.settings import RandomSettings
 from cleave.space import Arch
@@ -198,7 +198,7 @@ class Performance(Session):
             "arch": self.problem.space.format(arch),
             "valid_accuracy": evaluate(arch),
             "entropy": mean_entropy(method.strengths()),
-            "s_tau": s_tau(self.findings.followed),
+            **agreement(self.findings.followed),
         }
         self.folder.events.write("leaf", leaf=node.label, **self.findings.result)
 

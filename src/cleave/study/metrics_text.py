@@ -54,9 +54,8 @@ def reported_lines(part: Part | None) -> list[str]:
     if part is None:
         return []
     found = part["gt_tau"]
-    return [
-        f"GT-Tau of the last look at test images: {short(found['value'])}{bracket(found)}{undefined(found, 'instances')}"
-    ]
+    value = f"{short(found['value'])}{bracket(found)}{undefined(found, 'instances')}"
+    return [f"GT-Tau of the last look at test images: {value}"]
 
 
 def title(report: Part) -> str:
