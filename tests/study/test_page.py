@@ -211,6 +211,13 @@ def test_the_command_draws_the_published_looks(shared: Path, tmp_path: Path) -> 
     assert "16, 7, 28, 13" in text
 
 
+def test_a_study_is_not_drawn_twice_beside_another(tmp_path: Path) -> None:
+    write_log(tmp_path / "log.parquet", subject().log)
+    same = tmp_path / "." / "log.parquet"
+    with pytest.raises(UserError, match=r"--beside: .*log\.parquet is there twice; give each once"):
+        run(tmp_path / "log.parquet", "--beside", same, "--beside", tmp_path / "log.parquet")
+
+
 def test_the_command_refuses_what_is_no_log(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be read as a log"):
         run(tmp_path / "nothing")

@@ -131,3 +131,5 @@ def test_the_command_lists_the_tables(capsys: pytest.CaptureFixture[str]) -> Non
         "--budget huge", "tiny, small, paper"
     )
     assert Ended(["study", "table", "table1", "--only", "x"], capsys).refuses("--only x", "table1/seeds")
+    twice = ["--only", "seeds", "--only", "orders", "--only", "seeds"]
+    assert Ended(["study", "table", "table1", *twice], capsys).refuses("--only: seeds is there twice; give each once")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import isnan
-from statistics import mean, pstdev
+from math import sqrt
+from statistics import mean, pstdev, stdev
 from typing import Any
 
 from scipy.stats import t
 
 from cleave.reproduce.experiment import Published, Row
 from cleave.reproduce.grid import Finding
+
+SAME = 1e-9
+"""What is closer differs by rounding alone, in percentage points and other units of about 1."""
 
 
 @dataclass(frozen=True)
@@ -81,13 +84,12 @@ def comparisons(pairs: Sequence[tuple[str, str]], table: Sequence[Line]) -> list
 
 
 def interval(values: Sequence[float]) -> tuple[float, float] | None:
-    """The 95 % interval of a mean by Student's t; None for fewer than two values."""
-    if len(values) < 2:
+    """The 95 % interval of a mean by Student's t; None for one value, however often it was found, and for none."""
+    if len(values) < 2 or max(values) - min(values) <= SAME:
         return None
-    count, centre = len(values), mean(values)
-    deviation = pstdev(values) * (count / (count - 1)) ** 0.5
-    reach = float(t.ppf(0.975, count - 1)) * deviation / count**0.5
-    return None if isnan(reach) else (centre - reach, centre + reach)
+    centre = mean(values)
+    reach = float(t.ppf(0.975, len(values) - 1)) * stdev(values) / sqrt(len(values))
+    return centre - reach, centre + reach
 
 
 def markdown(report: dict[str, Any]) -> str:

@@ -208,6 +208,8 @@ def damage(log: Log, table: pyarrow.Table) -> Iterator[str]:
     empty = [name for name in COLUMNS if name != "trained" and table[name].null_count]
     if empty:
         yield f"column {empty[0]} has empty places"
+    if len(set(log.children)) < len(log.children):
+        yield "lists a child twice"
     strangers = sorted(set(table["evaluated"].to_pylist()) - set(log.children), key=str)
     if strangers:
         yield f"child {strangers[0]} is none of its children"
