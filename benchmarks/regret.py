@@ -25,6 +25,7 @@ from cleave.split.partition import Groups, cut_cost, cut_links, min_cut
 from cleave.split.products import mean_cosine
 from cleave.split.race import Entrant, Outcome, RaceRule, race
 from cleave.split.similarity import Gradients, cosine
+from cleave.split.splitters import first_lowest
 from cleave.split.tally import Extrapolated
 from cleave.stats.bootstrap import interval
 
@@ -114,7 +115,7 @@ def regret(reference: Similarities, found: Similarities) -> float:
 def decide(similarities: Similarities) -> tuple[str, Groups]:
     """The choice and the groups that cut the least similarity per link."""
     groups = {choice: min_cut(values, PARTS) for choice, values in similarities.items()}
-    choice = min(groups, key=lambda name: mean_link(similarities[name], groups[name]))
+    choice = first_lowest({name: mean_link(similarities[name], each) for name, each in groups.items()})
     return choice, groups[choice]
 
 

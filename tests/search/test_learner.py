@@ -221,15 +221,23 @@ def trained(kind: Problem, steps: int = 4) -> Learner:
     return learner
 
 
+BFLOAT16 = 0.1
+"""Of one pass: its eight digits round by .4 %, layer after layer."""
+
+
 @pytest.mark.parametrize("method", ["darts", "darts2", "rsps"])
 def test_bfloat16_changes_passes_a_little_and_keeps_weights_in_float32(method: str) -> None:
     changes = (f"method.name={method}", "split.splits=1", "search.epochs=3")
-    full, half = trained(problem(*changes)), trained(problem(*changes, "precision=bfloat16"))
+    full, half = trained(problem(*changes), 1), trained(problem(*changes, "precision=bfloat16"), 1)
     assert half.means() != full.means()
-    assert half.means()[0] == pytest.approx(full.means()[0], rel=0.05)
+    assert half.means()[0] == pytest.approx(full.means()[0], rel=BFLOAT16)
     assert all(weight.dtype == torch.float32 for weight in half.network.parameters())
-    arch = SPACE.sample(SPACE.region, torch.Generator().manual_seed(0))
-    assert half.accuracy(arch) == pytest.approx(full.accuracy(arch), abs=25)
+    half.network.load_state_dict(full.network.state_dict())
+    images, _ = full.train.batch(0)
+    arch = one_hot(SPACE.sample(SPACE.region, torch.Generator().manual_seed(0)))
+    with torch.no_grad():
+        one, other = half.logits(images, arch), full.logits(images, arch)
+    assert (one - other).norm() < BFLOAT16 * other.norm()
 
 
 @pytest.mark.filterwarnings("ignore:The .grad attribute")  # torch's own, while it traces
