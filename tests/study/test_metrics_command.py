@@ -219,6 +219,12 @@ def test_bad_input_is_one_line(study: Path, tmp_path: Path) -> None:
     assert "--order" in refused(study, "--order", tmp_path / "order.txt")
 
 
+def test_a_log_that_lists_a_child_twice_is_refused(study: Path) -> None:
+    log = read_log(study / "log.parquet")
+    write_log(study / "log.parquet", Log("made", {**log.meta, "children": [*log.children, log.children[0]]}, log.rows))
+    assert "lists a child twice" in refused(study)
+
+
 def test_a_log_that_lacks_children_is_refused(study: Path) -> None:
     log = read_log(study / "log.parquet")
     kept = log.rows["evaluated"] != log.children[3]

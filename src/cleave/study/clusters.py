@@ -23,6 +23,8 @@ from cleave.study.log import Numbers
 Groups = list[list[int]]
 
 HEAD = ["architecture", "group"]
+DIGITS = 9
+"""Of distances: fewer than rounding can change."""
 
 
 def clusters(correlation: Numbers, count: int) -> Groups:
@@ -34,7 +36,8 @@ def clusters(correlation: Numbers, count: int) -> Groups:
     check_count(count, children)
     if children == 1:
         return [[0]]
-    tree = linkage(level(squareform(1 - correlation, checks=False)), method="average")
+    distances = level(squareform(1 - correlation, checks=False))
+    tree = linkage(np.round(distances, DIGITS), method="average")  # which goes by the last digit of means of these
     return sorted(gather(cut_tree(tree, n_clusters=count)[:, 0], count))
 
 
