@@ -150,8 +150,8 @@ def test_one_value_found_again_has_no_interval(value: float) -> None:
     assert interval(found[:2]) is None
     assert interval(found) is None
     assert interval([value, value + 1e-6]) is not None
-    pair = {"rows": ["a", "b"], "measure": "m", "difference": value, "interval": interval(found), "n": 4}
-    assert "interval" not in compared(pair)
+    pair = {"rows": ["a", "b"], "measure": "m", "difference": value, "interval": interval(found), "n": 4, "of": 4}
+    assert compared(pair) == f"- a against b (m): {value:+.2f}, n = 4."
 
 
 def test_rows_are_compared_seed_by_seed() -> None:

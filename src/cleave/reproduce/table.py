@@ -62,7 +62,10 @@ def lines(rows: Sequence[Row], findings: Sequence[Finding]) -> Iterator[Line]:
 
 
 def comparisons(pairs: Sequence[tuple[str, str]], table: Sequence[Line]) -> list[dict[str, Any]]:
-    """The difference of two rows, each figure against its counterpart, for every measure that both have."""
+    """The difference of two rows, each figure against its counterpart, for every measure that both have.
+
+    "n" is how many differences are defined, "of" how many pairs there are.
+    """
     by_place = {(line.row, line.measure): line for line in table}
     measures = list(dict.fromkeys(line.measure for line in table))
     found = []
@@ -78,6 +81,7 @@ def comparisons(pairs: Sequence[tuple[str, str]], table: Sequence[Line]) -> list
                         "difference": mean(differences) if differences else None,
                         "interval": interval(differences),
                         "n": len(differences),
+                        "of": len(a),
                     }
                 )
     return found
@@ -117,7 +121,7 @@ def cells(line: dict[str, Any]) -> list[str]:
         "" if published is None else plus_minus(published["mean"], published["sd"]),
         "undefined" if ours["mean"] is None else plus_minus(ours["mean"], ours["sd"]),
         "" if difference is None else f"{difference:+.2f}",
-        str(ours["n"]),
+        of_all(ours["n"], len(ours["values"])),
     ]
 
 
@@ -131,4 +135,10 @@ def compared(pair: dict[str, Any]) -> str:
     if pair["difference"] is None:
         return f"- {one} against {other} ({pair['measure']}): undefined."
     between = "" if pair["interval"] is None else " (95 % interval {:+.2f} to {:+.2f})".format(*pair["interval"])
-    return f"- {one} against {other} ({pair['measure']}): {pair['difference']:+.2f}{between}, n = {pair['n']}."
+    count = of_all(pair["n"], pair["of"])
+    return f"- {one} against {other} ({pair['measure']}): {pair['difference']:+.2f}{between}, n = {count}."
+
+
+def of_all(defined: int, count: int) -> str:
+    """Of how many a figure is, and of how many it would be if it were defined for all."""
+    return str(count) if defined == count else f"{defined} of {count}"
