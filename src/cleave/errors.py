@@ -35,7 +35,9 @@ def refuse_repeats(what: str, given: Iterable[object]) -> None:
     seen = set()
     for value in given:
         if value in seen:
-            raise UserError(f"{what}: {value} is there twice; give each once")
+            text = str(value)
+            short = text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
+            raise UserError(f"{what}: {short} is there twice; give each once")
         seen.add(value)
 
 
