@@ -234,7 +234,6 @@ def test_without_a_command_the_help_is_shown(capsys: Capture) -> None:
         (["query"], ["ARCH|INDEX"]),
         (["partition", "m.csv"], ["--parts"]),
         (["space", "nasbench201", "--set", "chanels=3"], ["chanels", "channels"]),
-        (["search", "--set", "seed=1", "--set", "threads=1", "--set", "seed=2"], ["--set: seed is there twice"]),
         (["query", "12"], ["imported.npz", "cleave benchmark import", "--benchmark"]),
         (["show", "nowhere"], ["nowhere", "recipe.yaml"]),
     ],

@@ -9,21 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
-from cleave.errors import refuse_repeats
-
-
-def keys_once(changes: list[str] | None) -> list[str] | None:
-    """UserError where a key is changed twice: one of the values would be passed over."""
-    refuse_repeats("--set", (change.partition("=")[0] for change in changes or ()))
-    return changes
-
-
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
 Changes = Annotated[
     list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY=VALUE", callback=keys_once, help="Change a key of the recipe; repeatable for other keys."
-    ),
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the recipe; repeatable."),
 ]
 TableFile = Annotated[
     Path | None,
