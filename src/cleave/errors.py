@@ -30,6 +30,17 @@ def unknown(what: str, given: str, known: Iterable[str]) -> UserError:
     return UserError(f"{what}: unknown {shown(given)}{hint} (known: {', '.join(names)})")
 
 
+def refuse_repeats(what: str, given: Iterable[object]) -> None:
+    """UserError where something is listed twice: what was done twice would be counted as two."""
+    seen = set()
+    for value in given:
+        if value in seen:
+            text = str(value)
+            short = text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
+            raise UserError(f"{what}: {short} is there twice; give each once")
+        seen.add(value)
+
+
 def shown(value: object) -> str:
     """A value as a message shows it: `repr`, cut to `SHOWN` letters, whatever the value holds."""
     text = _REPR.repr(value)

@@ -148,6 +148,12 @@ def test_predictions_that_lack_the_column_or_an_architecture_are_refused(
         assert ended.refuses(str(file), *words)
 
 
+def test_predictions_are_not_listed_twice(run: Path, whole: Table, tmp_path: Path, capsys: Capture) -> None:
+    twice = ["--predictions", str(tmp_path / "a.csv"), "--predictions", str(tmp_path / "." / "a.csv")]
+    ended = Ended(ranking(run, Path(whole.name), *twice), capsys)
+    assert ended.refuses("--predictions", "a.csv is there twice; give each once")
+
+
 def test_a_recipe_is_not_searched_when_the_question_is_wrong(
     run: Path, whole: Table, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

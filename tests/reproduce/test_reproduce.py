@@ -20,7 +20,7 @@ from cleave.reproduce.experiment import BUDGETS, Published, Row
 from cleave.reproduce.grid import Finding, chosen_rows, slug
 from cleave.reproduce.measures import BEST_LEAF, CHOSEN, MEAN_LEAF
 from cleave.reproduce.runner import Request, make_grid, plan_experiment, reproduce
-from cleave.reproduce.table import comparisons, interval, lines, markdown
+from cleave.reproduce.table import compared, comparisons, interval, lines, markdown
 from cleave.resolve import resolve
 from cleave.search.watch import Moment, Watcher
 from cleave.space import find_space
@@ -144,6 +144,16 @@ def test_what_is_undefined_is_left_out_and_counted() -> None:
     assert interval([1.0]) is None
 
 
+@pytest.mark.parametrize("value", [0.26, 0.0, 94.37])
+def test_one_value_found_again_has_no_interval(value: float) -> None:
+    found = [(value + step) - step for step in range(4)]
+    assert interval(found[:2]) is None
+    assert interval(found) is None
+    assert interval([value, value + 1e-6]) is not None
+    pair = {"rows": ["a", "b"], "measure": "m", "difference": value, "interval": interval(found), "n": 4, "of": 4}
+    assert compared(pair) == f"- a against b (m): {value:+.2f}, n = 4."
+
+
 def test_rows_are_compared_seed_by_seed() -> None:
     one, other = Row("one", "darts"), Row("other", "darts")
     values = {"one": [5.0, 7.0, None, 9.0], "other": [4.0, 3.0, 1.0, 9.0]}
@@ -244,7 +254,9 @@ def test_mistakes_are_one_line_each(table: Path, tmp_path: Path, capsys: pytest.
     assert Ended([*words, "--budget", "huge"], capsys).refuses("--budget huge", "tiny, small, paper")
     assert Ended([*words, "--seeds", "0,x"], capsys).refuses("--seeds 0,x")
     assert Ended([*words, "--seeds", "9" * 5000], capsys).refuses("--seeds 999", "whole numbers")
+    assert Ended([*words, "--seeds", "0,1,00"], capsys).refuses("--seeds: 0 is there twice; give each once")
     assert Ended([*words, "--only", "zebra"], capsys).refuses("zebra")
+    assert Ended([*words, "--only", "cos", "--only", "Cos"], capsys).refuses("--only: cos is there twice")
     assert Ended(["reproduce", "table6", "--json"], capsys).refuses("no table", "--benchmark")
     assert Ended([*words, "--only", "l2", *out], capsys).status == 0
     other = ["reproduce", "table1", *words[2:]]

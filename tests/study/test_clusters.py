@@ -91,6 +91,15 @@ def test_children_that_never_change_are_put_somewhere_too() -> None:
     assert sorted(child for group in groups for child in group) == list(range(6))
 
 
+def test_distances_that_differ_by_rounding_alone_are_equal() -> None:
+    """Children in two blocks of equal correlations: which are joined first must not hang on the last digit."""
+    matrix = np.kron(np.eye(2), np.full((4, 4), 0.3))
+    np.fill_diagonal(matrix, 1)
+    noise = np.random.default_rng().uniform(-1e-14, 1e-14, size=(8, 8))
+    for count in range(1, 9):
+        assert clusters(matrix + noise + noise.T, count) == clusters(matrix, count)
+
+
 def test_one_child_is_one_cluster() -> None:
     assert clusters(matrix(1), 1) == [[0]]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from cleave.config import load_recipe
-from cleave.errors import UserError, brief
+from cleave.errors import UserError, brief, refuse_repeats
 from cleave.reproduce.experiment import Budget, Experiment, Figures, Row
 from cleave.resolve import MEANINGLESS
 from cleave.run.folder import read_json
@@ -76,6 +76,7 @@ NamedRow = TypeVar("NamedRow", bound=Named)
 
 def chosen_rows(rows: Sequence[NamedRow], only: Sequence[str]) -> list[NamedRow]:
     """The rows whose name contains one of `only` as whole words, whatever the capitals; all where it is empty."""
+    refuse_repeats("--only", map(str.lower, only))
     wanted = [re.compile(rf"(?<!\w){re.escape(part)}(?!\w)", re.IGNORECASE) for part in only]
     found = [row for row in rows if not only or any(pattern.search(row.name) for pattern in wanted)]
     if not found:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cleave.bench.table import need
-from cleave.errors import Interrupted, UserError, brief
+from cleave.errors import Interrupted, UserError, brief, refuse_repeats
 from cleave.plan import plan_search
 from cleave.reproduce.catalogue import find_experiment
 from cleave.reproduce.experiment import BUDGETS, Budget
@@ -73,6 +73,7 @@ def plan_experiment(request: Request) -> dict[str, Any]:
 def make_grid(request: Request) -> Grid:
     """The runs of a request; every recipe is valid, or UserError says what is not."""
     experiment, budget = find_experiment(request.name), find_budget(request.budget)
+    refuse_repeats("--seeds", request.seeds)
     rows = chosen_rows(experiment.rows(experiment.sizes[budget]), request.only)
     seeds = tuple(request.seeds) or experiment.seeds[budget]
     grid = Grid(experiment, budget, rows, seeds, request.flags)

@@ -26,6 +26,8 @@ UNDECIDED = 0.99
 """The entropy, as a share of the highest, from which architecture weights say next to nothing."""
 UNSTABLE = 0.3
 """The S-Tau below which two epochs hardly agree on a ranking."""
+TOLERANCE = 1e-9
+"""Of S-Tau, which is a computed mean: what is closer to a bound lies on it."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ class LeafTrust:
 
     `s_tau` is of the panel's rankings in the last epochs, `entropy` of the architecture weights as a share of the
     highest; null where there are none. `skip_share` and `weights_share` are of the architecture's choices: those
-    that are skip connections, and those with something to learn.
+    that are skip connections, and those with something to learn. `s_tau` is the mean over those pairs of rankings,
+    `s_tau_defined` of `s_tau_pairs`, in which it is defined; null where a leaf was searched before these were kept.
     """
 
     path: str
@@ -47,6 +50,8 @@ class LeafTrust:
     entropy: float | None
     skip_share: float
     weights_share: float
+    s_tau_defined: int | None = None
+    s_tau_pairs: int | None = None
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,8 @@ def leaf_trust(problem: Problem, leaf: Node) -> LeafTrust:
         leaf.result["entropy"],
         share(problem.space, leaf.result["arch"], lambda candidate: candidate == "skip_connect"),
         share(problem.space, leaf.result["arch"], has_weights),
+        leaf.result.get("s_tau_defined"),
+        leaf.result.get("s_tau_pairs"),
     )
 
 
@@ -173,8 +180,9 @@ def warnings(leaves: list[LeafTrust], chosen: str) -> list[str]:
             leaf.path for leaf in leaves if leaf.entropy is not None and leaf.entropy >= UNDECIDED
         ],
         f"the ranking changes from epoch to epoch (S-Tau below {UNSTABLE})": [
-            leaf.path for leaf in leaves if leaf.s_tau is not None and leaf.s_tau < UNSTABLE
+            leaf.path for leaf in leaves if leaf.s_tau is not None and leaf.s_tau < UNSTABLE - TOLERANCE
         ],
+        **undefined_rankings(leaves),
         f"not told apart from the chosen leaf {chosen} by the held-out images (95 % intervals overlap)": [
             leaf.path for leaf in leaves if leaf.path != chosen and leaf.interval[1] >= best.interval[0]
         ],
@@ -190,6 +198,16 @@ def below_majority(leaves: list[LeafTrust], control: ControlTrust | None, majori
         return [f"nothing that was trained beats {trivial}"]
     paths = [leaf.path for leaf in leaves if leaf.interval[0] <= majority]
     return [f"leaf {', '.join(paths)}: not shown to beat {trivial}"] if paths else []
+
+
+def undefined_rankings(leaves: list[LeafTrust]) -> dict[str, list[str]]:
+    """Leaves of the same number of pairs of rankings without an S-Tau, by what is to be said of them."""
+    found: dict[str, list[str]] = {}
+    for leaf in leaves:
+        if leaf.s_tau_defined != leaf.s_tau_pairs:
+            of = f"S-Tau is defined in {leaf.s_tau_defined} of {leaf.s_tau_pairs} pairs of rankings"
+            found.setdefault(f"{of}; in the others the whole panel has the same accuracy", []).append(leaf.path)
+    return found
 
 
 def verdict(control: ControlTrust | None) -> str:

@@ -18,20 +18,27 @@ from scipy.spatial.distance import squareform
 from cleave.csv_file import by_name, find_column, read_rows
 from cleave.errors import UserError, shown
 from cleave.run.durable import write_bytes
+from cleave.stats.ties import level
 from cleave.study.log import Numbers
 
 Groups = list[list[int]]
 
 HEAD = ["architecture", "group"]
+DIGITS = 9
+"""Of distances: fewer than rounding can change."""
 
 
 def clusters(correlation: Numbers, count: int) -> Groups:
-    """So many clusters of children by average linkage on 1 - correlation [children, children], by first member."""
+    """So many clusters of children by average linkage on 1 - correlation [children, children], by first member.
+
+    Distances that differ by rounding alone are equal; of equal ones the first in the order of children is joined.
+    """
     children = len(correlation)
     check_count(count, children)
     if children == 1:
         return [[0]]
-    tree = linkage(squareform(1 - correlation, checks=False), method="average")
+    distances = level(squareform(1 - correlation, checks=False))
+    tree = linkage(np.round(distances, DIGITS), method="average")  # which goes by the last digit of means of these
     return sorted(gather(cut_tree(tree, n_clusters=count)[:, 0], count))
 
 

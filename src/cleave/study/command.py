@@ -151,18 +151,20 @@ def groups(
     Average linkage on 1 - Pearson's correlation of the curves.
     """
     from cleave.study.clusters import clusters, write_partition
-    from cleave.study.interference import log_correlation
+    from cleave.study.interference import correlation_to_cluster, never_vary
     from cleave.study.log import read_log
     from cleave.study.truth import log_file
 
     log = read_log(log_file(source))
-    matrix = log_correlation(log)
-    if matrix is None:
-        raise UserError(f"{source}: has no dense looks to cluster by; use a study with looks.dense above 1")
+    matrix = correlation_to_cluster(log, str(source))
     if os.path.lexists(out):
         raise UserError(f"{out}: is there already; nothing is overwritten, so give --out a new file")
     found = clusters(matrix, count)
     write_partition(out, log.children, found)
     named = [[log.children[number] for number in group] for group in found]
     lines = [f"group {number}: {', '.join(group)}" for number, group in enumerate(named)]
-    tell({"groups": named, "file": str(out)}, as_json, lambda: print(*lines, f"written to {out}", sep="\n"))
+    constant = never_vary(log)
+    if constant:
+        lines.append(f"never vary, and count as uncorrelated with all others: {', '.join(constant)}")
+    answer = {"groups": named, "never_vary": list(constant), "file": str(out)}
+    tell(answer, as_json, lambda: print(*lines, f"written to {out}", sep="\n"))

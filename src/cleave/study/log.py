@@ -242,6 +242,8 @@ def damage(log: Log, table: pyarrow.Table) -> Iterator[str]:
     outside = ~((log.rows["accuracy"] >= 0) & (log.rows["accuracy"] <= 100))  # NaN too
     if outside.any():
         yield f"an accuracy is {log.rows['accuracy'][outside][0]:g}, not from 0 to 100 percent"
+    if len(set(log.children)) < len(log.children):
+        yield "lists a child twice"
     strangers = sorted(set(table["evaluated"].to_pylist()) - set(log.children), key=str)
     if strangers:
         yield f"child {strangers[0]} is none of its children"

@@ -25,7 +25,7 @@ from cleave.study.page_parts import (
 )
 
 SECTIONS = {
-    "rankings": "", "stability": "stability", "interference": "interference", "clusters": "groups",
+    "rankings": "", "stability": "stability", "interference": "interference", "clusters": "clusters",
     "pruning": "pruning", "figures": "", "cost": "cost", "recipe": "made",
 }  # fmt: skip
 """By id, and what has to be known for them to be there."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from cleave.errors import UserError, brief
 from cleave.space import Fixed, Layout
 from cleave.study.clusters import Groups, clusters, read_partition, sequential, shuffled
-from cleave.study.interference import log_correlation
+from cleave.study.interference import correlation_to_cluster
 from cleave.study.log import Numbers, read_log
 from cleave.study.settings import SharingSettings
 from cleave.study.truth import log_file
@@ -52,10 +52,7 @@ def correlation_in(path: Path, children: Sequence[str]) -> Numbers:
     log = read_log(log_file(path))
     if log.children != tuple(children):
         raise UserError(f"sharing.file={path}: has other children than this study; use a log of the same ones")
-    found = log_correlation(log)
-    if found is None:
-        raise UserError(f"sharing.file={path}: has no dense looks to cluster by; use a log with looks.dense above 1")
-    return found
+    return correlation_to_cluster(log, f"sharing.file={path}")
 
 
 def _file(sharing: SharingSettings) -> Path:

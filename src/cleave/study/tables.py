@@ -109,8 +109,8 @@ def compile_table(out: Path, entries: Sequence[Entry], budget: str, truth: Path 
 
 
 def row(folder: Path, entry: Entry, truth: Path | None) -> dict[str, Any]:
-    """{"name", "title", "instances", "dense_looks", "mini_batches", "per_child", "seconds", "measures": {name: {"ours",
-    "sd", "low", "high", "published", "published_sd", "difference"}}}; `per_child`: mini-batches, mean over children."""
+    """{"name", "title", "instances", "dense_looks", "mini_batches", "per_child", "seconds", "measures": {name: {...,
+    "published", "published_sd", "difference"}}}, see `measures`; `per_child`: mini-batches, mean over children."""
     log = read_log(folder / "log.parquet")
     found = report(log, read_truth(truth, log) if truth else None, seed=0)
     ledger = read_made(folder).ledger
@@ -135,6 +135,9 @@ TNR = ("t1r", "t3r")
 def measures(found: dict[str, Any]) -> dict[str, dict[str, float | None]]:
     """What Tables 1 to 3 tell of a study, by name: {"ours", "sd", "low", "high"}.
 
+    Means of tau also have "defined" and "of": in how many looks, or pairs of them, it is defined, also for the
+    deviation and extremes that follow.
+
     s_tau, _max, _min: between instances at their last look. gt_tau_last, t1r, t3r: of the last looks, the deviation
     over instances. s_tau_epochs, _max, _min, gt_tau_epochs, _std: within an instance over its last epochs.
     gt_tau_mean, _std, _max, _min: over the last dense looks, mean over instances.
@@ -145,10 +148,10 @@ def measures(found: dict[str, Any]) -> dict[str, dict[str, float | None]]:
         **({"gt_tau_last": bounded(last["gt_tau"])} if last else {}),
         **({name: across(last[name]) for name in TNR} if last else {}),
         **stable("s_tau_epochs", stability["epochs"]),
-        **({"gt_tau_epochs": across(epochs["gt_tau"]["mean"])} if epochs else {}),
+        **({"gt_tau_epochs": of_looks(epochs)} if epochs else {}),
         **({"gt_tau_epochs_std": across(epochs["gt_tau"]["std"])} if epochs else {}),
         **({f"{name}_epochs": across(epochs[name]) for name in TNR} if epochs else {}),
-        **(window(found["looks"][0]["gt_tau"]) if found["looks"] else {}),
+        **(window(found["looks"][0]) if found["looks"] else {}),
     }
 
 
@@ -161,11 +164,18 @@ def stable(name: str, part: Mapping[str, Any] | None) -> dict[str, dict[str, flo
 
 def window(part: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
     """GT-Tau over dense looks."""
-    return {f"gt_tau_{name}": across(part[name]) for name in ("mean", "std", *EXTREMES)}
+    spread = {f"gt_tau_{name}": across(part["gt_tau"][name]) for name in ("std", *EXTREMES)}
+    return {"gt_tau_mean": of_looks(part), **spread}
+
+
+def of_looks(part: Mapping[str, Any]) -> dict[str, float | None]:
+    """The mean GT-Tau over a window of looks."""
+    return {**across(part["gt_tau"]["mean"]), "defined": part["defined"], "of": part["looks"]}
 
 
 def bounded(estimate: Mapping[str, Any]) -> dict[str, float | None]:
-    return figure(estimate["value"], estimate.get("std"), estimate["low"], estimate["high"])
+    known = {"defined": estimate["defined"], "of": estimate["of"]}
+    return {**figure(estimate["value"], estimate.get("std"), estimate["low"], estimate["high"]), **known}
 
 
 def across(part: Mapping[str, Any]) -> dict[str, float | None]:

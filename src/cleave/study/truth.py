@@ -14,7 +14,7 @@ from cleave.csv_file import by_name, column_of, find_column, read_rows
 from cleave.errors import UserError
 from cleave.files import first_bytes
 from cleave.study.log import PARQUET, Log, Numbers, read_log
-from cleave.study.rankings import see
+from cleave.study.rankings import average, see
 
 ARCHITECTURE, MEAN, STD, RUNS = ("label", "architecture", "arch"), ("gt_mean", "mean", "accuracy"), "std", "runs"
 MOST = 10**9
@@ -97,7 +97,7 @@ def read_runs(path: Path, log: Log) -> Truth:
         raise UserError(f"{path}: has no look at the end of an epoch; give the log of children trained alone")
     order = places(path, alone.children, log)
     finals = np.stack([looks.accuracy[-1, order] for looks in epochs])
-    return Truth(str(path), finals.mean(axis=0), finals.std(axis=0), len(finals), finals)
+    return Truth(str(path), average(finals), finals.std(axis=0), len(finals), finals)
 
 
 def places(path: Path, listed: Sequence[str], log: Log) -> list[int]:
