@@ -1,4 +1,4 @@
-"""Memory that a process keeps for its next tensor instead of handing it back to the system in between."""
+"""Memory that a process keeps for its next tensor, and what to say where there is no more of it."""
 
 from __future__ import annotations
 
@@ -22,3 +22,13 @@ def keep_memory() -> bool:
         return False
     done = [mallopt(M_MMAP_MAX, 0), mallopt(M_TRIM_THRESHOLD, MOST), mallopt(M_TOP_PAD, 64 * 2**20)]
     return all(done)
+
+
+WORDS = ("allocate memory", "out of memory", "alloc_failed", "bad_alloc")
+"""torch has a class for this on GPUs, and on the CPU only such messages; CUDA's libraries have theirs."""
+
+
+def lacks_memory(error: MemoryError | RuntimeError) -> bool:
+    """Whether an error says that there is no more memory."""
+    message = str(error).lower()
+    return isinstance(error, MemoryError) or any(word in message for word in WORDS)

@@ -1,15 +1,12 @@
 """A worker process: does the parts that it is sent through a pipe, one after the other, until there are no more.
 
-It is told a part, or None to stop. It tells moments and lines while it works, then findings, or why there are none: an
-Interrupted or a UserError.
+It is told a part, or None to stop. It tells once that it is ready, then moments and lines while it works, then
+findings, or why there are none: an Interrupted or a UserError.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import signal
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,6 +22,7 @@ from cleave.errors import Interrupted, UserError
 from cleave.memory import keep_memory
 from cleave.search.job import FoundType, Job, PartType
 from cleave.search.watch import Moment, Stop, Watcher
+from cleave.signals import ASKING
 
 
 @dataclass(frozen=True)
@@ -40,26 +38,23 @@ TELL_SECONDS = 0.1
 """At least so long between two moments that are told."""
 
 
+@dataclass(frozen=True)
+class Ready:
+    """From now on there may be something to save."""
+
+
 def serve(pipe: Connection, job: Job[PartType, FoundType]) -> None:
-    """The life of a worker; it ends at once when its parent does, however that ends."""
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    """The life of a worker, from when everything is loaded."""
     stop = stop_of_worker(pipe)
     torch.set_num_threads(job.threads)
     keep_memory()
     with suppress(ConnectionError):  # the parent is gone
+        pipe.send(Ready())
         while (part := pipe.recv()) is not None:
             teller = Teller(pipe.send)
             answer = answered(partial(job.perform, part, stop, teller), part.label)
             teller.catch_up()
             pipe.send(answer)
-
-
-def end_with_parent() -> None:
-    """Waits for the end of the parent; what is not saved then is done again by whoever goes on with the run."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
 
 
 def answered(work: Callable[[], FoundType], label: str) -> Answer[FoundType]:
@@ -92,15 +87,14 @@ class AskedByPipe(Stop):
 
 
 def stop_of_worker(pipe: Connection) -> Stop:
-    """Ctrl-C reaches the whole group of processes and is the parent's to hear; SIGTERM may be meant for this one."""
+    """Hears SIGTERM, which may be meant for this process alone."""
     stop = AskedByPipe(pipe)
 
     def request(number: int, frame: FrameType | None) -> None:
         stop.requested = True
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, request)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})  # held back while it started
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ASKING)  # held back while it started
     return stop
 
 
