@@ -13,6 +13,7 @@ import torch
 
 from cleave.config import load_recipe
 from cleave.errors import Interrupted
+from cleave.memory import memory_for
 from cleave.rank.columns import Numbers
 from cleave.rank.contest import SUPERNET, Contest, prepare
 from cleave.rank.finished import FinishedRun, open_finished, read_recipe
@@ -70,7 +71,7 @@ def searched(recipe_file: Path, question: Question, watcher: Watcher) -> Path:
 def judged(run: FinishedRun, contest: Contest, leaves: Sequence[Node], question: Question, watcher: Watcher) -> Numbers:
     """Each architecture's held-out accuracy, unless a signal comes."""
     torch.set_num_threads(1)  # children run side by side instead
-    with stop_on_signals() as stop:
+    with stop_on_signals() as stop, memory_for("ranking", "--threads or --images"):
         try:
             return judge(run, contest.archs, leaves, question, stop, watcher)
         except Interrupted as error:

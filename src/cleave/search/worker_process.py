@@ -19,8 +19,8 @@ from typing import Generic, TypeAlias
 import torch
 
 from cleave.errors import Interrupted, UserError
-from cleave.memory import keep_memory
-from cleave.search.job import FoundType, Job, PartType
+from cleave.memory import OutOfMemory, keep_memory
+from cleave.search.job import FoundType, Job, PartType, performed
 from cleave.search.watch import Moment, Stop, Watcher
 from cleave.signals import ASKING
 
@@ -52,26 +52,19 @@ def serve(pipe: Connection, job: Job[PartType, FoundType]) -> None:
         pipe.send(Ready())
         while (part := pipe.recv()) is not None:
             teller = Teller(pipe.send)
-            answer = answered(partial(job.perform, part, stop, teller), part.label)
+            answer = answered(partial(performed, job, part, stop, teller))
             teller.catch_up()
             pipe.send(answer)
 
 
-def answered(work: Callable[[], FoundType], label: str) -> Answer[FoundType]:
-    """A part's findings, or why there are none. A mistake of ours ends the process with its traceback."""
+def answered(work: Callable[[], FoundType]) -> Answer[FoundType]:
+    """What a part comes to, or why there is nothing. A mistake of ours ends the process with its traceback."""
     try:
         return Found(work())
+    except OutOfMemory as error:
+        return OutOfMemory(f"{error}; or go on with fewer --workers")
     except (Interrupted, UserError) as error:
         return error
-    except (MemoryError, RuntimeError) as error:
-        if not is_about_memory(error):
-            raise
-        return UserError(f"{label}: there is not enough memory for so many workers; resume with fewer")
-
-
-def is_about_memory(error: Exception) -> bool:
-    """torch has a class for this on GPUs (a RuntimeError), and on the CPU only a message."""
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)
 
 
 class AskedByPipe(Stop):

@@ -125,15 +125,17 @@ def go_on(path: Path, study: Study, watcher: Watcher, workers: int | None) -> di
     stages = [trainings(study), tunings(study)]
     parts = [part for stage in stages for part in stage]
     overview = Overview(watcher)
-    with stop_on_signals() as stop:
-        try:
+    try:
+        with stop_on_signals() as stop:
             for stage in stages:
                 left = [part for part in stage if not is_done(path, part)]
                 with make_crew(count, len(left), StudyJob(study, path), stop, overview) as crew:
                     perform_all(left, crew, overview)
-        except Interrupted as error:
-            raise Interrupted(f"interrupted and saved; go on with: cleave resume {quote(str(path))}") from error
-    return conclude(path, study, parts)
+        return conclude(path, study, parts)
+    except Interrupted as error:
+        raise Interrupted(f"interrupted and saved; go on with: cleave resume {quote(str(path))}") from error
+    except KeyboardInterrupt as error:
+        raise Interrupted(f"interrupted; go on with: cleave resume {quote(str(path))}") from error
 
 
 def perform_all(parts: list[Part], crew: Crew[Part, int], overview: Overview) -> None:
