@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,21 +27,22 @@ from cleave.common import (
 )
 from cleave.errors import Interrupted, UserError, cause
 from cleave.memory import keep_memory, lacks_memory
+from cleave.process import DONE, WRONG, complain, run_process
 from cleave.rank.command import rank
 from cleave.reproduce.command import reproduce
-from cleave.signals import INTERRUPTED, end_on_signals, hearing, interrupting
-from cleave.streams import Stream, Unwritten, prepare
+from cleave.signals import INTERRUPTED
 from cleave.study.command import app as study_app
 
 # On a shared or loaded machine OpenMP's threads would otherwise spin while they wait, at up to ten times the cost.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-DONE, WRONG, CLOSED = 0, 2, 141
+tell_error = partial(complain, "cleave")
 
 app = typer.Typer(
     help="Weight-sharing neural architecture search that decides which networks should share weights.",
     no_args_is_help=True,
     add_completion=False,
+    epilog="Exit status: 0 done, 2 a mistake, said in one line, 130 interrupted, 141 nobody read the output.",
     pretty_exceptions_enable=False,
 )
 benchmark_app = typer.Typer(help="The table of trained accuracies.", no_args_is_help=True)
@@ -217,20 +218,8 @@ def tell_run(result: dict[str, Any], as_json: bool) -> None:
 
 def main() -> None:
     """Exit 0 done; 2 the user's mistake, said in one line; 130 interrupted; 141 nobody reads what is printed."""
-    end_on_signals("cleave")
     keep_memory()
-    out, err = prepare()
-    try:
-        with hearing(interrupting("cleave")):
-            status = printed(run(sys.argv[1:]), out)
-    except KeyboardInterrupt:
-        status = complain("interrupted", INTERRUPTED)
-    if err is not None and err.lost is not None:
-        tell_loss(err, f"cleave: progress was not shown: {err.lost}")
-    for stream in (out, err):
-        if stream is not None:
-            stream.release()
-    sys.exit(status)
+    run_process("cleave", run)
 
 
 def run(arguments: list[str]) -> int:
@@ -238,48 +227,15 @@ def run(arguments: list[str]) -> int:
     try:
         status = app(arguments, standalone_mode=False)
     except (UserError, TyperException) as error:
-        return complain(error.format_message() if isinstance(error, TyperException) else str(error), WRONG)
+        return tell_error(error.format_message() if isinstance(error, TyperException) else str(error), WRONG)
     except (Interrupted, KeyboardInterrupt, typer.Abort) as error:
-        return complain(str(error) or "interrupted", INTERRUPTED)
-    except Unwritten as error:
-        return not_printed(error)
+        return tell_error(str(error) or "interrupted", INTERRUPTED)
     except OSError as error:
-        return complain(f"{error.filename}: {cause(error)}" if error.filename else cause(error), WRONG)
+        return tell_error(f"{error.filename}: {cause(error)}" if error.filename else cause(error), WRONG)
     except (MemoryError, RuntimeError) as error:
         if not lacks_memory(error):
             raise
-        return complain(f"there is not enough memory ({error or 'no more is to be had'})", WRONG)
+        return tell_error(f"there is not enough memory ({error or 'no more is to be had'})", WRONG)
     if status == INTERRUPTED:  # what typer makes of a KeyboardInterrupt
-        complain("interrupted", INTERRUPTED)
+        return tell_error("interrupted", INTERRUPTED)
     return status if isinstance(status, int) else DONE
-
-
-def printed(status: int, out: Stream | None) -> int:
-    """The status once all that was printed is written."""
-    try:
-        if out is not None:
-            out.flush()
-    except Unwritten as error:
-        return not_printed(error)
-    return status
-
-
-def not_printed(error: Unwritten) -> int:
-    """The status where standard output takes no more; a reader that has gone, as `head` does, wants no more."""
-    return CLOSED if error.closed else complain(f"standard output: {error}", WRONG)
-
-
-def tell_loss(err: Stream, line: str) -> None:
-    """Says it on standard error if that works again, else on standard output unless that is to be JSON only."""
-    err.retry()
-    print(line, file=sys.stderr, flush=True)
-    if err.lost is not None and "--json" not in sys.argv:
-        with suppress(Unwritten):
-            print(line, flush=True)
-
-
-def complain(message: str, status: int) -> int:
-    """One line on stderr; none where the help was shown instead."""
-    if message:
-        print(f"cleave: {' '.join(message.split())}", file=sys.stderr)
-    return status

@@ -75,13 +75,18 @@ class Stream:
 def prepare() -> tuple[Stream | None, Stream | None]:
     """Makes both streams of this process such; None for one that was closed when it started, as Python has it."""
     occupy()
-    codecs.register_error(READABLE, readable)
+    prepare_errors()
     out, err = (
         None if stream is None else Stream(stream, vital)
         for stream, vital in ((tolerant(sys.stdout), True), (tolerant(sys.stderr), False))
     )
     sys.stdout, sys.stderr = cast("TextIO", out), cast("TextIO", err)
     return out, err
+
+
+def prepare_errors() -> None:
+    """Makes `READABLE` an error handler of any codec."""
+    codecs.register_error(READABLE, readable)
 
 
 def occupy() -> None:

@@ -71,8 +71,6 @@ def go_on(path: Path, problem: Problem, watcher: Watcher, workers: int | None) -
                 result = search.run(crew)
         except Interrupted as error:
             raise Interrupted(f"interrupted and saved; go on with: cleave resume {quote(str(path))}") from error
-        except KeyboardInterrupt as error:  # a second one: it did not wait
-            raise Interrupted(f"interrupted; go on with: cleave resume {quote(str(path))}") from error
         folder.write_tree(tree_to_json(search.state.tree))
         folder.write_seconds()
         folder.write_result(result)
