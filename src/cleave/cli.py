@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,21 +25,24 @@ from cleave.common import (
     flags_of,
     tell,
 )
-from cleave.errors import Interrupted, UserError
-from cleave.memory import keep_memory
+from cleave.errors import Interrupted, UserError, cause
+from cleave.memory import keep_memory, lacks_memory
+from cleave.process import DONE, WRONG, complain, run_process
 from cleave.rank.command import rank
 from cleave.reproduce.command import reproduce
+from cleave.signals import INTERRUPTED
 from cleave.study.command import app as study_app
 
 # On a shared or loaded machine OpenMP's threads would otherwise spin while they wait, at up to ten times the cost.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-DONE, WRONG, INTERRUPTED = 0, 2, 130
+tell_error = partial(complain, "cleave")
 
 app = typer.Typer(
     help="Weight-sharing neural architecture search that decides which networks should share weights.",
     no_args_is_help=True,
     add_completion=False,
+    epilog="Exit status: 0 done, 2 a mistake, said in one line, 130 interrupted, 141 nobody read the output.",
     pretty_exceptions_enable=False,
 )
 benchmark_app = typer.Typer(help="The table of trained accuracies.", no_args_is_help=True)
@@ -227,9 +231,9 @@ def tell_run(result: dict[str, Any], as_json: bool) -> None:
 
 
 def main() -> None:
-    """Exit 0 done; 2 the user's mistake, said in one line; 130 interrupted."""
+    """Exit 0 done; 2 the user's mistake, said in one line; 130 interrupted; 141 nobody reads what is printed."""
     keep_memory()
-    sys.exit(run(sys.argv[1:]))
+    run_process("cleave", run)
 
 
 def run(arguments: list[str]) -> int:
@@ -237,14 +241,15 @@ def run(arguments: list[str]) -> int:
     try:
         status = app(arguments, standalone_mode=False)
     except (UserError, TyperException) as error:
-        return complain(error.format_message() if isinstance(error, TyperException) else str(error), WRONG)
+        return tell_error(error.format_message() if isinstance(error, TyperException) else str(error), WRONG)
     except (Interrupted, KeyboardInterrupt, typer.Abort) as error:
-        return complain(str(error) or "interrupted", INTERRUPTED)
+        return tell_error(str(error) or "interrupted", INTERRUPTED)
+    except OSError as error:
+        return tell_error(f"{error.filename}: {cause(error)}" if error.filename else cause(error), WRONG)
+    except (MemoryError, RuntimeError) as error:
+        if not lacks_memory(error):
+            raise
+        return tell_error(f"there is not enough memory ({error or 'no more is to be had'})", WRONG)
+    if status == INTERRUPTED:  # what typer makes of a KeyboardInterrupt
+        return tell_error("interrupted", INTERRUPTED)
     return status if isinstance(status, int) else DONE
-
-
-def complain(message: str, status: int) -> int:
-    """One line on stderr; none where the help was shown instead."""
-    if message:
-        print(f"cleave: {' '.join(message.split())}", file=sys.stderr)
-    return status

@@ -19,7 +19,7 @@ class UserError(ValueError):
 
 
 class Interrupted(Exception):
-    """The run was asked to stop (Ctrl-C or SIGTERM) and is at a point where it can be saved (exit 130)."""
+    """The run was asked to stop (see `cleave.signals`) and is at a point where it can be saved (exit 130)."""
 
 
 def unknown(what: str, given: str, known: Iterable[str]) -> UserError:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from cleave.memory import memory_for
 from cleave.plan.memory import available_bytes, peak_bytes, size_text, step_memory
 from cleave.plan.timing import Stopwatch
 from cleave.resolve import resolve
@@ -61,7 +62,8 @@ def plan_search(recipe: Recipe) -> dict[str, Any]:
     memory, free = step_memory(problem), available_bytes(recipe.device)
     need = memory.of(recipe.search.batch_size)
     watch = Stopwatch.fitting(problem, memory, free and int(MEMORY_SHARE * free))
-    phases = plan_phases(problem, watch)
+    with memory_for("a step", "search.batch_size, search.eval_batch_size, space.channels or space.cells"):
+        phases = plan_phases(problem, watch)
     return {
         "space": problem.space.name,
         "method": recipe.method.name,

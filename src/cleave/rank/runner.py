@@ -14,6 +14,7 @@ import torch
 from cleave.config import load_recipe
 from cleave.errors import Interrupted
 from cleave.files import holds_text, refuse_pipe
+from cleave.memory import memory_for
 from cleave.rank.columns import Numbers
 from cleave.rank.contest import SUPERNET, Contest, prepare
 from cleave.rank.finished import FinishedRun, open_finished, read_recipe
@@ -73,7 +74,7 @@ def searched(recipe_file: Path, question: Question, watcher: Watcher) -> Path:
 def judged(run: FinishedRun, contest: Contest, leaves: Sequence[Node], question: Question, watcher: Watcher) -> Numbers:
     """Each architecture's held-out accuracy, unless a signal comes."""
     torch.set_num_threads(1)  # children run side by side instead
-    with stop_on_signals() as stop:
+    with stop_on_signals() as stop, memory_for("ranking", "--threads or --images"):
         try:
             return judge(run, contest.archs, leaves, question, stop, watcher)
         except Interrupted as error:

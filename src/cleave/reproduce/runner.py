@@ -51,7 +51,7 @@ def reproduce(request: Request, watcher: Watcher) -> dict[str, Any]:
     watcher.say(f"folder: {out}")
     try:
         findings = list(grid.run(out, watcher, request.workers))
-    except Interrupted as error:
+    except (Interrupted, KeyboardInterrupt) as error:  # the second one between two runs
         raise Interrupted("interrupted; the same command goes on from there") from error
     report = make_report(grid, findings)
     write_json(out / "table.json", report)

@@ -13,6 +13,7 @@ from cleave.data.images import Images
 from cleave.data.split import held_out
 from cleave.data.stream import Stream
 from cleave.errors import UserError
+from cleave.memory import memory_for
 from cleave.method import METHODS, Method
 from cleave.settings import Recipe
 from cleave.space import Layout, NetworkSize, Space, find_space
@@ -79,6 +80,7 @@ def check_padding(padding: int | None, size: int) -> None:
         raise UserError(f"data.padding={padding}: must be below the size of the images, {size} pixels")
 
 
+@memory_for("the images", "data.image_size or data.limit")
 def open_problem(recipe: Recipe) -> Problem:
     """Loads what a resolved recipe names; UserError where it is not there or too small."""
     from cleave.data.sources import load  # not at the top: workers need no torchvision, which is slow to import

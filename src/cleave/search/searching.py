@@ -26,6 +26,10 @@ class SearchJob:
         return self.problem.recipe.threads
 
     @property
+    def sizes(self) -> str:
+        return "search.batch_size, search.eval_batch_size, space.channels or space.cells"
+
+    @property
     def images(self) -> Iterable[Images]:
         return self.problem.train, self.problem.valid
 

@@ -81,6 +81,10 @@ class StudyJob:
         return self.study.recipe.threads
 
     @property
+    def sizes(self) -> str:
+        return "training.batch_size, looks.images, looks.batch_size, space.channels or space.cells"
+
+    @property
     def images(self) -> Iterable[Images]:
         return [images for images in (self.study.train, self.study.judged, self.study.reported) if images is not None]
 

@@ -19,6 +19,7 @@ from cleave.data.split import held_out, mixed
 from cleave.data.stream import InOrder, Stream
 from cleave.errors import UserError, brief
 from cleave.files import refuse_pipe
+from cleave.memory import memory_for
 from cleave.net import Norm, build
 from cleave.search.problem import check_padding
 from cleave.space import Arch, Layout, NetworkSize, Space, find_space
@@ -38,6 +39,10 @@ class Passes(Stream):
     def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401
         super().__init__(*arguments, **named)
         self.batches = -(-len(self.images) // self.batch_size)
+
+    def of_size(self, batch_size: int) -> Passes:
+        """The same in mini-batches of another size."""
+        return Passes(self.images, batch_size, self.augment, self.normalise, self.chance, self.purpose)
 
     def indices(self, step: int) -> Tensor:
         number, batch = divmod(step, self.batches)
@@ -212,6 +217,7 @@ def chosen_children(recipe: StudyRecipe, space: Space) -> tuple[str, ...]:
     return tuple(name for name in all_children(space) if name in wanted)
 
 
+@memory_for("the images", "data.image_size or data.limit")
 def load_images(recipe: StudyRecipe) -> tuple[Images, Images, Images | None]:
     """Images to train on, to rank children by, and (or None) to report by."""
     from cleave.data.sources import load  # not at the top: workers need no torchvision, which is slow to import

@@ -13,6 +13,8 @@ metrics.json, figures/, report.html
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -125,15 +127,22 @@ def go_on(path: Path, study: Study, watcher: Watcher, workers: int | None) -> di
     stages = [trainings(study), tunings(study)]
     parts = [part for stage in stages for part in stage]
     overview = Overview(watcher)
-    with stop_on_signals() as stop:
-        try:
-            for stage in stages:
-                left = [part for part in stage if not is_done(path, part)]
-                with make_crew(count, len(left), StudyJob(study, path), stop, overview) as crew:
-                    perform_all(left, crew, overview)
-        except Interrupted as error:
-            raise Interrupted(f"interrupted and saved; go on with: cleave resume {quote(str(path))}") from error
-    return conclude(path, study, parts)
+    with resumable(path, Interrupted), stop_on_signals() as stop:
+        for stage in stages:
+            left = [part for part in stage if not is_done(path, part)]
+            with make_crew(count, len(left), StudyJob(study, path), stop, overview) as crew:
+                perform_all(left, crew, overview)
+    with resumable(path, KeyboardInterrupt):  # all parts are saved
+        return conclude(path, study, parts)
+
+
+@contextmanager
+def resumable(path: Path, kind: type[BaseException]) -> Iterator[None]:
+    """Has an interruption say how to go on."""
+    try:
+        yield
+    except kind as error:
+        raise Interrupted(f"interrupted and saved; go on with: cleave resume {quote(str(path))}") from error
 
 
 def perform_all(parts: list[Part], crew: Crew[Part, int], overview: Overview) -> None:
