@@ -19,6 +19,7 @@ from cleave.common import (
     RecipeFile,
     Run,
     Seed,
+    SkipDamaged,
     TableFile,
     Workers,
     flags_of,
@@ -52,6 +53,7 @@ def search(
     changes: Changes = None,
     data: Data = None,
     data_root: DataRoot = None,
+    skip_damaged: SkipDamaged = False,
     benchmark: TableFile = None,
     seed: Seed = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Run folder; default: a new one in runs/.")] = None,
@@ -67,7 +69,7 @@ def search(
     from cleave.search.runner import start
     from cleave.terminal import Terminal
 
-    flags = flags_of(data, data_root, benchmark, seed, device)
+    flags = flags_of(data, data_root, benchmark, seed, device, skip_damaged)
     settings = load_recipe(recipe, changes or (), flags)
     with Terminal() as terminal:
         result = start(settings, out, terminal, workers)
@@ -80,6 +82,7 @@ def plan(
     changes: Changes = None,
     data: Data = None,
     data_root: DataRoot = None,
+    skip_damaged: SkipDamaged = False,
     device: Device = None,
     as_json: Json = False,
 ) -> None:
@@ -89,9 +92,11 @@ def plan(
     """
     from cleave.config import load_recipe
     from cleave.plan import plan_search, text
+    from cleave.terminal import Terminal
 
-    settings = load_recipe(recipe, changes or (), flags_of(data, data_root, None, None, device))
-    found = plan_search(settings)
+    settings = load_recipe(recipe, changes or (), flags_of(data, data_root, None, None, device, skip_damaged))
+    with Terminal() as terminal:
+        found = plan_search(settings, terminal)
     tell(found, as_json, lambda: print(text(found)))
 
 

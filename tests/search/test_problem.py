@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from cleave.config import load_recipe
 from cleave.data import sources
+from cleave.data.folder import Folder
 from cleave.data.images import Images, Part
 from cleave.errors import UserError
 from cleave.resolve import resolve
@@ -33,13 +35,13 @@ def opened(*changes: str) -> Problem:
 
 def test_a_search_never_asks_for_test_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    published = sources.load
+    published = sources.find
 
-    def load(data: str, part: Part, root: Path | None, image_size: int | None) -> Images:
+    def find(data: str, part: Part, *arguments: Any, **named: Any) -> Images | Folder:  # noqa: ANN401
         asked.append(part)
-        return published(data, part, root, image_size)
+        return published(data, part, *arguments, **named)
 
-    monkeypatch.setattr(sources, "load", load)
+    monkeypatch.setattr(sources, "find", find)
     start(load_recipe(None, TINY, {}), tmp_path / "run", Watcher())
     assert set(asked) == {"train"}
 

@@ -110,7 +110,7 @@ def as_set(images: Images) -> set[bytes]:
 
 
 def test_children_are_ranked_by_images_held_out_of_the_training_part() -> None:
-    train, judged, reported = load_images(recipe_of({"data.limit": 200, "looks.images": None}))
+    train, judged, reported, _ = load_images(recipe_of({"data.limit": 200, "looks.images": None}))
     assert (len(train), len(judged), reported) == (160, 40, None)
     assert not as_set(train) & as_set(judged)
     fewer = load_images(recipe_of({"data.limit": 200, "looks.images": 13}))[1]
@@ -118,7 +118,7 @@ def test_children_are_ranked_by_images_held_out_of_the_training_part() -> None:
 
 
 def test_test_images_are_there_to_report_by_when_asked_for() -> None:
-    train, judged, reported = load_images(recipe_of({"data.report_test": True}))
+    train, judged, reported, _ = load_images(recipe_of({"data.report_test": True}))
     test = load("bundled", "test", None, 8)
     assert reported is not None
     assert torch.equal(reported.pixels, test.pixels)
@@ -126,7 +126,7 @@ def test_test_images_are_there_to_report_by_when_asked_for() -> None:
 
 
 def test_ranked_by_the_test_images_all_others_are_trained_on() -> None:
-    train, judged, reported = load_images(recipe_of({"data.judge": "test", "data.limit": None, "looks.images": 30}))
+    train, judged, reported, _ = load_images(recipe_of({"data.judge": "test", "data.limit": None, "looks.images": 30}))
     whole = load("bundled", "train", None, 8)
     assert torch.equal(train.pixels, whole.pixels)
     test = load("bundled", "test", None, 8)
@@ -134,7 +134,7 @@ def test_ranked_by_the_test_images_all_others_are_trained_on() -> None:
     assert as_set(judged) <= as_set(test)
     assert len(set(judged.labels.tolist())) > 1, "images that lie class by class are mixed first"
     assert reported is None
-    limited, _, _ = load_images(recipe_of({"data.judge": "test", "data.limit": 100}))
+    limited, *_ = load_images(recipe_of({"data.judge": "test", "data.limit": 100}))
     assert len(limited) == 100
 
 

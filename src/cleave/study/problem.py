@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,13 @@ from torch import Tensor
 from cleave.data.augment import Augment, Normalise
 from cleave.data.chance import Chance
 from cleave.data.images import Images
-from cleave.data.split import held_out, mixed
+from cleave.data.report import image_report
+from cleave.data.split import Listed, cut, for_training, mixed
 from cleave.data.stream import InOrder, Stream
 from cleave.errors import UserError
 from cleave.net import Norm, build
-from cleave.search.problem import check_padding
+from cleave.search.problem import check_padding, reading_of, unused_keys
+from cleave.search.watch import Watcher
 from cleave.space import Arch, Layout, NetworkSize, Space, find_space
 from cleave.space.sample import ENUMERABLE, distinct
 from cleave.study.log import Log, all_children
@@ -55,6 +57,8 @@ class Study:
     judged: Images
     reported: Images | None
     normalise: Normalise
+    report: Mapping[str, Any] = field(default_factory=dict)
+    """What is used of the images (`cleave.data.report`)."""
 
     @property
     def layout(self) -> Layout:
@@ -134,7 +138,7 @@ class Study:
         digest = hashlib.sha256()
         for images in (self.train, self.judged, *([self.reported] if self.reported else [])):
             for tensor in (images.pixels, images.labels):
-                digest.update(tensor.cpu().contiguous().numpy().tobytes())
+                digest.update(tensor.cpu().contiguous().numpy().data)
         return digest.hexdigest()
 
 
@@ -142,7 +146,9 @@ def layout_of(recipe: StudyRecipe, space: Space, channels: int) -> Layout:
     return space.layout(NetworkSize(recipe.space.channels, recipe.space.cells), channels)
 
 
-def open_study(recipe: StudyRecipe, divided: Sequence[Sequence[str]] | None = None) -> Study:
+def open_study(
+    recipe: StudyRecipe, divided: Sequence[Sequence[str]] | None = None, watcher: Watcher | None = None
+) -> Study:
     """Loads what a resolved recipe names; UserError where it is not there or does not go together.
 
     `divided`: the children of each supernet where they were divided before: a log or a file may have changed since.
@@ -152,9 +158,9 @@ def open_study(recipe: StudyRecipe, divided: Sequence[Sequence[str]] | None = No
     check_sharing(recipe, space)  # before images are loaded, which takes a while
     check_truth(recipe, children, space)
     divided = divide(recipe.sharing, children) if divided is None else divided
-    train, judged, reported = load_images(recipe)
+    train, judged, reported, report = load_images(recipe, watcher)
     groups = tuple(map(tuple, divided))
-    study = Study(recipe, space, children, groups, train, judged, reported, Normalise.of(train))
+    study = Study(recipe, space, children, groups, train, judged, reported, Normalise.of(train), report)
     check_tuning(study)
     return study
 
@@ -209,29 +215,33 @@ def chosen_children(recipe: StudyRecipe, space: Space) -> tuple[str, ...]:
     return tuple(name for name in all_children(space) if name in wanted)
 
 
-def load_images(recipe: StudyRecipe) -> tuple[Images, Images, Images | None]:
-    """Images to train on, to rank children by, and (or None) to report by."""
-    from cleave.data.sources import load  # not at the top: workers need no torchvision, which is slow to import
+def load_images(
+    recipe: StudyRecipe, watcher: Watcher | None = None
+) -> tuple[Images, Images, Images | None, dict[str, Any]]:
+    """Images to train on, to rank children by, and (or None) to report by; and the report on what is used of them."""
+    from cleave.data import sources  # not at the top: workers need no torchvision, which is slow to import
 
-    data = recipe.data
-    root = Path(data.root) if data.root else None
-    images = load(data.name, "train", root, data.image_size)
-    limit = min(data.limit or len(images), len(images))
-    check_padding(data.padding, images.pixels.shape[-1])
+    data, reading = recipe.data, reading_of(recipe.data.skip_damaged, watcher or Watcher())
+    root, by_test = Path(data.root) if data.root else None, data.judge == "test"
+    source = sources.find(data.name, "train", root, data.image_size, reading=reading)
+    limit, count = min(data.limit or len(source), len(source)), recipe.looks.images
+    chosen = [for_training(source, limit)] if by_test else list(cut(source, data.train_fraction, limit))
+    train, *judged = source.take_each(*[chosen[0], *(indices[:count] for indices in chosen[1:])])
     test = None
-    if data.judge == "test" or data.report_test:
-        test = load(data.name, "test", root, data.image_size).to(recipe.device)
-    if data.judge == "test":
-        assert test is not None
-        test = test if test.shuffled else test.take(mixed(torch.arange(len(test))).to(test.labels.device))
-        train = images if limit == len(images) else held_out(images, limit / len(images))[0]
-        return train.to(recipe.device), first(test, recipe.looks.images), None
-    train, judged = (part.to(recipe.device) for part in held_out(images, data.train_fraction, limit))
-    return train, first(judged, recipe.looks.images), test
+    if by_test or data.report_test:
+        tested = sources.find(data.name, "test", root, data.image_size, reading=reading)
+        (test,) = tested.take_each(in_mixed_order(tested)[:count] if by_test else torch.arange(len(tested)))
+    reading.check()
+    judge, reported = (test, None) if by_test else (judged[0], test)
+    assert judge is not None
+    check_padding(data.padding, train.pixels.shape[-1])
+    report = image_report(data.name, source, train, judge, sum(map(len, chosen)), reading, by_test)
+    train, judge = train.to(recipe.device), judge.to(recipe.device)
+    report["warnings"][:0] = unused_keys(data, source)
+    return train, judge, reported and reported.to(recipe.device), report
 
 
-def first(images: Images, count: int | None) -> Images:
-    """The first so many images, or all."""
-    if count is None or count >= len(images):
-        return images
-    return images.take(torch.arange(count, device=images.labels.device))
+def in_mixed_order(images: Listed) -> Tensor:
+    """All indices, so that the first ones are a fair sample."""
+    indices = torch.arange(len(images))
+    return indices if images.shuffled else mixed(indices)

@@ -27,9 +27,12 @@ class StudyData(Settings):
 
     name: str = "cifar10"  # or bundled, ..., or the path of a folder of images
     root: str | None = None  # where named image sets are kept; null: CLEAVE_DATA, else the cache folder
-    image_size: Annotated[int, Field(strict=True, ge=8)] | None = 16  # pixels; null: as stored
-    train_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.8  # the rest is held out; no meaning with judge=test
+    # Pixels on a side; null: as a published set stores them, and 32 for a folder, whose images may be of any size.
+    image_size: Annotated[int, Field(strict=True, ge=8)] | None = 16
+    # The rest is held out; no meaning with judge=test, or with a folder that has train/, val/ and test/.
+    train_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.8
     limit: Positive | None = 5000  # at most so many images of the training part are used; null: all
+    skip_damaged: bool = False  # leave out files of a folder that cannot be used; false: they are an error
     padding: NotNegative | None = None  # pixels of random shift; null: an eighth of the size
     flip: bool = True  # mirror images half of the time
     # held-out: children are ranked by images held out of the training part. test: by the test images, as in the paper,
