@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from cleave.data import reading
 from cleave.data.chance import Chance
 from cleave.data.images import Images
 from cleave.data.sources import load
@@ -18,6 +20,7 @@ from cleave.space import find_space
 from cleave.study.log import all_children
 from cleave.study.problem import Study, chosen_children, load_images, open_study
 from tests.study.small import recipe_of, small_study
+from tests.tiny import write_images
 from tests.toys import ToyCells64, toys_known
 
 
@@ -171,3 +174,33 @@ def test_instances_groups_and_purposes_have_chance_of_their_own() -> None:
     numbers = {study.weights(instance).number(purpose) for instance in range(3) for purpose in ("weights", "train 0")}
     numbers |= {study.order(instance, group).number("order") for instance in range(3) for group in range(3)}
     assert len(numbers) == 15
+
+
+def test_the_parts_of_a_folder_are_those_of_a_study(tmp_path: Path) -> None:
+    for part in ("Train", "val", "Test"):
+        write_images(tmp_path / part, each=6)
+        (tmp_path / part / "class1" / "003.png").write_bytes(b"poison")
+    changes = {"data.name": str(tmp_path), "data.report_test": True, "looks.images": None, "data.limit": None}
+    with pytest.raises(UserError) as error:
+        load_images(recipe_of(changes))
+    assert all(f"{tmp_path}/{part}/class1/003.png" in str(error.value) for part in ("Train", "val", "Test"))
+    train, judged, reported, report = load_images(recipe_of({**changes, "data.skip_damaged": True}))
+    assert reported is not None
+    assert (len(train), len(judged), len(reported)) == (11, 11, 11)
+    assert report["left_out"]["unusable"] == 3
+    changes = {**changes, "data.skip_damaged": True, "data.judge": "test", "data.report_test": False}
+    train, judged, _, report = load_images(recipe_of(changes))
+    assert (len(train), len(judged), report["judged_by"]) == (11, 11, "test")
+    assert torch.equal(judged.labels.sort().values, reported.labels.sort().values)
+
+
+def test_only_what_a_study_looks_at_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    decoded: list[str] = []
+    published = reading.decode
+    monkeypatch.setattr(
+        reading, "decode", lambda file, name, size: (decoded.append(name), published(file, name, size))[1]
+    )
+    folder = write_images(tmp_path / "images")
+    train, judged, _, _ = load_images(recipe_of({"data.name": str(folder), "data.limit": 20, "looks.images": 2}))
+    assert len(decoded) == len(train) + len(judged) == 18

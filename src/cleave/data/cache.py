@@ -33,7 +33,8 @@ CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, stamp TEXT, image INTEG
 BY_FILE = "SELECT content, pixels, digest FROM files JOIN images ON id = image WHERE path = ? AND stamp = ?"
 BY_CONTENT = "SELECT content, pixels, digest FROM images WHERE content = ?"
 
-Row = tuple[bytes, bytes, bytes]
+TROUBLE = (sqlite3.DatabaseError, UnicodeDecodeError)  # the last: names in a damaged file
+OF_SYSTEM = ("locked", "full", "readonly", "unable to open", "disk I/O")
 Answer = TypeVar("Answer")
 
 
@@ -55,7 +56,7 @@ class Cache:
             self.file = cache_file(size)
             self.file.parent.mkdir(parents=True, exist_ok=True)
             self.connection = connect(self.file)
-        except (UserError, OSError, sqlite3.Error) as error:
+        except (UserError, OSError, *TROUBLE) as error:
             self._end(error)
 
     def of_file(self, path: bytes, stamp: str) -> Pixels | None:
@@ -81,13 +82,13 @@ class Cache:
                 return None
             try:
                 return question(self.connection)
-            except sqlite3.Error as error:
+            except TROUBLE as error:
                 self._end(error)
                 return None
 
     def _read(self, connection: sqlite3.Connection, query: str, *key: object) -> Pixels | None:
-        row: Row | None = connection.execute(query, key).fetchone()
-        if row is None or row[2] != digest_of(row[0], row[1]):
+        row = connection.execute(query, key).fetchone()
+        if row is None or not vouched(*row):
             return None
         return np.frombuffer(row[1], np.uint8).reshape(3, self.size, self.size)
 
@@ -123,7 +124,7 @@ def connect(file: Path) -> sqlite3.Connection:
     """Opens the file, or makes it, anew where it is damaged."""
     try:
         return prepared(file)
-    except sqlite3.Error as error:
+    except TROUBLE as error:
         if not damaged(error):
             raise
         file.unlink()
@@ -136,14 +137,20 @@ def prepared(file: Path) -> sqlite3.Connection:
         connection.executescript(SCHEMA)
         connection.execute(f"{BY_FILE} LIMIT 1", (b"", "")).fetchone()  # another kind of table fails here
         return connection
-    except sqlite3.Error:
+    except TROUBLE:
         connection.close()
         raise
 
 
 def damaged(error: Exception) -> bool:
-    """sqlite3 has a class for each other kind of trouble: a full disk, no permission, another process."""
-    return type(error) is sqlite3.DatabaseError
+    """Whether it is the file's fault, and not that of the disk, a permission or another process."""
+    of_system = isinstance(error, sqlite3.OperationalError) and any(words in str(error) for words in OF_SYSTEM)
+    return isinstance(error, TROUBLE) and not of_system
+
+
+def vouched(content: object, pixels: object, digest: object) -> bool:
+    """Whether a row is as it was written; in a damaged file anything may stand there."""
+    return isinstance(content, bytes) and isinstance(pixels, bytes) and digest == digest_of(content, pixels)
 
 
 def digest_of(content: bytes, pixels: bytes) -> bytes:

@@ -14,7 +14,9 @@ from torch import Tensor
 
 from cleave.data.augment import Augment, Normalise
 from cleave.data.chance import Chance
-from cleave.data.images import Images
+from cleave.data.folder import Folder
+from cleave.data.images import Images, Part
+from cleave.data.reading import Reading
 from cleave.data.report import image_report
 from cleave.data.split import Listed, cut, for_training, mixed
 from cleave.data.stream import InOrder, Stream
@@ -25,7 +27,7 @@ from cleave.search.watch import Watcher
 from cleave.space import Arch, Layout, NetworkSize, Space, find_space
 from cleave.space.sample import ENUMERABLE, distinct
 from cleave.study.log import Log, all_children
-from cleave.study.settings import StudyRecipe
+from cleave.study.settings import StudyData, StudyRecipe
 from cleave.study.sharing import Shared, but_statistics, divide, shared_tensors, tensor_names
 from cleave.study.truth import read_truth
 
@@ -219,29 +221,40 @@ def load_images(
     recipe: StudyRecipe, watcher: Watcher | None = None
 ) -> tuple[Images, Images, Images | None, dict[str, Any]]:
     """Images to train on, to rank children by, and (or None) to report by; and the report on what is used of them."""
-    from cleave.data import sources  # not at the top: workers need no torchvision, which is slow to import
-
     data, reading = recipe.data, reading_of(recipe.data.skip_damaged, watcher or Watcher())
-    root, by_test = Path(data.root) if data.root else None, data.judge == "test"
-    source = sources.find(data.name, "train", root, data.image_size, reading=reading)
-    limit, count = min(data.limit or len(source), len(source)), recipe.looks.images
-    chosen = [for_training(source, limit)] if by_test else list(cut(source, data.train_fraction, limit))
-    train, *judged = source.take_each(*[chosen[0], *(indices[:count] for indices in chosen[1:])])
-    test = None
-    if by_test or data.report_test:
-        tested = sources.find(data.name, "test", root, data.image_size, reading=reading)
-        (test,) = tested.take_each(in_mixed_order(tested)[:count] if by_test else torch.arange(len(tested)))
+    source = found(data, "train", reading)
+    tested = found(data, "test", reading) if data.judge == "test" or data.report_test else None
+    chosen = choose(source, data)
+    train, held = source.take_each(chosen[0], chosen[1][: recipe.looks.images])
+    test = None if tested is None else tested.take_each(choose_test(tested, recipe))[0]
     reading.check()
-    judge, reported = (test, None) if by_test else (judged[0], test)
-    assert judge is not None
+    judged, reported = (held, test) if data.judge == "held-out" else (test, None)
+    assert judged is not None
     check_padding(data.padding, train.pixels.shape[-1])
-    report = image_report(data.name, source, train, judge, sum(map(len, chosen)), reading, by_test)
-    train, judge = train.to(recipe.device), judge.to(recipe.device)
+    report = image_report(data.name, source, train, judged, sum(map(len, chosen)), reading, data.judge == "test")
     report["warnings"][:0] = unused_keys(data, source)
-    return train, judge, reported and reported.to(recipe.device), report
+    reported = None if reported is None else reported.to(recipe.device)
+    return train.to(recipe.device), judged.to(recipe.device), reported, report
 
 
-def in_mixed_order(images: Listed) -> Tensor:
-    """All indices, so that the first ones are a fair sample."""
-    indices = torch.arange(len(images))
-    return indices if images.shuffled else mixed(indices)
+def found(data: StudyData, part: Part, reading: Reading) -> Images | Folder:
+    """A part of the images, those of a folder not yet read."""
+    from cleave.data.sources import find  # not at the top: workers need no torchvision, which is slow to import
+
+    return find(data.name, part, Path(data.root) if data.root else None, data.image_size, reading=reading)
+
+
+def choose(source: Listed, data: StudyData) -> tuple[Tensor, Tensor]:
+    """The indices to train on, and those to rank children by, none where the test images do that."""
+    limit = min(data.limit or len(source), len(source))
+    if data.judge == "held-out":
+        return cut(source, data.train_fraction, limit)
+    return for_training(source, limit), torch.empty(0, dtype=torch.int64)
+
+
+def choose_test(tested: Listed, recipe: StudyRecipe) -> Tensor:
+    """All test images to report by; to rank children by the first few in mixed order, which are a fair sample."""
+    indices = torch.arange(len(tested))
+    if recipe.data.judge == "held-out":
+        return indices
+    return (indices if tested.shuffled else mixed(indices))[: recipe.looks.images]
