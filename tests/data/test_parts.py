@@ -11,7 +11,7 @@ from cleave.errors import UserError
 from tests.data.made_folders import ANIMALS, parts, photo, plain
 
 SPELLINGS = {
-    "train": "train Train TRAIN training Training_set train_set trainset train-data seg_train images_train train_images trn",
+    "train": "train Train TRAIN training Training_set train_set trainset train-data seg_train images_train trn",
     "held-out": "val Val VAL valid validation Validation_Set val_set dev devset seg_val holdout held-out",
     "test": "test Test testing Testing_Set test_set testset seg_test test_images evaluation eval tst",
 }

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -30,12 +29,12 @@ def files(tmp_path: Path) -> list[str]:
 
 
 @pytest.fixture
-def decoded(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The files that are decoded."""
     names: list[str] = []
     published = module.decode
     monkeypatch.setattr(module, "decode", lambda file, name, size: (names.append(name), published(file, name, size))[1])
-    yield names
+    return names
 
 
 def slowly(files: list[str], size: int = 16) -> np.ndarray:
