@@ -200,3 +200,20 @@ def test_a_run_folder_is_never_overwritten(images: Path, tmp_path: Path, capsys:
 def test_a_folder_that_holds_no_run_is_named(command: str, tmp_path: Path, capsys: Capture) -> None:
     for path in (tmp_path, tmp_path / "absent"):
         assert Ended([command, str(path), "--json"], capsys).refuses(str(path), "no run")
+
+
+def test_damaged_images_are_all_told_and_left_out_on_request(images: Path, tmp_path: Path, capsys: Capture) -> None:
+    for number in range(4, 7):
+        (images / "class0" / f"{number:03d}.png").write_bytes(b"poison")
+    words = search(images, tmp_path / "run")
+    assert Ended(words, capsys).refuses(
+        "3 files", "class0/004.png", "class0/005.png", "class0/006.png", "--skip-damaged"
+    )
+    assert not (tmp_path / "run").exists()
+    assert Ended(["plan", "--data", str(images), "--set", "data.image_size=8"], capsys).refuses("3 files")
+    skipped = Ended([*words, "--skip-damaged"], capsys)
+    assert skipped.status == 0, skipped.err
+    assert "left out: 3 files that cannot be used" in skipped.err
+    assert "class0/005.png" in skipped.err
+    resumed = Ended(["resume", str(tmp_path / "run"), "--json"], capsys)
+    assert resumed.status == 0, resumed.err

@@ -20,6 +20,7 @@ from cleave.common import (
     RecipeFile,
     Run,
     Seed,
+    SkipDamaged,
     TableFile,
     Workers,
     flags_of,
@@ -56,6 +57,7 @@ def search(
     changes: Changes = None,
     data: Data = None,
     data_root: DataRoot = None,
+    skip_damaged: SkipDamaged = False,
     benchmark: TableFile = None,
     seed: Seed = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Run folder; default: a new one in runs/.")] = None,
@@ -71,7 +73,7 @@ def search(
     from cleave.search.runner import start
     from cleave.terminal import Terminal
 
-    flags = flags_of(data, data_root, benchmark, seed, device)
+    flags = flags_of(data, data_root, benchmark, seed, device, skip_damaged)
     settings = load_recipe(recipe, changes or (), flags)
     with Terminal() as terminal:
         result = start(settings, out, terminal, workers)
@@ -84,6 +86,7 @@ def plan(
     changes: Changes = None,
     data: Data = None,
     data_root: DataRoot = None,
+    skip_damaged: SkipDamaged = False,
     device: Device = None,
     as_json: Json = False,
 ) -> None:
@@ -93,9 +96,11 @@ def plan(
     """
     from cleave.config import load_recipe
     from cleave.plan import plan_search, text
+    from cleave.terminal import Terminal
 
-    settings = load_recipe(recipe, changes or (), flags_of(data, data_root, None, None, device))
-    found = plan_search(settings)
+    settings = load_recipe(recipe, changes or (), flags_of(data, data_root, None, None, device, skip_damaged))
+    with Terminal() as terminal:
+        found = plan_search(settings, terminal)
     tell(found, as_json, lambda: print(text(found)))
 
 

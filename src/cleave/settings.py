@@ -72,9 +72,12 @@ class DataSettings(Settings):
 
     name: Name = "bundled"  # or the path of a folder of images
     root: Name | None = None  # where named image sets are kept; null: CLEAVE_DATA, else the cache folder
-    image_size: ImageSize | None = 16  # pixels; null: as stored
-    train_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.5  # the rest is held out
+    # Pixels on a side; null: as a published set stores them, and 32 for a folder, whose images may be of any size.
+    image_size: ImageSize | None = 16
+    # The rest is held out; no meaning with a folder that has train/, val/ and test/, where val/ is held out.
+    train_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.5
     limit: Positive | None = 4000  # at most so many images are used; null: all
+    skip_damaged: bool = False  # leave out files of a folder that cannot be used; false: they are an error
     padding: NotNegative | None = None  # pixels of random shift; null: an eighth of the size
     flip: bool = True  # mirror images half of the time
 

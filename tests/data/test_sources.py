@@ -5,7 +5,6 @@ import hashlib
 import http.server
 import io
 import socket
-import sys
 import tarfile
 import threading
 from collections.abc import Callable, Iterator
@@ -39,33 +38,6 @@ WRITERS: dict[str, Callable[[Path], object]] = {
     "Fashion-MNIST": lambda root: write_fashion(root / "FashionMNIST" / "raw", zipped=False),
 }
 TEST_FILES = ("test", "t10k", "val")
-
-
-class Opened:
-    """The names of the files that the interpreter opens while `watching`."""
-
-    def __init__(self) -> None:
-        self.names: list[str] = []
-        self.watching = False
-
-    def __call__(self, event: str, arguments: tuple[object, ...]) -> None:
-        if self.watching and event == "open":
-            self.names.append(str(arguments[0]))
-
-
-@pytest.fixture(scope="session")
-def hook() -> Opened:
-    opened = Opened()
-    sys.addaudithook(opened)  # stays for as long as the interpreter does
-    return opened
-
-
-@pytest.fixture
-def opened(hook: Opened) -> Iterator[list[str]]:
-    hook.names = []
-    hook.watching = True
-    yield hook.names
-    hook.watching = False
 
 
 def of_test(names: list[str]) -> list[str]:

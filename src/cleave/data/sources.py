@@ -21,13 +21,15 @@ from torchvision.datasets.utils import download_url
 from cleave.data.bundled import read_bundled
 from cleave.data.cifar import read_cifar10, read_cifar100
 from cleave.data.fashion import read_fashion
-from cleave.data.folder import read_folder
+from cleave.data.folder import Folder, open_folder
 from cleave.data.imagenet16 import read_imagenet16
 from cleave.data.images import Images, Part
-from cleave.errors import UserError, plain, shown, unknown
+from cleave.data.reading import Reading
+from cleave.data.split import for_training
+from cleave.errors import UserError, cause, plain, shown, unknown
 from cleave.places import cache_folder, expanded
 
-__all__ = ["SOURCES", "Archive", "Part", "Source", "data_root", "load"]
+__all__ = ["SOURCES", "Archive", "Part", "Source", "data_root", "find", "load"]
 
 TIMEOUT = 20.0  # seconds without an answer after which a download is given up
 _FAILURES = (OSError, RuntimeError, HTTPException, EOFError, tarfile.TarError)
@@ -78,9 +80,33 @@ SOURCES: dict[str, Source] = {
 
 
 def load(
-    data: str, part: Part, root: Path | None = None, image_size: int | None = None, download: bool = True
+    data: str,
+    part: Part,
+    root: Path | None = None,
+    image_size: int | None = None,
+    download: bool = True,
+    reading: Reading | None = None,
 ) -> Images:
-    """The images of `part` of the data set or folder `data`.
+    """All images of `part` of the data set or folder `data`, as `find` finds them.
+
+    Where a folder holds out images of its own, they are not in the training part.
+    """
+    reading = reading or Reading()
+    found = find(data, part, root, image_size, download, reading)
+    images = found if isinstance(found, Images) else found.take_each(for_training(found))[0]
+    reading.check()
+    return images
+
+
+def find(
+    data: str,
+    part: Part,
+    root: Path | None = None,
+    image_size: int | None = None,
+    download: bool = True,
+    reading: Reading | None = None,
+) -> Images | Folder:
+    """The images of `part` of the data set or folder `data`; those of a folder are listed and not yet read.
 
     A name (case and punctuation do not matter) comes before a folder of the same name; what contains a path
     separator is always a folder. `root`: where named data sets are; default $CLEAVE_DATA, else the cache.
@@ -88,18 +114,14 @@ def load(
     Part "train" opens no file of the test part. Raises UserError for what is unknown, damaged, or neither
     there nor to be downloaded.
     """
-    try:
-        return _load(data, part, root, image_size, download)
-    except OSError as error:
-        raise UserError(f"{error.filename or data}: cannot be read ({error.strerror or error})") from error
-
-
-def _load(data: str, part: Part, root: Path | None, image_size: int | None, download: bool) -> Images:
     name = _known(data)
     if name is None:
-        return read_folder(_folder(data), part, image_size)
+        return open_folder(_folder(data), part, image_size, reading or Reading())
     needed = SOURCES[name].by_hand != ""  # what is bundled is there for a user without a home folder too
-    images = _read(name, part, root or (data_root() if needed else Path()), download)
+    try:
+        images = _read(name, part, root or (data_root() if needed else Path()), download)
+    except OSError as error:
+        raise UserError(f"{error.filename or data}: cannot be read ({cause(error)})") from error
     return images if image_size is None else images.resize(image_size)
 
 

@@ -77,7 +77,7 @@ def read_recipe(path: Path, flags: dict[str, Any]) -> Recipe:
 def open_finished(path: Path, recipe: Recipe, watcher: Watcher) -> FinishedRun:
     """A finished run with its images; UserError where something of it is damaged or not its own."""
     here = {"device": resolve_device(recipe.device), "benchmark": None}  # a table may lack what is not ranked
-    problem = open_problem(recipe.model_copy(update=here))
+    problem = open_problem(recipe.model_copy(update=here), watcher)
     compare(read_json(path / "environment.json"), environment(problem), problem.recipe.data.name, path, watcher)
     folder = RunFolder(path)
     meta = folder.generations.newest(watcher.say).meta

@@ -52,7 +52,7 @@ def perform(folder: Path, recipe: Recipe, budget: Budget, watcher: Watcher, work
     lengths = {"warm": recipe.split.warmup_epochs, "epochs": recipe.search.epochs}
     setup = Setup(architectures=architectures, tries=tries, **lengths)
     recipe, _ = resolve(recipe, find_space(recipe.space.name, recipe.space.ops))
-    problem = open_problem(recipe)
+    problem = open_problem(recipe, watcher)
     make_folder(folder)
     with RunLock(folder), stop_on_signals() as stop:
         if not begun(folder, recipe):

@@ -2,6 +2,7 @@
 
 recipe.yaml       what was asked for, with nothing left open
 environment.json  versions, hardware, fingerprint of the images
+images.json       which images are used: the classes, how many of each, what is left out and why
 events.jsonl      one line per epoch, split and leaf; the same seed gives the same bytes
 tree.json         the split tree with all similarity matrices
 checkpoints/      the last two generations of what is known; what `cleave resume` goes on from

@@ -9,8 +9,10 @@ from typing import Any
 import torch
 
 from cleave.config import load_recipe
+from cleave.data.report import IMAGES, report_lines
 from cleave.errors import Interrupted
 from cleave.resolve import resolve, resolve_device
+from cleave.run.durable import write_json
 from cleave.run.folder import RunFolder, check_run, create, free_folder, make_folder, read_json
 from cleave.run.lock import RunLock
 from cleave.run.view import view
@@ -35,11 +37,14 @@ def start(recipe: Recipe, out: Path | None, watcher: Watcher, workers: int | Non
     recipe, notes = resolve(recipe, find_space(recipe.space.name, recipe.space.ops))
     for note in notes:
         watcher.say(note)
-    problem = open_problem(recipe)
+    problem = open_problem(recipe, watcher)
+    for line in report_lines(problem.report):
+        watcher.say(line)
     path = out or free_folder(name_of(recipe))
     make_folder(path)
     with RunLock(path):
         create(path, recipe, environment(problem))
+        write_json(path / IMAGES, problem.report)
         return go_on(path, problem, watcher, workers)
 
 
@@ -54,7 +59,7 @@ def resume(path: Path, watcher: Watcher, workers: int | None = 1) -> dict[str, A
     with RunLock(path):
         recipe = load_recipe(path / "recipe.yaml", (), {})
         resolve_device(recipe.device)  # it may be another machine
-        problem = open_problem(recipe)
+        problem = open_problem(recipe, watcher)
         compare(read_json(path / "environment.json"), environment(problem), recipe.data.name, path, watcher)
         return go_on(path, problem, watcher, workers)
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cleave.common import Changes, Data, DataRoot, Device, Json, Seed, tell
+from cleave.common import Changes, Data, DataRoot, Device, Json, Seed, SkipDamaged, tell
 from cleave.errors import UserError
 from cleave.study.metrics_command import metrics
 from cleave.study.report_command import report
@@ -59,6 +59,7 @@ def run(
     changes: Changes = None,
     data: Data = None,
     data_root: DataRoot = None,
+    skip_damaged: SkipDamaged = False,
     truth: Truth = None,
     seed: Seed = None,
     out: Out = None,
@@ -80,7 +81,7 @@ def run(
     if recipe is None:
         tell({"studies": list(ENTRIES)}, as_json, lambda: print(listing()))
         return
-    settings = read(recipe, budget, changes or (), study_flags(data, data_root, truth, seed, device))
+    settings = read(recipe, budget, changes or (), study_flags(data, data_root, truth, seed, device, skip_damaged))
     if recipe_only:
         tell(settings.model_dump(mode="json"), as_json, lambda: print(as_yaml(settings), end=""))
         return
@@ -90,11 +91,16 @@ def run(
 
 
 def study_flags(
-    data: str | None, data_root: Path | None, truth: Path | None, seed: int | None, device: str | None
+    data: str | None,
+    data_root: Path | None,
+    truth: Path | None,
+    seed: int | None,
+    device: str | None,
+    skip_damaged: bool = False,
 ) -> dict[str, Any]:
     """The recipe's keys that have flags of their own; None where a flag was not given."""
     paths = {key: None if path is None else str(path) for key, path in (("data.root", data_root), ("truth", truth))}
-    return {**paths, "data.name": data, "seed": seed, "device": device}
+    return {**paths, "data.name": data, "data.skip_damaged": skip_damaged or None, "seed": seed, "device": device}
 
 
 @app.command()

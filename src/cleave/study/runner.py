@@ -2,6 +2,7 @@
 
 study.yaml        what was asked for, with nothing left open
 environment.json  versions, hardware, fingerprint of the images
+images.json       which images are used: the classes, how many of each, what is left out and why
 supernets.json    the children of each supernet
 parts/LABEL/      every supernet and every tuned snapshot: checkpoints, then rows and cost
 log.parquet       all rows; the same seed gives the same bytes
@@ -22,6 +23,7 @@ from typing import Any
 import torch
 
 from cleave.config import checked, read_yaml
+from cleave.data.report import IMAGES, report_lines
 from cleave.errors import Interrupted, UserError
 from cleave.resolve import absolute, resolve_device, resolve_images
 from cleave.run.durable import write_bytes, write_json
@@ -52,7 +54,9 @@ def start(recipe: StudyRecipe, out: Path | None, watcher: Watcher, workers: int 
     """
     for note in meaningless(recipe):
         watcher.say(note)
-    study = open_study(resolve(recipe))
+    study = open_study(resolve(recipe), watcher=watcher)
+    for line in report_lines(study.report):
+        watcher.say(line)
     path = out or free_folder(name_of(study.recipe))
     make_folder(path)
     with RunLock(path):
@@ -67,7 +71,7 @@ def resume(path: Path, watcher: Watcher, workers: int | None = 1) -> dict[str, A
     with RunLock(path):
         recipe = read_recipe(path)
         resolve_device(recipe.device)  # it may be another machine
-        study = open_study(recipe, read_json(path / GROUPS)["supernets"])
+        study = open_study(recipe, read_json(path / GROUPS)["supernets"], watcher)
         compare(read_json(path / ENVIRONMENT), environment(study), recipe.data.name, path, watcher)
         return go_on(path, study, watcher, workers)
 
@@ -102,9 +106,11 @@ def resolve(recipe: StudyRecipe) -> StudyRecipe:
 
 def create(path: Path, study: Study) -> None:
     """Puts a new study into an empty folder; UserError where there is something already."""
-    if any(file.name not in (LOCK, GROUPS, ENVIRONMENT) for file in path.iterdir()):  # those may be of a kill in here
+    own = (LOCK, GROUPS, ENVIRONMENT, IMAGES)  # those may be of a kill in here
+    if any(file.name not in own for file in path.iterdir()):
         raise UserError(f"{path}: is not empty; nothing is overwritten, so give --out a new folder")
     write_json(path / ENVIRONMENT, environment(study))
+    write_json(path / IMAGES, study.report)
     write_json(path / GROUPS, {"supernets": study.divided})
     write_bytes(path / RECIPE, written(study.recipe.model_dump(mode="json")).encode())
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from cleave.settings import ImageSize, Name, NotNegative, Positive, Settings, SpaceSettings, Threads
+from cleave.settings import DataSettings, Name, NotNegative, Positive, Settings, SpaceSettings, Threads
 
 StatisticsName = Literal["tracked", "batch", "recalibrated"]
 
@@ -22,16 +22,12 @@ class StudySpace(SpaceSettings):
     children: Positive | None = None  # so many, drawn by the seed; null: all of the space
 
 
-class StudyData(Settings):
-    """Which images, and which of them children are ranked by."""
+class StudyData(DataSettings):
+    """Which images, and which of them children are ranked by. `train_fraction` has no meaning with judge=test."""
 
-    name: Name = "cifar10"  # or bundled, ..., or the path of a folder of images
-    root: Name | None = None  # where named image sets are kept; null: CLEAVE_DATA, else the cache folder
-    image_size: ImageSize | None = 16  # pixels; null: as stored
-    train_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.8  # the rest is held out; no meaning with judge=test
-    limit: Positive | None = 5000  # at most so many images of the training part are used; null: all
-    padding: NotNegative | None = None  # pixels of random shift; null: an eighth of the size
-    flip: bool = True  # mirror images half of the time
+    name: Name = "cifar10"
+    train_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.8
+    limit: Positive | None = 5000
     # held-out: children are ranked by images held out of the training part. test: by the test images, as in the paper,
     # so that nothing is left to report by.
     judge: Literal["held-out", "test"] = "held-out"
