@@ -4,6 +4,7 @@ import functools
 import hashlib
 import http.server
 import io
+import os
 import socket
 import tarfile
 import threading
@@ -144,6 +145,28 @@ def test_an_unknown_name_is_refused_with_the_nearest_known_one() -> None:
 def test_a_path_that_is_not_there_is_refused_by_name(data: str) -> None:
     with pytest.raises(UserError, match=rf"^data\.name: there is no folder {data}$"):
         load(data, "train")
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "images.zip").touch()
+    with pytest.raises(UserError, match=rf"^data\.name: {tmp_path}/images\.zip is a file, not a folder of images$"):
+        load(str(tmp_path / "images.zip"), "train")
+
+
+def test_what_may_not_be_read_is_told_as_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the system would say it; who runs the tests may be allowed to read everything."""
+    write_cifar10(tmp_path, binary=True)
+    published = Path.stat
+
+    def refuse(path: Path, **named: bool) -> os.stat_result:
+        if path.name in ("data_batch_3.bin", "locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return published(path, **named)
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    for data, root in (("cifar10", tmp_path), (str(tmp_path / "locked"), None)):
+        with pytest.raises(UserError, match=rf"^{tmp_path}/.*(bin|locked): cannot be read \(permission denied\)$"):
+            load(data, "train", root)
 
 
 @pytest.mark.parametrize("name", [name for name in SOURCES if name != "bundled"])

@@ -113,13 +113,19 @@ def find(
     Part "train" opens no file of the test part. Raises UserError for what is unknown, damaged, or neither
     there nor to be downloaded.
     """
-    name = _known(data)
-    if name is None:
-        return open_folder(_folder(data), part, image_size, reading or Reading())
     try:
-        images = _read(name, part, root or data_root(), download)
+        return _find(data, part, root, image_size, download, reading or Reading())
     except OSError as error:
         raise UserError(f"{error.filename or data}: cannot be read ({cause(error)})") from error
+
+
+def _find(
+    data: str, part: Part, root: Path | None, image_size: int | None, download: bool, reading: Reading
+) -> Images | Folder:
+    name = _known(data)
+    if name is None:
+        return open_folder(_folder(data), part, image_size, reading)
+    images = _read(name, part, root or data_root(), download)
     return images if image_size is None else images.resize(image_size)
 
 
@@ -144,6 +150,8 @@ def _folder(data: str) -> Path:
     folder = Path(data).expanduser()
     if folder.is_dir():
         return folder
+    if folder.exists():
+        raise UserError(f"data.name: {data} is a file, not a folder of images")
     if _is_path(data):
         raise UserError(f"data.name: there is no folder {data}")
     raise unknown("data.name", data, SOURCES)
