@@ -150,11 +150,3 @@ def test_the_real_cifar10_is_whole_and_balanced(cifar_root: Path) -> None:
         torch.from_numpy(train.pixels.numpy().mean((0, 2, 3), dtype=np.float32)) / 255
     )  # the figures that everybody normalises with
     assert torch.allclose(mean, torch.tensor([0.4914, 0.4822, 0.4465]), atol=1e-3)
-
-
-def test_names_of_classes_that_are_no_text_are_refused(tmp_path: Path) -> None:
-    write_cifar100(tmp_path, binary=True)
-    path = tmp_path / "cifar-100-binary" / "fine_label_names.txt"
-    path.write_bytes(bytes(range(128, 256)))
-    with pytest.raises(UserError, match=f"^{path}: does not hold the 100 names"):
-        read_cifar100(tmp_path, "train")

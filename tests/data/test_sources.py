@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -156,14 +157,14 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
 def test_what_may_not_be_read_is_told_as_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As the system would say it; who runs the tests may be allowed to read everything."""
     write_cifar10(tmp_path, binary=True)
-    published = Path.stat
+    published = os.stat
 
-    def refuse(path: Path, **named: bool) -> os.stat_result:
-        if path.name in ("data_batch_3.bin", "locked"):
+    def refuse(path: object, **named: Any) -> os.stat_result:  # noqa: ANN401
+        if Path(str(path)).name in ("data_batch_3.bin", "locked"):
             raise PermissionError(13, "Permission denied", str(path))
-        return published(path, **named)
+        return published(path, **named)  # type: ignore[call-overload, no-any-return]
 
-    monkeypatch.setattr(Path, "stat", refuse)
+    monkeypatch.setattr(os, "stat", refuse)
     for data, root in (("cifar10", tmp_path), (str(tmp_path / "locked"), None)):
         with pytest.raises(UserError, match=rf"^{tmp_path}/.*(bin|locked): cannot be read \(permission denied\)$"):
             load(data, "train", root)

@@ -131,7 +131,7 @@ def _cifar100_classes(folder: Path) -> tuple[str, ...]:
     """The names of the fine classes as either layout has them beside the images, else their numbers."""
     text, pickled = folder / "fine_label_names.txt", folder / "meta"
     if text.is_file():
-        return _hundred(text.read_text("utf-8", "replace").split(), text)
+        return _hundred(text.read_text().split(), text)
     if pickled.is_file():
         with pickled.open("rb") as file:
             return _hundred(restricted_load(file, pickled, encoding="latin1"), pickled)

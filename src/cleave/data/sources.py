@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import socket
 import sys
 import tarfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
+from stat import S_ISDIR
 from tempfile import TemporaryDirectory
 from urllib.error import HTTPError
 
@@ -147,10 +148,14 @@ def _known(data: str) -> str | None:
 
 
 def _folder(data: str) -> Path:
+    """The folder, which is there; an OSError of the system where it cannot tell."""
     folder = Path(data).expanduser()
-    if folder.is_dir():
+    kind = None
+    with suppress(FileNotFoundError, NotADirectoryError, ValueError):  # the last: what can be no name
+        kind = os.stat(folder).st_mode
+    if kind is not None and S_ISDIR(kind):
         return folder
-    if folder.exists():
+    if kind is not None:
         raise UserError(f"data.name: {data} is a file, not a folder of images")
     if _is_path(data):
         raise UserError(f"data.name: there is no folder {data}")
@@ -178,7 +183,7 @@ def _missing(name: str, root: Path, tried: str = "") -> UserError:
 def _download_all(name: str, root: Path) -> None:
     try:
         # Standard output is for results; torchvision prints there in some releases.
-        with _socket_timeout(TIMEOUT), contextlib.redirect_stdout(sys.stderr):
+        with _socket_timeout(TIMEOUT), redirect_stdout(sys.stderr):
             for archive in SOURCES[name].archives:
                 _download(archive, root / archive.folder)
     except _FAILURES as error:
@@ -218,7 +223,7 @@ def _unpack(archive: Path, folder: Path) -> None:
                     shutil.copyfileobj(content, file)
 
 
-@contextlib.contextmanager
+@contextmanager
 def _socket_timeout(seconds: float) -> Iterator[None]:
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
