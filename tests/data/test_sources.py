@@ -4,12 +4,14 @@ import functools
 import hashlib
 import http.server
 import io
+import os
 import socket
 import tarfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -144,6 +146,28 @@ def test_an_unknown_name_is_refused_with_the_nearest_known_one() -> None:
 def test_a_path_that_is_not_there_is_refused_by_name(data: str) -> None:
     with pytest.raises(UserError, match=rf"^data\.name: there is no folder {data!r}$"):
         load(data, "train")
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "images.zip").touch()
+    with pytest.raises(UserError, match=rf"^data\.name: {tmp_path}/images\.zip is a file, not a folder of images$"):
+        load(str(tmp_path / "images.zip"), "train")
+
+
+def test_what_may_not_be_read_is_told_as_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the system would say it; who runs the tests may be allowed to read everything."""
+    write_cifar10(tmp_path, binary=True)
+    published = os.stat
+
+    def refuse(path: object, **named: Any) -> os.stat_result:  # noqa: ANN401
+        if Path(str(path)).name in ("data_batch_3.bin", "locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return published(path, **named)  # type: ignore[call-overload, no-any-return]
+
+    monkeypatch.setattr(os, "stat", refuse)
+    for data, root in (("cifar10", tmp_path), (str(tmp_path / "locked"), None)):
+        with pytest.raises(UserError, match=rf"^{tmp_path}/.*(bin|locked): cannot be read \(permission denied\)$"):
+            load(data, "train", root)
 
 
 @pytest.mark.parametrize("name", [name for name in SOURCES if name != "bundled"])

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import socket
 import sys
 import tarfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
+from stat import S_ISDIR
 from tempfile import TemporaryDirectory
 from urllib.error import HTTPError
 
@@ -114,14 +115,20 @@ def find(
     Part "train" opens no file of the test part. Raises UserError for what is unknown, damaged, or neither
     there nor to be downloaded.
     """
-    name = _known(data)
-    if name is None:
-        return open_folder(_folder(data), part, image_size, reading or Reading())
-    needed = SOURCES[name].by_hand != ""  # what is bundled is there for a user without a home folder too
     try:
-        images = _read(name, part, root or (data_root() if needed else Path()), download)
+        return _find(data, part, root, image_size, download, reading or Reading())
     except OSError as error:
         raise UserError(f"{error.filename or data}: cannot be read ({cause(error)})") from error
+
+
+def _find(
+    data: str, part: Part, root: Path | None, image_size: int | None, download: bool, reading: Reading
+) -> Images | Folder:
+    name = _known(data)
+    if name is None:
+        return open_folder(_folder(data), part, image_size, reading)
+    needed = SOURCES[name].by_hand != ""  # what is bundled is there for a user without a home folder too
+    images = _read(name, part, root or (data_root() if needed else Path()), download)
     return images if image_size is None else images.resize(image_size)
 
 
@@ -143,9 +150,15 @@ def _known(data: str) -> str | None:
 
 
 def _folder(data: str) -> Path:
+    """The folder, which is there; an OSError of the system where it cannot tell."""
     folder = expanded(data)
-    if os.path.isdir(folder):
+    kind = None
+    with suppress(FileNotFoundError, NotADirectoryError, ValueError):  # the last: what can be no name
+        kind = os.stat(folder).st_mode
+    if kind is not None and S_ISDIR(kind):
         return folder
+    if kind is not None:
+        raise UserError(f"data.name: {shown(data)} is a file, not a folder of images")
     if _is_path(data):
         raise UserError(f"data.name: there is no folder {shown(data)}")
     raise unknown("data.name", data, SOURCES)
@@ -172,7 +185,7 @@ def _missing(name: str, root: Path, tried: str = "") -> UserError:
 def _download_all(name: str, root: Path) -> None:
     try:
         # Standard output is for results; torchvision prints there in some releases.
-        with _socket_timeout(TIMEOUT), contextlib.redirect_stdout(sys.stderr):
+        with _socket_timeout(TIMEOUT), redirect_stdout(sys.stderr):
             for archive in SOURCES[name].archives:
                 _download(archive, root / archive.folder)
     except _FAILURES as error:
@@ -212,7 +225,7 @@ def _unpack(archive: Path, folder: Path) -> None:
                     shutil.copyfileobj(content, file)
 
 
-@contextlib.contextmanager
+@contextmanager
 def _socket_timeout(seconds: float) -> Iterator[None]:
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
