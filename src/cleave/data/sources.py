@@ -27,11 +27,12 @@ from cleave.data.imagenet16 import read_imagenet16
 from cleave.data.images import Images, Part
 from cleave.data.reading import Reading
 from cleave.data.split import for_training
-from cleave.errors import UserError, cause, plain, shown, unknown
+from cleave.errors import UserError, brief, cause, plain, unknown
 from cleave.places import cache_folder, expanded
 
 __all__ = ["SOURCES", "Archive", "Part", "Source", "data_root", "find", "load"]
 
+PATH = 255  # letters of a path in a message: one that is cut short helps nobody
 TIMEOUT = 20.0  # seconds without an answer after which a download is given up
 _FAILURES = (OSError, RuntimeError, HTTPException, EOFError, tarfile.TarError)
 
@@ -158,9 +159,9 @@ def _folder(data: str) -> Path:
     if kind is not None and S_ISDIR(kind):
         return folder
     if kind is not None:
-        raise UserError(f"data.name: {shown(data)} is a file, not a folder of images")
+        raise UserError(f"data.name: {brief(data, PATH)} is a file, not a folder of images")
     if _is_path(data):
-        raise UserError(f"data.name: there is no folder {shown(data)}")
+        raise UserError(f"data.name: there is no folder {brief(data, PATH)}")
     raise unknown("data.name", data, SOURCES)
 
 
