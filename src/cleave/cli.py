@@ -24,7 +24,7 @@ from cleave.common import (
     flags_of,
     tell,
 )
-from cleave.errors import Interrupted, UserError
+from cleave.errors import Interrupted, UserError, refusal
 from cleave.memory import keep_memory
 from cleave.rank.command import rank
 from cleave.reproduce.command import reproduce
@@ -99,28 +99,28 @@ app.command()(reproduce)
 
 
 @app.command()
-def resume(run: Run, workers: Workers = None, as_json: Json = False) -> None:
+def resume(run: Run, workers: Workers = None, device: Device = None, as_json: Json = False) -> None:
     """Go on with an interrupted search or study; it ends as if nothing had happened."""
     from cleave.search.runner import resume as go_on
     from cleave.study.runner import is_study
     from cleave.terminal import Terminal
 
     if is_study(run):
-        resume_study(run, workers, as_json)
+        resume_study(run, workers, device, as_json)
         return
     with Terminal() as terminal:
-        result = go_on(run, terminal, workers)
+        result = go_on(run, terminal, workers, device)
     tell_run(result, as_json)
 
 
-def resume_study(folder: Path, workers: int | None, as_json: bool) -> None:
+def resume_study(folder: Path, workers: int | None, device: str | None, as_json: bool) -> None:
     """Goes on with a study."""
     from cleave.study.metrics_text import print_metrics
     from cleave.study.runner import resume as go_on
     from cleave.terminal import Terminal
 
     with Terminal() as terminal:
-        found = go_on(folder, terminal, workers)
+        found = go_on(folder, terminal, workers, device)
     tell(found, as_json, lambda: print_metrics(found))
 
 
@@ -224,6 +224,8 @@ def run(arguments: list[str]) -> int:
         status = app(arguments, standalone_mode=False)
     except (UserError, TyperException) as error:
         return complain(error.format_message() if isinstance(error, TyperException) else str(error), WRONG)
+    except OSError as error:
+        return complain(refusal(error), WRONG)
     except (Interrupted, KeyboardInterrupt, typer.Abort) as error:
         return complain(str(error) or "interrupted", INTERRUPTED)
     return status if isinstance(status, int) else DONE

@@ -21,7 +21,7 @@ from typing import Generic, TypeAlias
 
 import torch
 
-from cleave.errors import Interrupted, UserError
+from cleave.errors import Interrupted, UserError, refusal
 from cleave.memory import keep_memory
 from cleave.search.job import FoundType, Job, PartType
 from cleave.search.watch import Moment, Stop, Watcher
@@ -68,6 +68,8 @@ def answered(work: Callable[[], FoundType], label: str) -> Answer[FoundType]:
         return Found(work())
     except (Interrupted, UserError) as error:
         return error
+    except OSError as error:
+        return UserError(f"{label}: {refusal(error)}")
     except (MemoryError, RuntimeError) as error:
         if not is_about_memory(error):
             raise

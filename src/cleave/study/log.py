@@ -276,8 +276,14 @@ def join(logs: Iterable[Log], name: str, meta: Mapping[str, Any]) -> Log:
 
 def write_log(path: Path, log: Log) -> None:
     """A Parquet file, whole or not at all."""
+    write_bytes(path, log_bytes(log))
+
+
+def log_bytes(log: Log) -> bytes:
+    """A log as Parquet."""
     columns = {name: pyarrow.array(log.rows[name], kind, from_pandas=True) for name, kind in COLUMNS.items()}
     table = pyarrow.table(columns).replace_schema_metadata({"cleave": json.dumps(dict(log.meta))})
     sink = pyarrow.BufferOutputStream()
     pyarrow.parquet.write_table(table, sink, compression="zstd")
-    write_bytes(path, sink.getvalue().to_pybytes())
+    data: bytes = sink.getvalue().to_pybytes()
+    return data

@@ -12,6 +12,9 @@ import numpy as np
 from cleave.bench.table import dataset_of, need
 from cleave.errors import UserError
 from cleave.rank.predictions import number
+from cleave.run.origin import CHECKPOINTS, newest_meta
+from cleave.run.outcome import check_written
+from cleave.run.reading import is_there
 from cleave.study.log import Log, Numbers, read_log
 from cleave.study.rankings import see
 
@@ -35,8 +38,12 @@ class Truth:
 
 
 def log_file(path: Path) -> Path:
-    """The log that is meant: a study's, where its folder is given."""
-    return path / "log.parquet" if path.is_dir() else path
+    """The log that is meant: a study's, where its folder is given; UserError where that is not as it was written."""
+    if not path.is_dir():
+        return path
+    if is_there(path / CHECKPOINTS):
+        check_written(path, newest_meta(path).get("finished"), ("log.parquet",))
+    return path / "log.parquet"
 
 
 def read_truth(path: Path, log: Log) -> Truth:
