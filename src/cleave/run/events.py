@@ -8,15 +8,17 @@ import os
 from pathlib import Path
 from typing import IO, Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from cleave.errors import UserError
 from cleave.run.durable import fsync_folder, saving
 from cleave.run.reading import Damaged, Shape, open_plain, parse_json, read_file
 
 
-class Mark(Shape, frozen=True):
+class Mark(Shape):
     """A place in a file of events: how many bytes are before it, and their SHA-256."""
+
+    model_config = ConfigDict(frozen=True)
 
     length: int = Field(ge=0)
     sha256: str

@@ -22,6 +22,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from cleave.errors import UserError, cause
 from cleave.run.durable import json_bytes, read_folder, saving, write_bytes, write_json
 from cleave.run.events import START, Events, Mark, checked
@@ -41,7 +43,7 @@ class Saved(Begun):
 
     search: dict[str, Any] | None
     events: Mark
-    seconds: float
+    seconds: float = Field(ge=0)
 
 
 class RunFiles:

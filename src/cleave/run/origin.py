@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import yaml
 
-from cleave.config import read_yaml
+from cleave.config import NOT_YAML
 from cleave.errors import UserError, shown
 from cleave.run.durable import clear_unfinished, json_bytes, saving, write_bytes
 from cleave.run.generations import Generations, Record, last_number, newest_of
@@ -27,6 +27,8 @@ RECIPES = {SEARCH: "recipe.yaml", TRIALS: "recipe.yaml", STUDY: "study.yaml"}
 WHOLE = {"part": "the whole"}
 """What checkpoints at the top of a folder are of."""
 COMMANDS = {SEARCH: "cleave search", TRIALS: "cleave reproduce", STUDY: "cleave study"}
+MOST_RECIPE = 2**20
+"""Bytes; no recipe that cleave writes comes near."""
 NAMED = 3
 """Of several keys that differ, how many are named."""
 
@@ -158,9 +160,9 @@ def settle(path: Path, origin: Origin, say: Callable[[str], None]) -> None:
 def check_recipe(path: Path, origin: Origin) -> None:
     """UserError with the keys by which the recipe in a folder differs from the one that the run was begun with."""
     file = path / origin.recipe_file
-    if not is_there(file) or is_as_written(file, origin.files()[origin.recipe_file]):
+    if not is_there(file):
         return
-    odd = list(differences(origin.recipe, read_yaml(file)))
+    odd = list(differences(origin.recipe, read_mapping(file)))
     if not odd:
         return  # written in another way
     more = f" and {len(odd) - NAMED} more" if len(odd) > NAMED else ""
@@ -169,6 +171,18 @@ def check_recipe(path: Path, origin: Origin) -> None:
         f"{file}: {', '.join(odd[:NAMED])}{more} in {path / CHECKPOINTS}: it was edited, or the checkpoints are of "
         f"another run; put it back, or remove it and `cleave resume` writes it as it was{device}"
     )
+
+
+def read_mapping(file: Path) -> dict[str, Any]:
+    """What a recipe in a run folder says; Damaged where that is not as cleave writes it."""
+    data = read_file(file, MOST_RECIPE)
+    try:
+        told = yaml.safe_load(data) or {}
+    except NOT_YAML as error:
+        raise Damaged(
+            f"{file}: is not YAML; put it back, or remove it and `cleave resume` writes it as it was"
+        ) from error
+    return told if isinstance(told, dict) else {}
 
 
 def is_as_written(file: Path, data: bytes) -> bool:

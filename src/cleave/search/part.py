@@ -88,7 +88,7 @@ class Findings:
     @staticmethod
     def from_json(saved: dict[str, Any], file: Path) -> Findings:
         """What a file holds; UserError where another version of cleave wrote it, or it was altered."""
-        check_fields(saved, Findings)
+        check_fields(saved, Findings, file)
         return typed(file, FINDINGS, saved)
 
 

@@ -61,7 +61,7 @@ class State:
     @staticmethod
     def from_json(saved: dict[str, Any], file: Path) -> State:
         """What a file holds; UserError where another version of cleave wrote it, or it was altered."""
-        check_fields(saved, State)
+        check_fields(saved, State, file)
         plain = typed(file, PLAIN, saved)
         tree = Tree(plain.tree[0].region)
         tree.nodes = {node.path: node for node in plain.tree}
@@ -82,10 +82,10 @@ class PlainState:
 PLAIN = TypeAdapter(PlainState)
 
 
-def check_fields(saved: dict[str, Any], kind: type[Any]) -> None:
+def check_fields(saved: dict[str, Any], kind: type[Any], file: Path) -> None:
     """UserError unless what was saved has the fields of a dataclass as this version of cleave has it."""
     if saved.keys() != {each.name for each in fields(kind)}:
-        raise UserError("the run was begun by another version of cleave; start it again with this one")
+        raise UserError(f"{file}: was begun by another version of cleave, or altered; start it again with this one")
 
 
 def tree_to_json(tree: Tree) -> list[dict[str, Any]]:
