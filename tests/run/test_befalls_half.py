@@ -23,17 +23,23 @@ from tests.run.befalling import (
 )
 
 Capture = pytest.CaptureFixture[str]
-RECORD = ("weights.safetensors", "state.pt", "meta.json", "manifest.json")
+RECORD = ("weights.safetensors", "meta.json", "manifest.json")
 PLACES = {
     "checkpoints": [f"checkpoints/NEWEST/{name}" for name in RECORD],
     "part 0": [f"parts/0/checkpoints/NEWEST/{name}" for name in RECORD],
-    "part 1": [f"parts/1/checkpoints/NEWEST/{name}" for name in ("meta.json", "manifest.json")],
+    "part 1": ["parts/1/checkpoints/NEWEST/state.pt"],
     "leaf": [f"leaves/root/{name}" for name in RECORD],
+}
+ALONE = {
     "top": ["recipe.yaml", "environment.json", "events.jsonl", "timing.json", "tree.json", "lock"],
     "events": ["parts/0/events.jsonl", "parts/1/events.jsonl"],
 }
 CANNOT_BE_MADE_AGAIN = ("leaves/", "events.jsonl")
-CASES = list(product([place for places in PLACES.values() for place in places], DAMAGES))
+BRIEFLY = ("middle bit", "cut", "removed", "folder")
+CASES = [
+    *product([place for places in PLACES.values() for place in places], BRIEFLY),
+    *product([place for places in ALONE.values() for place in places], DAMAGES),
+]
 
 
 def place(run: Path, name: str) -> Path:

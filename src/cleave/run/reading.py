@@ -69,7 +69,8 @@ def open_plain(path: Path, flags: int = os.O_RDONLY) -> IO[bytes]:
     kind = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(kind):
         os.close(descriptor)
-        raise IsADirectoryError(errno.EISDIR, "") if stat.S_ISDIR(kind) else OSError(errno.ENXIO, "")
+        code = errno.EISDIR if stat.S_ISDIR(kind) else errno.ENXIO
+        raise OSError(code, os.strerror(code), str(path))
     return os.fdopen(descriptor, _MODES[flags & os.O_ACCMODE])
 
 

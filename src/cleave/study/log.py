@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from cleave.errors import UserError
 from cleave.run.durable import write_bytes
+from cleave.run.reading import open_plain
 from cleave.space import Space, find_space
 
 Numbers = NDArray[np.float64]
@@ -177,7 +178,8 @@ def read_log(path: Path, order: Path | None = None) -> Log:
     if order is not None:
         raise UserError(f"--order {order}: {path} says itself which child was trained; leave it out")
     try:
-        table = pyarrow.parquet.read_table(path)
+        with open_plain(path) as file:
+            table = pyarrow.parquet.read_table(file)
     except (OSError, pyarrow.ArrowException) as error:
         raise UserError(
             f"{path}: cannot be read as a log of `cleave study` ({' '.join(str(error).split())})"
