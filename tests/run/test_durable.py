@@ -17,6 +17,7 @@ import pytest
 from cleave.errors import UserError
 from cleave.run import durable
 from cleave.run.durable import MANIFEST, Damaged
+from cleave.run.reading import Foreign
 
 
 @contextmanager
@@ -194,3 +195,40 @@ def test_another_folder_under_the_same_name_is_not_the_one_asked_for(tmp_path: P
     durable.write_folder(tmp_path / "folder", some_files())
     with pytest.raises(Damaged, match=r"manifest\.json: belongs to another record"):
         durable.read_folder(tmp_path / "folder", identity)
+
+
+def test_a_folder_that_belongs_to_something_else_is_not_taken_for_damaged(tmp_path: Path) -> None:
+    files, mine = some_files(), {"run": "a", "part": "0.1", "generation": 7}
+    durable.write_folder(tmp_path / "folder", files, mine)
+    assert durable.read_folder(tmp_path / "folder", of=mine) == files
+    assert durable.owner_of(tmp_path / "folder") == mine
+    others = {"run": "of another run", "part": "of part 0.1, not 0.0", "generation": "of generation 7, not 8"}
+    for (key, words), value in zip(others.items(), ("b", "0.0", 8), strict=True):
+        with pytest.raises(Foreign, match=words):
+            durable.read_folder(tmp_path / "folder", of={**mine, key: value})
+
+
+def test_a_flipped_bit_in_what_a_folder_belongs_to_is_damage(tmp_path: Path) -> None:
+    mine = {"run": "abc", "part": "0.1"}
+    durable.write_folder(tmp_path / "folder", {"a": b"1"}, mine)
+    manifest = tmp_path / "folder" / MANIFEST
+    whole = manifest.read_bytes()
+    for position in range(len(whole)):
+        manifest.write_bytes(whole[:position] + bytes([whole[position] ^ 1]) + whole[position + 1 :])
+        with pytest.raises(Damaged):
+            durable.read_folder(tmp_path / "folder", of=mine)
+
+
+def test_a_manifest_of_an_earlier_version_is_named_as_one(tmp_path: Path) -> None:
+    durable.write_folder(tmp_path / "folder", {"a": b"1"})
+    entry = {"bytes": 1, "sha256": hashlib.sha256(b"1").hexdigest()}
+    durable.write_json(tmp_path / "folder" / MANIFEST, {"a": entry})
+    with pytest.raises(Foreign, match="written by an earlier version of cleave"):
+        durable.read_folder(tmp_path / "folder")
+
+
+def test_a_file_far_larger_than_listed_is_not_even_read(tmp_path: Path) -> None:
+    durable.write_folder(tmp_path / "folder", {"a": b"1"})
+    os.truncate(tmp_path / "folder" / "a", 2**42)  # a hole: it takes no room
+    with pytest.raises(Damaged, match=f"its {2**42} bytes are more than cleave writes"):
+        durable.read_folder(tmp_path / "folder")

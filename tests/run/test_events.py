@@ -142,3 +142,18 @@ def test_another_files_events_are_added_as_they_are(tmp_path: Path) -> None:
     one.append(other.path, other.position)
     assert one.path.read_bytes() == before + other.path.read_bytes()
     assert one.position == Mark.after(one.path.read_bytes())
+
+
+def test_bytes_altered_before_a_mark_are_named_and_those_after_it_do_not_matter(tmp_path: Path) -> None:
+    log = Events(tmp_path / "events.jsonl")
+    write_some(log, random.Random(), 3)
+    mark, whole = log.position, log.path.read_bytes()
+    for position in random.sample(range(len(whole)), 20):
+        log.path.write_bytes(whole[:position] + bytes([whole[position] ^ 4]) + whole[position + 1 :])
+        with pytest.raises(UserError, match=r"events\.jsonl: its first \d+ bytes are not those"):
+            Events(log.path).go_back(mark)
+    log.path.write_bytes(whole + b"\0" * 10)
+    again = Events(log.path)
+    again.go_back(mark)
+    assert log.path.read_bytes() == whole
+    assert again.position == mark
