@@ -73,7 +73,9 @@ class Events:
         try:
             file = open_plain(self.path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW)
         except FileNotFoundError as error:
-            raise UserError(f"{self.path}: was removed while the run was at work; put it back") from error
+            raise UserError(
+                f"{self.path}: was removed while the run was at work; put it back, then `cleave resume`"
+            ) from error
         size = os.fstat(file.fileno()).st_size
         if size != self._length:
             file.close()

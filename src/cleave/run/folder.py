@@ -75,7 +75,7 @@ class RunFiles:
 
 
 def _lost(error: Damaged) -> UserError:
-    return UserError(f"{error}; these weights cannot be made again: start the run again in a new folder")
+    return UserError(f"{error}; these weights cannot be made again: for them start the run again in a new folder")
 
 
 class RunFolder(RunFiles):

@@ -55,8 +55,9 @@ class Search:
         return outcome(self.problem, self.state)
 
     def finish(self, result: dict[str, Any]) -> None:
-        """Writes the outcome into the folder."""
+        """Writes the outcome into the folder; UserError where weights were lost meanwhile: the outcome is kept then."""
         self.folder.finish(self.state.to_json(), tree_to_json(self.state.tree), result)
+        self.folder.check_leaves(self.state.kept)
 
     def _open(self) -> list[Part]:
         """The parts that can be done now and are not finished, those that are merged first at the front."""
