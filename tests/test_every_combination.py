@@ -17,6 +17,7 @@ from cleave.config import load_recipe
 from cleave.method import METHODS
 from cleave.resolve import resolve
 from cleave.run.folder import RunFolder, create, make_folder
+from cleave.run.origin import SEARCH, read_origin
 from cleave.search.loop import Search
 from cleave.search.problem import Problem, open_problem
 from cleave.search.watch import Stop, Watcher
@@ -54,7 +55,7 @@ def run(folder: Path, recipe: Recipe) -> tuple[dict[str, Any], Search, Problem]:
     problem = open_problem(recipe)
     make_folder(folder)
     create(folder, recipe, {})
-    search = Search(problem, RunFolder(folder), Stop(), Watcher())
+    search = Search(problem, RunFolder(folder, read_origin(folder, SEARCH)), Stop(), Watcher())
     return search.run(), search, problem
 
 

@@ -26,7 +26,7 @@ from cleave.common import (
     flags_of,
     tell,
 )
-from cleave.errors import Interrupted, UserError, cause
+from cleave.errors import Interrupted, UserError, refusal
 from cleave.memory import keep_memory, lacks_memory
 from cleave.process import DONE, WRONG, complain, run_process
 from cleave.rank.command import rank
@@ -108,28 +108,28 @@ app.command()(reproduce)
 
 
 @app.command()
-def resume(run: Run, workers: Workers = None, as_json: Json = False) -> None:
+def resume(run: Run, workers: Workers = None, device: Device = None, as_json: Json = False) -> None:
     """Go on with an interrupted search or study; it ends as if nothing had happened."""
     from cleave.search.runner import resume as go_on
     from cleave.study.runner import is_study
     from cleave.terminal import Terminal
 
     if is_study(run):
-        resume_study(run, workers, as_json)
+        resume_study(run, workers, device, as_json)
         return
     with Terminal() as terminal:
-        result = go_on(run, terminal, workers)
+        result = go_on(run, terminal, workers, device)
     tell_run(result, as_json)
 
 
-def resume_study(folder: Path, workers: int | None, as_json: bool) -> None:
+def resume_study(folder: Path, workers: int | None, device: str | None, as_json: bool) -> None:
     """Goes on with a study."""
     from cleave.study.metrics_text import print_metrics
     from cleave.study.runner import resume as go_on
     from cleave.terminal import Terminal
 
     with Terminal() as terminal:
-        found = go_on(folder, terminal, workers)
+        found = go_on(folder, terminal, workers, device)
     tell(found, as_json, lambda: print_metrics(found))
 
 
@@ -250,7 +250,7 @@ def run(arguments: list[str]) -> int:
     except (Interrupted, KeyboardInterrupt, typer.Abort) as error:
         return tell_error(str(error) or "interrupted", INTERRUPTED)
     except OSError as error:
-        return tell_error(f"{error.filename}: {cause(error)}" if error.filename else cause(error), WRONG)
+        return tell_error(refusal(error), WRONG)
     except (MemoryError, RuntimeError) as error:
         if not lacks_memory(error):
             raise

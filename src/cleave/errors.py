@@ -58,6 +58,12 @@ def cause(error: OSError) -> str:
     return (os.strerror(error.errno) if error.errno else str(error) or type(error).__name__).lower()
 
 
+def refusal(error: OSError) -> str:
+    """What the system refused and why, in one line, as in "runs/a: permission denied"."""
+    what = error.filename
+    return f"{os.fsdecode(what)}: {cause(error)}" if isinstance(what, str | bytes) else cause(error)
+
+
 def plain(name: str) -> str:
     """A name as people vary it, reduced to its letters and digits: "NAS-Bench_201" -> "nasbench201"."""
     return "".join(character for character in name.lower() if character.isalnum())

@@ -13,6 +13,7 @@ import pytest
 from cleave.bench.table import Table
 from cleave.rank.contest import architectures
 from cleave.run.folder import RunFolder
+from cleave.run.origin import SEARCH, read_origin
 from cleave.search.state import State
 from cleave.space.nb201 import NASBench201
 from cleave.space.registry import SPACES
@@ -102,9 +103,9 @@ def test_an_architecture_of_a_leaf_that_was_not_trained_is_named_with_the_leaf(
 
 
 def test_an_architecture_that_no_leaf_holds_is_named(run: Path, whole: Table, capsys: Capture) -> None:
-    folder = RunFolder(run)
+    folder = RunFolder(run, read_origin(run, SEARCH))
     record = folder.generations.newest(print)
-    state = State.from_json(record.meta["search"])
+    state = State.from_json(record.meta["search"], run)
     lost = state.tree.nodes.pop(state.tree.leaves[-1].path)
     folder.generations.commit(replace(record, meta={**record.meta, "search": state.to_json()}))
     arch = NASBench201().format({choice: allowed[0] for choice, allowed in lost.region.allowed.items()})

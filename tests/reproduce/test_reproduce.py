@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 import signal
+from dataclasses import replace
 from math import sqrt
 from pathlib import Path
 from statistics import mean
@@ -101,9 +101,14 @@ def test_runs_of_another_recipe_are_not_taken_for_its_own(name: str, table: Path
     request = Request(name, "tiny", only=SOME_ROWS[name], flags={"benchmark": str(table)}, out=tmp_path / "out")
     reproduce(request, Watcher())
     (file,) = (tmp_path / "out" / "runs").rglob("recipe.yaml")
-    file.write_text(re.sub(r"channels: 2", "channels: 3", file.read_text()))
-    with pytest.raises(UserError, match="was run by another recipe"):
+    written = file.read_text()
+    file.write_text(written.replace("channels: 2", "channels: 3"))
+    with pytest.raises(UserError, match=r"space\.channels is 3, but 2 in .*checkpoints"):
         reproduce(request, Watcher())
+    file.write_text(written)
+    file.parent.rename(file.parent.with_name(file.parent.name.replace("seed0", "seed1")))
+    with pytest.raises(UserError, match="was run by another recipe"):
+        reproduce(replace(request, seeds=(1,)), Watcher())
 
 
 def test_the_figures_of_an_accuracy_row_are_those_of_the_table(table: Path, tmp_path: Path) -> None:

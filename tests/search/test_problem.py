@@ -16,6 +16,7 @@ from cleave.data.split import held_out
 from cleave.errors import UserError
 from cleave.resolve import resolve
 from cleave.run.folder import RunFolder, create, make_folder
+from cleave.run.origin import SEARCH, read_origin
 from cleave.search.loop import Search
 from cleave.search.problem import Problem, open_problem
 from cleave.search.runner import start
@@ -109,7 +110,9 @@ def test_the_planned_work_is_the_work_done(tmp_path: Path, changes: list[str]) -
     make_folder(tmp_path / "run")
 
     create(tmp_path / "run", problem.recipe, {})
-    outcome = Search(problem, RunFolder(tmp_path / "run"), Stop(), Recorder()).run()
+    outcome = Search(
+        problem, RunFolder(tmp_path / "run", read_origin(tmp_path / "run", SEARCH)), Stop(), Recorder()
+    ).run()
     cost = outcome["cost"]
     done = cost["weight_steps"] + cost["arch_steps"] + cost["split_passes"]
     evaluated = 0.4 * cost["eval_images"] / problem.recipe.search.batch_size

@@ -14,6 +14,7 @@ from cleave.errors import Interrupted
 from cleave.resolve import resolve
 from cleave.run.events import Events
 from cleave.run.folder import RunFolder, create, make_folder
+from cleave.run.origin import SEARCH, read_origin
 from cleave.search.learner import Alone, Learner
 from cleave.search.loop import Search
 from cleave.search.problem import Problem, open_problem
@@ -43,7 +44,7 @@ def searched(
     if not (folder / "recipe.yaml").exists():
         make_folder(folder)
         create(folder, problem.recipe, {})
-    return Search(problem, RunFolder(folder), stop or Stop(), watcher or Watcher()).run()
+    return Search(problem, RunFolder(folder, read_origin(folder, SEARCH)), stop or Stop(), watcher or Watcher()).run()
 
 
 @pytest.fixture(scope="module")

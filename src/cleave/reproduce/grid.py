@@ -12,7 +12,7 @@ from cleave.config import load_recipe
 from cleave.errors import UserError, brief, refuse_repeats
 from cleave.reproduce.experiment import Budget, Experiment, Figures, Row
 from cleave.resolve import MEANINGLESS
-from cleave.run.folder import read_json
+from cleave.run.origin import newest_meta
 from cleave.search.watch import Watcher
 from cleave.settings import Recipe
 
@@ -63,7 +63,7 @@ class Grid:
             folder = self.folder(out, row, seed)
             seconds = self.experiment.perform(folder, self.recipe(row, seed), self.budget, watcher, workers)
             figures = self.experiment.measure(folder, row)
-            yield Finding(row, seed, figures, seconds, read_json(folder / "environment.json"))
+            yield Finding(row, seed, figures, seconds, newest_meta(folder)["origin"]["environment"])
 
 
 class Named(Protocol):

@@ -8,17 +8,26 @@ from pathlib import Path
 from typing import Any
 
 from cleave.bench.table import need
-from cleave.errors import Interrupted, UserError, brief, refuse_repeats
+from cleave.errors import Interrupted, UserError, brief, refuse_repeats, shown
 from cleave.plan import plan_search
-from cleave.reproduce.catalogue import find_experiment
+from cleave.reproduce.catalogue import EXPERIMENTS, find_experiment
 from cleave.reproduce.experiment import BUDGETS, Budget
 from cleave.reproduce.figure import draw
 from cleave.reproduce.grid import Finding, Grid, chosen_rows
 from cleave.reproduce.table import Line, comparisons, lines, markdown
 from cleave.resolve import absolute
-from cleave.run.durable import write_bytes, write_json
-from cleave.run.folder import make_folder, read_json
+from cleave.run.durable import saving, write_bytes, write_json
+from cleave.run.folder import make_folder
+from cleave.run.reading import Damaged, Shape, is_there, names_in, read_json
 from cleave.search.watch import Watcher
+
+
+class Owner(Shape):
+    """experiment.json"""
+
+    experiment: str
+    budget: str
+
 
 SHOWN = ("cleave", "python", "torch", "numpy", "platform", "cpu", "device", "threads")
 """What of the environment stands below a table."""
@@ -56,7 +65,8 @@ def reproduce(request: Request, watcher: Watcher) -> dict[str, Any]:
     report = make_report(grid, findings)
     write_json(out / "table.json", report)
     write_bytes(out / "table.md", markdown(report).encode())
-    draw(report, out / "figure.png")
+    with saving(out / "figure.png"):
+        draw(report, out / "figure.png")
     return {"folder": str(out), **report}
 
 
@@ -102,12 +112,21 @@ def claim(out: Path, grid: Grid) -> None:
     """Takes a folder for an experiment; UserError where it holds another one or something else."""
     make_folder(out)
     mark, owner = out / "experiment.json", {"experiment": grid.experiment.name, "budget": grid.budget}
-    if mark.exists():
-        if read_json(mark) != owner:
-            raise UserError(f"{out}: holds another experiment, {read_json(mark)}; give --out another folder")
-    elif any(out.iterdir()):
+    if is_there(mark):
+        if (found := owner_in(mark)) not in (None, owner):
+            raise UserError(f"{out}: holds another experiment, {shown(found)}; give --out another folder")
+    elif names_in(out):
         raise UserError(f"{out}: is not empty; nothing is overwritten, so give --out a new folder")
     write_json(mark, owner)
+
+
+def owner_in(mark: Path) -> dict[str, Any] | None:
+    """The experiment that a folder was taken for; None where that was altered: its runs know their recipes anyway."""
+    try:
+        owner = read_json(mark, Owner)
+    except Damaged:
+        return None
+    return owner if owner["experiment"] in EXPERIMENTS and owner["budget"] in BUDGETS else None
 
 
 def make_report(grid: Grid, findings: Sequence[Finding]) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def perform(problem: Problem, part: Part, run: RunFiles, stop: Stop, watcher: Wa
     Raises Interrupted, with everything saved, when asked to stop.
     """
     with part_lock(run.path, part.label):
-        return Performance(problem, run, PartFolder(run.path, part.label), stop, watcher).of(part)
+        return Performance(problem, run, PartFolder(run.path, run.identity, part.label), stop, watcher).of(part)
 
 
 class Performance(Session):

@@ -18,7 +18,7 @@ from typing import Generic, TypeAlias
 
 import torch
 
-from cleave.errors import Interrupted, UserError
+from cleave.errors import Interrupted, UserError, refusal
 from cleave.memory import OutOfMemory, keep_memory
 from cleave.search.job import FoundType, Job, PartType, performed
 from cleave.search.watch import Moment, Stop, Watcher
@@ -65,6 +65,8 @@ def answered(work: Callable[[], FoundType]) -> Answer[FoundType]:
         return OutOfMemory(f"{error}; or go on with fewer --workers")
     except (Interrupted, UserError) as error:
         return error
+    except OSError as error:
+        return UserError(refusal(error))
 
 
 class AskedByPipe(Stop):

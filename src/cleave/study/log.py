@@ -20,6 +20,7 @@ from cleave.csv_file import LARGEST, numbers, read_lines, refuse_uneven
 from cleave.errors import SHOWN, UserError, brief, shown
 from cleave.files import first_bytes, read_text, readable
 from cleave.run.durable import write_bytes
+from cleave.run.reading import open_plain
 from cleave.space import Space, find_space
 
 Numbers = NDArray[np.float64]
@@ -183,7 +184,8 @@ def read_log(path: Path, order: Path | None = None) -> Log:
     if order is not None:
         raise UserError(f"--order {order}: {path} says itself which child was trained; leave it out")
     try:
-        table = pyarrow.parquet.read_table(path)
+        with open_plain(path) as file:
+            table = pyarrow.parquet.read_table(file)
     except (OSError, pyarrow.ArrowException) as error:
         raise UserError(f"{path}: {not_whole(path, error)}; make it again, or use a log that is whole") from error
     meta = read_meta((table.schema.metadata or {}).get(b"cleave", b""))
@@ -322,8 +324,14 @@ def join(logs: Iterable[Log], name: str, meta: Mapping[str, Any]) -> Log:
 
 def write_log(path: Path, log: Log) -> None:
     """A Parquet file, whole or not at all."""
+    write_bytes(path, log_bytes(log))
+
+
+def log_bytes(log: Log) -> bytes:
+    """A log as Parquet."""
     columns = {name: pyarrow.array(log.rows[name], kind, from_pandas=True) for name, kind in COLUMNS.items()}
     table = pyarrow.table(columns).replace_schema_metadata({"cleave": json.dumps(dict(log.meta))})
     sink = pyarrow.BufferOutputStream()
     pyarrow.parquet.write_table(table, sink, compression="zstd")
-    write_bytes(path, sink.getvalue().to_pybytes())
+    data: bytes = sink.getvalue().to_pybytes()
+    return data

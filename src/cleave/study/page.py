@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from cleave.errors import UserError
 from cleave.run.durable import write_bytes
-from cleave.run.folder import read_json
+from cleave.run.reading import read_json
 from cleave.study.figures import Drawings, Subject, draw
 from cleave.study.metrics_text import title
 from cleave.study.page_parts import (

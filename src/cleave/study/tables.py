@@ -12,14 +12,16 @@ from cleave.errors import Interrupted, UserError
 from cleave.reproduce.grid import chosen_rows, slug
 from cleave.reproduce.runner import SHOWN
 from cleave.run.durable import write_bytes, write_json
-from cleave.run.folder import make_folder, read_json
+from cleave.run.folder import make_folder
+from cleave.run.origin import newest_meta
+from cleave.run.reading import Timing, read_json
 from cleave.search.watch import Watcher
 from cleave.study.catalogue import TITLES, Entry, at_budget, find_table
 from cleave.study.figures import Subject, draw, save
 from cleave.study.log import read_log
 from cleave.study.metrics_report import report
 from cleave.study.page import read_made, write_page
-from cleave.study.runner import is_study, read_recipe, resolve, resume, start
+from cleave.study.runner import is_study, is_told, read_recipe, resolve, resume, start
 from cleave.study.settings import StudyRecipe
 from cleave.study.tables_text import markdown
 from cleave.study.truth import read_truth
@@ -80,7 +82,7 @@ def perform(folder: Path, recipe: StudyRecipe, watcher: Watcher, workers: int | 
             return
         if essence(read_recipe(folder)) != essence(resolve(recipe)):
             raise UserError(f"{folder}: was run by another recipe; give --out a new folder")
-        if not (folder / "report.html").exists():
+        if not (folder / "report.html").exists() or not is_told(folder):
             resume(folder, watcher, workers)
     except Interrupted as error:
         raise Interrupted("interrupted and saved; the same command goes on from there") from error
@@ -96,7 +98,7 @@ def essence(recipe: StudyRecipe) -> StudyRecipe:
 def compile_table(out: Path, entries: Sequence[Entry], budget: str, truth: Path | None) -> dict[str, Any]:
     """{"table", "title", "budget", "truth", "rows": [...], "environment", "seconds"}; see `row`."""
     rows = [row(folder_of(out, entry), entry, truth) for entry in entries]
-    environment = read_json(folder_of(out, entries[0]) / "environment.json")
+    environment = newest_meta(folder_of(out, entries[0]))["origin"]["environment"]
     return {
         "table": entries[0].table,
         "title": TITLES[entries[0].table],
@@ -123,7 +125,7 @@ def row(folder: Path, entry: Entry, truth: Path | None) -> dict[str, Any]:
         "dense_looks": found["n"]["dense_looks"],
         "mini_batches": mini_batches,
         "per_child": mini_batches / (len(log.instances) * len(log.children)),
-        "seconds": read_json(folder / "timing.json")["seconds"],
+        "seconds": read_json(folder / "timing.json", Timing)["seconds"],
         "measures": {name: beside(ours, entry.published.get(name)) for name, ours in measures(found).items()},
     }
 

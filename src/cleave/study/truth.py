@@ -13,6 +13,9 @@ from cleave.bench.table import ZIP, dataset_of, need
 from cleave.csv_file import by_name, column_of, find_column, read_rows
 from cleave.errors import UserError
 from cleave.files import first_bytes
+from cleave.run.origin import CHECKPOINTS, newest_meta
+from cleave.run.outcome import check_written
+from cleave.run.reading import is_there
 from cleave.study.log import PARQUET, Log, Numbers, read_log
 from cleave.study.rankings import average, see
 
@@ -38,8 +41,12 @@ class Truth:
 
 
 def log_file(path: Path) -> Path:
-    """The log that is meant: a study's, where its folder is given."""
-    return path / "log.parquet" if os.path.isdir(path) else path
+    """The log that is meant: a study's, where its folder is given; UserError where that is not as it was written."""
+    if not os.path.isdir(path):
+        return path
+    if is_there(path / CHECKPOINTS):
+        check_written(path, newest_meta(path).get("finished"), ("log.parquet",))
+    return path / "log.parquet"
 
 
 def read_truth(path: Path, log: Log) -> Truth:
