@@ -24,7 +24,7 @@ from typing import Any
 import torch
 
 from cleave.config import checked, load
-from cleave.data.report import report_lines
+from cleave.data.report import IMAGES, report_lines
 from cleave.errors import Interrupted, UserError
 from cleave.resolve import absolute, resolve_device, resolve_images
 from cleave.run.durable import json_bytes, write_bytes, write_json
