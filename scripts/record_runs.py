@@ -88,9 +88,7 @@ def record(folder: Path) -> None:
         out = folder / "runs" / name.replace(" ", "-")
         settings = [word for key, value in changes.items() for word in ("--set", f"{key}={value}")]
         ask(["search", "--out", str(out), "--workers", "1", "--json", *settings])
-        write(folder, name, {trace: (out / trace).read_text() for trace in TRACES})
-        if name == "nasbench201 rsps gradient":
-            write(folder, "rank", ask(["rank", str(out), "--sample", "20", "--json"]))
+        write(folder, name, {trace: (out / trace).read_text(encoding="utf-8") for trace in TRACES})
     for name in STUDIES:
         out = folder / "runs" / name.replace("/", "-")
         told = ask(["study", name, "--budget", "tiny", "--out", str(out), "--workers", "1", "--json"])
@@ -99,7 +97,7 @@ def record(folder: Path) -> None:
 
 def write(folder: Path, name: str, value: object) -> None:
     print(name, file=sys.stderr)
-    (folder / f"{name.replace(' ', '-')}.json").write_text(json.dumps(without_trace(value), indent=1))
+    (folder / f"{name.replace(' ', '-')}.json").write_text(json.dumps(without_trace(value), indent=1), encoding="utf-8")
 
 
 def without_trace(value: object) -> object:
@@ -123,7 +121,7 @@ def compare(before: Path, after: Path) -> int:
 
 
 def read(path: Path) -> str:
-    return path.read_text() if path.exists() else "null"
+    return path.read_text(encoding="utf-8") if path.exists() else "null"
 
 
 def difference(one: object, other: object, place: str) -> str:

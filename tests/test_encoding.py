@@ -32,7 +32,7 @@ def by_locale(name: str, call: ast.Call) -> bool:
     )
 
 
-LIBRARIES = {"os", "bz2", "gzip", "tarfile", "Image"}
+LIBRARIES = {"os", "bz2", "gzip", "tarfile", "Image", "parcel"}
 """Whose `open` is another."""
 
 

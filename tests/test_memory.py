@@ -266,5 +266,5 @@ def test_images_that_do_not_fit_are_named(
     def refuse(*_: object) -> None:
         raise RuntimeError(REFUSED)
 
-    monkeypatch.setattr("cleave.search.problem.held_out", refuse)
+    monkeypatch.setattr("cleave.search.problem.cut", refuse)
     assert Ended(search(images, tmp_path / "run"), capsys).refuses("images", "data.image_size or data.limit")

@@ -10,6 +10,9 @@ from reprlib import Repr
 SHOWN = 80
 """Letters of a value that a message shows."""
 
+PATH = 255
+"""Letters of a path that a message shows: one that is cut short helps nobody."""
+
 _REPR = Repr()  # bounded in depth and width: a value may hold itself, or a billion others by aliases
 _REPR.maxstring = _REPR.maxother = _REPR.maxlong = SHOWN
 
@@ -35,9 +38,7 @@ def refuse_repeats(what: str, given: Iterable[object]) -> None:
     seen = set()
     for value in given:
         if value in seen:
-            text = str(value)
-            short = text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
-            raise UserError(f"{what}: {short} is there twice; give each once")
+            raise UserError(f"{what}: {brief(str(value), PATH)} is there twice; give each once")
         seen.add(value)
 
 

@@ -26,7 +26,7 @@ def free_bytes() -> int | None:
 def left_by_groups(own: Path = Path("/proc/self/cgroup"), groups: Path = GROUPS) -> list[int]:
     """What each of the process's control groups, as SLURM and Docker make them, leaves it of its limit."""
     found = list[int]()
-    for line in own.read_text().splitlines() if own.exists() else []:
+    for line in own.read_text(encoding="utf-8").splitlines() if own.exists() else []:
         _, kind, path = line.split(":", 2)
         if kind in FILES:
             found += left_along(groups / FILES[kind][0], path.strip("/"), *FILES[kind][1:])
@@ -39,11 +39,13 @@ def left_along(root: Path, path: str, limit: str, used: str, cached: str) -> Ite
     for folder in (group, *group.parents):
         if not folder.is_relative_to(root):
             return
-        if (folder / limit).exists() and (most := (folder / limit).read_text().strip()) != "max":
-            yield max(0, int(most) - int((folder / used).read_text()) + fields(folder / "memory.stat")[cached])
+        if (folder / limit).exists() and (most := (folder / limit).read_text(encoding="utf-8").strip()) != "max":
+            yield max(
+                0, int(most) - int((folder / used).read_text(encoding="utf-8")) + fields(folder / "memory.stat")[cached]
+            )
 
 
 def fields(file: Path) -> dict[str, int]:
     """The numbers of a file with a name and a number on each line."""
-    words = (line.split() for line in file.read_text().splitlines())
+    words = (line.split() for line in file.read_text(encoding="utf-8").splitlines())
     return {name: int(number) for name, number, *_ in words}

@@ -114,7 +114,7 @@ def capped() -> Iterator[None]:
         yield
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    most = int(statm.read_text().split()[0]) * resource.getpagesize() + int(SHARE * free)
+    most = int(statm.read_text(encoding="utf-8").split()[0]) * resource.getpagesize() + int(SHARE * free)
     resource.setrlimit(resource.RLIMIT_AS, (most if soft == resource.RLIM_INFINITY else min(soft, most), hard))
     try:
         yield

@@ -27,7 +27,10 @@ def edited(before: str, after: str) -> Damage:
 
 EDITS: dict[str, tuple[Damage, list[str]]] = {
     "a number": (edited("seed: 0", "seed: 1"), ["seed is 1, but 0"]),
-    "two": (edited("flip: true\n", "flip: false\n  padding: 1\n"), ["data.flip is False, but True"]),
+    "two": (
+        edited("padding: null\n  flip: true\n", "padding: 1\n  flip: false\n"),
+        ["data.padding is 1", "data.flip is False, but True"],
+    ),
     "a key too few": (edited("threads: 1\n", ""), ["threads is missing, but 1"]),
     "a key too many": (edited("threads: 1\n", "threads: 1\nthread: 2\n"), ["thread is 2, but not there"]),
     "a device": (edited("device: cpu", "device: cuda"), ["device is 'cuda', but 'cpu'", "--device"]),

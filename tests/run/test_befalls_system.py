@@ -258,6 +258,6 @@ def test_what_the_system_refuses_a_worker_comes_back_as_its_cause() -> None:
     def work() -> None:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), "runs/a/leaves/root")
 
-    told = answered(work, "0.1")
+    told = answered(work)
     assert isinstance(told, UserError)
-    assert str(told) == "0.1: runs/a/leaves/root: no such file or directory"
+    assert str(told) == "runs/a/leaves/root: no such file or directory"

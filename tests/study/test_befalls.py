@@ -130,7 +130,7 @@ def test_an_altered_log_is_not_told_as_true(done: Path) -> None:
     assert log_file(done) == done / "log.parquet"
     DAMAGES["middle bit"](done / "log.parquet")
     assert not is_told(done)
-    with pytest.raises(UserError, match=r"log\.parquet: is not there as it was written.*cleave resume"):
+    with pytest.raises(UserError, match=r"log\.parquet: is not as it was written.*cleave resume"):
         log_file(done)
 
 

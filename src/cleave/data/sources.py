@@ -27,12 +27,11 @@ from cleave.data.imagenet16 import read_imagenet16
 from cleave.data.images import Images, Part
 from cleave.data.reading import Reading
 from cleave.data.split import for_training
-from cleave.errors import UserError, brief, cause, plain, unknown
+from cleave.errors import PATH, UserError, brief, cause, plain, unknown
 from cleave.places import cache_folder, expanded
 
 __all__ = ["SOURCES", "Archive", "Part", "Source", "data_root", "find", "load"]
 
-PATH = 255  # letters of a path in a message: one that is cut short helps nobody
 TIMEOUT = 20.0  # seconds without an answer after which a download is given up
 _FAILURES = (OSError, RuntimeError, HTTPException, EOFError, tarfile.TarError)
 

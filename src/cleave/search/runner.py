@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 import torch
 
 from cleave.config import load
 from cleave.data.report import IMAGES, report_lines
-from cleave.errors import Interrupted
 from cleave.resolve import resolve, resolve_device
 from cleave.run.durable import write_json
 from cleave.run.folder import RunFolder, create, make_folder, new_folder
 from cleave.run.lock import RunLock
 from cleave.run.origin import SEARCH, Origin, check_begun, read_origin, settle
+from cleave.run.resumable import resumable
 from cleave.run.view import is_whole, view
 from cleave.search.crew import make_crew, usual_workers
 from cleave.search.environment import compare, surroundings
@@ -43,7 +42,7 @@ def start(recipe: Recipe, out: Path | None, watcher: Watcher, workers: int | Non
     for line in report_lines(problem.report):
         watcher.say(line)
     path = make_folder(out) if out else new_folder(name_of(recipe))
-    with RunLock(path):
+    with RunLock(path), resumable(path):
         return go_on(create(path, recipe, environment(problem)), problem, watcher, workers)
 
 
@@ -56,7 +55,7 @@ def resume(path: Path, watcher: Watcher, workers: int | None = 1, device: str | 
     check_begun(path, SEARCH)
     if is_whole(path, lambda _: None):  # nothing is written, so that the disk may be one that takes nothing
         return view(path)
-    with RunLock(path):
+    with RunLock(path), resumable(path):
         origin = read_origin(path, SEARCH)
         settle(path, origin, watcher.say)
         if is_whole(path, watcher.say):
@@ -80,18 +79,15 @@ def recipe_of(origin: Origin, flags: Mapping[str, Any]) -> Recipe:
 
 
 def go_on(folder: RunFolder, problem: Problem, watcher: Watcher, workers: int | None) -> dict[str, Any]:
-    """Runs what is left of a run that this process has locked; an interruption says how to go on."""
+    """Runs what is left of a run that this process has locked."""
     torch.set_num_threads(problem.recipe.threads)
     watcher.say(f"run folder: {folder.path}")
     write_json(folder.path / IMAGES, problem.report)
     count = workers or usual_workers(problem.recipe.device, problem.recipe.threads)
     with stop_on_signals() as stop:
         search = Search(problem, folder, stop, watcher)
-        try:
-            with make_crew(count, most_parts(problem), SearchJob(problem, folder.files), stop, search.overview) as crew:
-                result = search.run(crew)
-        except Interrupted as error:
-            raise Interrupted(f"interrupted and saved; go on with: cleave resume {quote(str(folder.path))}") from error
+        with make_crew(count, most_parts(problem), SearchJob(problem, folder.files), stop, search.overview) as crew:
+            result = search.run(crew)
         search.finish(result)
     return view(folder.path)
 

@@ -14,18 +14,15 @@ metrics.json, figures/, report.html
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 import torch
 
 from cleave.config import checked, load
 from cleave.data.report import IMAGES, report_lines
-from cleave.errors import Interrupted, UserError
+from cleave.errors import UserError
 from cleave.resolve import absolute, resolve_device, resolve_images
 from cleave.run.durable import json_bytes, write_bytes, write_json
 from cleave.run.folder import TIMING, make_folder, new_folder
@@ -34,6 +31,7 @@ from cleave.run.lock import RunLock
 from cleave.run.origin import CHECKPOINTS, STUDY, Origin, begin, check_begun, holds, newest_meta, read_origin, settle
 from cleave.run.outcome import altered, hashes_of
 from cleave.run.reading import Shape, shaped
+from cleave.run.resumable import resumable
 from cleave.search.crew import Crew, make_crew, usual_workers
 from cleave.search.environment import compare, surroundings
 from cleave.search.overview import Overview
@@ -67,7 +65,7 @@ def start(recipe: StudyRecipe, out: Path | None, watcher: Watcher, workers: int 
     for line in report_lines(study.report):
         watcher.say(line)
     path = make_folder(out) if out else new_folder(name_of(study.recipe))
-    with RunLock(path):
+    with RunLock(path), resumable(path):
         origin = origin_of(study)
         begin(path, origin)
         return go_on(StudyJob(study, path, origin.identity), origin, watcher, workers)
@@ -80,7 +78,7 @@ def resume(path: Path, watcher: Watcher, workers: int | None = 1, device: str | 
     may differ.
     """
     check_begun(path, STUDY)
-    with RunLock(path):
+    with RunLock(path), resumable(path):
         origin = read_origin(path, STUDY)
         settle(path, origin, watcher.say)
         study = reopened(path, origin, device, watcher)
@@ -151,22 +149,12 @@ def go_on(job: StudyJob, origin: Origin, watcher: Watcher, workers: int | None) 
     stages = [trainings(study), tunings(study)]
     parts = [part for stage in stages for part in stage]
     overview = Overview(watcher)
-    with resumable(job.run, Interrupted), stop_on_signals() as stop:
+    with stop_on_signals() as stop:
         for stage in stages:
             left = [part for part in stage if not job.is_done(part)]
             with make_crew(count, len(left), job, stop, overview) as crew:
                 perform_all(left, crew, overview)
-    with resumable(job.run, KeyboardInterrupt):  # all parts are saved
-        return conclude(job, origin, parts)
-
-
-@contextmanager
-def resumable(path: Path, kind: type[BaseException]) -> Iterator[None]:
-    """Has an interruption say how to go on."""
-    try:
-        yield
-    except kind as error:
-        raise Interrupted(f"interrupted and saved; go on with: cleave resume {quote(str(path))}") from error
+    return conclude(job, origin, parts)
 
 
 def perform_all(parts: list[Part], crew: Crew[Part, int], overview: Overview) -> None:
