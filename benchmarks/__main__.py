@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import os
-import signal
-import sys
+from functools import partial
+
+from cleave.process import DONE, WRONG, complain, run_process
+from cleave.signals import INTERRUPTED, hearing, interrupting
 
 # Waiting threads must not spin: where other work shares the cores it would be counted, and a multiple of the rest.
 os.environ["OMP_WAIT_POLICY"] = "passive"
 
-DONE, DIFFERENT, WRONG, INTERRUPTED = 0, 1, 2, 130
+DIFFERENT = 1
+
+tell_error = partial(complain, "benchmarks")
 
 
 def main(arguments: list[str]) -> int:
     try:
-        for number in (signal.SIGINT, signal.SIGTERM):  # even where a shell has its children ignore Ctrl-C
-            signal.signal(number, signal.default_int_handler)
-        return measure(arguments)
+        with hearing(interrupting("benchmarks")):
+            return measure(arguments)
     except KeyboardInterrupt:
-        return complain("interrupted", INTERRUPTED)
+        return tell_error("interrupted", INTERRUPTED)
 
 
 def measure(arguments: list[str]) -> int:
@@ -30,16 +33,11 @@ def measure(arguments: list[str]) -> int:
     try:
         run(arguments)
     except Failed as error:
-        return complain(str(error), DIFFERENT)
+        return tell_error(str(error), DIFFERENT)
     except UserError as error:
-        return complain(str(error), WRONG)
+        return tell_error(str(error), WRONG)
     return DONE
 
 
-def complain(message: str, status: int) -> int:
-    print(f"benchmarks: {' '.join(message.split())}", file=sys.stderr)
-    return status
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_process("benchmarks", measure)

@@ -10,7 +10,7 @@ from typing import NoReturn
 from benchmarks.catalogue import WORKS
 from benchmarks.measure import Numbers, measured
 from benchmarks.report import report, show
-from cleave.errors import UserError, unknown
+from cleave.errors import UserError, refuse_repeats, unknown
 
 SIZES = ("paper", "short")
 
@@ -36,7 +36,9 @@ def parse(arguments: list[str]) -> Namespace:
 
 
 def check(given: Namespace) -> None:
-    """UserError for what is no name, no size or no number of anything."""
+    """UserError for what is no name, no size or no number of anything, or is there twice."""
+    refuse_repeats("--only", given.only)
+    refuse_repeats("--threads", given.threads or ())
     for name in given.only:
         if name not in WORKS:
             raise unknown("--only", name, WORKS)

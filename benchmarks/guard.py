@@ -35,20 +35,35 @@ Curve = list[float]
 
 def curves(seed: int, epochs: int) -> tuple[Curve, Curve]:
     """The held-out losses after each epoch, cleave's and the published way's."""
+    learner = leaf_of(seed, epochs)
+    trainer, fast, naive = trainer_of(learner), Curve(), Curve()
+    while learner.step < learner.steps:
+        step(learner, trainer)
+        if learner.step % learner.problem.steps_per_epoch == 0:
+            one, other = losses(learner, trainer)
+            fast.append(one)
+            naive.append(other)
+    return fast, naive
+
+
+def leaf_of(seed: int, epochs: int) -> Learner:
+    """The leaf that both search."""
     changes = [f"seed={seed}", f"search.epochs={epochs}"]
     recipe, _ = resolve(load_recipe(None, [*SETTINGS, *changes], {}), find_space("nasbench201"))
-    problem = open_problem(recipe)
-    learner = searching(problem)
-    trainer, fast, naive = trainer_of(learner), Curve(), Curve()
-    exam = learner.exam()
-    while learner.step < learner.steps:
-        batches = batches_of_step(learner)
-        learner.advance()
-        trainer.first_order_step(*batches)
-        if learner.step % problem.steps_per_epoch == 0:
-            fast.append(mean(fast_loss(learner, batch) for batch in exam))
-            naive.append(mean(naive_loss(trainer, batch) for batch in exam))
-    return fast, naive
+    return searching(open_problem(recipe))
+
+
+def step(learner: Learner, trainer: Trainer) -> None:
+    """One of both, on the same mini-batches."""
+    batches = batches_of_step(learner)
+    learner.advance()
+    trainer.first_order_step(*batches)
+
+
+def losses(learner: Learner, trainer: Trainer) -> tuple[float, float]:
+    """On all held-out images, cleave's and the published way's."""
+    batches = list(learner.exam())
+    return mean(fast_loss(learner, batch) for batch in batches), mean(naive_loss(trainer, batch) for batch in batches)
 
 
 @torch.no_grad()
@@ -89,7 +104,7 @@ def main(arguments: list[str] | None = None) -> None:
     rows = report([curves(seed, given.epochs) for seed in range(given.seeds)])
     print(json.dumps(rows, indent=1))
     if given.json:
-        given.json.write_text(json.dumps(rows, indent=1))
+        given.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

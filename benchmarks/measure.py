@@ -19,6 +19,8 @@ import torch
 from benchmarks.agree import Disagreement
 from benchmarks.catalogue import MEMORY, WORKS, Work
 from benchmarks.problems import SHORT, Scale
+from cleave.search.worker_start import end_with_parent, leave_to_parent
+from cleave.signals import hearing
 
 Numbers = dict[str, Any]
 
@@ -116,19 +118,15 @@ def in_a_process(work: Callable[[], Any], threads: int, name: str) -> Any:  # no
 def interrupts_held() -> Iterator[None]:
     """Ctrl-C is heard at the end of this: Python swallows what is raised in the middle of a fork."""
     heard: list[int] = []
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda number, frame: heard.append(number)) for number in numbers]
-    try:
+    with hearing(lambda number, frame: heard.append(number)):
         yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
     if heard:
         raise KeyboardInterrupt
 
 
 def answer(work: Callable[[], Any], threads: int, pipe: Connection) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent sees Ctrl-C, and ends this process
+    end_with_parent()
+    leave_to_parent()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     torch.set_num_threads(threads)
     torch.manual_seed(0)

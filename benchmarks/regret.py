@@ -25,8 +25,10 @@ from cleave.split.partition import Groups, cut_cost, cut_links, min_cut
 from cleave.split.products import mean_cosine
 from cleave.split.race import Entrant, Outcome, RaceRule, race
 from cleave.split.similarity import Gradients, cosine
+from cleave.split.splitters import first_lowest
 from cleave.split.tally import Extrapolated
 from cleave.stats.bootstrap import interval
+from cleave.stats.ranking import defined
 
 PARTS = 2
 METHODS = ("darts", "snas", "rsps")
@@ -114,7 +116,7 @@ def regret(reference: Similarities, found: Similarities) -> float:
 def decide(similarities: Similarities) -> tuple[str, Groups]:
     """The choice and the groups that cut the least similarity per link."""
     groups = {choice: min_cut(values, PARTS) for choice, values in similarities.items()}
-    choice = min(groups, key=lambda name: mean_link(similarities[name], groups[name]))
+    choice = first_lowest({name: mean_link(similarities[name], each) for name, each in groups.items()})
     return choice, groups[choice]
 
 
@@ -128,7 +130,7 @@ def tensors(several: list[Rows]) -> list[Tensor]:
 
 def report(judged: list[dict[str, Judgement]]) -> dict[str, Any]:
     """By rule: the mean regret, its paired difference from the fixed rule's with separate draws (95 % bootstrap
-    interval), and the mean share of passes."""
+    interval, None for one case), and the mean share of passes."""
     fixed = [one["separate"].regret for one in judged]
     rows = {}
     for name in judged[0]:
@@ -137,7 +139,7 @@ def report(judged: list[dict[str, Judgement]]) -> dict[str, Any]:
         rows[name] = {
             "regret": mean(regrets),
             "more_than_separate": mean(regrets) - mean(fixed),
-            "interval": interval(mean_difference, np.array(regrets), np.array(fixed), seed=0),
+            "interval": [defined(end) for end in interval(mean_difference, np.array(regrets), np.array(fixed), seed=0)],
             "passes": mean(each.passes for each in own),
             "ended": {reason: sum(each.ended == reason for each in own) for reason in {each.ended for each in own}},
         }
@@ -152,7 +154,8 @@ def text(method: str, cases: int, rows: Mapping[str, Any]) -> str:
     lines = [f"{method}, {cases} cases", f"{'rule':<18}{'regret':>9}{'- separate [95 %]':>31}{'passes':>8}"]
     for name, row in rows.items():
         low, high = row["interval"]
-        difference = f"{row['more_than_separate']:+.5f} [{low:+.5f}, {high:+.5f}]"
+        bounds = "" if low is None else f" [{low:+.5f}, {high:+.5f}]"
+        difference = f"{row['more_than_separate']:+.5f}{bounds}"
         lines.append(f"{name:<18}{row['regret']:>9.5f}{difference:>31}{row['passes']:>8.3f}")
     return "\n".join(lines)
 
@@ -162,9 +165,9 @@ def opened(folder: Path, seed: int, method: str, ops: int, sizes: Sizes) -> Case
     file = folder / f"{method}-{ops}-{sizes.reference}-{sizes.most}-{seed}.json"
     if not file.exists():
         part = file.with_suffix(".part")
-        part.write_text(json.dumps(asdict(measure(seed, method, ops, sizes))))
+        part.write_text(json.dumps(asdict(measure(seed, method, ops, sizes))), encoding="utf-8")
         part.rename(file)
-    return Case(**json.loads(file.read_text()))
+    return Case(**json.loads(file.read_text(encoding="utf-8")))
 
 
 def shard(seeds: Iterable[int], which: str) -> list[int]:
@@ -192,7 +195,9 @@ def main(arguments: list[str] | None = None) -> None:
     rows = report(judged)
     print(text(given.method, len(judged), rows))
     if given.json:
-        given.json.write_text(json.dumps({"method": given.method, "cases": len(judged), "rules": rows}, indent=1))
+        given.json.write_text(
+            json.dumps({"method": given.method, "cases": len(judged), "rules": rows}, indent=1), encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

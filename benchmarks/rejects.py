@@ -26,6 +26,7 @@ from cleave.search.problem import open_problem
 from cleave.space import Arch, find_space
 from cleave.space.sample import distinct
 from cleave.stats.bootstrap import interval
+from cleave.stats.ranking import defined
 
 SAMPLES = 200
 SETTINGS = [
@@ -57,14 +58,14 @@ def measure(seed: int, samples: int = SAMPLES, changes: Sequence[str] = ()) -> C
     return Case(max(accuracies), mean(accuracies), exam(chosen), exam.batches)
 
 
-def report(cases: Sequence[Case]) -> dict[str, float | tuple[float, float]]:
+def report(cases: Sequence[Case]) -> dict[str, float | list[float | None]]:
     """Regrets in percentage points: what the chosen architecture's accuracy lacks to the best one's."""
     best, chosen = (np.array([getattr(case, name) for case in cases]) for name in ("best", "chosen"))
     batches = cases[0].batches
     return {
         "cases": len(cases),
         "regret": float((best - chosen).mean()),
-        "interval": interval(mean_difference, best, chosen, seed=0),
+        "interval": [defined(end) for end in interval(mean_difference, best, chosen, seed=0)],
         "worst": float((best - chosen).max()),
         "same": float((best == chosen).mean()),
         "best_over_average": mean(case.best - case.average for case in cases),
@@ -81,7 +82,7 @@ def main(arguments: list[str] | None = None) -> None:
     found = report([measure(seed) for seed in range(given.cases)])
     print(json.dumps(found, indent=1))
     if given.json:
-        given.json.write_text(json.dumps(found, indent=1))
+        given.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

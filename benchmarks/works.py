@@ -25,7 +25,7 @@ from cleave.search.watch import Watcher
 from cleave.settings import Recipe
 from cleave.space import Arch
 from cleave.split import Node
-from cleave.split.splitters import best_groups
+from cleave.split.splitters import best_groups, first_lowest
 
 PARTS = 2
 FEW_IMAGES = 250
@@ -57,7 +57,7 @@ def split(learner: Learner) -> str:
     else:
         found = {edge: similarities(learner, edge) for edge in edges}
     scores = {edge: best_groups(names, found[edge], PARTS) for edge, names in edges.items()}
-    return min(scores, key=lambda edge: scores[edge].mean_link)
+    return first_lowest({edge: score.mean_link for edge, score in scores.items()})
 
 
 def choose(learner: Learner) -> Arch:

@@ -27,6 +27,7 @@ import torch
 from torch import Tensor
 
 from cleave.config import load_recipe
+from cleave.errors import refuse_repeats
 from cleave.resolve import resolve
 from cleave.search.learner import Learner
 from cleave.search.problem import open_problem
@@ -54,11 +55,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("operations_apart.json"))
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    methods, seeds = options.methods.split(","), [int(seed) for seed in options.seeds.split(",")]
+    refuse_repeats("--methods", methods)
+    refuse_repeats("--seeds", seeds)
     found = []
-    for method in options.methods.split(","):
-        for seed in map(int, options.seeds.split(",")):
+    for method in methods:
+        for seed in seeds:
             found += measure(root_learner(method, seed, options), method, seed)
-            options.out.write_text(json.dumps(found, indent=1))
+            options.out.write_text(json.dumps(found, indent=1), encoding="utf-8")
     for row in summary(found):
         print(row)
 

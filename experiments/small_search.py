@@ -17,6 +17,7 @@ from typing import Any
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from cleave.config import load_recipe
+from cleave.errors import refuse_repeats
 from cleave.search.runner import resume, start
 from cleave.search.watch import Watcher
 
@@ -39,6 +40,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/small-search"))
     options = parser.parse_args()
     seeds = [int(seed) for seed in options.seeds.split(",")]
+    refuse_repeats("--seeds", seeds)
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in ROWS}
     for seed in seeds:
         for name, changes in ROWS.items():

@@ -76,7 +76,7 @@ def build(source: Path, target: Path) -> None:
         write_part(balanced(source, part, count), target, part)
     written = [file for part in PER_CLASS for file in (target / f"{part}.webp", target / f"{part}_labels.txt")]
     checksums = "\n".join(f"    {sha256(file)}  {file.name}" for file in [*sorted(source.glob("*.gz")), *written])
-    (target / "PROVENANCE.md").write_text(PROVENANCE.format(checksums=checksums))
+    (target / "PROVENANCE.md").write_text(PROVENANCE.format(checksums=checksums), encoding="utf-8")
 
 
 def balanced(source: Path, part: Part, count: int) -> Images:
@@ -94,7 +94,7 @@ def write_part(images: Images, target: Path, part: Part) -> None:
     # Quality 100 takes twenty times as long and saves one byte in two thousand.
     mosaic.save(target / f"{part}.webp", lossless=True, method=6, quality=90, exact=True)
     lines = ["".join(map(str, row.tolist())) + "\n" for row in images.labels.view(-1, TILES_PER_ROW)]
-    (target / f"{part}_labels.txt").write_text("".join(lines))
+    (target / f"{part}_labels.txt").write_text("".join(lines), encoding="ascii")
 
 
 def sha256(file: Path) -> str:

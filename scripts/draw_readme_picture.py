@@ -21,7 +21,7 @@ def main(run: str, picture: str) -> None:
     console = Console(width=100, record=True, file=io.StringIO(), highlight=False)
     print_run(view(Path(run)), console)
     svg = console.export_svg(title="cleave search", clear=False)
-    Path(picture).write_text(re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL))
+    Path(picture).write_text(re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 PATIENCE = 120.0
@@ -14,12 +15,24 @@ PATIENCE = 120.0
 
 @contextmanager
 def at_work(
-    arguments: Sequence[str], far_enough: Callable[[], object], new_session: bool = False
+    arguments: Sequence[str],
+    far_enough: Callable[[], object],
+    new_session: bool = False,
+    environment: Mapping[str, str] | None = None,
+    before: Sequence[str] = (),
 ) -> Iterator[subprocess.Popen[str]]:
-    """The process of a command once it is far enough; whatever goes wrong, it does not outlive this."""
-    command = [sys.executable, "-m", "cleave", *arguments]
+    """The process of a command once it is far enough; whatever goes wrong, it does not outlive this.
+
+    `before`: the words of a command that runs it, and becomes it.
+    """
+    command = [*before, sys.executable, "-m", "cleave", *arguments]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=new_session
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=new_session,
+        env={**os.environ, **(environment or {})},
     ) as process:
 
         def there() -> object:

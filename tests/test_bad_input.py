@@ -93,9 +93,8 @@ def test_a_data_set_that_is_not_there_says_what_to_get_and_where_to_put_it(tmp_p
         (b"just words", ["mapping", "str"]),
         (b"search: {epochs: 3", ["not valid YAML", "line 1"]),
         (b"a: !!python/object/apply:os.getcwd []", ["not valid YAML"]),
-        (b"\xff\xfe\x00", ["not valid YAML"]),
-        (b"data: {name: 2024-13-45}", ["not valid YAML", "month"]),
-        (None, ["cannot be read", "No such file"]),
+        (b"\xff\xfe\x00", ["line 1 is not text"]),
+        (None, ["cannot be read", "no such file"]),
     ],
 )
 def test_a_recipe_file_that_is_none_is_named(
@@ -130,7 +129,7 @@ def test_a_table_that_is_none_is_named(tmp_path: Path, capsys: Capture) -> None:
     [
         ("a,b\n1,2\n", ["not square"]),
         ("a,b\n1,nan\nnan,1\n", ["nan", "finite"]),
-        ("a,b\n1,x\nx,1\n", ["line 2", "'x'"]),
+        ("a,b\n1,x\n0,1\n", ["line 2", "'x'"]),
         ("a,b\n1,2\n3,1\n", ["not symmetric", "a, b"]),
         ("", ["empty"]),
     ],
@@ -201,3 +200,20 @@ def test_a_run_folder_is_never_overwritten(images: Path, tmp_path: Path, capsys:
 def test_a_folder_that_holds_no_run_is_named(command: str, tmp_path: Path, capsys: Capture) -> None:
     for path in (tmp_path, tmp_path / "absent"):
         assert Ended([command, str(path), "--json"], capsys).refuses(str(path), "no run")
+
+
+def test_damaged_images_are_all_told_and_left_out_on_request(images: Path, tmp_path: Path, capsys: Capture) -> None:
+    for number in range(4, 7):
+        (images / "class0" / f"{number:03d}.png").write_bytes(b"poison")
+    words = search(images, tmp_path / "run")
+    assert Ended(words, capsys).refuses(
+        "3 files", "class0/004.png", "class0/005.png", "class0/006.png", "--skip-damaged"
+    )
+    assert not (tmp_path / "run").exists()
+    assert Ended(["plan", "--data", str(images), "--set", "data.image_size=8"], capsys).refuses("3 files")
+    skipped = Ended([*words, "--skip-damaged"], capsys)
+    assert skipped.status == 0, skipped.err
+    assert "left out: 3 files that cannot be used" in skipped.err
+    assert "class0/005.png" in skipped.err
+    resumed = Ended(["resume", str(tmp_path / "run"), "--json"], capsys)
+    assert resumed.status == 0, resumed.err

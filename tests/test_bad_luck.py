@@ -68,10 +68,10 @@ def test_a_full_disk_leaves_the_last_checkpoint_and_once_there_is_room_the_run_g
     with monkeypatch.context() as patched:
         FullDisk(int(needed * share) + int(torch.randint(8, ())), patched)
         ended = Ended(search(images, out, {**RSPS, **EVERY_STEP}), capsys)
-        assert ended.refuses(str(out), "No space left", "cleave resume")
+        assert ended.refuses(str(out), "no space left", "cleave resume")
         before = saved(out)
         assert before
-        assert Ended(["resume", *HERE, str(out), "--json"], capsys).refuses("No space left")
+        assert Ended(["resume", *HERE, str(out), "--json"], capsys).refuses("no space left")
         assert saved(out).items() <= before.items()  # what is merged may be gone
         assert saved(out)
     assert Ended(["resume", *HERE, str(out), "--json"], capsys).status == 0

@@ -1,14 +1,31 @@
-"""Memory that is kept: asked for in a process of its own, since it cannot be taken back."""
+"""Memory that is kept, in a process of its own, since that cannot be taken back; and memory that there is not."""
 
 from __future__ import annotations
 
 import platform
 import subprocess
 import sys
+import weakref
+from pathlib import Path
 
 import pytest
+import torch
 
 from cleave import memory
+from cleave.free_memory import left_by_groups
+from cleave.memory import OutOfMemory, lacks_memory, memory_for, seen_to_fit, too_large, within_memory
+from cleave.net import Network
+from cleave.search.crew import ThisProcess
+from cleave.search.job import performed
+from cleave.search.learner import Alone
+from cleave.search.overview import Overview
+from cleave.search.part import Findings, Part, Trial
+from cleave.search.watch import NEVER, Stop, Watcher
+from cleave.search.worker_process import answered
+from cleave.study.training import Training
+from cleave.study.tuning import Tuning
+from tests.study.small import small_study, trained
+from tests.tiny import RSPS, Ended, search, write_images
 
 COUNT = """
 import resource
@@ -49,3 +66,205 @@ def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(memory.sys, "platform", "linux")
     monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: object())
     assert memory.keep_memory() is False
+
+
+REFUSED = (
+    "[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"
+)
+"""What torch says on the CPU."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError(REFUSED),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    ],
+)
+def test_a_lack_of_memory_is_known_by_whoever_says_it(error: MemoryError | RuntimeError) -> None:
+    assert lacks_memory(error)
+    with (
+        pytest.raises(OutOfMemory, match=r"^it: there is not enough memory; lower this\.key$"),
+        memory_for("it", "this.key"),
+    ):
+        raise error
+
+
+def test_another_error_stays_what_it_is() -> None:
+    error = RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+    assert not lacks_memory(error)
+
+    def fail() -> None:
+        raise error
+
+    for attempt in (lambda: within_memory(fail, lambda: OutOfMemory("")), lambda: seen_to_fit(8, lambda size: fail())):
+        with pytest.raises(RuntimeError, match="mat1"):
+            attempt()
+    with pytest.raises(RuntimeError, match="mat1"), memory_for("it", "this.key"):
+        fail()
+
+
+def test_what_had_been_taken_is_free_again_when_smaller_sizes_are_tried() -> None:
+    held = list[weakref.ref[torch.Tensor]]()
+
+    def work() -> None:
+        tensor = torch.ones(8)
+        held.append(weakref.ref(tensor))
+        raise MemoryError
+
+    def explain() -> OutOfMemory:
+        assert held[0]() is None
+        return OutOfMemory("said")
+
+    with pytest.raises(OutOfMemory, match="said"):
+        within_memory(work, explain)
+
+
+@pytest.mark.parametrize(
+    ("size", "most", "found"), [(1000, 1000, 500), (1000, 499, 250), (6, 3, 3), (8, 2, 2), (6, 2, None), (3, 3, None)]
+)
+def test_the_size_that_is_named_was_tried(size: int, most: int, found: int | None) -> None:
+    sizes: list[int] = []
+
+    def attempt(size: int) -> None:
+        sizes.append(size)
+        if size > most:
+            raise MemoryError
+
+    assert seen_to_fit(size, attempt) == found
+    assert found is None or sizes[-1] == found
+    named = f"search.batch_size ({found} was seen to fit)" if found else "not even 2 images fit"
+    assert named in str(too_large("it", "search.batch_size", size, attempt, "cpu"))
+
+
+CAPPED = """
+import resource
+from cleave.free_memory import free_bytes
+from cleave.memory import capped
+
+before = resource.getrlimit(resource.RLIMIT_AS)
+with capped():
+    try:
+        block = bytearray(2 * free_bytes())
+    except MemoryError:
+        print("refused")
+    few = bytearray(2**20)
+print(resource.getrlimit(resource.RLIMIT_AS) == before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the system does not tell what a process takes")
+def test_sizes_that_do_not_fit_are_refused_before_the_system_kills_the_process() -> None:
+    found = subprocess.run([sys.executable, "-c", CAPPED], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["refused", "True"]
+
+
+def test_the_limits_of_control_groups_count(tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.write_text("4:memory:/slurm/job\n1:cpu:/slurm\n0::/slice/job\n")
+    groups = {
+        "memory/slurm/job": ("memory.limit_in_bytes", 900, "memory.usage_in_bytes", 500, "total_inactive_file", 100),
+        "memory": ("memory.limit_in_bytes", 2**63 - 4096, "memory.usage_in_bytes", 600, "total_inactive_file", 0),
+        "slice/job": ("memory.max", "max", "memory.current", 7, "inactive_file", 7),
+        "slice": ("memory.max", 50, "memory.current", 70, "inactive_file", 10),
+    }
+    for name, (limit, most, used, count, cached, copies) in groups.items():
+        folder = tmp_path / "groups" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / str(limit)).write_text(f"{most}\n")
+        (folder / str(used)).write_text(f"{count}\n")
+        (folder / "memory.stat").write_text(f"anon 3\n{cached} {copies}\n")
+    assert left_by_groups(own, tmp_path / "groups") == [500, 2**63 - 4096 - 600, 0]
+    assert left_by_groups(tmp_path / "none", tmp_path / "groups") == []
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    return write_images(tmp_path / "images")
+
+
+def fits_only(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on networks have room for so many images; with fewer they work as ever."""
+    forward = Network.forward
+
+    def limited(self: Network, images: torch.Tensor, gates: object) -> torch.Tensor:
+        if len(images) > most and not images.is_meta:
+            raise RuntimeError(REFUSED)
+        return forward(self, images, gates)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Network, "forward", limited)
+
+
+@pytest.mark.parametrize(
+    "changes", [RSPS, {"split.warmup_epochs": 0}, {"split.warmup_epochs": 0, "split.rule": "race", "split.batches": 8}]
+)
+def test_a_search_without_enough_memory_names_a_batch_that_fits(
+    changes: dict[str, object],
+    images: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fits_only(3, monkeypatch)
+    ended = Ended(search(images, tmp_path / "run", changes), capsys)
+    assert ended.refuses(
+        "leaf ", "search.batch_size=8", "search.batch_size (2 was seen to fit)", "space.channels or space.cells"
+    )
+
+
+def test_judging_without_enough_memory_names_a_batch_that_fits(
+    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fits_only(10, monkeypatch)
+    ended = Ended(search(images, tmp_path / "run", RSPS), capsys)
+    assert ended.refuses("search.eval_batch_size=250", "search.eval_batch_size (15 was seen to fit)")
+
+
+def test_a_plan_names_a_batch_that_fits(
+    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fits_only(3, monkeypatch)
+    words = search(images, tmp_path)
+    del words[words.index("--out") : words.index("--json")]
+    assert Ended(["plan", *words[1:]], capsys).refuses("search.batch_size=8", "(2 was seen to fit)")
+
+
+def test_a_study_names_a_mini_batch_that_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    study = small_study({"tune.epochs": [1]})
+    training = trained(study)
+    tuning, training = Tuning(study, 0, 0, training.snapshot()), Training(study, 0, 0)
+    fits_only(5, monkeypatch)
+    for learner in (training, tuning):
+        with pytest.raises(OutOfMemory, match=r"training\.batch_size=16; .*training\.batch_size \(4 was seen to fit\)"):
+            learner.advance()
+
+
+class Greedy:
+    """A job for which there is never enough memory."""
+
+    run, threads, sizes, images = Path("run"), 1, "this.key or that.key", ()
+
+    def perform(self, part: Part, stop: Stop, watcher: Watcher) -> Findings:
+        raise MemoryError
+
+
+def test_elsewhere_in_a_part_the_keys_are_named_and_in_a_worker_also_the_number_of_them() -> None:
+    crew, part = ThisProcess(Greedy(), NEVER, Overview(Watcher())), Trial(Alone("control 3", {}), 1)
+    crew.begin(part)
+    with pytest.raises(OutOfMemory) as told:
+        crew.finished()
+    assert str(told.value) == "control 3: there is not enough memory; lower this.key or that.key"
+    answer = answered(lambda: performed(Greedy(), part, NEVER, Watcher()))
+    assert str(answer) == f"{told.value}; or go on with fewer --workers"
+
+
+def test_images_that_do_not_fit_are_named(
+    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError(REFUSED)
+
+    monkeypatch.setattr("cleave.search.problem.held_out", refuse)
+    assert Ended(search(images, tmp_path / "run"), capsys).refuses("images", "data.image_size or data.limit")

@@ -6,16 +6,20 @@ import json
 import random
 import signal
 import subprocess
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from cleave.cli import run as cleave
-from tests.process import at_work
+from cleave.signals import ASKING
+from tests.process import PATIENCE, at_work, until
 from tests.tiny import EVERY_STEP, HERE, RSPS, Ended, generations, part_generations, same, search, write_images
 
+pytestmark = pytest.mark.usefixtures("hangup_heard")
 Capture = pytest.CaptureFixture[str]
+ENDLESS = {**RSPS, "search.checkpoint_seconds": 0.1, "search.epochs": 100_000}
 
 
 @pytest.fixture
@@ -23,13 +27,16 @@ def images(tmp_path: Path) -> Path:
     return write_images(tmp_path / "images")
 
 
-def process(arguments: list[str], out: Path, saved: int) -> AbstractContextManager[subprocess.Popen[str]]:
+def process(
+    arguments: list[str], out: Path, saved: int, before: Sequence[str] = ()
+) -> AbstractContextManager[subprocess.Popen[str]]:
     """A search in a process of its own that has saved so often."""
+    return at_work(arguments, lambda: newest(out) >= saved, before=before)
 
-    def far_enough() -> bool:
-        return any(int(generation.name) >= saved for generation in [*generations(out), *part_generations(out)])
 
-    return at_work(arguments, far_enough)
+def newest(out: Path) -> int:
+    """The number of the newest checkpoint of the run or of its parts."""
+    return max((int(generation.name) for generation in [*generations(out), *part_generations(out)]), default=-1)
 
 
 def test_a_process_that_is_killed_leaves_what_the_run_goes_on_from(images: Path, tmp_path: Path) -> None:
@@ -43,15 +50,27 @@ def test_a_process_that_is_killed_leaves_what_the_run_goes_on_from(images: Path,
     assert same(tmp_path / "whole", tmp_path / "killed")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", ASKING)
 def test_a_process_that_is_asked_to_stop_saves_and_says_how_to_go_on(
     number: signal.Signals, images: Path, tmp_path: Path, capsys: Capture
 ) -> None:
     out = tmp_path / "a run"
-    endless = {**RSPS, "search.checkpoint_seconds": 0.1, "search.epochs": 100_000}
-    with process(search(images, out, endless), out, saved=2) as running:
+    with process(search(images, out, ENDLESS), out, saved=2) as running:
         running.send_signal(number)
-        stdout, stderr = running.communicate(timeout=60)
+        stdout, stderr = running.communicate(timeout=PATIENCE)
     assert (running.returncode, stdout) == (130, "")
     assert stderr.splitlines()[-1] == f"cleave: interrupted and saved; go on with: cleave resume '{out}'"
     assert json.loads(Ended(["show", str(out), "--json"], capsys).out)["status"] == "unfinished"
+
+
+def test_with_nohup_the_end_of_the_terminal_ends_nothing(images: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    ignoring = ["sh", "-c", "trap '' HUP; exec \"$@\"", "sh"]
+    with process(search(images, out, ENDLESS), out, saved=2, before=ignoring) as running:
+        running.send_signal(signal.SIGHUP)
+        later = newest(out) + 3
+        until(lambda: newest(out) >= later)
+        running.send_signal(signal.SIGTERM)
+        _, stderr = running.communicate(timeout=PATIENCE)
+    assert running.returncode == 130
+    assert "interrupted and saved" in stderr.splitlines()[-1]

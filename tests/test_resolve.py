@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from cleave.config import checked
 from cleave.errors import UserError
-from cleave.resolve import resolve, resolve_data, resolve_device
+from cleave.resolve import resolve, resolve_benchmark, resolve_data, resolve_device
 from cleave.settings import Recipe
 from cleave.space import Choice, find_space
 from tests.toys import ToyMobileNet
@@ -230,3 +231,18 @@ def test_random_search_draws_as_many_as_the_epochs_pay_for() -> None:
     assert resolve(given, SPACE)[0].method.model_dump()["samples"] == 5
     with pytest.raises(UserError, match=r"method\.epochs_each=9: more than search\.epochs=2"):
         resolve(recipe(search={"epochs": 2}, method={"name": "random", "epochs_each": 9}), SPACE)
+
+
+def test_a_table_that_can_be_read_only_once_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match=r"benchmark .*pipe: is no plain file"):
+        resolve_benchmark(str(tmp_path / "pipe"), SPACE)
+
+
+def test_without_a_home_folder_there_is_no_imported_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOME", "XDG_CACHE_HOME", "CLEAVE_BENCHMARK"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 76543)
+    assert resolve_benchmark(None, SPACE) is None
+    with pytest.raises(UserError, match="the folder that ~ stands for"):
+        resolve_benchmark("~/table.npz", SPACE)

@@ -17,9 +17,10 @@ import torch
 
 from cleave.config import load_recipe
 from cleave.errors import UserError
-from cleave.run.folder import make_folder
-from cleave.run.generations import Generations, Record
+from cleave.run.folder import RunFolder, make_folder
+from cleave.run.generations import Record
 from cleave.run.lock import RunLock
+from cleave.run.origin import SEARCH, read_origin
 from cleave.search.runner import resume, start
 from cleave.search.watch import Moment, Watcher
 from tests.recorder import Recorder
@@ -132,7 +133,8 @@ def test_a_run_that_is_killed_before_its_first_checkpoint_begins_anew(images: Pa
     compared = [moment.done for moment in recorder.moments if moment.leaf == "root" and "compare" in moment.doing]
     with pytest.raises(Killed):  # the last of these moments is that the root is finished, and saved
         begin(images, tmp_path / "killed", seldom, Killer(random.choice(compared[1:-1])))
-    assert generations(tmp_path / "killed") == part_generations(tmp_path / "killed") == []
+    assert [path.name for path in generations(tmp_path / "killed")] == ["000001", "000002"]  # that it was begun
+    assert part_generations(tmp_path / "killed") == []
     assert (tmp_path / "killed" / "parts" / "root" / "events.jsonl").read_bytes() != b""
     resume(tmp_path / "killed", Watcher())
     assert same(tmp_path / "whole", tmp_path / "killed")
@@ -294,9 +296,9 @@ def test_a_finished_run_tells_its_outcome_without_its_images(tmp_path: Path) -> 
 def test_a_device_that_is_not_here_is_named(images: Path, tmp_path: Path, capsys: Capture) -> None:
     with pytest.raises(Killed):
         begin(images, tmp_path / "run", RSPS, Killer(3))
-    recipe = tmp_path / "run" / "recipe.yaml"
-    recipe.write_text(recipe.read_text().replace("device: cpu", "device: cuda:99"))
-    assert Ended(["resume", *HERE, str(tmp_path / "run"), "--json"], capsys).refuses("device=cuda:99")
+    words = ["resume", *HERE, str(tmp_path / "run"), "--json", "--device"]
+    assert Ended([*words, "cuda:99"], capsys).refuses("device=cuda:99")
+    assert Ended([*words, "cpu"], capsys).status == 0
 
 
 def test_other_versions_than_at_the_start_are_mentioned(
@@ -331,7 +333,7 @@ def test_a_checkpoint_of_another_version_is_refused_in_one_line(
     out = tmp_path / "run"
     with pytest.raises(Killed):
         begin(images, out, RSPS, Killer(3))
-    before = Generations(out / "checkpoints")
+    before = RunFolder(out, read_origin(out, SEARCH)).generations
     record = before.newest(print)
     search = {key: value for key, value in record.meta["search"].items() if key != "control"}
     before.commit(Record(record.weights, record.state, {**record.meta, "search": search}))

@@ -114,6 +114,25 @@ def test_without_a_terminal_a_search_is_a_few_lines_up_to_a_hundred_percent(
     assert len(percents) <= 21
 
 
+def test_a_search_has_lines_of_its_own_after_those_of_reading_images(capsys: pytest.CaptureFixture[str]) -> None:
+    with Terminal() as terminal:
+        for kind, doing in (("", "reading images"), ("leaf", "search")):
+            for done in range(101):
+                terminal.see(Moment(done, 100, "", doing, kind=kind))
+    lines = capsys.readouterr().err.splitlines()
+    assert sum("reading images" in line for line in lines) == sum("search" in line for line in lines) == 21
+
+
+def test_a_bar_that_showed_nothing_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Screen()
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    with Terminal():
+        pass
+    last = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue().rpartition("\r")[2])
+    assert "starting" not in last
+
+
 def test_in_a_terminal_there_is_a_bar_with_leaf_loss_accuracy_and_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Screen()
     monkeypatch.setattr("sys.stderr", screen)

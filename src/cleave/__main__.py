@@ -1,5 +1,14 @@
-"""`python -m cleave` is `cleave`."""
+"""`cleave`, which is `python -m cleave`: signals are heard before anything else is loaded, which takes seconds."""
 
-from cleave.cli import main
+from cleave.signals import end_on_signals
 
-main()
+
+def main() -> None:
+    end_on_signals("cleave")
+    from cleave.cli import main as command
+
+    command()
+
+
+if __name__ == "__main__":
+    main()

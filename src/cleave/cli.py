@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,26 +20,30 @@ from cleave.common import (
     RecipeFile,
     Run,
     Seed,
+    SkipDamaged,
     TableFile,
     Workers,
     flags_of,
     tell,
 )
-from cleave.errors import Interrupted, UserError
-from cleave.memory import keep_memory
+from cleave.errors import Interrupted, UserError, refusal
+from cleave.memory import keep_memory, lacks_memory
+from cleave.process import DONE, WRONG, complain, run_process
 from cleave.rank.command import rank
 from cleave.reproduce.command import reproduce
+from cleave.signals import INTERRUPTED
 from cleave.study.command import app as study_app
 
 # On a shared or loaded machine OpenMP's threads would otherwise spin while they wait, at up to ten times the cost.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-DONE, WRONG, INTERRUPTED = 0, 2, 130
+tell_error = partial(complain, "cleave")
 
 app = typer.Typer(
     help="Weight-sharing neural architecture search that decides which networks should share weights.",
     no_args_is_help=True,
     add_completion=False,
+    epilog="Exit status: 0 done, 2 a mistake, said in one line, 130 interrupted, 141 nobody read the output.",
     pretty_exceptions_enable=False,
 )
 benchmark_app = typer.Typer(help="The table of trained accuracies.", no_args_is_help=True)
@@ -52,6 +57,7 @@ def search(
     changes: Changes = None,
     data: Data = None,
     data_root: DataRoot = None,
+    skip_damaged: SkipDamaged = False,
     benchmark: TableFile = None,
     seed: Seed = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Run folder; default: a new one in runs/.")] = None,
@@ -67,7 +73,7 @@ def search(
     from cleave.search.runner import start
     from cleave.terminal import Terminal
 
-    flags = flags_of(data, data_root, benchmark, seed, device)
+    flags = flags_of(data, data_root, benchmark, seed, device, skip_damaged)
     settings = load_recipe(recipe, changes or (), flags)
     with Terminal() as terminal:
         result = start(settings, out, terminal, workers)
@@ -80,6 +86,7 @@ def plan(
     changes: Changes = None,
     data: Data = None,
     data_root: DataRoot = None,
+    skip_damaged: SkipDamaged = False,
     device: Device = None,
     as_json: Json = False,
 ) -> None:
@@ -89,9 +96,11 @@ def plan(
     """
     from cleave.config import load_recipe
     from cleave.plan import plan_search, text
+    from cleave.terminal import Terminal
 
-    settings = load_recipe(recipe, changes or (), flags_of(data, data_root, None, None, device))
-    found = plan_search(settings)
+    settings = load_recipe(recipe, changes or (), flags_of(data, data_root, None, None, device, skip_damaged))
+    with Terminal() as terminal:
+        found = plan_search(settings, terminal)
     tell(found, as_json, lambda: print(text(found)))
 
 
@@ -99,28 +108,28 @@ app.command()(reproduce)
 
 
 @app.command()
-def resume(run: Run, workers: Workers = None, as_json: Json = False) -> None:
+def resume(run: Run, workers: Workers = None, device: Device = None, as_json: Json = False) -> None:
     """Go on with an interrupted search or study; it ends as if nothing had happened."""
     from cleave.search.runner import resume as go_on
     from cleave.study.runner import is_study
     from cleave.terminal import Terminal
 
     if is_study(run):
-        resume_study(run, workers, as_json)
+        resume_study(run, workers, device, as_json)
         return
     with Terminal() as terminal:
-        result = go_on(run, terminal, workers)
+        result = go_on(run, terminal, workers, device)
     tell_run(result, as_json)
 
 
-def resume_study(folder: Path, workers: int | None, as_json: bool) -> None:
+def resume_study(folder: Path, workers: int | None, device: str | None, as_json: bool) -> None:
     """Goes on with a study."""
     from cleave.study.metrics_text import print_metrics
     from cleave.study.runner import resume as go_on
     from cleave.terminal import Terminal
 
     with Terminal() as terminal:
-        found = go_on(folder, terminal, workers)
+        found = go_on(folder, terminal, workers, device)
     tell(found, as_json, lambda: print_metrics(found))
 
 
@@ -168,14 +177,28 @@ def partition(
 
 @app.command()
 def query(
-    arch: Annotated[str, typer.Argument(metavar="ARCH|INDEX", help="Official string or index.")],
+    arch: Annotated[
+        str,
+        typer.Argument(
+            metavar="ARCH|INDEX|LIST",
+            help="Official string, official index, or operations of the edges 1<-0, 2<-0, 2<-1, 3<-0, 3<-1, 3<-2 as in "
+            "'(4, 0, 3, 1, 4, 3)': 0 none, 1 skip_connect, 2 nor_conv_1x1, 3 nor_conv_3x3, 4 avg_pool_3x3.",
+        ),
+    ],
+    naslib: Annotated[
+        bool,
+        typer.Option(
+            "--naslib", help="The list is NASLib's: its numbers and order of edges, as in NAS-Bench-Suite-Zero, differ."
+        ),
+    ] = False,
     benchmark: TableFile = None,
     as_json: Json = False,
 ) -> None:
     """Look up an architecture of NAS-Bench-201: accuracy (percent) after training alone."""
+    from cleave.bench.asked import architecture
     from cleave.bench.table import DATASETS, need
 
-    found = need(benchmark).query(int(arch) if arch.isdecimal() else arch)
+    found = need(benchmark).query(architecture(arch, naslib))
     lines = [f"{name}: valid {found[name]['valid']:.2f} %, test {found[name]['test']:.2f} %" for name in DATASETS]
     tell(found, as_json, lambda: print(f"{found['index']}: {found['arch']}", *lines, sep="\n"))
 
@@ -213,9 +236,9 @@ def tell_run(result: dict[str, Any], as_json: bool) -> None:
 
 
 def main() -> None:
-    """Exit 0 done; 2 the user's mistake, said in one line; 130 interrupted."""
+    """Exit 0 done; 2 the user's mistake, said in one line; 130 interrupted; 141 nobody reads what is printed."""
     keep_memory()
-    sys.exit(run(sys.argv[1:]))
+    run_process("cleave", run)
 
 
 def run(arguments: list[str]) -> int:
@@ -223,14 +246,15 @@ def run(arguments: list[str]) -> int:
     try:
         status = app(arguments, standalone_mode=False)
     except (UserError, TyperException) as error:
-        return complain(error.format_message() if isinstance(error, TyperException) else str(error), WRONG)
+        return tell_error(error.format_message() if isinstance(error, TyperException) else str(error), WRONG)
     except (Interrupted, KeyboardInterrupt, typer.Abort) as error:
-        return complain(str(error) or "interrupted", INTERRUPTED)
+        return tell_error(str(error) or "interrupted", INTERRUPTED)
+    except OSError as error:
+        return tell_error(refusal(error), WRONG)
+    except (MemoryError, RuntimeError) as error:
+        if not lacks_memory(error):
+            raise
+        return tell_error(f"there is not enough memory ({error or 'no more is to be had'})", WRONG)
+    if status == INTERRUPTED:  # what typer makes of a KeyboardInterrupt
+        return tell_error("interrupted", INTERRUPTED)
     return status if isinstance(status, int) else DONE
-
-
-def complain(message: str, status: int) -> int:
-    """One line on stderr; none where the help was shown instead."""
-    if message:
-        print(f"cleave: {' '.join(message.split())}", file=sys.stderr)
-    return status

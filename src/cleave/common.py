@@ -25,6 +25,9 @@ DataRoot = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Where named image sets are; default: $CLEAVE_DATA, else the cache folder."),
 ]
+SkipDamaged = Annotated[
+    bool, typer.Option("--skip-damaged", help="Leave out image files that cannot be used; they are counted and listed.")
+]
 Seed = Annotated[int | None, typer.Option(metavar="N", help="Seed of all that is random.")]
 Workers = Annotated[
     int | None,
@@ -48,9 +51,14 @@ def tell(value: dict[str, Any], as_json: bool, otherwise: Callable[[], None]) ->
 
 
 def flags_of(
-    data: str | None, data_root: Path | None, benchmark: Path | None, seed: int | None, device: str | None
+    data: str | None,
+    data_root: Path | None,
+    benchmark: Path | None,
+    seed: int | None,
+    device: str | None,
+    skip_damaged: bool = False,
 ) -> dict[str, Any]:
     """The recipe's keys that have flags of their own; None where a flag was not given."""
     paths = {"data.root": data_root, "benchmark": benchmark}
     given = {key: None if path is None else str(path) for key, path in paths.items()}
-    return {**given, "data.name": data, "seed": seed, "device": device}
+    return {**given, "data.name": data, "data.skip_damaged": skip_damaged or None, "seed": seed, "device": device}

@@ -9,17 +9,15 @@ from inspect import isclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
-import yaml
 from pydantic import ValidationError
 
-from cleave.errors import UserError, unknown
+from cleave.errors import SHOWN, UserError, brief, shown, unknown
+from cleave.files import read_text
 from cleave.settings import METHOD_NAMES, Recipe, Settings
+from cleave.yaml_text import LIMIT, NotYaml, parse
 
 Raw = dict[str, Any]
 Kind = TypeVar("Kind", bound=Settings)
-
-# The parser lets through what it meets as it makes a date that does not exist, or brackets without end.
-NOT_YAML = (yaml.YAMLError, ValueError, RecursionError)
 
 
 def load_recipe(path: Path | None, changes: Iterable[str], flags: Mapping[str, Any]) -> Recipe:
@@ -43,11 +41,9 @@ def load(model: type[Kind], raw: Raw, changes: Iterable[str], flags: Mapping[str
 def read_yaml(path: Path) -> Raw:
     """A YAML file that holds one mapping."""
     try:
-        raw = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    except NOT_YAML as error:
-        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+        raw = parse(read_text(path, LIMIT))
+    except NotYaml as error:
+        raise UserError(f"{path}: not valid YAML: {error}") from error
     if raw is None:
         return {}
     if not isinstance(raw, dict):
@@ -59,21 +55,22 @@ def parse_change(change: str) -> tuple[str, Any]:
     """ "key=value" with the value as YAML."""
     key, equals, value = change.partition("=")
     if not equals or not key:
-        raise UserError(f"--set {change!r}: write key=value, as in --set search.epochs=5")
+        raise UserError(f"--set {shown(change)}: write key=value, as in --set search.epochs=5")
     try:
-        return key, yaml.safe_load(value)
-    except NOT_YAML as error:
-        raise UserError(f"--set {key}: {value!r} is not a value ({' '.join(str(error).split())})") from error
+        return key, parse(value)
+    except NotYaml as error:
+        raise UserError(f"--set {brief(key)}: {shown(value)} is not a value ({error})") from error
 
 
 def put(raw: Raw, key: str, value: Any) -> None:  # noqa: ANN401
-    """Sets a dotted key, making the mappings on the way."""
+    """Sets a dotted key, making the mappings on the way; those that are there may be meant by other keys too."""
     *outer, last = key.split(".")
     for name in outer:
-        inner = raw.setdefault(name, {})
+        inner = raw.get(name, {})
         if not isinstance(inner, dict):
-            raise UserError(f"{key}: {name} holds {inner!r} in the recipe, so nothing can be set below it")
-        raw = inner
+            problem = f"{brief(name)} holds {shown(inner)} in the recipe, so nothing can be set below it"
+            raise UserError(f"{brief(key)}: {problem}")
+        raw[name] = raw = dict(inner)
     raw[last] = value
 
 
@@ -90,7 +87,7 @@ def explain(model: type[Settings], error: ValidationError) -> str:
 
     The innermost one: of a union pydantic lists what is wrong by each of its types.
     """
-    mistake = max(error.errors(), key=lambda each: len(each["loc"]))
+    mistake = max(error.errors(include_url=False), key=lambda each: len(each["loc"]))
     key, kind, given = key_of(model, mistake["loc"]), mistake["type"], mistake["input"]
     if kind == "extra_forbidden":
         return unknown_key(model, key)
@@ -99,13 +96,17 @@ def explain(model: type[Settings], error: ValidationError) -> str:
     if kind == "literal_error" and isinstance(given, str):
         return str(unknown(key, given, quoted(mistake["ctx"]["expected"])))
     if key in sections(model):
-        return f"{key}: holds keys of its own, as in {key}.KEY, so it cannot be {given!r}"
-    return f"{key}: {mistake['msg'][0].lower()}{mistake['msg'][1:]}, not {given!r}"
+        return f"{key}: holds keys of its own, as in {key}.KEY, so it cannot be {shown(given)}"
+    return f"{brief(key)}: {mistake['msg'][0].lower()}{mistake['msg'][1:]}, not {shown(given)}"
 
 
 def key_of(model: type[Settings], location: tuple[int | str, ...]) -> str:
-    """The dotted key of a location, in which pydantic also names the types of a union: ("split", "branch", "int")."""
-    parts = [part for part in location if part not in METHOD_NAMES]
+    """The dotted key of a location, in which pydantic also names the types of unions.
+
+    As in ("split", "branch", "int") and ("method", "darts", "momentum").
+    """
+    of_union = location[0] == "method" and location[1:2] and location[1] in METHOD_NAMES
+    parts = [part for i, part in enumerate(location) if not (of_union and i == 1)]
     depth = 2 if parts[0] in sections(model) else 1
     return ".".join(str(part) for i, part in enumerate(parts) if i < depth or isinstance(part, int))
 
@@ -116,9 +117,9 @@ def unknown_key(model: type[Settings], key: str) -> str:
     if key in known:
         return f"{key}: has no meaning with this method.name; leave it out"
     section, _, name = key.rpartition(".")
-    alike = [each for each in known if get_close_matches(name, [each.rpartition(".")[2]])]
-    if near := get_close_matches(key, alike, n=1, cutoff=0):
-        return f"{key}: unknown key; did you mean {near[0]}?"
+    alike = [each for each in known if get_close_matches(name[:SHOWN], [each.rpartition(".")[2]])]
+    if near := get_close_matches(key[:SHOWN], alike, n=1, cutoff=0):
+        return f"{brief(key)}: unknown key; did you mean {near[0]}?"
     return str(unknown("key", key, [each for each in known if each.rpartition(".")[0] == section]))
 
 

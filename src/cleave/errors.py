@@ -19,7 +19,7 @@ class UserError(ValueError):
 
 
 class Interrupted(Exception):
-    """The run was asked to stop (Ctrl-C or SIGTERM) and is at a point where it can be saved (exit 130)."""
+    """The run was asked to stop (see `cleave.signals`) and is at a point where it can be saved (exit 130)."""
 
 
 def unknown(what: str, given: str, known: Iterable[str]) -> UserError:
@@ -30,15 +30,38 @@ def unknown(what: str, given: str, known: Iterable[str]) -> UserError:
     return UserError(f"{what}: unknown {shown(given)}{hint} (known: {', '.join(names)})")
 
 
+def refuse_repeats(what: str, given: Iterable[object]) -> None:
+    """UserError where something is listed twice: what was done twice would be counted as two."""
+    seen = set()
+    for value in given:
+        if value in seen:
+            text = str(value)
+            short = text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
+            raise UserError(f"{what}: {short} is there twice; give each once")
+        seen.add(value)
+
+
 def shown(value: object) -> str:
     """A value as a message shows it: `repr`, cut to `SHOWN` letters, whatever the value holds."""
     text = _REPR.repr(value)
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
 
 
+def brief(text: str, letters: int = SHOWN) -> str:
+    """Text as a message shows it without quotes: one line, cut to so many letters, ? for what cannot be printed."""
+    seen = "".join(letter if letter.isprintable() else "?" for letter in " ".join(text[:letters].split()))
+    return seen + "..." * (len(text) > letters)
+
+
 def cause(error: OSError) -> str:
     """Why the system refused, in lower case, as in "permission denied"."""
     return (os.strerror(error.errno) if error.errno else str(error) or type(error).__name__).lower()
+
+
+def refusal(error: OSError) -> str:
+    """What the system refused and why, in one line, as in "runs/a: permission denied"."""
+    what = error.filename
+    return f"{os.fsdecode(what)}: {cause(error)}" if isinstance(what, str | bytes) else cause(error)
 
 
 def plain(name: str) -> str:

@@ -8,9 +8,11 @@ from typing import Any
 
 import torch
 
-from cleave.bench.table import default_path
+from cleave.bench.table import imported
 from cleave.data.sources import SOURCES
-from cleave.errors import UserError, plain, unknown
+from cleave.errors import UserError, plain, shown, unknown
+from cleave.files import refuse_pipe
+from cleave.places import expanded
 from cleave.settings import MethodSettings, RandomSettings, Recipe, SplitSettings
 from cleave.space import Space
 from cleave.split.hypotheses import LIMIT
@@ -95,6 +97,8 @@ def resolve_split(split: SplitSettings, space: Space) -> tuple[SplitSettings, li
     given = [key for key in MEANINGLESS[split.splitter] if _differs(split, key)]
     notes = [f"split.{key} has no meaning with split.splitter={split.splitter}; it is not used" for key in given]
     splits = levels(split)
+    if splits > len(space.choices):
+        raise UserError(f"split.splits={splits}: {space.name} has only {len(space.choices)} choices to split")
     branch = None if split.splitter in ("none", "exhaustive") else _per_level("branch", split.branch or 2, splits)
     choice = _resolve_choice(split, splits, space) if splits else None
     _check_levels(splits, branch, choice, space)
@@ -163,15 +167,13 @@ def _resolve_choice(split: SplitSettings, splits: int, space: Space) -> str | li
         if name not in known:
             raise unknown("split.choice", name, [*known, "lowest", "random"])
     if len(names) != splits or len(set(names)) != splits:
-        raise UserError(f"split.choice: name {splits} different choices, one per split, not {names}")
+        raise UserError(f"split.choice: name {splits} different choices, one per split, not {shown(names)}")
     return names
 
 
 def _check_levels(splits: int, branch: list[int] | None, choice: str | list[str] | None, space: Space) -> None:
     """Every level must find a choice with a candidate for each part."""
     candidates = {each.name: len(each.candidates) for each in space.choices}
-    if splits > len(candidates):
-        raise UserError(f"split.splits={splits}: {space.name} has only {len(candidates)} choices to split")
     for level, parts in enumerate(branch or [2] * splits):
         offered = [candidates[choice[level]]] if isinstance(choice, list) else list(candidates.values())
         if parts > max(offered):
@@ -191,13 +193,13 @@ def resolve_images(name: str, root: str | None) -> tuple[str, str | None]:
     """(name, root) with folders as absolute paths, so that a run can be resumed from anywhere."""
     root = root or os.environ.get("CLEAVE_DATA")
     named = plain(name) in map(plain, SOURCES) and Path(name).name == name  # comes before a folder of that name
-    if not named and Path(name).is_dir():
+    if not named and os.path.isdir(name):  # Path.is_dir raises for what cannot be the name of a folder
         name = absolute(name)
     return name, absolute(root) if root else None
 
 
 def absolute(path: str) -> str:
-    return str(Path(path).expanduser().absolute())
+    return str(expanded(path).absolute())
 
 
 def resolve_device(device: str) -> str:
@@ -207,18 +209,20 @@ def resolve_device(device: str) -> str:
     try:
         wanted = torch.device(device)
     except RuntimeError as error:
-        raise UserError(f"device: {device!r} is not a device; use auto, cpu, cuda or cuda:N") from error
+        raise UserError(f"device: {shown(device)} is not a device; use auto, cpu, cuda or cuda:N") from error
     if wanted.type == "cuda" and (wanted.index or 0) >= (count := torch.cuda.device_count()):
         raise UserError(f"device={device}: torch finds {count} CUDA devices on this machine; use device=cpu")
     if wanted.type not in ("cpu", "cuda"):
-        raise UserError(f"device: {device!r} is not supported; use auto, cpu, cuda or cuda:N")
+        raise UserError(f"device: {shown(device)} is not supported; use auto, cpu, cuda or cuda:N")
     return device
 
 
 def resolve_benchmark(benchmark: str | None, space: Space) -> str | None:
     """The table's absolute path: the given one, else the imported one where there is one for this space."""
     if benchmark is not None and not space.tabulated:
-        raise UserError(f"benchmark={benchmark}: {space.name} has no table of trained accuracies; leave it out")
+        raise UserError(f"benchmark={shown(benchmark)}: {space.name} has no table of trained accuracies; leave it out")
     if benchmark is not None:
+        refuse_pipe("benchmark", Path(benchmark))
         return absolute(benchmark)
-    return str(default_path()) if space.tabulated and default_path().exists() else None
+    there = imported() if space.tabulated else None
+    return None if there is None else str(there)

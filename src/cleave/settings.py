@@ -39,11 +39,17 @@ AverageName = Annotated[
     Literal["gradients", "similarities"],
     spelled("gradients", "similarities", gradient="gradients", cosines="similarities", cosine="similarities"),
 ]
-# Strict: YAML has "yes" and 3.0, which are no counts.
-Positive = Annotated[int, Field(strict=True, ge=1)]
-NotNegative = Annotated[int, Field(strict=True, ge=0)]
+MOST = 10**9
+"""Of anything that is counted: what is more would overflow somewhere."""
+# Strict: true and 3.0 are no counts.
+Positive = Annotated[int, Field(strict=True, ge=1, le=MOST)]
+NotNegative = Annotated[int, Field(strict=True, ge=0, le=MOST)]
+Name = Annotated[str, Field(max_length=4096)]
+"""Also of files: the longest path that Linux takes."""
+ImageSize = Annotated[int, Field(strict=True, ge=8, le=4096)]
+Threads = Annotated[int, Field(strict=True, ge=1, le=1024)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
-Branch = Annotated[int, Field(strict=True, ge=2)]
+Branch = Annotated[int, Field(strict=True, ge=2, le=MOST)]
 
 
 class Settings(BaseModel):
@@ -55,7 +61,7 @@ class Settings(BaseModel):
 class SpaceSettings(Settings):
     """Which architectures there are, and the size of the supernet."""
 
-    name: str = "nasbench201"
+    name: Name = "nasbench201"
     ops: int | list[str] | None = None  # how many operations or which; null: all
     channels: Positive = 8  # of the first cells
     cells: Positive = 1  # per stage
@@ -64,11 +70,14 @@ class SpaceSettings(Settings):
 class DataSettings(Settings):
     """Which images; the part they are divided into for the search. Test images are never loaded by a search."""
 
-    name: str = "bundled"  # or the path of a folder of images
-    root: str | None = None  # where named image sets are kept; null: CLEAVE_DATA, else the cache folder
-    image_size: Annotated[int, Field(strict=True, ge=8)] | None = 16  # pixels; null: as stored
-    train_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.5  # the rest is held out
+    name: Name = "bundled"  # or the path of a folder of images
+    root: Name | None = None  # where named image sets are kept; null: CLEAVE_DATA, else the cache folder
+    # Pixels on a side; null: as a published set stores them, and 32 for a folder, whose images may be of any size.
+    image_size: ImageSize | None = 16
+    # The rest is held out; no meaning with a folder that has train/, val/ and test/, where val/ is held out.
+    train_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.5
     limit: Positive | None = 4000  # at most so many images are used; null: all
+    skip_damaged: bool = False  # leave out files of a folder that cannot be used; false: they are an error
     padding: NotNegative | None = None  # pixels of random shift; null: an eighth of the size
     flip: bool = True  # mirror images half of the time
 
@@ -214,8 +223,8 @@ class Recipe(Settings):
     search: SearchSettings = SearchSettings()
     trust: TrustSettings = TrustSettings()
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = 0
-    device: str = "auto"  # auto | cpu | cuda | cuda:N
-    threads: Positive = 1  # of the CPU; on networks as small as the default ones a second thread only costs
+    device: Name = "auto"  # auto | cpu | cuda | cuda:N
+    threads: Threads = 1  # of the CPU; on networks as small as the default ones a second thread only costs
     precision: Literal["float32", "bfloat16"] = "float32"  # of a search's passes; bfloat16 is for GPUs made for it
     compile: bool = False  # training steps by torch.compile: a minute or more for every node, so for long searches
-    benchmark: str | None = None  # table of trained accuracies; null: the imported one, if there is one
+    benchmark: Name | None = None  # table of trained accuracies; null: the imported one, if there is one

@@ -36,7 +36,7 @@ class Terminal(Watcher):
             console=self.console,
         )
         self.task = self.progress.add_task("starting", total=None)
-        self.printed = -1
+        self.printed, self.kind = -1, Moment.kind
         self.drawn_at = 0.0
 
     def __enter__(self) -> Terminal:
@@ -48,10 +48,13 @@ class Terminal(Watcher):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.console.is_terminal:
+            self.progress.update(self.task, visible=self.drawn_at > 0)  # a bar that showed nothing leaves nothing
             self.progress.stop()
 
     def see(self, moment: Moment) -> None:
         done = min(moment.done, moment.total)  # the total is an estimate
+        if moment.kind != self.kind:
+            self.printed, self.kind = -1, moment.kind  # another kind of work has lines of its own
         if self.console.is_terminal:
             self._redraw(moment, done)
         elif LINES * done // moment.total > self.printed:

@@ -191,14 +191,27 @@ def test_a_missing_file_is_named_and_the_way_to_make_it_said(tmp_path: Path) -> 
 
 def test_a_file_that_is_no_archive_is_refused(tmp_path: Path, rng: np.random.Generator) -> None:
     (tmp_path / "t.npz").write_bytes(rng.bytes(1000))
-    assert "not a whole .npz" in refusal(tmp_path / "t.npz")
+    assert "is no .npz file" in refusal(tmp_path / "t.npz")
 
 
 def test_a_truncated_file_is_refused_wherever_it_ends(path: Path, rng: np.random.Generator) -> None:
     whole = path.read_bytes()
     for length in rng.integers(0, len(whole), 20).tolist():
         path.write_bytes(whole[:length])
-        refusal(path)
+        assert ("is cut short" if length >= 4 else "is no .npz file") in refusal(path)
+
+
+def test_a_table_that_cannot_be_read_is_not_said_to_be_damaged(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert refusal(tmp_path) == f"{tmp_path}: cannot be read (is a directory)"
+    assert "no such file; make the table anew" in refusal(tmp_path / "none.npz")
+
+    def denied(path: str, flags: int) -> int:
+        raise PermissionError(13, os.strerror(13), path)
+
+    monkeypatch.setattr("cleave.files._open", denied)
+    assert refusal(path) == f"{path}: cannot be read (permission denied)"
 
 
 def test_a_flipped_bit_in_the_data_is_noticed(path: Path, rng: np.random.Generator) -> None:

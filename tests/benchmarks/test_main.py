@@ -131,6 +131,8 @@ def test_ctrl_c_in_the_middle_of_a_fork_is_heard(number: signal.Signals) -> None
         (["--repeats", "0"], ["--repeats 0"]),
         (["--repeats", "some"], ["--repeats", "some"]),
         (["--threads", "1", "-1"], ["--threads"]),
+        (["--threads", "1", "2", "1"], ["--threads: 1 is there twice; give each once"]),
+        (["--only", "floor", "search", "floor"], ["--only: floor is there twice; give each once"]),
         (["--fast"], ["--fast"]),
     ],
 )

@@ -6,6 +6,7 @@ import json
 from functools import cache, partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -111,9 +112,17 @@ def test_the_command_measures_once_and_reports_every_rule(
     assert list(report["rules"]) == ["separate", "race", "all"]
     assert report["rules"]["separate"]["more_than_separate"] == 0
     assert 3 / 8 <= report["rules"]["race"]["passes"] <= report["rules"]["all"]["passes"] == 1
-    low, high = report["rules"]["race"]["interval"]
-    assert low <= report["rules"]["race"]["more_than_separate"] <= high
+    assert report["rules"]["race"]["interval"] == [None, None], "one case has none"
     assert "darts, 1 cases" in capsys.readouterr().out
+
+
+def test_the_interval_of_several_cases_holds_their_mean_difference() -> None:
+    random = np.random.default_rng()
+    judged = [{name: regret.Judgement(random.random(), 1.0) for name in ("separate", "race")} for _ in range(12)]
+    rows = regret.report(judged)
+    low, high = rows["race"]["interval"]
+    assert low < rows["race"]["more_than_separate"] < high
+    assert f"[{low:+.5f}, {high:+.5f}]" in regret.text("darts", 12, rows)
 
 
 def test_shards_share_the_seeds_out() -> None:

@@ -114,7 +114,6 @@ def test_an_image_is_turned_the_way_its_camera_was_held(tmp_path: Path) -> None:
     assert torch.equal(read_folder(tmp_path, "train", 40).pixels[0], pixels_of(path).rot90(-1, (1, 2)))
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow warns of damaged metadata before it refuses the image
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp", ".tiff", ".gif"])
 def test_a_truncated_image_is_named(tmp_path: Path, suffix: str) -> None:
     write_folder(tmp_path, {"a": 2, "b": 2})
@@ -126,7 +125,8 @@ def test_a_truncated_image_is_named(tmp_path: Path, suffix: str) -> None:
     assert read_folder(tmp_path, "train").labels.tolist() == [0, 0, 1, 1]
     for length in [0, *random.integers(1, int(len(whole) * 0.9), 10).tolist()]:
         path.write_bytes(whole[:length])
-        with pytest.raises(UserError, match=f"^{path}: not an image, or truncated"):
+        words = "empty" if length == 0 else "is damaged|does not begin as"
+        with pytest.raises(UserError, match=f"^{path}: .*({words}).*copy it again"):
             read_folder(tmp_path, "train")
 
 
@@ -134,7 +134,7 @@ def test_a_file_that_is_no_image_is_named_and_not_skipped(tmp_path: Path) -> Non
     write_folder(tmp_path, {"a": 2, "b": 2})
     (tmp_path / "a" / "000.png").unlink()
     (tmp_path / "a" / "notes.txt").write_text("to do: more images")
-    with pytest.raises(UserError, match=r"a/notes\.txt: not an image"):
+    with pytest.raises(UserError, match=r"a/notes\.txt: is not an image"):
         read_folder(tmp_path, "train")
 
 

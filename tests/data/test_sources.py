@@ -4,13 +4,15 @@ import functools
 import hashlib
 import http.server
 import io
+import os
+import re
 import socket
-import sys
 import tarfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -39,33 +41,6 @@ WRITERS: dict[str, Callable[[Path], object]] = {
     "Fashion-MNIST": lambda root: write_fashion(root / "FashionMNIST" / "raw", zipped=False),
 }
 TEST_FILES = ("test", "t10k", "val")
-
-
-class Opened:
-    """The names of the files that the interpreter opens while `watching`."""
-
-    def __init__(self) -> None:
-        self.names: list[str] = []
-        self.watching = False
-
-    def __call__(self, event: str, arguments: tuple[object, ...]) -> None:
-        if self.watching and event == "open":
-            self.names.append(str(arguments[0]))
-
-
-@pytest.fixture(scope="session")
-def hook() -> Opened:
-    opened = Opened()
-    sys.addaudithook(opened)  # stays for as long as the interpreter does
-    return opened
-
-
-@pytest.fixture
-def opened(hook: Opened) -> Iterator[list[str]]:
-    hook.names = []
-    hook.watching = True
-    yield hook.names
-    hook.watching = False
 
 
 def of_test(names: list[str]) -> list[str]:
@@ -170,8 +145,30 @@ def test_an_unknown_name_is_refused_with_the_nearest_known_one() -> None:
 
 @pytest.mark.parametrize("data", ["./nowhere", "cifar/10", "/nowhere/at/all"])
 def test_a_path_that_is_not_there_is_refused_by_name(data: str) -> None:
-    with pytest.raises(UserError, match=rf"^data\.name: there is no folder {data}$"):
+    with pytest.raises(UserError, match=rf"^data\.name: there is no folder {re.escape(data)}$"):
         load(data, "train")
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "images.zip").touch()
+    with pytest.raises(UserError, match=rf"^data\.name: {tmp_path}/images\.zip is a file, not a folder of images$"):
+        load(str(tmp_path / "images.zip"), "train")
+
+
+def test_what_may_not_be_read_is_told_as_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the system would say it; who runs the tests may be allowed to read everything."""
+    write_cifar10(tmp_path, binary=True)
+    published = os.stat
+
+    def refuse(path: object, **named: Any) -> os.stat_result:  # noqa: ANN401
+        if Path(str(path)).name in ("data_batch_3.bin", "locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return published(path, **named)  # type: ignore[call-overload, no-any-return]
+
+    monkeypatch.setattr(os, "stat", refuse)
+    for data, root in (("cifar10", tmp_path), (str(tmp_path / "locked"), None)):
+        with pytest.raises(UserError, match=rf"^{tmp_path}/.*(bin|locked): cannot be read \(permission denied\)$"):
+            load(data, "train", root)
 
 
 @pytest.mark.parametrize("name", [name for name in SOURCES if name != "bundled"])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cleave.data.images import Images
-from cleave.data.split import apportion, held_out, shuffled_classes
+from cleave.data.split import apportion, cut, for_training, held_out, shuffled_classes
 from cleave.errors import UserError
 
 
@@ -36,8 +37,8 @@ def cuts(draw: st.DrawFn) -> tuple[Images, float, int | None]:
 
 
 @given(cuts())
-def test_the_sides_are_disjoint_and_cover_exactly_the_limit(cut: tuple[Images, float, int | None]) -> None:
-    images, fraction, limit = cut
+def test_the_sides_are_disjoint_and_cover_exactly_the_limit(made: tuple[Images, float, int | None]) -> None:
+    images, fraction, limit = made
     train, valid = held_out(images, fraction, limit)
     found = indices(train) + indices(valid)
     assert len(found) == len(set(found)) == (len(images) if limit is None else limit)
@@ -47,8 +48,8 @@ def test_the_sides_are_disjoint_and_cover_exactly_the_limit(cut: tuple[Images, f
 
 
 @given(cuts())
-def test_images_in_random_order_are_cut_as_they_lie(cut: tuple[Images, float, int | None]) -> None:
-    images, fraction, limit = cut
+def test_images_in_random_order_are_cut_as_they_lie(made: tuple[Images, float, int | None]) -> None:
+    images, fraction, limit = made
     images = Images(images.pixels, images.labels, images.classes, shuffled=True)
     train, valid = held_out(images, fraction, limit)
     total = limit or len(images)
@@ -57,8 +58,8 @@ def test_images_in_random_order_are_cut_as_they_lie(cut: tuple[Images, float, in
 
 
 @given(cuts())
-def test_other_images_are_cut_class_by_class_in_proportion(cut: tuple[Images, float, int | None]) -> None:
-    images, fraction, limit = cut
+def test_other_images_are_cut_class_by_class_in_proportion(made: tuple[Images, float, int | None]) -> None:
+    images, fraction, limit = made
     images = Images(images.pixels, images.labels, images.classes, shuffled=False)
     train, valid = held_out(images, fraction, limit)
     total, classes = limit or len(images), len(images.classes)
@@ -125,6 +126,62 @@ def test_a_fraction_that_leaves_a_side_empty_is_named(shuffled: bool, fraction: 
 def test_a_class_with_one_image_is_named() -> None:
     with pytest.raises(UserError, match="class '1' has one image"):
         held_out(numbered([0, 0, 1, 2, 2], shuffled=False), 0.5)
+
+
+@dataclass(frozen=True)
+class Given(Images):
+    """Images of which those from some place on are to be held out."""
+
+    first: int = 0
+
+    @property
+    def held_out_from(self) -> int:  # type: ignore[override]
+        return self.first
+
+
+@st.composite
+def given_cuts(draw: st.DrawFn) -> tuple[Given, int | None]:
+    """Two parts of the same classes, each with one image or more of every class, and a limit that can be met."""
+    classes = draw(st.integers(2, 5))
+    sides = [draw(st.lists(st.integers(1, 20), min_size=classes, max_size=classes)) for _ in range(2)]
+    labels = [[label for label, size in enumerate(sizes) for _ in range(size)] for sizes in sides]
+    both = numbered(labels[0] + labels[1], shuffled=False)
+    limit = draw(st.none() | st.integers(2 * classes, len(both)))
+    return Given(both.pixels, both.labels, both.classes, shuffled=False, first=len(labels[0])), limit
+
+
+@given(given_cuts(), st.floats(0.1, 0.9))
+def test_what_is_given_to_be_held_out_is(made: tuple[Given, int | None], fraction: float) -> None:
+    images, limit = made
+    train, valid = cut(images, fraction, limit)
+    assert len(train) + len(valid) == (limit or len(images))
+    assert int(train.max()) < images.first <= int(valid.min())
+    assert len(set(train.tolist())) == len(train)
+    assert len(set(valid.tolist())) == len(valid)
+    for side, total in ((train, images.first), (valid, len(images) - images.first)):
+        assert set(images.labels[side].tolist()) == set(range(len(images.classes)))
+        due = total * (limit or len(images)) / len(images)
+        assert abs(len(side) - due) <= len(images.classes)
+
+
+def test_a_limit_below_one_of_each_class_on_both_given_sides_is_named() -> None:
+    both = numbered([0, 1, 2] * 4, shuffled=False)
+    images = Given(both.pixels, both.labels, both.classes, shuffled=False, first=6)
+    assert [len(side) for side in cut(images, 0.5, 6)] == [3, 3]
+    with pytest.raises(UserError, match=r"^data\.limit: 5 images"):
+        cut(images, 0.5, 5)
+
+
+def test_for_training_alone_what_is_to_be_held_out_is_left_out() -> None:
+    both = numbered([0, 1, 2] * 10, shuffled=False)
+    images = Given(both.pixels, both.labels, both.classes, shuffled=False, first=12)
+    assert for_training(images).tolist() == list(range(12))
+    assert for_training(images, 100).tolist() == list(range(12))
+    some = for_training(images, 5)
+    assert len(set(some.tolist())) == 5
+    assert int(some.max()) < 12
+    assert for_training(both).tolist() == list(range(30))
+    assert torch.equal(for_training(both, 20), cut(both, 20 / 30)[0])
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=60))

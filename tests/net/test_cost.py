@@ -13,10 +13,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cleave.bench.table import Table
 from cleave.net import Norm, build, count_parameters, extract, one_hot
-from cleave.net.cost import Cost, costs
+from cleave.net.cost import Cost, costs, weights
 from cleave.net.ops import AveragePool
 from cleave.space import Arch, NetworkSize, Region, Space
+from cleave.space.cells64 import Cells64
 from cleave.space.nb201 import NASBench201
+from tests.elastic import ToyElastic
 from tests.toys import TOYS
 
 SPACES = (NASBench201, *TOYS)
@@ -101,3 +103,17 @@ def test_the_parameters_are_those_of_the_published_table(shared: Path) -> None:
     }
     assert np.mean(off == 0) > 0.99
     assert set(off.tolist()) <= operations
+
+
+def test_pooling_has_nothing_to_learn_and_convolutions_have() -> None:
+    for space in (NASBench201(), Cells64()):
+        known = weights(space)
+        for name in space.choices[0].candidates:
+            arch = dict.fromkeys((choice.name for choice in space.choices), name)
+            assert known.learning(arch) == (set(arch) if "conv" in name else set())
+
+
+def test_an_elastic_layer_that_does_not_run_has_nothing_to_learn() -> None:
+    known = weights(ToyElastic())
+    arch = {"depth": "1", "kernel0": "3", "expansion0": "1", "kernel1": "3", "expansion1": "1"}
+    assert known.learning(arch) == {"depth", "kernel0", "expansion0"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from cleave.bench.table import Table
 from cleave.rank.contest import architectures
 from cleave.run.folder import RunFolder
+from cleave.run.origin import SEARCH, read_origin
 from cleave.search.state import State
 from cleave.space.nb201 import NASBench201
 from cleave.space.registry import SPACES
@@ -101,9 +103,9 @@ def test_an_architecture_of_a_leaf_that_was_not_trained_is_named_with_the_leaf(
 
 
 def test_an_architecture_that_no_leaf_holds_is_named(run: Path, whole: Table, capsys: Capture) -> None:
-    folder = RunFolder(run)
+    folder = RunFolder(run, read_origin(run, SEARCH))
     record = folder.generations.newest(print)
-    state = State.from_json(record.meta["search"])
+    state = State.from_json(record.meta["search"], run)
     lost = state.tree.nodes.pop(state.tree.leaves[-1].path)
     folder.generations.commit(replace(record, meta={**record.meta, "search": state.to_json()}))
     arch = NASBench201().format({choice: allowed[0] for choice, allowed in lost.region.allowed.items()})
@@ -141,10 +143,16 @@ def test_predictions_that_lack_the_column_or_an_architecture_are_refused(
     run: Path, whole: Table, tmp_path: Path, capsys: Capture
 ) -> None:
     file = tmp_path / "p.csv"
-    for text, words in (("name,x\na,1\n", ["'arch'"]), ("arch,x\na,1\n", ["lacks 64 of the 64"])):
+    for text, words in (("name,x\na,1\n", ["no column arch"]), ("arch,x\na,1\n", ["lacks 64 of the 64"])):
         file.write_text(text)
         ended = Ended(ranking(run, Path(whole.name), "--predictions", str(file)), capsys)
         assert ended.refuses(str(file), *words)
+
+
+def test_predictions_are_not_listed_twice(run: Path, whole: Table, tmp_path: Path, capsys: Capture) -> None:
+    twice = ["--predictions", str(tmp_path / "a.csv"), "--predictions", str(tmp_path / "." / "a.csv")]
+    ended = Ended(ranking(run, Path(whole.name), *twice), capsys)
+    assert ended.refuses("--predictions", "a.csv is there twice; give each once")
 
 
 def test_a_recipe_is_not_searched_when_the_question_is_wrong(
@@ -154,4 +162,7 @@ def test_a_recipe_is_not_searched_when_the_question_is_wrong(
     recipe = run / "recipe.yaml"
     for flags in (["--sample", "65"], ["--average", "9"], ["--out", str(recipe)], ["--predictions", "absent.csv"]):
         assert Ended(ranking(recipe, Path(whole.name), *flags), capsys).refuses(flags[-1])
+    os.mkfifo(tmp_path / "pipe")
+    piped = ranking(recipe, Path(whole.name), "--predictions", str(tmp_path / "pipe"))
+    assert Ended(piped, capsys).refuses("--predictions", str(tmp_path / "pipe"), "is no plain file")
     assert not (tmp_path / "runs").exists()

@@ -30,14 +30,14 @@ def test_columns_come_in_the_order_that_is_asked_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
-        (["a,b", "x,1"], ["'arch'", "column"]),
+        (["a,b", "x,1"], ["no column arch", "a, b"]),
         (["arch,b", "x,1"], ["lacks 1 of the 2", "y"]),
-        (["arch,b", "x,1", "y,2", "x,1"], ["more than once"]),
-        (["arch,b", "x,1", "y,many"], ["'b'", "'many'"]),
-        (["arch,b", "x,1", "y,nan"], ["'b'", "'nan'"]),
-        (["arch,b", "x,1", "y"], ["line 3", "1 values", "2 columns"]),
-        ([""], ["'arch'"]),
-        (['arch,"b', "x,1"], ["not a CSV file"]),
+        (["arch,b", "x,1", "y,2", "x,1"], ["x is there more than once", "line 2", "line 4"]),
+        (["arch,b", "x,1", "y,many"], ["line 3", "b is 'many'"]),
+        (["arch,b", "x,1", "y,nan"], ["line 3", "b is 'nan'"]),
+        (["arch,b", "x,1", "y"], ["line 3 has 1 cell", "2 cells"]),
+        ([""], ["is empty"]),
+        (['arch,"b', "x,1"], ["is not CSV"]),
     ],
 )
 def test_a_file_that_is_no_good_is_named(lines: list[str], words: list[str], tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_a_file_that_is_no_good_is_named(lines: list[str], words: list[str], tmp
 def test_a_file_that_is_none_is_named(tmp_path: Path) -> None:
     (tmp_path / "empty.csv").touch()
     (tmp_path / "bytes.csv").write_bytes(b"arch,\xff\xfe\n")
-    for name, word in (("absent.csv", "No such file"), ("empty.csv", "not a CSV"), ("bytes.csv", "not a CSV")):
+    for name, word in (("absent.csv", "no such file"), ("empty.csv", "is empty"), ("bytes.csv", "not text")):
         with pytest.raises(UserError, match=rf"{name}.*{word}"):
             read_predictions(tmp_path / name, [])
 

@@ -7,6 +7,8 @@ from itertools import combinations
 from math import nan, sqrt
 from statistics import fmean
 
+from tests.reference.ties import among_highest, best_of_highest, best_rank_of_highest, mid_ranks
+
 
 def tau_b(one: Sequence[float], other: Sequence[float]) -> float:
     """Kendall's tau-b, pair by pair."""
@@ -28,26 +30,20 @@ def s_tau(rankings: Sequence[Sequence[float]]) -> float:
     return fmean(tau_b(one, other) for one, other in combinations(rankings, 2))
 
 
-def order(scores: Sequence[float]) -> list[int]:
-    """The best first, equals in the order given, found by taking out the best again and again."""
-    left, found = list(range(len(scores))), []
-    while left:
-        best = next(place for place in left if all(scores[place] >= scores[other] for other in left))
-        left.remove(best)
-        found.append(best)
-    return found
-
-
-def ranks(scores: Sequence[float]) -> list[int]:
-    return [order(scores).index(place) + 1 for place in range(len(scores))]
-
-
-def tnr(scores: Sequence[float], true: Sequence[float], n: int) -> int:
-    return min(ranks(true)[place] for place in order(scores)[:n])
+def tnr(scores: Sequence[float], true: Sequence[float], n: int) -> float:
+    return best_rank_of_highest(scores, true, n)
 
 
 def top_accuracy(scores: Sequence[float], true: Sequence[float], n: int) -> float:
-    return max(true[place] for place in order(scores)[:n])
+    return best_of_highest(scores, true, n)
+
+
+def own_places(accuracy: Sequence[Sequence[float]], columns: Sequence[int]) -> tuple[list[float], list[float]]:
+    """Rank and share of the first place of one column in each row."""
+    pairs = list(zip(accuracy, columns, strict=True))
+    ranks = [mid_ranks(row)[column] for row, column in pairs]
+    firsts = [among_highest(row, 1)[column] for row, column in pairs]
+    return ranks, firsts
 
 
 def expected(true: Sequence[float], n: int, measure: Callable[[Sequence[float], Sequence[float], int], float]) -> float:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 import signal
+from dataclasses import replace
 from math import sqrt
 from pathlib import Path
 from statistics import mean
@@ -20,7 +20,7 @@ from cleave.reproduce.experiment import BUDGETS, Published, Row
 from cleave.reproduce.grid import Finding, chosen_rows, slug
 from cleave.reproduce.measures import BEST_LEAF, CHOSEN, MEAN_LEAF
 from cleave.reproduce.runner import Request, make_grid, plan_experiment, reproduce
-from cleave.reproduce.table import comparisons, interval, lines, markdown
+from cleave.reproduce.table import compared, comparisons, interval, lines, markdown
 from cleave.resolve import resolve
 from cleave.search.watch import Moment, Watcher
 from cleave.space import find_space
@@ -101,9 +101,14 @@ def test_runs_of_another_recipe_are_not_taken_for_its_own(name: str, table: Path
     request = Request(name, "tiny", only=SOME_ROWS[name], flags={"benchmark": str(table)}, out=tmp_path / "out")
     reproduce(request, Watcher())
     (file,) = (tmp_path / "out" / "runs").rglob("recipe.yaml")
-    file.write_text(re.sub(r"channels: 2", "channels: 3", file.read_text()))
-    with pytest.raises(UserError, match="was run by another recipe"):
+    written = file.read_text()
+    file.write_text(written.replace("channels: 2", "channels: 3"))
+    with pytest.raises(UserError, match=r"space\.channels is 3, but 2 in .*checkpoints"):
         reproduce(request, Watcher())
+    file.write_text(written)
+    file.parent.rename(file.parent.with_name(file.parent.name.replace("seed0", "seed1")))
+    with pytest.raises(UserError, match="was run by another recipe"):
+        reproduce(replace(request, seeds=(1,)), Watcher())
 
 
 def test_the_figures_of_an_accuracy_row_are_those_of_the_table(table: Path, tmp_path: Path) -> None:
@@ -142,6 +147,16 @@ def test_what_is_undefined_is_left_out_and_counted() -> None:
     (none,) = lines([row], [finding(row, 0, None)])
     assert none.to_json()["ours"]["mean"] is None
     assert interval([1.0]) is None
+
+
+@pytest.mark.parametrize("value", [0.26, 0.0, 94.37])
+def test_one_value_found_again_has_no_interval(value: float) -> None:
+    found = [(value + step) - step for step in range(4)]
+    assert interval(found[:2]) is None
+    assert interval(found) is None
+    assert interval([value, value + 1e-6]) is not None
+    pair = {"rows": ["a", "b"], "measure": "m", "difference": value, "interval": interval(found), "n": 4, "of": 4}
+    assert compared(pair) == f"- a against b (m): {value:+.2f}, n = 4."
 
 
 def test_rows_are_compared_seed_by_seed() -> None:
@@ -206,6 +221,36 @@ def test_a_plan_counts_runs_and_writes_nothing(table: Path, tmp_path: Path, monk
     assert list(tmp_path.iterdir()) == []
 
 
+NO_TABLE = {"appendixB1": "RSPS, 4 operations, 0", "appendixB3": "RSPS, 4 operations", "table2": "similar"}
+
+
+def test_the_experiments_that_look_nothing_up_are_known() -> None:
+    assert {name for name, each in EXPERIMENTS.items() if not each.looks_up} == set(NO_TABLE)
+
+
+@pytest.mark.parametrize("name", NO_TABLE)
+def test_what_looks_nothing_up_runs_without_a_table_and_finds_the_same(name: str, table: Path, tmp_path: Path) -> None:
+    def figures(flags: dict[str, Any], folder: str) -> list[Any]:
+        request = Request(name, "tiny", only=(NO_TABLE[name],), flags=flags, out=tmp_path / folder)
+        return [line["ours"] for line in reproduce(request, Watcher())["lines"]]
+
+    assert figures({}, "without") == figures({"benchmark": str(table)}, "with")
+
+
+@pytest.mark.parametrize("name", sorted(set(EXPERIMENTS) - set(NO_TABLE)))
+def test_what_looks_figures_up_says_so_before_anything_is_made(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["reproduce", name, "--budget", "tiny", "--out", str(tmp_path / "out"), *HERE]
+    assert Ended(words, capsys).refuses("no table", "cleave benchmark import", "--benchmark")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_plan_looks_nothing_up(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["reproduce", "table6", "--budget", "tiny", "--only", "l2", "--plan", "--json", *HERE]
+    assert json.loads(Ended(words, capsys).out)["runs"] == 1
+
+
 def test_mistakes_are_one_line_each(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["reproduce", "table6", "--benchmark", str(table), "--budget", "tiny", *HERE, "--json"]
     out = ["--out", str(tmp_path / "out")]
@@ -213,7 +258,10 @@ def test_mistakes_are_one_line_each(table: Path, tmp_path: Path, capsys: pytest.
     assert Ended(["reproduce", "table2", "--plan", *words[2:]], capsys).refuses("cannot be planned")
     assert Ended([*words, "--budget", "huge"], capsys).refuses("--budget huge", "tiny, small, paper")
     assert Ended([*words, "--seeds", "0,x"], capsys).refuses("--seeds 0,x")
+    assert Ended([*words, "--seeds", "9" * 5000], capsys).refuses("--seeds 999", "whole numbers")
+    assert Ended([*words, "--seeds", "0,1,00"], capsys).refuses("--seeds: 0 is there twice; give each once")
     assert Ended([*words, "--only", "zebra"], capsys).refuses("zebra")
+    assert Ended([*words, "--only", "cos", "--only", "Cos"], capsys).refuses("--only: cos is there twice")
     assert Ended(["reproduce", "table6", "--json"], capsys).refuses("no table", "--benchmark")
     assert Ended([*words, "--only", "l2", *out], capsys).status == 0
     other = ["reproduce", "table1", *words[2:]]

@@ -17,6 +17,7 @@ import pytest
 from cleave.errors import UserError
 from cleave.run import durable
 from cleave.run.durable import MANIFEST, Damaged
+from cleave.run.reading import Foreign
 
 
 @contextmanager
@@ -102,9 +103,9 @@ def test_json_that_is_not_finite_is_refused_and_the_old_file_kept(tmp_path: Path
 
 def test_a_file_that_the_disk_does_not_take_leaves_the_old_one(tmp_path: Path) -> None:
     durable.write_bytes(tmp_path / "file", b"old")
-    with full_disk(1000), pytest.raises(UserError, match=r"file: cannot be saved: File too large.*cleave resume"):
+    with full_disk(1000), pytest.raises(UserError, match=r"file: cannot be saved: file too large.*cleave resume"):
         durable.write_bytes(tmp_path / "file", random.randbytes(5000))
-    with failing_sync(after=0), pytest.raises(UserError, match=r"file: cannot be saved: No space left"):
+    with failing_sync(after=0), pytest.raises(UserError, match=r"file: cannot be saved: no space left"):
         durable.write_bytes(tmp_path / "file", b"new")
     assert (tmp_path / "file").read_bytes() == b"old"
     assert names(tmp_path) == {"file"}
@@ -112,7 +113,7 @@ def test_a_file_that_the_disk_does_not_take_leaves_the_old_one(tmp_path: Path) -
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     for write in (lambda path: durable.write_bytes(path, b""), lambda path: durable.write_folder(path, {})):
-        with pytest.raises(UserError, match="nowhere/name: cannot be saved: No such file"):
+        with pytest.raises(UserError, match="nowhere/name: cannot be saved: no such file"):
             write(tmp_path / "nowhere" / "name")
 
 
@@ -146,7 +147,7 @@ def test_bytes_are_synced_before_the_name_and_the_name_before_the_return(
 def test_a_sync_that_fails_leaves_the_old_folder_or_the_new_one(tmp_path: Path, after: int) -> None:
     folder, old, new = tmp_path / "folder", some_files(), some_files()
     durable.write_folder(folder, old)
-    with failing_sync(after), pytest.raises(UserError, match="folder: cannot be saved: No space left"):
+    with failing_sync(after), pytest.raises(UserError, match="folder: cannot be saved: no space left"):
         durable.write_folder(folder, new)
     # until four files, their folder and the old folder's other name are synced, the old one stands
     assert durable.read_folder(folder) == (old if after < 6 else new)
@@ -173,7 +174,7 @@ def test_files_missing_added_or_cut_are_named(tmp_path: Path) -> None:
             durable.read_folder(folder)
         durable.write_folder(folder, files)
 
-    expect("manifest.json: cannot be read: No such file")
+    expect("manifest.json: cannot be read: no such file")
     (folder / "file1").unlink()
     expect("file1: missing, though in manifest.json")
     (folder / "more").write_bytes(b"")
@@ -181,12 +182,12 @@ def test_files_missing_added_or_cut_are_named(tmp_path: Path) -> None:
     (folder / "file2").write_bytes(cut(files["file2"]))
     expect(r"file2: its \d+ bytes are not those")
     (folder / MANIFEST).write_text("[" * 100_000)
-    expect("manifest.json: not JSON")
+    expect("manifest.json: is not JSON")
     (folder / MANIFEST).write_text("[]")
-    expect("manifest.json: not a list of files")
+    expect("manifest.json: is not a list of files")
     (folder / "file0").unlink()
     (folder / "file0").mkdir()
-    expect("file0: cannot be read: Is a directory")
+    expect("file0: cannot be read: is a directory")
 
 
 def test_another_folder_under_the_same_name_is_not_the_one_asked_for(tmp_path: Path) -> None:
@@ -194,3 +195,40 @@ def test_another_folder_under_the_same_name_is_not_the_one_asked_for(tmp_path: P
     durable.write_folder(tmp_path / "folder", some_files())
     with pytest.raises(Damaged, match=r"manifest\.json: belongs to another record"):
         durable.read_folder(tmp_path / "folder", identity)
+
+
+def test_a_folder_that_belongs_to_something_else_is_not_taken_for_damaged(tmp_path: Path) -> None:
+    files, mine = some_files(), {"run": "a", "part": "0.1", "generation": 7}
+    durable.write_folder(tmp_path / "folder", files, mine)
+    assert durable.read_folder(tmp_path / "folder", of=mine) == files
+    assert durable.owner_of(tmp_path / "folder") == mine
+    others = {"run": "of another run", "part": "of part 0.1, not 0.0", "generation": "of generation 7, not 8"}
+    for (key, words), value in zip(others.items(), ("b", "0.0", 8), strict=True):
+        with pytest.raises(Foreign, match=words):
+            durable.read_folder(tmp_path / "folder", of={**mine, key: value})
+
+
+def test_a_flipped_bit_in_what_a_folder_belongs_to_is_damage(tmp_path: Path) -> None:
+    mine = {"run": "abc", "part": "0.1"}
+    durable.write_folder(tmp_path / "folder", {"a": b"1"}, mine)
+    manifest = tmp_path / "folder" / MANIFEST
+    whole = manifest.read_bytes()
+    for position in range(len(whole)):
+        manifest.write_bytes(whole[:position] + bytes([whole[position] ^ 1]) + whole[position + 1 :])
+        with pytest.raises(Damaged):
+            durable.read_folder(tmp_path / "folder", of=mine)
+
+
+def test_a_manifest_of_an_earlier_version_is_named_as_one(tmp_path: Path) -> None:
+    durable.write_folder(tmp_path / "folder", {"a": b"1"})
+    entry = {"bytes": 1, "sha256": hashlib.sha256(b"1").hexdigest()}
+    durable.write_json(tmp_path / "folder" / MANIFEST, {"a": entry})
+    with pytest.raises(Foreign, match="written by an earlier version of cleave"):
+        durable.read_folder(tmp_path / "folder")
+
+
+def test_a_file_far_larger_than_listed_is_not_even_read(tmp_path: Path) -> None:
+    durable.write_folder(tmp_path / "folder", {"a": b"1"})
+    os.truncate(tmp_path / "folder" / "a", 2**42)  # a hole: it takes no room
+    with pytest.raises(Damaged, match=f"its {2**42} bytes are more than cleave writes"):
+        durable.read_folder(tmp_path / "folder")

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cleave.errors import UserError
-from cleave.run.events import Events
+from cleave.run.events import Events, Mark
 from tests.run.test_durable import full_disk
 
 names = st.text("abcdefgh_", min_size=1, max_size=8)
@@ -36,7 +36,7 @@ def test_what_is_written_is_read_in_order_one_line_each(written: list[tuple[str,
             log.write(kind, **fields)
         assert Events.read(path) == [{"kind": kind, **fields} for kind, fields in written]
         assert path.read_bytes().count(b"\n") == len(written)
-        assert log.position == path.stat().st_size
+        assert log.position.length == path.stat().st_size
 
 
 def test_an_interrupted_run_that_goes_back_to_its_checkpoint_ends_in_the_same_bytes(tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_an_interrupted_run_that_goes_back_to_its_checkpoint_ends_in_the_same_by
 
     generator.setstate(checkpoint)
     resumed = Events(tmp_path / "cut")
-    resumed.truncate(position)
+    resumed.go_back(position)
     write_some(resumed, generator, rest)
     assert (tmp_path / "cut").read_bytes() == (tmp_path / "whole").read_bytes()
     assert resumed.position == whole.position
@@ -65,10 +65,10 @@ def test_a_file_shorter_than_the_checkpoint_counts_on_is_named_and_left_alone(tm
     log = Events(tmp_path / "events.jsonl")
     write_some(log, random.Random(), 3)
     position = log.position
-    os.truncate(tmp_path / "events.jsonl", position - random.randint(1, 20))
+    os.truncate(tmp_path / "events.jsonl", position.length - random.randint(1, 20))
     before = (tmp_path / "events.jsonl").read_bytes()
-    with pytest.raises(UserError, match=rf"events\.jsonl: has {len(before)} bytes .* counts on {position}"):
-        Events(tmp_path / "events.jsonl").truncate(position)
+    with pytest.raises(UserError, match=rf"events\.jsonl: has {len(before)} bytes .* counts on {position.length}"):
+        Events(tmp_path / "events.jsonl").go_back(position)
     assert (tmp_path / "events.jsonl").read_bytes() == before
 
 
@@ -88,7 +88,7 @@ def test_a_full_disk_leaves_no_half_of_a_line_and_writing_can_go_on(tmp_path: Pa
     with full_disk(len(before) + random.randrange(20)), pytest.raises(UserError, match=r"events\.jsonl: cannot be"):
         log.write("epoch", loss=generator.random())
     assert (tmp_path / "events.jsonl").read_bytes() == before
-    assert log.position == len(before)
+    assert log.position.length == len(before)
     log.write("epoch", loss=0.25)
     assert Events.read(tmp_path / "events.jsonl")[3:] == [{"kind": "epoch", "loss": 0.25}]
 
@@ -105,7 +105,7 @@ def test_a_position_is_given_only_once_its_bytes_are_on_the_disk(
     monkeypatch.setattr(os, "fsync", watch)
     write_some(log, random.Random(), 3)
     position = log.position
-    assert ((tmp_path / "events.jsonl").stat().st_ino, position) in synced
+    assert ((tmp_path / "events.jsonl").stat().st_ino, position.length) in synced
 
 
 def test_a_last_line_without_its_end_did_not_happen(tmp_path: Path) -> None:
@@ -127,9 +127,9 @@ def test_a_line_that_is_no_event_is_named_by_its_number(tmp_path: Path, line: by
 
 
 def test_a_file_that_cannot_be_read_or_made_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"events\.jsonl: cannot be read: No such file"):
+    with pytest.raises(UserError, match=r"events\.jsonl: cannot be read: no such file"):
         Events.read(tmp_path / "events.jsonl")
-    with pytest.raises(UserError, match=r"events\.jsonl: cannot be saved: No such file"):
+    with pytest.raises(UserError, match=r"events\.jsonl: cannot be saved: no such file"):
         Events(tmp_path / "nowhere" / "events.jsonl")
 
 
@@ -139,6 +139,21 @@ def test_another_files_events_are_added_as_they_are(tmp_path: Path) -> None:
     for number in range(3):
         other.write("epoch", leaf="1", loss=random.random(), epoch=number)
     before = one.path.read_bytes()
-    one.append(other.path)
+    one.append(other.path, other.position)
     assert one.path.read_bytes() == before + other.path.read_bytes()
-    assert one.position == len(one.path.read_bytes())
+    assert one.position == Mark.after(one.path.read_bytes())
+
+
+def test_bytes_altered_before_a_mark_are_named_and_those_after_it_do_not_matter(tmp_path: Path) -> None:
+    log = Events(tmp_path / "events.jsonl")
+    write_some(log, random.Random(), 3)
+    mark, whole = log.position, log.path.read_bytes()
+    for position in random.sample(range(len(whole)), 20):
+        log.path.write_bytes(whole[:position] + bytes([whole[position] ^ 4]) + whole[position + 1 :])
+        with pytest.raises(UserError, match=r"events\.jsonl: its first \d+ bytes are not those"):
+            Events(log.path).go_back(mark)
+    log.path.write_bytes(whole + b"\0" * 10)
+    again = Events(log.path)
+    again.go_back(mark)
+    assert log.path.read_bytes() == whole
+    assert again.position == mark

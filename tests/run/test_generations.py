@@ -191,11 +191,11 @@ def test_a_full_disk_leaves_the_generations_before_and_nothing_of_the_new_one(tm
     generations.commit(some_record(1))
     generations.commit(some_record(2))
     for largest in (0, 100, random.randrange(1000)):
-        with full_disk(largest), pytest.raises(UserError, match="000003: cannot be saved: File too large"):
+        with full_disk(largest), pytest.raises(UserError, match="000003: cannot be saved: file too large"):
             generations.commit(some_record(3))
         assert same(generations.newest(pytest.fail), some_record(2))
     for after in range(6):  # four files, their folder, and (too late to matter) the name
-        with failing_sync(after), pytest.raises(UserError, match=r"cannot be saved: No space left.*cleave resume"):
+        with failing_sync(after), pytest.raises(UserError, match=r"cannot be saved: no space left.*cleave resume"):
             generations.commit(some_record(3))
         assert names(tmp_path) == {"000001", "000002"} | ({"000003"} if after == 5 else set())
     assert same(generations.newest(pytest.fail), some_record(3))

@@ -94,7 +94,7 @@ def test_the_lock_ends_with_its_block_however_that_ends(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="nowhere: cannot be saved: No such file"), RunLock(tmp_path / "nowhere"):
+    with pytest.raises(UserError, match="nowhere/lock: cannot be saved: no such file"), RunLock(tmp_path / "nowhere"):
         pytest.fail("nothing to lock")
 
 

@@ -12,6 +12,7 @@ from cleave.config import load_recipe
 from cleave.errors import Interrupted
 from cleave.resolve import resolve
 from cleave.run.folder import RunFolder, create, make_folder
+from cleave.run.origin import SEARCH, read_origin
 from cleave.search.accuracy import Accuracy, Hits
 from cleave.search.crew import usual_workers
 from cleave.search.loop import Search
@@ -76,7 +77,7 @@ def new_search(problem: Problem, folder: Path, watcher: Watcher | None = None) -
     if not (folder / "recipe.yaml").exists():
         make_folder(folder)
         create(folder, problem.recipe, {})
-    return Search(problem, RunFolder(folder), Stop(), watcher or Watcher())
+    return Search(problem, RunFolder(folder, read_origin(folder, SEARCH)), Stop(), watcher or Watcher())
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -159,8 +160,8 @@ def test_findings_come_back_from_json_as_they_were() -> None:
         {"y": Hits([3, 4], [7, 0])}, {"x": Accuracy(1 / 3, 0.1 + 0.2)}, [[1.5]],
         {"0": "f"}, split,
     )  # fmt: skip
-    assert Findings.from_json(found.to_json()) == found
-    assert Findings.from_json(Findings(result={"arch": "x", "entropy": None}, finished=True).to_json()).finished
+    assert Findings.from_json(found.to_json(), Path()) == found
+    assert Findings.from_json(Findings(result={"arch": "x", "entropy": None}, finished=True).to_json(), Path()).finished
 
 
 def test_costs_add_up_field_by_field() -> None:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from cleave.config import load_recipe
-from cleave.data import sources
+from cleave.data import reading, sources
+from cleave.data.folder import Folder
 from cleave.data.images import Images, Part
+from cleave.data.split import held_out
 from cleave.errors import UserError
 from cleave.resolve import resolve
 from cleave.run.folder import RunFolder, create, make_folder
+from cleave.run.origin import SEARCH, read_origin
 from cleave.search.loop import Search
 from cleave.search.problem import Problem, open_problem
 from cleave.search.runner import start
 from cleave.search.watch import Moment, Stop, Watcher
 from cleave.search.work import planned_search_passes
 from cleave.space import find_space
+from tests.tiny import write_images
 
 TINY = [
     "data.limit=96", "data.image_size=8", "space.channels=2", "search.batch_size=32", "search.epochs=1",
@@ -33,13 +38,13 @@ def opened(*changes: str) -> Problem:
 
 def test_a_search_never_asks_for_test_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    published = sources.load
+    published = sources.find
 
-    def load(data: str, part: Part, root: Path | None, image_size: int | None) -> Images:
+    def find(data: str, part: Part, *arguments: Any, **named: Any) -> Images | Folder:  # noqa: ANN401
         asked.append(part)
-        return published(data, part, root, image_size)
+        return published(data, part, *arguments, **named)
 
-    monkeypatch.setattr(sources, "load", load)
+    monkeypatch.setattr(sources, "find", find)
     start(load_recipe(None, TINY, {}), tmp_path / "run", Watcher())
     assert set(asked) == {"train"}
 
@@ -105,10 +110,68 @@ def test_the_planned_work_is_the_work_done(tmp_path: Path, changes: list[str]) -
     make_folder(tmp_path / "run")
 
     create(tmp_path / "run", problem.recipe, {})
-    outcome = Search(problem, RunFolder(tmp_path / "run"), Stop(), Recorder()).run()
+    outcome = Search(
+        problem, RunFolder(tmp_path / "run", read_origin(tmp_path / "run", SEARCH)), Stop(), Recorder()
+    ).run()
     cost = outcome["cost"]
     done = cost["weight_steps"] + cost["arch_steps"] + cost["split_passes"]
     evaluated = 0.4 * cost["eval_images"] / problem.recipe.search.batch_size
     assert planned_search_passes(problem) == pytest.approx(done + evaluated, abs=len(outcome["leaves"]))
     assert [moment.done for moment in moments] == sorted(moment.done for moment in moments)
     assert moments[-1].done <= moments[-1].total
+
+
+def folder_problem(folder: Path, *changes: str) -> Problem:
+    return opened(f"data.name={folder}", "search.batch_size=4", *changes)
+
+
+@pytest.mark.parametrize("limit", ["12", "null"])
+def test_of_a_folder_only_what_is_used_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
+    """And it is what would have been chosen of all its images."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = write_images(tmp_path / "images", classes=3, each=15)
+    decoded: list[str] = []
+    published = reading.decode
+    monkeypatch.setattr(
+        reading, "decode", lambda file, name, size: (decoded.append(name), published(file, name, size))[1]
+    )
+    problem = folder_problem(folder, f"data.limit={limit}")
+    count = 12 if limit == "12" else 42
+    assert len(decoded) == len(problem.train) + len(problem.valid) == count
+    train, valid = held_out(sources.load(str(folder), "train", image_size=8), 0.5, count)
+    for used, expected in ((problem.train, train), (problem.valid, valid)):
+        assert torch.equal(used.pixels, expected.pixels)
+        assert torch.equal(used.labels, expected.labels)
+
+
+def test_keys_without_a_meaning_for_a_folders_parts_are_told(tmp_path: Path) -> None:
+    for part in ("train", "val", "test"):
+        write_images(tmp_path / part, each=6)
+    problem = folder_problem(tmp_path, "data.train_fraction=.9")
+    assert (len(problem.train), len(problem.valid)) == (12, 12)
+    assert problem.report["warnings"] == [
+        "data.train_fraction has no meaning with a folder that is held out; it is not used"
+    ]
+    assert folder_problem(tmp_path).report["warnings"] == []
+    (told,) = opened("data.skip_damaged=true").report["warnings"]
+    assert told == "data.skip_damaged has no meaning with data.name=bundled; it is not used"
+
+
+def test_damaged_files_of_all_parts_are_told_at_once(tmp_path: Path) -> None:
+    for part in ("train", "val", "test"):
+        write_images(tmp_path / part, each=6)
+        (tmp_path / part / "class1" / "003.png").write_bytes(b"poison")
+    with pytest.raises(UserError) as error:
+        folder_problem(tmp_path)
+    assert all(f"{tmp_path}/{part}/class1/003.png" in str(error.value) for part in ("train", "val"))
+    assert "/test/" not in str(error.value), "a search opens no test image"
+    problem = folder_problem(tmp_path, "data.skip_damaged=true")
+    assert (len(problem.train), len(problem.valid)) == (11, 11)
+
+
+def test_a_class_without_a_usable_image_is_named(tmp_path: Path) -> None:
+    write_images(tmp_path, each=18)
+    for path in (tmp_path / "class1").iterdir():
+        path.write_bytes(b"poison")
+    with pytest.raises(UserError, match="no image of class 'class1' could be used"):
+        folder_problem(tmp_path, "data.skip_damaged=true")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy
 import pytest
@@ -13,9 +14,10 @@ from cleave.resolve import resolve
 from cleave.search.learner import Learner
 from cleave.search.problem import Problem, open_problem
 from cleave.search.schedule import schedule
-from cleave.search.stability import mean_entropy, panel, s_tau
+from cleave.search.stability import agreement, mean_entropy, panel, s_tau
 from cleave.space import find_space
 from cleave.split import Node
+from tests.reference import study as slow
 
 SPACE = find_space("nasbench201")
 TINY = [
@@ -48,6 +50,25 @@ def test_rankings_that_agree_have_one_and_reversed_ones_minus_one() -> None:
     row = numpy.random.default_rng().permutation(9).astype(float).tolist()
     assert s_tau([row, [3 * value + 1 for value in row]]) == pytest.approx(1)
     assert s_tau([row, [-value for value in row]]) == pytest.approx(-1)
+
+
+def test_s_tau_says_in_how_many_pairs_of_rankings_it_is_defined() -> None:
+    """Eight constant rankings of ten: one pair can be compared, and agrees."""
+    row = numpy.random.default_rng().permutation(6).astype(float).tolist()
+    rows = [[10.0] * 6 for _ in range(10)]
+    rows[2], rows[9] = row, row
+    assert agreement(rows) == {"s_tau": pytest.approx(1), "s_tau_defined": 1, "s_tau_pairs": 45}
+    assert s_tau(rows) == pytest.approx(1)
+    assert agreement(rows[:2]) == {"s_tau": None, "s_tau_defined": 0, "s_tau_pairs": 1}
+    assert agreement([]) == {"s_tau": None, "s_tau_defined": 0, "s_tau_pairs": 0}
+    assert agreement([[1.0], [2.0]]) == {"s_tau": None, "s_tau_defined": 0, "s_tau_pairs": 1}
+
+
+def test_ties_within_rankings_are_those_of_tau_b() -> None:
+    rows = numpy.random.default_rng().integers(0, 4, size=(5, 8)).astype(float).tolist()
+    taus = [slow.tau_b(one, other) for one, other in itertools.combinations(rows, 2)]
+    known = [tau for tau in taus if not math.isnan(tau)]
+    assert s_tau(rows) == pytest.approx(sum(known) / len(known))
 
 
 @pytest.mark.parametrize("rows", [[], [[1.0, 2.0]], [[1.0], [2.0]], [[1.0, 1.0], [2.0, 3.0]]])

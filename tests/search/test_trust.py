@@ -14,6 +14,7 @@ from cleave.errors import Interrupted
 from cleave.resolve import resolve
 from cleave.run.events import Events
 from cleave.run.folder import RunFolder, create, make_folder
+from cleave.run.origin import SEARCH, read_origin
 from cleave.search.learner import Alone, Learner
 from cleave.search.loop import Search
 from cleave.search.problem import Problem, open_problem
@@ -43,7 +44,7 @@ def searched(
     if not (folder / "recipe.yaml").exists():
         make_folder(folder)
         create(folder, problem.recipe, {})
-    return Search(problem, RunFolder(folder), stop or Stop(), watcher or Watcher()).run()
+    return Search(problem, RunFolder(folder, read_origin(folder, SEARCH)), stop or Stop(), watcher or Watcher()).run()
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +152,8 @@ def leaf(path: str, **changes: Any) -> LeafTrust:  # noqa: ANN401
         "entropy": 0.5,
         "skip_share": 0.1,
         "weights_share": 0.5,
+        "s_tau_defined": 10,
+        "s_tau_pairs": 10,
     }
     return LeafTrust(path, **{**usual, **changes})
 
@@ -163,6 +166,8 @@ def leaf(path: str, **changes: Any) -> LeafTrust:  # noqa: ANN401
         ({"entropy": 0.995}, "nearly uniform"),
         ({"s_tau": 0.1}, "changes from epoch to epoch"),
         ({"interval": (48.0, 50.5)}, "not told apart"),
+        ({"s_tau": 1.0, "s_tau_defined": 1, "s_tau_pairs": 45}, "S-Tau is defined in 1 of 45 pairs of rankings"),
+        ({"s_tau": None, "s_tau_defined": 0, "s_tau_pairs": 10}, "S-Tau is defined in 0 of 10 pairs of rankings"),
     ],
 )
 def test_each_sign_of_trouble_is_named_with_its_leaf(sign: dict[str, Any], words: str) -> None:
@@ -172,6 +177,15 @@ def test_each_sign_of_trouble_is_named_with_its_leaf(sign: dict[str, Any], words
     (warning,) = warnings([best, leaf("1", **{"interval": (40.0, 42.0), **sign})], "0")
     assert warning.startswith("leaf 1: ")
     assert words in warning
+
+
+def test_leaves_of_as_many_undefined_pairs_are_named_together_and_a_bound_is_no_trouble() -> None:
+    few, fewer = ({"s_tau_defined": count, "s_tau_pairs": 10} for count in (3, 1))
+    best, apart = leaf("0", interval=(50.0, 53.0), **few), {"interval": (40.0, 42.0)}
+    found = warnings([best, leaf("1", **apart, **fewer), leaf("2", **apart, **few)], "0")
+    assert [warning.split(": ")[0] for warning in found] == ["leaf 0, 2", "leaf 1"]
+    assert warnings([leaf("0", s_tau=0.1 + 0.2), leaf("1", s_tau=0.3, **apart)], "0") == []
+    assert warnings([leaf("0", s_tau=1 - 0.7), leaf("1", s_tau=3 * 0.1 - 1e-16, **apart)], "0") == []
 
 
 def test_a_search_stopped_in_its_control_goes_on_there(
@@ -198,6 +212,7 @@ def test_a_search_stopped_in_its_control_goes_on_there(
 def test_panels_are_in_the_events_of_the_last_epochs(outcome: dict[str, Any], folder: Path) -> None:
     epochs = [event for event in Events.read(folder / "events.jsonl") if event["kind"] == "epoch"]
     assert any(leaf["s_tau"] is not None for leaf in outcome["trust"]["leaves"])
+    assert all(leaf["s_tau_defined"] <= leaf["s_tau_pairs"] == 1 for leaf in outcome["trust"]["leaves"])
     for event in epochs:
         followed = event["phase"] == "search" and event["epoch"] > 1
         assert ("panel" in event) is followed

@@ -20,13 +20,16 @@ from typing import Any
 import pytest
 
 from cleave.config import load_recipe
-from cleave.errors import UserError
+from cleave.errors import Interrupted, UserError
 from cleave.run.lock import RunLock
-from cleave.search.part import Findings, Part
+from cleave.search.learner import Alone
+from cleave.search.overview import Overview
+from cleave.search.part import Findings, Part, Trial
 from cleave.search.runner import resume, start
 from cleave.search.searching import SearchJob
-from cleave.search.watch import Moment, Watcher
+from cleave.search.watch import Moment, Stop, Watcher
 from cleave.search.worker import Worker, ending
+from cleave.search.workers import Workers
 from tests.process import PATIENCE, at_work, until
 from tests.tiny import (
     EVERY_STEP,
@@ -134,11 +137,21 @@ def to_all(process: subprocess.Popen[str]) -> None:
     os.killpg(process.pid, signal.SIGINT)
 
 
+def closing_the_terminal(process: subprocess.Popen[str]) -> None:
+    for _ in range(2):  # the system to the group, the shell to its job
+        os.killpg(process.pid, signal.SIGHUP)
+
+
+def warned_by_slurm(process: subprocess.Popen[str]) -> None:
+    os.killpg(process.pid, signal.SIGUSR1)
+
+
 def to_main(process: subprocess.Popen[str]) -> None:
     process.terminate()
 
 
-@pytest.mark.parametrize("ask", [to_all, to_main])
+@pytest.mark.usefixtures("hangup_heard")
+@pytest.mark.parametrize("ask", [to_all, to_main, closing_the_terminal, warned_by_slurm])
 def test_a_search_that_is_asked_to_stop_saves_every_part(
     ask: Callable[[subprocess.Popen[str]], None], images: Path, tmp_path: Path, capsys: Capture
 ) -> None:
@@ -191,6 +204,85 @@ def test_what_goes_wrong_while_workers_start_leaves_none_behind(
     with pytest.raises(KeyboardInterrupt):
         begin(images, tmp_path / "run", {}, workers=2)
     assert started[0].process.exitcode == -signal.SIGKILL
+
+
+class Loading:
+    """A job that a worker never has done loading; it says so in a file that it is at it."""
+
+    run, threads, sizes, images = Path("run"), 1, "", ()
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
+        code = "import os, pathlib, time\n"
+        code += f"pathlib.Path({str(self.mark)!r}, str(os.getpid())).touch()\n"
+        return exec, (code + f"time.sleep({10 * PATIENCE})",)
+
+    def perform(self, part: Part, stop: Stop, watcher: Watcher) -> Findings:
+        raise AssertionError
+
+    @property
+    def workers(self) -> set[int]:
+        """The processes that are at it."""
+        return {int(file.name) for file in self.mark.iterdir()}
+
+
+def test_a_worker_that_still_loads_is_not_waited_for(tmp_path: Path) -> None:
+    job, stop = Loading(tmp_path), Stop()
+    with Workers(2, job, stop, Overview(Watcher())) as crew:
+        for label in "01":
+            crew.begin(Trial(Alone(label, {}), 1))
+        until(lambda: len(job.workers) == 2)
+        stop.requested = True
+        with pytest.raises(Interrupted):
+            crew.finished()
+    assert [worker.process.exitcode for worker in crew.workers] == [-signal.SIGKILL] * 2
+
+
+def test_who_is_asked_to_stop_between_two_workers_starts_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, stop = Loading(tmp_path), Stop()
+
+    class Asking(Worker[Part, Findings]):
+        def __init__(self, job: Loading) -> None:
+            super().__init__(job)
+            stop.requested = True
+
+    monkeypatch.setattr("cleave.search.workers.Worker", Asking)
+    crew = Workers(3, job, stop, Overview(Watcher()))
+    with pytest.raises(Interrupted), crew:
+        pass
+    assert [worker.process.exitcode for worker in crew.workers] == [-signal.SIGKILL]
+
+
+PARENT = """
+import sys
+from pathlib import Path
+from cleave.search.overview import Overview
+from cleave.search.watch import Stop, Watcher
+from cleave.search.workers import Workers
+from tests.search.test_workers import Loading
+
+if __name__ == "__main__":
+    with Workers(2, Loading(Path(sys.argv[1])), Stop(), Overview(Watcher())):
+        input()
+"""
+
+
+def test_workers_that_still_load_end_with_the_process_that_started_them(tmp_path: Path) -> None:
+    job = Loading(tmp_path / "marks")
+    job.mark.mkdir()
+    (tmp_path / "parent.py").write_text(PARENT)
+    words = [sys.executable, str(tmp_path / "parent.py"), str(job.mark)]
+    paths = os.pathsep.join(sys.path)
+    with subprocess.Popen(words, stdin=subprocess.PIPE, env={**os.environ, "PYTHONPATH": paths}) as parent:
+        try:
+            until(lambda: len(job.workers) == 2)
+        finally:
+            parent.kill()
+    until(lambda: not any(map(alive, job.workers)))
 
 
 def test_what_the_user_can_mend_in_a_worker_is_said_as_in_one_process(images: Path, tmp_path: Path) -> None:

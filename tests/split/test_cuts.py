@@ -17,10 +17,12 @@ from cleave.split.cuts import (
     partition_count,
     partitions,
     spectral_cut,
+    spectral_order,
     unconstrained_cut,
 )
 from cleave.split.partition import Groups, canonical, min_cut
 from cleave.split.similarity import cosine
+from cleave.stats.ties import TOLERANCE
 from tests.reference import cuts as slow
 
 shapes = st.integers(1, 6).flatmap(lambda count: st.tuples(st.just(count), st.integers(1, count)))
@@ -211,3 +213,13 @@ def test_the_spectral_cut_divides_many_candidates_along_planted_groups() -> None
     labels = [i % 4 for i in range(40)]
     groups = tuple(tuple(range(start, 40, 4)) for start in range(4))
     assert spectral_cut(planted(labels, 0.8, 0.1), 4) == groups
+
+
+@pytest.mark.parametrize("height", [0.0, 0.5 * TOLERANCE, 1.5 * TOLERANCE, 0.25])
+def test_heights_that_differ_by_rounding_alone_are_equal(height: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also about the middle between two multiples of the tolerance, where rounding would part them."""
+    heights = torch.tensor([height, height, height, 0.7], dtype=torch.float64)
+    heights[1] = torch.nextafter(heights[1], torch.tensor(2.0, dtype=torch.float64))
+    heights[2] = torch.nextafter(heights[2], torch.tensor(-2.0, dtype=torch.float64))
+    monkeypatch.setattr("cleave.split.cuts.second_vector", lambda weights: heights)
+    assert spectral_order(torch.ones(4, 4), range(4)) == [3, 0, 1, 2]

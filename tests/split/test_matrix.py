@@ -87,10 +87,10 @@ def test_row_names_in_another_order_are_refused(tmp_path: Path) -> None:
         ("a,b\n1,2,3\n2,1,3\n", "not square"),
         ("a,b\n1,2\n2,1\n1,2\n", "not square: 2 names, 3 rows"),
         (",a,b\na,1,2\n", "not square"),
-        ("a,b\n1,x\n2,1\n", "line 2: not a number: 'x'"),
-        ("a,b\n1,2\n,1\n", "line 3: not a number: ''"),
-        ("a,b\n1,nan\nnan,1\n", "a, b: nan is not a finite number"),
-        ("a,b\n1,inf\ninf,1\n", "a, b: inf is not a finite number"),
+        ("a,b\n1,x\n2,1\n", "line 2: b is 'x', but must be a finite number"),
+        ("a,b\n1,2\n,1\n", "line 3: a is '', but must be a finite number"),
+        ("a,b\n1,nan\nnan,1\n", "line 3: a is 'nan', but must be a finite number"),
+        ("a,b\n1,inf\ninf,1\n", "line 3: a is 'inf', but must be a finite number"),
         ("a,b\n1,2\n3,1\n", "not symmetric: a, b is 2.0 but the other way 3.0"),
         ("a,a\n1,2\n2,1\n", "must name each candidate once"),
         ("a,\n1,2\n2,1\n", "must name each candidate once"),
@@ -109,7 +109,7 @@ def test_a_file_that_is_missing_or_no_text_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"absent\.csv: cannot be read"):
         read_matrix(tmp_path / "absent.csv")
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UserError, match=r"binary\.csv: not a CSV file"):
+    with pytest.raises(UserError, match=r"binary\.csv: line 1 is not text"):
         read_matrix(tmp_path / "binary.csv")
 
 

@@ -17,6 +17,7 @@ from cleave.split.splitters import (
     Situation,
     any_choice,
     best_groups,
+    first_lowest,
     lowest_cut,
     splittable,
 )
@@ -48,6 +49,12 @@ def situation(
 ) -> Situation:
     race, generator = compared or Compared(similarities), torch.Generator().manual_seed(seed)
     return Situation(REGION, list(REGION.allowed), parts, similarities.__getitem__, race, generator)
+
+
+def test_of_costs_that_are_equal_but_for_rounding_the_first_is_the_lowest() -> None:
+    assert first_lowest({"a": 0.1 + 0.2, "b": 0.3, "c": 0.4}) == "a"
+    assert first_lowest({"a": 0.3 + 1e-9, "b": 0.3}) == "b"
+    assert first_lowest({"a": -3e8 + 1e-6, "b": -3e8}) == "a"
 
 
 @pytest.mark.parametrize("parts", [2, 3])

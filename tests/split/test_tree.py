@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
+from cleave.search.accuracy import Accuracy
 from cleave.search.state import State, tree_from_json, tree_to_json
 from cleave.space import Region
 from cleave.split import Split, Tree, label
@@ -144,7 +145,7 @@ def test_a_tree_comes_back_from_json_as_it_went() -> None:
 
 
 def test_the_state_comes_back_from_json_as_it_went() -> None:
-    state = State(grown(), accuracies={"an architecture": 0.1 + 0.2}, kept={"root": "abc"})
+    state = State(grown(), accuracies={"an architecture": Accuracy(0.1 + 0.2, 50.0)}, kept={"root": "abc"})
     state.cost.weight_steps = 7
     again = State.from_json(json.loads(json.dumps(state.to_json())))
     assert again.to_json() == state.to_json()

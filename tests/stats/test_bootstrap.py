@@ -56,6 +56,11 @@ def test_draws_without_a_value_do_not_count() -> None:
     assert all(map(isnan, interval(lambda one, other: nan, one, other, seed=0)))
 
 
+@pytest.mark.parametrize("count", [0, 1])
+def test_an_interval_of_one_value_is_none(count: int) -> None:
+    assert all(map(isnan, interval(difference, *some(count), seed=0)))
+
+
 def resembling(count: int, random: np.random.Generator) -> Numbers:
     """A series of mean 0 in which each value is half of the one before, and half new."""
     values = np.zeros(count)
@@ -85,6 +90,8 @@ def test_a_draw_consists_of_blocks_of_neighbours_round_the_end_and_takes_all_as_
 
 def test_blocks_are_as_long_as_the_cube_root_of_a_series() -> None:
     assert [block_length(count) for count in (1, 2, 8, 9, 27, 64, 65, 1000)] == [1, 2, 2, 3, 3, 4, 5, 10]
+    assert [block_length(side**3) for side in range(1, 200)] == [*range(1, 200)], "whole roots are not rounded up"
+    assert [block_length(side**3 + 1) for side in range(1, 200)] == [*range(2, 201)]
 
 
 def test_of_a_series_blocks_hold_the_mean_more_often_than_single_draws() -> None:

@@ -72,7 +72,7 @@ def test_a_study_that_cannot_be_followed_is_refused(changes: dict[str, Any], exp
     ("groups", "expected"),
     [
         ([[0, 1, 2], [3, 4, 5, 6]], ["1 of 8 children are in no group"]),
-        ([[0, 1, 2, 3], [3, 4, 5, 6, 7]], [f"child {CHILDREN[3]} is there twice"]),
+        ([[0, 1, 2, 3], [3, 4, 5, 6, 7]], [f"{CHILDREN[3]} is there more than once"]),
     ],
 )
 def test_a_partition_that_is_none_is_refused(groups: list[list[int]], expected: list[str], tried: Tried) -> None:

@@ -195,7 +195,7 @@ def test_boxes_stand_at_true_ranks_and_hold_the_ranks_of_all_instances() -> None
     found = drawn("ranks", Subject(join(logs, "made", logs[0].meta), truth))
     medians = [line for line in found.figure.axes[0].lines if line.get_color() == LINES[1]]
     shown = {round(np.mean(line.get_xdata())): np.mean(line.get_ydata()) for line in medians}
-    assert shown == {1: 3.0, 2: 1.0, 3: 4.0, 4: 2.0}
+    assert shown == pytest.approx({1: 3.0, 2: 1.0, 3: 4.0, 4: 2.0})
     assert "3 instances" in found.caption
 
 
@@ -214,6 +214,39 @@ def test_tuning_begins_with_the_snapshot_and_has_a_row_of_panels_for_each() -> N
         np.testing.assert_allclose(np.asarray(mean.get_ydata(), dtype=float), expected, atol=1e-9)
 
 
+def test_captions_say_where_a_figure_is_undefined_or_equals_are_chosen_among() -> None:
+    children = some_children(5)
+    true, alike = np.random.default_rng().permutation(5) + 60.0, np.full(5, 10.0)
+    truth, rows = Truth("truth", true), np.array([alike, true, alike])
+    dense = Subject(log_of(children, rows), truth)
+    assert "running statistics 1.000 (defined in 1 of 3 looks)" in drawn("gt-tau", dense).caption
+    logs = [log_of(children, rows, steps=[10, 20, 30], dense=False, instance=number) for number in range(2)]
+    epochs = Subject(join(logs, "made", logs[0].meta), truth)
+    assert "In this study tau is defined in 1 of 3 pairs of rankings." in drawn("s-tau", epochs).caption
+    assert "in 4 of 6 looks several share the highest score" in drawn("tnr", epochs).caption
+    tuned = [log_of(children, row[np.newaxis], steps=[9], dense=False, tuned=n) for n, row in enumerate(rows)]
+    caption = drawn("tuning", Subject(join(tuned, "made", tuned[0].meta), truth)).caption
+    assert "GT-Tau is defined in 1 of 3 rankings" in caption
+
+
+def test_equals_have_the_mean_of_their_ranks_and_stand_side_by_side() -> None:
+    children, truth = some_children(4), Truth("truth", np.array([70.0, 90.0, 70.0, 80.0]))
+    found = drawn("ranks", Subject(log_of(children, np.array([[1.0, 2, 2, 2], [5, 5, 5, 5]])), truth))
+    medians = [line for line in found.figure.axes[0].lines if line.get_color() == LINES[1]]
+    shown = {round(np.mean(line.get_xdata())): np.mean(line.get_ydata()) for line in medians}
+    assert shown == pytest.approx({1: 2.25, 2: 2.25, 3: 3.25, 4: 2.25})
+
+
+def test_what_never_varies_is_not_clustered() -> None:
+    children = some_children(5)
+    with pytest.raises(Lacking, match="nothing varies together: 5 of 5 children"):
+        drawn("correlation", Subject(log_of(children, np.full((4, 5), 10.0))))
+    accuracy = some_accuracies(9, 5)
+    accuracy[:, 3] = 10.0
+    caption = drawn("correlation", Subject(log_of(children, accuracy))).caption
+    assert "Never vary, and count as uncorrelated: 1." in caption
+
+
 def test_many_children_are_shown_in_part_and_the_caption_says_so() -> None:
     children = some_children(400, "nasbench201")
     log = made_log(children, 3, space="nasbench201")
@@ -224,6 +257,11 @@ def test_many_children_are_shown_in_part_and_the_caption_says_so() -> None:
 def test_positions_are_spread_evenly_and_hold_both_ends() -> None:
     assert evenly(5, 9) == [0, 1, 2, 3, 4]
     assert evenly(9, 3) == [0, 4, 8]
+    assert [evenly(count, 1) for count in (1, 7)] == [[0], [0]]
+    for count in (2, 150, 151, 400):
+        found = evenly(count, 150)
+        assert (found[0], found[-1], len(set(found))) == (0, count - 1, min(count, 150))
+        assert max(np.diff(found)) - min(np.diff(found)) <= 1
     assert [number_of(1, "look"), number_of(2, "look"), number_of(3, "child", "children")] == [
         "1 look", "2 looks", "3 children",
     ]  # fmt: skip

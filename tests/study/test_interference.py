@@ -14,10 +14,12 @@ from cleave.study.interference import (
     gains,
     interference,
     log_correlation,
+    never_vary,
+    nothing_varies,
     since_trained,
 )
 from cleave.study.log import Log, Looks, all_children, read_log
-from tests.study.made import log_of, made_log, shuffled_rows, some_accuracies, some_children
+from tests.study.made import joined, log_of, made_log, shuffled_rows, some_accuracies, some_children
 
 SEED = 3
 
@@ -178,6 +180,21 @@ def test_correlations_of_a_log_are_means_over_its_instances() -> None:
     assert found is not None
     np.testing.assert_allclose(found, (each[0] + each[1]) / 2, atol=1e-12)
     assert log_correlation(made_log(some_children(6), 1)) is None
+
+
+def test_an_instance_in_which_a_child_never_varies_has_no_part_in_its_correlations() -> None:
+    children = some_children(4)
+    one, other = some_accuracies(9, 4), some_accuracies(9, 4)
+    one[:, 1], one[:, 3], other[:, 3] = 10.1, 20.0, 30.0
+    log = joined(children, log_of(children, one), log_of(children, other, instance=1))
+    found, first, second = log_correlation(log), np.corrcoef(one[:, [0, 2]].T)[0, 1], np.corrcoef(other[:, :3].T)
+    assert found is not None
+    assert found[0, 2] == pytest.approx((first + second[0, 2]) / 2)
+    assert found[0, 1] == pytest.approx(second[0, 1]), "not half of it"
+    assert found[3].tolist() == [0, 0, 0, 1]
+    assert never_vary(log) == (children[3],)
+    assert nothing_varies(log) == ""
+    assert nothing_varies(log_of(children, np.full((3, 4), 10.0))).startswith("nothing varies together: 4 of 4")
 
 
 def test_the_published_looks_give_the_published_gains(shared: Path) -> None:

@@ -65,8 +65,9 @@ def test_a_single_look_has_no_jumps() -> None:
 def test_looks_in_which_all_children_are_equal_have_jumps_but_no_tau() -> None:
     found = jumps(looks_at(np.array([[1.0] * 5, [2.0] * 5]), "running"), seed=0)
     assert found is not None
-    assert found["running"]["consecutive_tau"] is None
-    assert jump_lines(found) == ["jumps, running: 1.00 points [1.00 1.00]"]
+    alike = found["running"]["consecutive_tau"]
+    assert (alike["value"], alike["defined"], alike["of"]) == (None, 0, 1)
+    assert jump_lines(found) == ["jumps, running: 1.00 points", "  their tau is defined in 0 of 1 pairs of looks"]
 
 
 def test_people_are_told_what_is_left_of_the_jumps() -> None:

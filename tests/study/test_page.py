@@ -206,11 +206,18 @@ def test_the_command_draws_the_published_looks(shared: Path, tmp_path: Path) -> 
     assert len(content) < 1_000_000
     assert 'id="cost"' not in content
     text = Page(content).text
-    assert "mean rank of the child just trained: 16.13" in text
+    assert "mean rank of the child just trained: 16.16" in text
     assert "+4.97" in text
     assert "16, 7, 28, 13" in text
 
 
+def test_a_study_is_not_drawn_twice_beside_another(tmp_path: Path) -> None:
+    write_log(tmp_path / "log.parquet", subject().log)
+    same = tmp_path / "." / "log.parquet"
+    with pytest.raises(UserError, match=r"--beside: .*log\.parquet is there twice; give each once"):
+        run(tmp_path / "log.parquet", "--beside", same, "--beside", tmp_path / "log.parquet")
+
+
 def test_the_command_refuses_what_is_no_log(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="cannot be read as a log"):
+    with pytest.raises(UserError, match="cannot be read"):
         run(tmp_path / "nothing")

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from cleave.errors import Interrupted, UserError
-from cleave.run.folder import read_json
 from cleave.run.generations import read_record
+from cleave.run.reading import read_json
 from cleave.search.watch import Moment, Stop, Watcher
 from cleave.study.log import read_log
-from cleave.study.part import LOG, Part, StudyJob, effort, is_done, trainings, tunings
+from cleave.study.part import DONE, LOG, Part, StudyJob, effort, trainings, tunings
 from cleave.study.problem import Study
 from cleave.study.seen import to_log
 from tests.recorder import Impatient, Recorder
@@ -35,19 +35,19 @@ class Stopper(Watcher):
 
 
 def perform(study: Study, run: Path, part: Part, watcher: Watcher | None = None) -> int:
-    return StudyJob(study, run).perform(part, Stop(), watcher or Watcher())
+    return StudyJob(study, run, "run").perform(part, Stop(), watcher or Watcher())
 
 
 def stopped_again_and_again(study: Study, run: Path, part: Part) -> int:
     """Does a part, stopped after random numbers of steps; returns how often it was."""
     stops = 0
-    while not is_done(run, part):
+    while not StudyJob(study, run, "run").is_done(part):
         stop = Stop()
         try:
-            StudyJob(study, run).perform(part, stop, Stopper(stop, int(torch.randint(1, 5, ()))))
+            StudyJob(study, run, "run").perform(part, stop, Stopper(stop, int(torch.randint(1, 5, ()))))
         except Interrupted:
             stops += 1
-            assert not (run / "parts" / part.label / LOG).exists()
+            assert not (run / "parts" / part.label / DONE).exists()
     return stops
 
 
@@ -66,10 +66,10 @@ def test_a_part_leaves_its_rows_its_cost_and_snapshots_and_no_checkpoints(tmp_pa
     part = Part(0, 0)
     assert perform(study, tmp_path, part) == effort(study, part)
     folder = tmp_path / "parts" / part.label
-    assert {file.name for file in folder.iterdir()} - {"lock"} == {LOG, "cost.json", "snapshots"}
+    assert {file.name for file in folder.iterdir()} - {"lock"} == {DONE, "snapshots"}
     expected = trained(study)
-    assert same_rows(read_log(folder / LOG), to_log(expected.looks, "made", study.meta(), 0, 0))
-    assert read_json(folder / "cost.json")["mini_batches"] == 6
+    assert same_rows(read_log(folder / DONE / LOG), to_log(expected.looks, "made", study.meta(), 0, 0))
+    assert read_json(folder / DONE / "cost.json")["mini_batches"] == 6
     last = read_record(folder / "snapshots" / "2")
     for name, value in expected.supernet.state().items():
         assert torch.equal(last.weights[name], value)
@@ -78,7 +78,7 @@ def test_a_part_leaves_its_rows_its_cost_and_snapshots_and_no_checkpoints(tmp_pa
 def test_a_finished_part_is_not_done_again(tmp_path: Path) -> None:
     study, part, recorder = small_study(), Part(0, 0), Recorder()
     perform(study, tmp_path, part)
-    log = tmp_path / "parts" / part.label / LOG
+    log = tmp_path / "parts" / part.label / DONE / LOG
     before = log.stat().st_mtime_ns
     assert perform(study, tmp_path, part, recorder) == 0
     assert recorder.moments == []
@@ -91,7 +91,7 @@ def test_parts_that_are_stopped_again_and_again_end_in_the_same_bytes(changes: d
     for part in (Part(0, 0), Part(0, 0, epoch=1)):
         perform(study, tmp_path / "whole", part)
         assert stopped_again_and_again(study, tmp_path / "stopped", part) > 0
-        whole, stopped = (tmp_path / name / "parts" / part.label / LOG for name in ("whole", "stopped"))
+        whole, stopped = (tmp_path / name / "parts" / part.label / DONE / LOG for name in ("whole", "stopped"))
         assert whole.read_bytes() == stopped.read_bytes()
 
 
@@ -99,7 +99,7 @@ def test_tuning_needs_nothing_but_the_snapshot(tmp_path: Path) -> None:
     study = small_study(TUNED)
     perform(study, tmp_path, Part(0, 0))
     perform(study, tmp_path, Part(0, 0, epoch=2))
-    log = read_log(tmp_path / "parts" / "instance0-supernet0-tune2" / LOG)
+    log = read_log(tmp_path / "parts" / "instance0-supernet0-tune2" / DONE / LOG)
     assert sorted(set(log.rows["tuned"].tolist())) == [1, 2]
     assert set(log.rows["step"].tolist()) == {6}
     assert len(log.rows["step"]) == 2 * 8
@@ -110,7 +110,7 @@ def test_a_damaged_snapshot_is_named_in_one_line(tmp_path: Path) -> None:
     perform(study, tmp_path, Part(0, 0))
     weights = tmp_path / "parts" / "instance0-supernet0" / "snapshots" / "1" / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1])
-    with pytest.raises(UserError, match=r"snapshots/1.*run the study again in a new folder") as refused:
+    with pytest.raises(UserError, match=r"snapshots/1.*`cleave resume` the study") as refused:
         perform(study, tmp_path, Part(0, 0, epoch=1))
     assert "\n" not in str(refused.value)
 
@@ -119,12 +119,12 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_it_used(tmp_path: 
     study, part, recorder = small_study(EVERY_STEP), Part(0, 0), Recorder()
     stop = Stop()
     with pytest.raises(Interrupted):
-        StudyJob(study, tmp_path).perform(part, stop, Stopper(stop, 4))
+        StudyJob(study, tmp_path, "run").perform(part, stop, Stopper(stop, 4))
     newest = max((tmp_path / "parts" / part.label / "checkpoints").iterdir())
     (newest / "state.pt").write_bytes(b"")
     perform(study, tmp_path, part, recorder)
     assert [newest.name in line and "set aside" in line for line in recorder.lines] == [True]
-    log = read_log(tmp_path / "parts" / part.label / LOG)
+    log = read_log(tmp_path / "parts" / part.label / DONE / LOG)
     assert same_rows(log, to_log(trained(study).looks, "made", study.meta(), 0, 0))
 
 
@@ -158,7 +158,7 @@ def test_tunings_from_a_part_are_of_its_own_children(tmp_path: Path) -> None:
     study = small_study({"sharing.policy": "groups", "sharing.groups": 2, "tune.epochs": [2], "tune.batches": 1})
     perform(study, tmp_path, Part(0, 1))
     perform(study, tmp_path, Part(0, 1, epoch=2))
-    log = read_log(tmp_path / "parts" / "instance0-supernet1-tune2" / LOG)
+    log = read_log(tmp_path / "parts" / "instance0-supernet1-tune2" / DONE / LOG)
     assert tuple(log.rows["evaluated"].tolist()) == study.divided[1]
     assert set(log.rows["group"].tolist()) == {1}
 
@@ -168,11 +168,11 @@ def test_a_part_that_is_stopped_within_looks_and_children_ends_in_the_same_bytes
     for part in (Part(0, 0), Part(0, 0, epoch=1)):
         perform(study, tmp_path / "whole", part)
         stops = 0
-        while not is_done(tmp_path / "stopped", part):
+        while not StudyJob(study, tmp_path / "stopped", "run").is_done(part):
             try:
-                StudyJob(study, tmp_path / "stopped").perform(part, Impatient(2 * stops), Watcher())
+                StudyJob(study, tmp_path / "stopped", "run").perform(part, Impatient(2 * stops), Watcher())
             except Interrupted:
                 stops += 1
         assert stops > 3
-        whole, stopped = (tmp_path / name / "parts" / part.label / LOG for name in ("whole", "stopped"))
+        whole, stopped = (tmp_path / name / "parts" / part.label / DONE / LOG for name in ("whole", "stopped"))
         assert whole.read_bytes() == stopped.read_bytes()

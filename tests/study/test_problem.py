@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from cleave.data import reading
 from cleave.data.chance import Chance
 from cleave.data.images import Images
 from cleave.data.sources import load
@@ -18,6 +20,7 @@ from cleave.space import find_space
 from cleave.study.log import all_children
 from cleave.study.problem import Study, chosen_children, load_images, open_study
 from tests.study.small import recipe_of, small_study
+from tests.tiny import write_images
 from tests.toys import ToyCells64, toys_known
 
 
@@ -110,7 +113,7 @@ def as_set(images: Images) -> set[bytes]:
 
 
 def test_children_are_ranked_by_images_held_out_of_the_training_part() -> None:
-    train, judged, reported = load_images(recipe_of({"data.limit": 200, "looks.images": None}))
+    train, judged, reported, _ = load_images(recipe_of({"data.limit": 200, "looks.images": None}))
     assert (len(train), len(judged), reported) == (160, 40, None)
     assert not as_set(train) & as_set(judged)
     fewer = load_images(recipe_of({"data.limit": 200, "looks.images": 13}))[1]
@@ -118,7 +121,7 @@ def test_children_are_ranked_by_images_held_out_of_the_training_part() -> None:
 
 
 def test_test_images_are_there_to_report_by_when_asked_for() -> None:
-    train, judged, reported = load_images(recipe_of({"data.report_test": True}))
+    train, judged, reported, _ = load_images(recipe_of({"data.report_test": True}))
     test = load("bundled", "test", None, 8)
     assert reported is not None
     assert torch.equal(reported.pixels, test.pixels)
@@ -126,7 +129,7 @@ def test_test_images_are_there_to_report_by_when_asked_for() -> None:
 
 
 def test_ranked_by_the_test_images_all_others_are_trained_on() -> None:
-    train, judged, reported = load_images(recipe_of({"data.judge": "test", "data.limit": None, "looks.images": 30}))
+    train, judged, reported, _ = load_images(recipe_of({"data.judge": "test", "data.limit": None, "looks.images": 30}))
     whole = load("bundled", "train", None, 8)
     assert torch.equal(train.pixels, whole.pixels)
     test = load("bundled", "test", None, 8)
@@ -134,7 +137,7 @@ def test_ranked_by_the_test_images_all_others_are_trained_on() -> None:
     assert as_set(judged) <= as_set(test)
     assert len(set(judged.labels.tolist())) > 1, "images that lie class by class are mixed first"
     assert reported is None
-    limited, _, _ = load_images(recipe_of({"data.judge": "test", "data.limit": 100}))
+    limited, *_ = load_images(recipe_of({"data.judge": "test", "data.limit": 100}))
     assert len(limited) == 100
 
 
@@ -171,3 +174,33 @@ def test_instances_groups_and_purposes_have_chance_of_their_own() -> None:
     numbers = {study.weights(instance).number(purpose) for instance in range(3) for purpose in ("weights", "train 0")}
     numbers |= {study.order(instance, group).number("order") for instance in range(3) for group in range(3)}
     assert len(numbers) == 15
+
+
+def test_the_parts_of_a_folder_are_those_of_a_study(tmp_path: Path) -> None:
+    for part in ("Train", "val", "Test"):
+        write_images(tmp_path / part, each=6)
+        (tmp_path / part / "class1" / "003.png").write_bytes(b"poison")
+    changes = {"data.name": str(tmp_path), "data.report_test": True, "looks.images": None, "data.limit": None}
+    with pytest.raises(UserError) as error:
+        load_images(recipe_of(changes))
+    assert all(f"{tmp_path}/{part}/class1/003.png" in str(error.value) for part in ("Train", "val", "Test"))
+    train, judged, reported, report = load_images(recipe_of({**changes, "data.skip_damaged": True}))
+    assert reported is not None
+    assert (len(train), len(judged), len(reported)) == (11, 11, 11)
+    assert report["left_out"]["unusable"] == 3
+    changes = {**changes, "data.skip_damaged": True, "data.judge": "test", "data.report_test": False}
+    train, judged, _, report = load_images(recipe_of(changes))
+    assert (len(train), len(judged), report["judged_by"]) == (11, 11, "test")
+    assert torch.equal(judged.labels.sort().values, reported.labels.sort().values)
+
+
+def test_only_what_a_study_looks_at_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    decoded: list[str] = []
+    published = reading.decode
+    monkeypatch.setattr(
+        reading, "decode", lambda file, name, size: (decoded.append(name), published(file, name, size))[1]
+    )
+    folder = write_images(tmp_path / "images")
+    train, judged, _, _ = load_images(recipe_of({"data.name": str(folder), "data.limit": 20, "looks.images": 2}))
+    assert len(decoded) == len(train) + len(judged) == 18

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 import pytest
@@ -10,31 +12,31 @@ import pytest
 from cleave.study.log import Log, Numbers, read_log
 from cleave.study.pruning import outcome, pruning, windows
 from cleave.study.truth import read_truth
+from tests.reference.ties import mid_ranks
 from tests.study.made import log_of, made_log, some_accuracies, some_children
 
 PERFECT = {"recall": 1.0, "best_kept": 1.0, "worst_dropped": 1.0}
 NOTHING = {"recall": 0.0, "best_kept": 0.0, "worst_dropped": 0.0}
 
 
-def slow_ranks(scores: list[float]) -> list[int]:
-    """One more than the number of those that are better, or equal and earlier."""
-    return [
-        1 + sum(other > score or (other == score and j < i) for j, other in enumerate(scores))
-        for i, score in enumerate(scores)
-    ]
+def shared_places(scores: list[Fraction], first: int) -> list[float]:
+    """What each has of the first so many places: the mean over the places that its equals take."""
+    listed = sorted(scores, reverse=True)
+    return [fmean(place < first for place, other in enumerate(listed) if other == score) for score in scores]
 
 
 def slow_outcome(accuracy: Numbers, truth: Numbers) -> tuple[float, float, float]:
-    """The last looks' outcome child by child."""
+    """The last looks' outcome child by child, means of ranks as fractions."""
     count = len(truth)
-    by_look = [slow_ranks(row) for row in accuracy.tolist()]
-    mean = [sum(column) / len(by_look) for column in zip(*by_look, strict=True)]
-    predicted, true = slow_ranks([-value for value in mean]), slow_ranks(truth.tolist())
-    worst = [child for child in range(count) if true[child] > count - count // 4]
-    best = [child for child in range(count) if true[child] <= min(10, count // 4)]
-    recall = sum(predicted[child] > count - count // 4 for child in worst) / len(worst)
-    kept = sum(predicted[child] <= count // 2 for child in best) / len(best)
-    return recall, kept, sum(predicted[child] > count // 2 for child in worst) / len(worst)
+    by_look = [mid_ranks(row) for row in accuracy.tolist()]
+    mean = [sum(map(Fraction, column)) / len(by_look) for column in zip(*by_look, strict=True)]
+    true = [Fraction(value) for value in truth.tolist()]
+    quarter, best = count // 4, min(10, count // 4)
+    bad, good = shared_places([-value for value in true], quarter), shared_places(true, best)
+    ranked_worst, kept = shared_places(mean, quarter), shared_places([-value for value in mean], count // 2)
+    recall = sum(one * other for one, other in zip(bad, ranked_worst, strict=True)) / quarter
+    best_kept = sum(one * other for one, other in zip(good, kept, strict=True)) / best
+    return recall, best_kept, sum(one * (1 - other) for one, other in zip(bad, kept, strict=True)) / quarter
 
 
 @pytest.mark.parametrize("children", [8, 13, 50])
@@ -75,7 +77,7 @@ def test_averages_over_more_looks_find_more_of_the_worst() -> None:
 
 def test_means_of_ranks_are_over_each_run_of_looks() -> None:
     accuracy = some_accuracies(9, 7)
-    by_look = np.array([slow_ranks(row) for row in accuracy.tolist()])
+    by_look = np.array([mid_ranks(row) for row in accuracy.tolist()])
     for count in (1, 4, 9):
         expected = [by_look[first : first + count].mean(axis=0) for first in range(9 - count + 1)]
         np.testing.assert_allclose(windows(accuracy, count), expected)
@@ -92,10 +94,14 @@ def test_instances_count_alike() -> None:
         assert row["recall"] == pytest.approx(np.mean([one["rows"][number]["recall"] for one in alone if one]))
 
 
-def test_ties_are_ranked_in_the_order_of_the_space() -> None:
-    truth = np.arange(8.0)
-    assert outcome(np.ones(8), truth) == (0.0, 0.0, 0.0)
-    assert outcome(np.ones(8), truth[::-1]) == (1.0, 1.0, 1.0)
+def test_what_tells_nothing_does_as_chance_does_whatever_the_order_of_the_space() -> None:
+    truth = np.random.default_rng().permutation(64).astype(float)
+    assert outcome(np.ones(64), truth) == pytest.approx((0.25, 0.5, 0.5))
+    report = pruning(log_of(some_children(64), np.full((3, 64), 10.0)), truth)
+    assert report is not None
+    for row in report["rows"]:
+        assert {name: row[name] for name in PERFECT} == row["last"] == report["chance"]
+    assert report["chance"] == pytest.approx({"recall": 0.25, "best_kept": 0.5, "worst_dropped": 0.5})
 
 
 def test_a_log_without_dense_looks_has_no_pruning() -> None:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from cleave.errors import Interrupted, UserError
-from cleave.run.folder import free_folder, read_json
+from cleave.run.folder import new_folder
+from cleave.run.reading import read_json
 from cleave.search.watch import Moment, Watcher
 from cleave.study import runner
 from cleave.study.clusters import write_partition
@@ -220,7 +221,5 @@ def test_keys_without_a_meaning_are_named(tmp_path: Path) -> None:
 def test_a_folder_without_a_name_is_one_that_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     recipe = recipe_of({"seed": 5, "training.order": "iid"})
-    first = free_folder(name_of(recipe))
-    assert first == Path("runs/study-cells64-all-iid-seed5")
-    first.mkdir(parents=True)
-    assert free_folder(name_of(recipe)) == Path("runs/study-cells64-all-iid-seed5-2")
+    assert new_folder(name_of(recipe)) == Path("runs/study-cells64-all-iid-seed5")
+    assert new_folder(name_of(recipe)) == Path("runs/study-cells64-all-iid-seed5-2")

@@ -169,8 +169,8 @@ def test_a_prefix_longer_than_a_net_with_reductions_is_refused() -> None:
         ({"groups": 9}, "sharing.groups=9: there are 8 children"),
         ({"by": "given"}, "sharing.file: name it with sharing.by=given"),
         ({"by": "clustered", "groups": 2}, "sharing.file: name it with sharing.by=clustered"),
-        ({"by": "given", "file": "nowhere.csv"}, "nowhere.csv: cannot be read as a partition"),
-        ({"by": "clustered", "groups": 2, "file": "nowhere.parquet"}, "nowhere.parquet: cannot be read as a log"),
+        ({"by": "given", "file": "nowhere.csv"}, "nowhere.csv: cannot be read"),
+        ({"by": "clustered", "groups": 2, "file": "nowhere.parquet"}, "nowhere.parquet: cannot be read"),
     ],
 )
 def test_groups_that_cannot_be_made_are_refused(settings: dict[str, Any], words: str) -> None:
@@ -185,7 +185,7 @@ def test_a_file_that_is_no_partition_of_these_children_is_refused(tmp_path: Path
     with pytest.raises(UserError, match=rf"groups.csv: 1 of 8 children are in no group \({children[7]}\)"):
         divide(settings, children)
     write_partition(file, children, [[0, 1, 2, 3], [3, 4, 5, 6, 7]])
-    with pytest.raises(UserError, match=f"groups.csv: child {children[3]} is there twice"):
+    with pytest.raises(UserError, match=f"groups.csv: {children[3]} is there more than once"):
         divide(settings, children)
     write_partition(file, (*children, "555"), [range(9)])
     with pytest.raises(UserError, match=r"groups\.csv: '555' is none of the 8 children"):

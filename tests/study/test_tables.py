@@ -14,9 +14,10 @@ from cleave.search.watch import Watcher
 from cleave.study.catalogue import ENTRIES, TITLES, find_table
 from cleave.study.log import read_log
 from cleave.study.metrics_report import report
-from cleave.study.tables import Request, chosen, essence, make_table, measures, recipe_of
+from cleave.study.tables import Request, beside, chosen, essence, make_table, measures, recipe_of
 from cleave.study.tables_text import markdown, print_table
-from cleave.study.truth import read_truth
+from cleave.study.truth import Truth, read_truth
+from tests.study.made import log_of, some_children
 from tests.tiny import Ended
 
 CHANGES = ("training.epochs=1", "looks.dense=2", "instances=2", "data.limit=60", "looks.images=10")
@@ -107,6 +108,20 @@ def test_the_text_fits_80_columns(made: dict[str, Any], capsys: pytest.CaptureFi
     assert made["folder"] in folder
 
 
+def test_figures_say_in_how_many_looks_they_are_defined(capsys: pytest.CaptureFixture[str]) -> None:
+    children, true = some_children(6), np.arange(6.0)
+    log = log_of(children, np.concatenate([np.zeros((3, 6)), true[np.newaxis]]))
+    ours = measures(report(log, Truth("made", true)))
+    assert (ours["gt_tau_mean"]["ours"], ours["gt_tau_mean"]["defined"], ours["gt_tau_mean"]["of"]) == (1.0, 1, 4)
+    assert ours["gt_tau_std"]["ours"] is None
+    row = {"name": "made", "instances": 1, "per_child": 1.0, "dense_looks": 4}
+    row["measures"] = {name: beside(measure, None) for name, measure in ours.items()}
+    found = {"title": "Made", "budget": "tiny", "truth": None, "rows": [row], "environment": {}, "seconds": 1.0}
+    assert "| GT-Tau, dense looks | 1.000 (defined in 1 of 4) |" in markdown(found)
+    print_table({**found, "folder": "made"})
+    assert "    defined in 1 of 4" in capsys.readouterr().out
+
+
 def test_where_things_lie_does_not_make_another_recipe() -> None:
     entry = find_table("table3b")[0]
     plain = recipe_of(entry, Request("table3b", "small"))
@@ -131,3 +146,5 @@ def test_the_command_lists_the_tables(capsys: pytest.CaptureFixture[str]) -> Non
         "--budget huge", "tiny, small, paper"
     )
     assert Ended(["study", "table", "table1", "--only", "x"], capsys).refuses("--only x", "table1/seeds")
+    twice = ["--only", "seeds", "--only", "orders", "--only", "seeds"]
+    assert Ended(["study", "table", "table1", *twice], capsys).refuses("--only: seeds is there twice; give each once")

@@ -120,14 +120,19 @@ def test_a_log_without_ends_of_epochs_is_no_truth(log: Log, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        ("", "is not a CSV file with a header line"),
-        ("arch,mean\n111\n", "is not a CSV file with a header line"),
-        ("mean\n3\n", "has no column 'label'"),
-        ("arch\n111\n", "has no column 'gt_mean'"),
-        ("arch,mean\n111,1\n111,2\n", "an architecture is there more than once"),
-        ("arch,mean\n111,high\n", "column 'mean' holds 'high'"),
-        ("arch,mean\n111,nan\n", "column 'mean' holds 'nan'"),
-        ("arch,mean,std\n111,70,\n", "column 'std' holds ''"),
+        ("", "is empty; its first line must name the columns"),
+        ("arch,mean\n111\n", "line 2 has 1 cell, the header 2 cells"),
+        ("mean\n3\n", "has no column label or architecture or arch, only mean"),
+        ("arch\n111\n", "has no column gt_mean or mean or accuracy, only arch"),
+        ("arch,mean\n111,1\n111,2\n", "111 is there more than once, in line 2 and in line 3"),
+        ("arch,mean\n111,high\n", "line 2: mean is 'high', but must be a number from 0 to 100"),
+        ("arch,mean\n\n111,nan\n", "line 3: mean is 'nan', but must be"),
+        ("arch,mean\n111,150\n", "line 2: mean is '150', but must be a number from 0 to 100"),
+        ("arch,mean\n111,-3\n", "line 2: mean is '-3', but must be a number from 0 to 100"),
+        ("arch,mean,std\n111,70,\n", "line 2: std is '', but must be"),
+        ("arch,mean,std\n111,70,-1\n", "line 2: std is '-1', but must be"),
+        ("arch,mean,runs\n111,70,0\n", "line 2: runs is '0', but must be"),
+        ("arch,mean,mean\n111,70,71\n", "has two columns 'mean'"),
     ],
 )
 def test_what_is_no_table_is_refused_in_one_line(tmp_path: Path, text: str, wanted: str) -> None:
@@ -140,4 +145,4 @@ def test_a_file_that_is_not_there_or_not_text_is_refused(log: Log, tmp_path: Pat
     assert "cannot be read" in refusal(tmp_path / "none.csv", log)
     assert "cannot be read" in refusal(tmp_path / "none.parquet", log)
     (tmp_path / "bytes.csv").write_bytes(bytes(range(256)))
-    assert "is not a CSV file" in refusal(tmp_path / "bytes.csv", log)
+    assert "is not text" in refusal(tmp_path / "bytes.csv", log)

@@ -9,6 +9,7 @@ for each (data set, seed). They are pickles, so nothing but plain containers and
 from __future__ import annotations
 
 import bz2
+import os
 import pickle
 import struct
 from collections.abc import Callable, Iterator
@@ -23,7 +24,8 @@ from pydantic import AliasChoices, BaseModel, Field, ValidationError
 
 from cleave.bench.table import ACCURACIES, Table, parse_arch
 from cleave.data.pickles import restricted_load
-from cleave.errors import UserError
+from cleave.errors import SHOWN, UserError, brief, shown
+from cleave.files import readable
 
 # What each column of accuracies is: the data that was trained on, and the part it was measured on. The
 # benchmark trains CIFAR-10 twice: on half of the training images, and (for the test accuracy) on all.
@@ -59,7 +61,6 @@ _MALFORMED = (
     LookupError,
     AttributeError,
     OverflowError,
-    MemoryError,
     SystemError,
 )
 
@@ -128,15 +129,19 @@ def import_official(source: Path, progress: Callable[[int, int], None] | None = 
 
 def _open(source: Path) -> tuple[list[str], Iterator[tuple[str, object]]]:
     """The architectures, and in the same order where each one's records stand and what stands there."""
-    if (source / _META).is_file():
+    if not os.path.lexists(source):
+        raise UserError(f"{source}: not found; {_EXPECTED}")
+    if not os.path.isdir(source):
+        readable(source).close()  # or says why it cannot be
+    if os.path.isfile(source / _META):
         archs = _valid(_Meta, _unpickle(source / _META), str(source / _META)).meta_archs
         paths = (source / f"{index:06d}.pickle.pbz2" for index in range(len(archs)))
         return archs, ((str(path), _unpickle(path)) for path in paths)
-    if source.is_file() and source.name.endswith(".pbz2"):
+    if os.path.isfile(source) and source.name.endswith(".pbz2"):
         return _split(source, _unpickle(source))
-    if source.is_file() and source.suffix == ".pth":
+    if os.path.isfile(source) and source.suffix == ".pth":
         return _split(source, _untorch(source))
-    raise UserError(f"{source}: {'is not a published benchmark' if source.exists() else 'not found'}; {_EXPECTED}")
+    raise UserError(f"{source}: is not a published benchmark; {_EXPECTED}")
 
 
 def _split(source: Path, content: object) -> tuple[list[str], Iterator[tuple[str, object]]]:
@@ -149,21 +154,33 @@ def _split(source: Path, content: object) -> tuple[list[str], Iterator[tuple[str
 
 
 def _unpickle(path: Path) -> object:
+    if not os.path.lexists(path):
+        raise UserError(f"{path}: is missing; unpack the published folder again")
+    with readable(path) as compressed:
+        return _unpickled(compressed, path)
+
+
+def _unpickled(compressed: BinaryIO, path: Path) -> object:
     try:
-        with bz2.open(path) as file:
+        with bz2.open(compressed) as file:
             content: object = restricted_load(cast(BinaryIO, file), path)
             file.read()  # only at its end does a compressed file show whether it is whole
             return content
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: is missing; unpack the published folder again") from error
     except (OSError, EOFError) as error:
-        raise UserError(f"{path}: is damaged or unreadable ({error}); download it again") from error
+        raise UserError(f"{path}: is cut short or damaged ({brief(str(error))}); download it again") from error
 
 
 def _untorch(path: Path) -> object:
+    with readable(path) as file:
+        return _untorched(file, path)
+
+
+def _untorched(file: BinaryIO, path: Path) -> object:
     try:
         with torch.serialization.safe_globals(_numpy_globals()):
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(file, map_location="cpu", weights_only=True)
+    except MemoryError as error:
+        raise UserError(f"{path}: needs more memory than there is, unless it is damaged") from error
     except _MALFORMED as error:
         problem = "is damaged, or holds more than containers, tensors and numbers"
         raise UserError(f"{path}: {problem}; download it again from its authors") from error
@@ -183,7 +200,7 @@ def _valid(model: type[_Model], content: object, place: str) -> _Model:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "content"
-        raise UserError(f"{place}: {key}: {first['msg']}; download it again") from error
+        raise UserError(f"{place}: {brief(key)}: {brief(first['msg'], 2 * SHOWN)}; download it again") from error
 
 
 def _row(arch: str, place: str, content: object) -> _Row:
@@ -191,7 +208,7 @@ def _row(arch: str, place: str, content: object) -> _Row:
     architecture = _valid(_Architecture, content, place)
     full, early = architecture.full, architecture.early
     if full.arch_str != arch:
-        raise UserError(f"{place}: holds {full.arch_str!r} instead of {arch}; download it again")
+        raise UserError(f"{place}: holds {shown(full.arch_str)} instead of {arch}; download it again")
     row: _Row = {column: _accuracy(full, *measured) for column, measured in _MEASURED.items()}
     missing = [column for column in ACCURACIES if row[column] is None]
     if missing:

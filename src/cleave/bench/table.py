@@ -18,7 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cleave.errors import UserError, plain, unknown
+from cleave.errors import UserError, brief, plain, unknown
+from cleave.files import read_bytes
+from cleave.places import cache_folder
 from cleave.run.durable import saving, write_bytes
 from cleave.space.nb201 import EDGES, FORM, OPERATIONS, NASBench201
 
@@ -40,6 +42,9 @@ _KNOWN_COLUMNS = (*ACCURACIES, *EARLY_ACCURACIES, *COSTS, "seeds")
 
 # What a zip of arrays is known to raise on bytes that changed (RuntimeError: an unknown or encrypted member).
 _DAMAGED = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
+
+ZIP = b"PK\x03\x04"  # what an .npz file begins with
+_LARGEST = 2**28  # bytes; the whole benchmark takes one or two million
 
 _MAKE_ONE = "make the table anew with `cleave benchmark import`"
 
@@ -86,7 +91,8 @@ class Table:
     def index(self, arch: str) -> int:
         """The official index of an architecture; a UserError where the table does not hold it."""
         if arch not in self._index:
-            raise UserError(f"architecture {arch!r}: is not in {self.name}; write it as {self._archs[0]}")
+            parse_arch(arch)
+            raise UserError(f"architecture {arch}: is not in {self.name}, which is no whole table")
         return self._index[arch]
 
     def arch(self, index: int) -> str:
@@ -126,15 +132,23 @@ def parse_arch(arch: str) -> list[int]:
 
 def default_path() -> Path:
     """Where the table is kept: $CLEAVE_BENCHMARK, or cleave/nasbench201.npz in the user's cache folder."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("CLEAVE_BENCHMARK") or Path(cache) / "cleave" / "nasbench201.npz")
+    given = os.environ.get("CLEAVE_BENCHMARK")
+    return Path(given) if given else cache_folder() / "nasbench201.npz"
+
+
+def imported() -> Path | None:
+    """The file at `default_path()` if it is there; a user without a home folder has imported none."""
+    try:
+        path = default_path()
+    except UserError:
+        return None
+    return path if os.path.exists(path) else None
 
 
 def find(path: Path | None) -> Table | None:
-    """The table at `path`; without a path the one at `default_path()`, or None where there is none yet."""
-    if path is None and not default_path().exists():
-        return None
-    return Table.load(path or default_path())
+    """The table at `path`; without a path the imported one, or None where there is none yet."""
+    path = path or imported()
+    return None if path is None else Table.load(path)
 
 
 def trained_accuracies(arch: str, table: Table | None) -> dict[str, dict[str, float]] | None:
@@ -149,15 +163,16 @@ def dataset_of(data: str) -> str:
 
 def _read(path: Path) -> dict[str, NDArray[Any]]:
     """Every array of an .npz file that has `ops` and `op_names`."""
-    if not path.is_file():
+    if not os.path.lexists(path):
         raise UserError(f"{path}: no such file; {_MAKE_ONE}")
-    if not zipfile.is_zipfile(path):
-        raise UserError(f"{path}: is not a whole .npz file; {_MAKE_ONE}")
+    data = read_bytes(path, _LARGEST)
+    if not zipfile.is_zipfile(io.BytesIO(data)):
+        raise UserError(f"{path}: {'is cut short' if data.startswith(ZIP) else 'is no .npz file'}; {_MAKE_ONE}")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
             arrays = dict(file)
     except _DAMAGED as error:
-        raise UserError(f"{path}: is damaged ({error}); {_MAKE_ONE}") from error
+        raise UserError(f"{path}: is damaged ({brief(str(error))}); {_MAKE_ONE}") from error
     _require(str(path), ("ops", "op_names"), arrays)
     return arrays
 

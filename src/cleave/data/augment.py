@@ -40,6 +40,15 @@ def gather(pixels: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     return picked.permute(0, 3, 1, 2)
 
 
+CHUNK = 4096
+"""Images that are counted at once: bounds the memory that their copy takes."""
+
+
+def levels_of(pixels: Tensor) -> Tensor:
+    """How often each of the 256 levels occurs in each channel of uint8 [n, channels, height, width]."""
+    return torch.stack([torch.bincount(channel.int(), minlength=256) for channel in pixels.transpose(0, 1).flatten(1)])
+
+
 @dataclass(frozen=True)
 class Normalise:
     """Pixels 0 to 255 to zero mean and unit variance per channel; `mean` and `std` are [channels] of 0 to 1."""
@@ -50,8 +59,7 @@ class Normalise:
     @staticmethod
     def of(images: Images) -> Normalise:
         """The statistics of a set of images (the training part: nothing else may be looked at)."""
-        values = images.pixels.transpose(0, 1).flatten(1)
-        counts = torch.stack([torch.bincount(channel.int(), minlength=256) for channel in values]).double()
+        counts = torch.stack([levels_of(chunk) for chunk in torch.split(images.pixels, CHUNK)]).sum(dim=0).double()
         levels = torch.arange(256, dtype=torch.float64, device=counts.device) / 255
         share = counts / counts.sum(dim=1, keepdim=True)
         mean = share @ levels

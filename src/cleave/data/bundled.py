@@ -26,7 +26,7 @@ def read_bundled(part: Part) -> Images:
     folder = files("cleave.data") / "bundled"
     with (folder / f"{part}.webp").open("rb") as file, Image.open(file) as image:
         mosaic = torch.from_numpy(np.array(image.convert("L")))
-    digits = (folder / f"{part}_labels.txt").read_text().split()
+    digits = (folder / f"{part}_labels.txt").read_text(encoding="ascii").split()
     labels = torch.tensor([int(digit) for digit in "".join(digits)])
     # Not in random order: the classes were filled up one after another, so the last ones are of few of them.
     return Images(from_mosaic(mosaic), labels, CLASSES, shuffled=False)

@@ -13,6 +13,7 @@ from torch import Tensor
 from cleave.data.images import Images, Part, check_labels, locate
 from cleave.data.pickles import read_batch, restricted_load
 from cleave.errors import UserError
+from cleave.files import read_text
 
 SIZE = 32
 BYTES = 3 * SIZE * SIZE  # of one image: red, green, blue, each row by row
@@ -131,7 +132,7 @@ def _cifar100_classes(folder: Path) -> tuple[str, ...]:
     """The names of the fine classes as either layout has them beside the images, else their numbers."""
     text, pickled = folder / "fine_label_names.txt", folder / "meta"
     if text.is_file():
-        return _hundred(text.read_text().split(), text)
+        return _hundred(read_text(text, 2**16).split(), text)
     if pickled.is_file():
         with pickled.open("rb") as file:
             return _hundred(restricted_load(file, pickled, encoding="latin1"), pickled)

@@ -2,107 +2,128 @@
 
 from __future__ import annotations
 
-import struct
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image, ImageOps
 from torch import Tensor
 
 from cleave.data.images import Images, Part
-from cleave.data.split import shuffled_classes
+from cleave.data.listing import Listing, below, list_classes, names
+from cleave.data.parts import Found, Parts, find_parts, innermost
+from cleave.data.reading import Reading, printable, read_files
+from cleave.data.split import for_training, shuffled_classes
 from cleave.errors import UserError
 
 DEFAULT_SIZE = 32
-THREADS = 8  # decoding releases the interpreter lock, and opening files waits for the disk
 TEST_SHARE = 10  # without a test folder, one image in this many is for the test
-TEST_NAMES = ("test", "val", "valid", "validation")
-
-# What Pillow raises on files that are truncated, damaged, absurdly large or no images (its decoders, its metadata).
-_UNREADABLE = (
-    OSError,
-    SyntaxError,
-    EOFError,
-    ValueError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    struct.error,
-    Image.DecompressionBombError,
-)
 
 
-def read_folder(folder: Path, part: Part, size: int | None = None) -> Images:
+@dataclass(frozen=True, eq=False)
+class Folder:
+    """Images that are listed and not yet read: the training part with what is held out, or the test part.
+
+    `files` are relative to `root`, `labels` int64 [n]; from `held_out_from` on they are those of a held-out folder.
+    """
+
+    root: str
+    parts: Parts
+    files: list[str]
+    labels: Tensor
+    classes: tuple[str, ...]
+    loose: tuple[str, ...]
+    size: int
+    reading: Reading
+    held_out_from: int | None = None
+    shuffled: bool = False
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def take_each(self, *several: Tensor) -> list[Images]:
+        """The images at each of several indices (int64 [k]), but for those that cannot be used.
+
+        They are read together; whoever reads asks `reading.check()` at last, so that all that is damaged is told.
+        """
+        indices = torch.cat(several)
+        paths = [os.path.join(self.root, self.files[index]) for index in indices.tolist()]
+        pixels, usable = map(torch.from_numpy, read_files(paths, self.size, self.reading))
+        counts = [int(part.sum()) for part in torch.split(usable, [len(each) for each in several])]
+        labels = torch.split(self.labels[indices][usable], counts)
+        if self.reading.skip_damaged:
+            for wanted, left in zip(several, labels, strict=True):
+                self._check_classes(wanted, left)
+        parts = zip(torch.split(pixels, counts), labels, strict=True)
+        return [Images(*part, self.classes, shuffled=False) for part in parts]
+
+    def _check_classes(self, wanted: Tensor, left: Tensor) -> None:
+        """UserError where no image of a class could be used; `left` are the labels of those that could."""
+        lost = set(self.labels[wanted].tolist()) - set(left.tolist())
+        if lost:
+            raise UserError(
+                f"{printable(self.root)}: no image of class {self.classes[min(lost)]!r} could be used on one side: "
+                "replace its damaged files, or raise data.limit"
+            )
+
+    @property
+    def found(self) -> Found:
+        """What was found in the folder."""
+        parts = self.parts
+        where = {"train": None if parts.whole else parts.train, "held_out": parts.held_out, "test": parts.test}
+        return Found(
+            {part: f"{printable(name)}/" if name else None for part, name in where.items()},
+            tuple(map(printable, self.loose)),
+            tuple(map(printable, parts.unused)),
+        )
+
+
+def read_folder(folder: Path, part: Part, size: int | None = None, reading: Reading | None = None) -> Images:
     """The images of `part` in RGB at `size` x `size` pixels (default 32): shorter side resized, centre kept.
 
-    With train/ in `folder`, and the class folders in it, that is the training part, and test/ (or val/, valid/,
-    validation/) beside it the test part; nothing else in `folder` is looked at.
-    Otherwise the class folders are in `folder` itself and a tenth of each class is the test part: at least
-    one image, but none of a class with only two; it depends on the sorted file names alone.
-    Raises UserError naming the folder that is empty, lacks classes, or has a class with too few images,
-    and the first file that is not a whole image; hidden files are ignored, no other is skipped.
+    Those of a held-out folder are not in the training part. Raises UserError as `open_folder` does, and naming the
+    files that cannot be used.
     """
-    files, labels, classes = _listed(folder, part)
-    if not files:
-        raise UserError(f"{folder}: too few images for a test part: give it folders train/ and test/")
-    decode = partial(_decode, size=size or DEFAULT_SIZE)
-    with ThreadPoolExecutor(THREADS) as pool:
-        pixels = torch.stack(list(pool.map(decode, files)))
-    return Images(pixels, labels, classes, shuffled=False)
+    found = open_folder(folder, part, size, reading or Reading())
+    images = found.take_each(for_training(found))[0]
+    found.reading.check()
+    return images
 
 
-def _listed(folder: Path, part: Part) -> tuple[list[Path], Tensor, tuple[str, ...]]:
-    """The files of `part`, their labels and the names of the classes; no file is opened."""
-    if not _has_folders(folder / "train"):
-        files, labels, classes = _one_set(folder, fewest=2)
-        chosen = _chosen(labels, part)
-        return [files[index] for index in chosen], labels[chosen], classes
-    files, labels, classes = _one_set(folder / "train", fewest=2)
-    if part == "test":
-        test = next((folder / name for name in TEST_NAMES if (folder / name).is_dir()), None)
-        if test is None:
-            raise UserError(f"{folder}: has train/ but none of {', '.join(TEST_NAMES)}: put the test images there")
-        files, labels, found = _one_set(test, fewest=1)
-        if found != classes:
-            raise UserError(f"{test}: its class folders differ from those of {folder / 'train'}")
-    return files, labels, classes
+def open_folder(folder: Path, part: Part, size: int | None, reading: Reading) -> Folder:
+    """The images of `part`, listed; no file is opened.
+
+    With train/ in `folder`, and the class folders in it, that is the training part; test/ beside it is the test part
+    and val/ is held out. With val/ alone beside it that is the test part. `cleave.data.parts` has the spellings.
+    Otherwise the class folders are in `folder` itself and a tenth of each class is the test part: at least one image,
+    but none of a class with only two; it depends on the sorted file names alone.
+    Raises UserError naming the folder that is empty, lacks classes, or has a class with too few images, and links
+    that lead nowhere or round in a circle. Hidden files are ignored.
+    """
+    root = str(folder)
+    parts = find_parts(root)
+    found = Folder(root, parts, [], torch.empty(0, dtype=torch.int64), (), (), size or DEFAULT_SIZE, reading)
+    if parts.whole:
+        return drawn(found, part)
+    listing = listed(found, parts.train, fewest=1 if parts.held_out else 2)
+    if part == "train":
+        return with_held_out(found, listing)
+    if parts.test is None:
+        raise UserError(f"{folder}: has train/ but none of test, val, valid, validation: put the test images there")
+    return of(found, same_classes(found, parts.test, listing))
 
 
-def _has_folders(folder: Path) -> bool:
-    """Whether it holds class folders; a class that happens to be called train holds images."""
-    return folder.is_dir() and any(path.is_dir() for path in folder.iterdir())
+def drawn(found: Folder, part: Part) -> Folder:
+    """A fixed tenth of each class is the test part, the others the training part."""
+    listing = listed(found, found.parts.train, fewest=2)
+    chosen = tenth(listing.labels, part)
+    if not len(chosen):
+        raise UserError(f"{printable(found.root)}: too few images for a test part: give it folders train/ and test/")
+    files = [listing.files[index] for index in chosen.tolist()]
+    return of(found, replace(listing, files=files, labels=listing.labels[chosen]))
 
 
-def _one_set(folder: Path, fewest: int) -> tuple[list[Path], Tensor, tuple[str, ...]]:
-    """Every file below the class folders of `folder`, sorted, with its label."""
-    members = {path.name: _visible_files(path) for path in _class_folders(folder)}
-    for name, files in members.items():
-        if len(files) < fewest:
-            raise UserError(f"{folder / name}: {len(files)} images, at least {fewest} are needed in a class")
-    counts = torch.tensor([len(files) for files in members.values()])
-    labels = torch.arange(len(members)).repeat_interleave(counts)
-    return [file for files in members.values() for file in files], labels, tuple(members)
-
-
-def _class_folders(folder: Path) -> list[Path]:
-    folders = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    if len(folders) < 2:
-        raise UserError(
-            f"{folder}: {len(folders)} class folders, where two or more are needed (or train/ and test/ with them)"
-        )
-    return folders
-
-
-def _visible_files(folder: Path) -> list[Path]:
-    names = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
-    visible = [name for name in names if not any(step.startswith(".") for step in name.parts)]
-    return [folder / name for name in sorted(visible, key=Path.as_posix)]
-
-
-def _chosen(labels: Tensor, part: Part) -> Tensor:
+def tenth(labels: Tensor, part: Part) -> Tensor:
     """The indices of `part` where the test part is a fixed tenth of each class."""
     test = torch.zeros(len(labels), dtype=torch.bool)
     for members in shuffled_classes(labels):
@@ -111,16 +132,41 @@ def _chosen(labels: Tensor, part: Part) -> Tensor:
     return (test if part == "test" else ~test).nonzero().flatten()
 
 
-def _decode(path: Path, size: int) -> Tensor:
-    """One image file as uint8 [3, size, size], the way its camera was held."""
-    try:
-        with Image.open(path) as image:
-            if image.mode.startswith(("I", "F")):  # Pillow would clip these to 255, mostly to plain white
-                raise UserError(f"{path}: pixels of more than 8 bits: convert it to an 8-bit image")
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-    except UserError:
-        raise
-    except _UNREADABLE as error:
-        raise UserError(f"{path}: not an image, or truncated: mend or remove it") from error
-    square = ImageOps.fit(upright, (size, size), Image.Resampling.BILINEAR)
-    return torch.from_numpy(np.array(square)).permute(2, 0, 1)
+def with_held_out(found: Folder, train: Listing) -> Folder:
+    """The training part, then the held-out folder's images if there is one."""
+    if found.parts.held_out is None:
+        return of(found, train)
+    valid = same_classes(found, found.parts.held_out, train)
+    both = Listing(
+        train.files + valid.files, torch.cat([train.labels, valid.labels]), train.classes, train.loose + valid.loose
+    )
+    return replace(of(found, both), held_out_from=len(train.files))
+
+
+def of(found: Folder, listing: Listing) -> Folder:
+    classes = tuple(map(printable, listing.classes))
+    return replace(found, files=listing.files, labels=listing.labels, classes=classes, loose=listing.loose)
+
+
+def listed(found: Folder, part: str, fewest: int) -> Listing:
+    """The class folders of a part, their files relative to the root."""
+    inner = innermost(found.root, part)
+    listing = list_classes(below(found.root, inner), fewest, found.reading)
+    if not inner:
+        return listing
+    return replace(listing, files=[f"{inner}/{file}" for file in listing.files])
+
+
+def same_classes(found: Folder, part: str, train: Listing) -> Listing:
+    """Another part's listing; UserError where it has not the classes of the training part."""
+    listing = listed(found, part, fewest=1)
+    missing, more = (sorted({*one} - {*other}) for one, other in (
+        (train.classes, listing.classes), (listing.classes, train.classes)
+    ))  # fmt: skip
+    if missing or more:
+        words = [f"lacks {names(missing)}"] * bool(missing) + [f"has also {names(more)}"] * bool(more)
+        raise UserError(
+            f"{printable(below(found.root, part))}: its class folders differ from those of "
+            f"{printable(below(found.root, found.parts.train))}: it {' and '.join(words)}"
+        )
+    return listing

@@ -47,6 +47,18 @@ class Images:
         """The images at `indices` (int64 [k]), in that order."""
         return replace(self, pixels=self.pixels[indices], labels=self.labels[indices])
 
+    def take_each(self, *several: Tensor) -> list[Images]:
+        """The images at each of several indices (int64 [k])."""
+        return [self.take(indices) for indices in several]
+
+    @property
+    def held_out_from(self) -> None:
+        """Nothing says which of them are to be held out."""
+
+    @property
+    def found(self) -> None:
+        """They were not found in a folder of image files."""
+
     def resize(self, size: int) -> Images:
         """The images at `size` x `size` pixels, bilinear with antialiasing; no change if they have them."""
         if self.pixels.shape[-1] == size:

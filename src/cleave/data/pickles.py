@@ -28,7 +28,6 @@ _MALFORMED = (
     TypeError,
     ValueError,
     OverflowError,
-    MemoryError,
     RecursionError,
     struct.error,
 )
@@ -125,6 +124,10 @@ def restricted_load(file: BinaryIO, name: str | Path, encoding: Encoding = "ASCI
         return _Restricted(file, str(name), encoding).load()
     except UserError:
         raise
+    except MemoryError as error:
+        raise UserError(
+            f"{name}: asks for more memory than there is: copy or download it again if it is damaged, else free memory"
+        ) from error
     except _MALFORMED as error:
         raise UserError(f"{name}: truncated, or not a pickle: copy or download it again") from error
 

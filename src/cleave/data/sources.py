@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import socket
 import sys
 import tarfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
+from stat import S_ISDIR
 from tempfile import TemporaryDirectory
 from urllib.error import HTTPError
 
@@ -21,13 +22,17 @@ from torchvision.datasets.utils import download_url
 from cleave.data.bundled import read_bundled
 from cleave.data.cifar import read_cifar10, read_cifar100
 from cleave.data.fashion import read_fashion
-from cleave.data.folder import read_folder
+from cleave.data.folder import Folder, open_folder
 from cleave.data.imagenet16 import read_imagenet16
 from cleave.data.images import Images, Part
-from cleave.errors import UserError, plain, unknown
+from cleave.data.reading import Reading
+from cleave.data.split import for_training
+from cleave.errors import UserError, brief, cause, plain, unknown
+from cleave.places import cache_folder, expanded
 
-__all__ = ["SOURCES", "Archive", "Part", "Source", "data_root", "load"]
+__all__ = ["SOURCES", "Archive", "Part", "Source", "data_root", "find", "load"]
 
+PATH = 255  # letters of a path in a message: one that is cut short helps nobody
 TIMEOUT = 20.0  # seconds without an answer after which a download is given up
 _FAILURES = (OSError, RuntimeError, HTTPException, EOFError, tarfile.TarError)
 
@@ -77,9 +82,33 @@ SOURCES: dict[str, Source] = {
 
 
 def load(
-    data: str, part: Part, root: Path | None = None, image_size: int | None = None, download: bool = True
+    data: str,
+    part: Part,
+    root: Path | None = None,
+    image_size: int | None = None,
+    download: bool = True,
+    reading: Reading | None = None,
 ) -> Images:
-    """The images of `part` of the data set or folder `data`.
+    """All images of `part` of the data set or folder `data`, as `find` finds them.
+
+    Where a folder holds out images of its own, they are not in the training part.
+    """
+    reading = reading or Reading()
+    found = find(data, part, root, image_size, download, reading)
+    images = found if isinstance(found, Images) else found.take_each(for_training(found))[0]
+    reading.check()
+    return images
+
+
+def find(
+    data: str,
+    part: Part,
+    root: Path | None = None,
+    image_size: int | None = None,
+    download: bool = True,
+    reading: Reading | None = None,
+) -> Images | Folder:
+    """The images of `part` of the data set or folder `data`; those of a folder are listed and not yet read.
 
     A name (case and punctuation do not matter) comes before a folder of the same name; what contains a path
     separator is always a folder. `root`: where named data sets are; default $CLEAVE_DATA, else the cache.
@@ -88,24 +117,27 @@ def load(
     there nor to be downloaded.
     """
     try:
-        return _load(data, part, root, image_size, download)
+        return _find(data, part, root, image_size, download, reading or Reading())
     except OSError as error:
-        raise UserError(f"{error.filename or data}: cannot be read ({error.strerror or error})") from error
+        raise UserError(f"{error.filename or data}: cannot be read ({cause(error)})") from error
 
 
-def _load(data: str, part: Part, root: Path | None, image_size: int | None, download: bool) -> Images:
+def _find(
+    data: str, part: Part, root: Path | None, image_size: int | None, download: bool, reading: Reading
+) -> Images | Folder:
     name = _known(data)
     if name is None:
-        return read_folder(_folder(data), part, image_size)
-    images = _read(name, part, root or data_root(), download)
+        return open_folder(_folder(data), part, image_size, reading)
+    needed = SOURCES[name].by_hand != ""  # what is bundled is there for a user without a home folder too
+    images = _read(name, part, root or (data_root() if needed else Path()), download)
     return images if image_size is None else images.resize(image_size)
 
 
 def data_root() -> Path:
     """Where named data sets are looked for and downloaded to: $CLEAVE_DATA, else the user's cache folder."""
     if given := os.environ.get("CLEAVE_DATA"):
-        return Path(given).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cleave" / "data"
+        return expanded(given)
+    return cache_folder() / "data"
 
 
 def _is_path(data: str) -> bool:
@@ -119,11 +151,17 @@ def _known(data: str) -> str | None:
 
 
 def _folder(data: str) -> Path:
-    folder = Path(data).expanduser()
-    if folder.is_dir():
+    """The folder, which is there; an OSError of the system where it cannot tell."""
+    folder = expanded(data)
+    kind = None
+    with suppress(FileNotFoundError, NotADirectoryError, ValueError):  # the last: what can be no name
+        kind = os.stat(folder).st_mode
+    if kind is not None and S_ISDIR(kind):
         return folder
+    if kind is not None:
+        raise UserError(f"data.name: {brief(data, PATH)} is a file, not a folder of images")
     if _is_path(data):
-        raise UserError(f"data.name: there is no folder {data}")
+        raise UserError(f"data.name: there is no folder {brief(data, PATH)}")
     raise unknown("data.name", data, SOURCES)
 
 
@@ -148,7 +186,7 @@ def _missing(name: str, root: Path, tried: str = "") -> UserError:
 def _download_all(name: str, root: Path) -> None:
     try:
         # Standard output is for results; torchvision prints there in some releases.
-        with _socket_timeout(TIMEOUT), contextlib.redirect_stdout(sys.stderr):
+        with _socket_timeout(TIMEOUT), redirect_stdout(sys.stderr):
             for archive in SOURCES[name].archives:
                 _download(archive, root / archive.folder)
     except _FAILURES as error:
@@ -188,7 +226,7 @@ def _unpack(archive: Path, folder: Path) -> None:
                     shutil.copyfileobj(content, file)
 
 
-@contextlib.contextmanager
+@contextmanager
 def _socket_timeout(seconds: float) -> Iterator[None]:
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)

@@ -4,33 +4,74 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from cleave.data.images import Images
-from cleave.errors import UserError
+from cleave.data.parts import Found
+from cleave.errors import UserError, shown
 
 PERMUTATION_SEED = 0  # the cut is a property of the data, so it does not follow the seed of a search
 
 
-def held_out(images: Images, train_fraction: float, limit: int | None = None) -> tuple[Images, Images]:
-    """(train, valid): disjoint, together `limit` (default: all) of images, `train_fraction` of them in train.
+class Listed(Protocol):
+    """Images that are chosen by their labels (int64 [n]) before any of them need be read.
+
+    Where there is a `held_out_from`, the images from there on are held out, whatever else is asked for. `found` is what
+    there was in a folder of image files, if they are from one.
+    """
+
+    @property
+    def labels(self) -> Tensor: ...
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+    @property
+    def shuffled(self) -> bool: ...
+    @property
+    def held_out_from(self) -> int | None: ...
+    @property
+    def found(self) -> Found | None: ...
+    def __len__(self) -> int: ...
+    def take_each(self, *several: Tensor) -> list[Images]: ...
+
+
+def held_out(images: Listed, train_fraction: float, limit: int | None = None) -> tuple[Images, Images]:
+    """(train, valid), as `cut` chooses them."""
+    train, valid = images.take_each(*cut(images, train_fraction, limit))
+    return train, valid
+
+
+def cut(images: Listed, train_fraction: float, limit: int | None = None) -> tuple[Tensor, Tensor]:
+    """The indices of (train, valid): disjoint, together `limit` (default: all), `train_fraction` of them in train.
 
     Images in random order are cut as they lie: the first ones train (so .5 of CIFAR-10 is the published cut,
     25,000 and 25,000). Others are drawn class by class with a fixed permutation, in proportion, and every
-    class has an image on both sides, whatever the fraction. Raises UserError naming data.limit or
+    class has an image on both sides, whatever the fraction. Where the data have images of their own to hold out, the
+    fraction has no meaning, and a limit is shared out in proportion. Raises UserError naming data.limit or
     data.train_fraction where that cannot be.
     """
     total = _total(images, limit)
+    if images.held_out_from is not None:
+        return _given(images, total, images.held_out_from)
     wanted = round(total * train_fraction)
     if not 0 < wanted < total:
         raise UserError(f"data.train_fraction: {train_fraction} of {total} images leaves one side empty")
-    train, valid = _prefix(total, wanted) if images.shuffled else _stratified(images, total, wanted)
-    return images.take(train), images.take(valid)
+    return _prefix(total, wanted) if images.shuffled else _stratified(images, total, wanted)
 
 
-def _total(images: Images, limit: int | None) -> int:
+def for_training(images: Listed, limit: int | None = None) -> Tensor:
+    """The indices of `limit` (default: all) images where none are held out, chosen as `cut` chooses."""
+    count = images.held_out_from or len(images)
+    if limit is None or limit >= count:
+        return torch.arange(count)
+    if images.held_out_from is None:
+        return cut(images, limit / count)[0]
+    return _drawn(shuffled_classes(images.labels[:count].cpu()), limit)
+
+
+def _total(images: Listed, limit: int | None) -> int:
     if limit is not None and not 2 <= limit <= len(images):
         raise UserError(f"data.limit: {limit} is not in 2 .. {len(images)}, the images of the training part")
     return len(images) if limit is None else limit
@@ -40,19 +81,39 @@ def _prefix(total: int, wanted: int) -> tuple[Tensor, Tensor]:
     return torch.arange(wanted), torch.arange(wanted, total)
 
 
-def _stratified(images: Images, total: int, wanted: int) -> tuple[Tensor, Tensor]:
+def _given(images: Listed, total: int, first: int) -> tuple[Tensor, Tensor]:
+    """Both sides are given; each is drawn class by class, at least one of every class."""
+    labels = images.labels.cpu()
+    sides = [shuffled_classes(labels[:first]), shuffled_classes(labels[first:])]
+    sizes, fewest = [first, len(labels) - first], [len(side) for side in sides]
+    if total < sum(fewest):
+        raise UserError(f"data.limit: {total} images are not two for each of the {max(fewest)} classes")
+    train, valid = map(_drawn, sides, apportion(total, sizes, low=fewest, high=sizes))
+    return train, first + valid
+
+
+def _drawn(members: list[Tensor], count: int) -> Tensor:
+    """So many images in proportion to the classes, at least one of each, mixed."""
+    sizes = [len(of_class) for of_class in members]
+    if count < len(sizes):
+        raise UserError(f"data.limit: {count} images are not one for each of the {len(sizes)} classes")
+    shares = apportion(count, sizes, low=[1] * len(sizes), high=sizes)
+    return mixed(torch.cat([of_class[:share] for of_class, share in zip(members, shares, strict=True)]))
+
+
+def _stratified(images: Listed, total: int, wanted: int) -> tuple[Tensor, Tensor]:
     members = shuffled_classes(images.labels.cpu())
     sizes = [len(of_class) for of_class in members]
     if min(sizes) < 2:
         name = images.classes[int(images.labels[min(members, key=len)])]
-        raise UserError(f"data: class {name!r} has one image, which cannot be both trained on and held out")
+        raise UserError(f"data: class {shown(name)} has one image, which cannot be both trained on and held out")
     if total < 2 * len(sizes):
         raise UserError(f"data.limit: {total} images are not two for each of the {len(sizes)} classes")
     used = apportion(total, sizes, low=[2] * len(sizes), high=sizes)
     highest = [count - 1 for count in used]
     trained = apportion(min(max(wanted, len(used)), sum(highest)), used, low=[1] * len(used), high=highest)
-    train = [of_class[:cut] for of_class, cut in zip(members, trained, strict=True)]
-    valid = [of_class[cut:end] for of_class, cut, end in zip(members, trained, used, strict=True)]
+    train = [of_class[:end] for of_class, end in zip(members, trained, strict=True)]
+    valid = [of_class[start:end] for of_class, start, end in zip(members, trained, used, strict=True)]
     return mixed(torch.cat(train)), mixed(torch.cat(valid))
 
 

@@ -72,6 +72,11 @@ class Costs:
         """The cost of the network that holds `arch` alone."""
         return total([self.common, *(table.of(arch) for table in self.tables)])
 
+    def learning(self, arch: Arch) -> set[str]:
+        """The choices at which `arch` has trainable numbers."""
+        found = (table.choices for table in self.tables if table.of(arch).parameters)
+        return {choice for choices in found for choice in choices if choice in arch}
+
     def extremes(self, allowed: Mapping[str, Sequence[str]], what: str) -> tuple[int, int]:
         """The least and the most of "parameters" or "multiply_adds" among all ways to choose from `allowed`.
 
@@ -118,14 +123,20 @@ def ways(choices: Sequence[str], allowed: Mapping[str, Sequence[str]]) -> Iterat
         yield dict(zip(choices, candidates, strict=True))
 
 
-def costs(space: Space, size: NetworkSize | None = None, image: Image = (3, 32, 32), classes: int = 10) -> Costs:
+def costs(
+    space: Space,
+    size: NetworkSize | None = None,
+    image: Image = (3, 32, 32),
+    classes: int = 10,
+    norm: Norm | None = None,
+) -> Costs:
     """The costs of a space's networks, trained alone, at `space.paper_size` by default.
 
     Pooling, normalisation and sums count as no multiply-adds, as usual. For NAS-Bench-201 the parameters are those of
     its published table, but for 150 rows there that are one operation off.
     """
     layout = space.layout(size or space.paper_size, image[0])
-    network = build(layout, space.region, classes, seed=0, norm=Norm(space.affine), device="meta")
+    network = build(layout, space.region, classes, seed=0, norm=norm or Norm(space.affine), device="meta")
     first = {choice.name: choice.candidates[0] for choice in space.choices}
     sizes, whole = seen(network, first, image)
     met: dict[tuple[str, ...], list[tuple[Place, torch.Size]]] = defaultdict(list)
@@ -133,6 +144,11 @@ def costs(space: Space, size: NetworkSize | None = None, image: Image = (3, 32, 
         met[place.choices].append((place, input_size))
     tables = [Table(choices, there) for choices, there in met.items()]
     return Costs(whole - total(table.of(first) for table in tables), tables)
+
+
+def weights(space: Space) -> Costs:
+    """The same of small networks, in which normalisations have nothing to learn: for where there are weights at all."""
+    return costs(space, NetworkSize(channels=4, cells=1), norm=Norm(affine=False))
 
 
 def seen(network: Network, arch: Arch, image: Image) -> tuple[dict[Place, torch.Size], Cost]:

@@ -215,11 +215,6 @@ def _residual(channels_in: int, channels_out: int, stride: int, norm: Norm) -> n
     return ResidualBlock(channels_in, channels_out, stride, norm)
 
 
-def has_weights(name: str) -> bool:
-    """Whether a registered operation has anything to learn, its normalisation aside."""
-    return any(True for _ in make(name, 4, 4, 1, Norm(affine=False)).parameters())
-
-
 def make(name: str, channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
     """The module of a registered operation."""
     return OPERATIONS[name](channels_in, channels_out, stride, norm)

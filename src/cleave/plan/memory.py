@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 from cleave.data.chance import Chance
+from cleave.free_memory import free_bytes
 from cleave.method import Turn
 from cleave.net import Gate, Gates, Network, Norm
 from cleave.search.learner import make_method
@@ -78,11 +77,7 @@ def available_bytes(device: str) -> int | None:
     """The memory that is free on the device; None where the system does not tell."""
     if device.startswith("cuda"):
         return torch.cuda.mem_get_info(device)[0]
-    meminfo = Path("/proc/meminfo")
-    if meminfo.exists():
-        fields = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
-        return 1024 * int(fields["MemAvailable"].split()[0])
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else None
+    return free_bytes()
 
 
 def peak_bytes(device: str) -> int:

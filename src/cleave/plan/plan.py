@@ -8,11 +8,13 @@ from typing import Any
 
 import torch
 
+from cleave.memory import memory_for
 from cleave.plan.memory import available_bytes, peak_bytes, size_text, step_memory
 from cleave.plan.timing import Stopwatch
 from cleave.resolve import resolve
 from cleave.search.problem import Problem, open_problem
 from cleave.search.schedule import schedule
+from cleave.search.watch import Watcher
 from cleave.search.work import (
     control_epochs,
     evaluated_batches,
@@ -48,24 +50,26 @@ class Phase:
         return None if self.seconds_per_step is None else self.count * self.steps * self.seconds_per_step
 
 
-def plan_search(recipe: Recipe) -> dict[str, Any]:
-    """{"sub_supernets", "phases", "steps", "seconds", "memory", "warnings"}; nothing is written.
+def plan_search(recipe: Recipe, watcher: Watcher | None = None) -> dict[str, Any]:
+    """{"images", "sub_supernets", "phases", "steps", "seconds", "memory", "warnings"}; no run is written.
 
     UserError for what `cleave search` would refuse as well. Seconds are estimates: medians of a few steps. Where a
     step would not fit into memory a smaller batch is timed, and its time scaled; they are null where not even the
     weights would fit.
     """
     recipe, notes = resolve(recipe, find_space(recipe.space.name, recipe.space.ops))
-    problem = open_problem(recipe)
+    problem = open_problem(recipe, watcher)
     torch.set_num_threads(recipe.threads)
     memory, free = step_memory(problem), available_bytes(recipe.device)
     need = memory.of(recipe.search.batch_size)
     watch = Stopwatch.fitting(problem, memory, free and int(MEMORY_SHARE * free))
-    phases = plan_phases(problem, watch)
+    with memory_for("a step", "search.batch_size, search.eval_batch_size, space.channels or space.cells"):
+        phases = plan_phases(problem, watch)
     return {
         "space": problem.space.name,
         "method": recipe.method.name,
         "splitter": recipe.split.splitter,
+        "images": problem.report,
         "sub_supernets": nodes_at(recipe, problem.space, recipe.split.splits or 0),
         "phases": [{**asdict(phase), "seconds": phase.seconds} for phase in phases],
         "steps": sum(phase.count * phase.steps for phase in phases),

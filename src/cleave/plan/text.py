@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cleave.data.report import report_lines
 from cleave.plan.memory import size_text
 
 UNITS = ((120, 1, "s", 0), (7200, 60, "min", 0), (48 * 3600, 3600, "h", 1), (float("inf"), 86400, "d", 1))
@@ -23,6 +24,7 @@ def text(plan: dict[str, Any]) -> str:
     return "\n".join(
         [
             f"{plan['space']}, {plan['method']}, {plan['splitter']}: {plan['sub_supernets']} sub-supernets",
+            *report_lines(plan["images"]),
             *phase_lines(plan["phases"]),
             "not timed" if plan["seconds"] is None else f"about {duration(plan['seconds'])} here, in one process",
             f"memory: {size_text(memory['step_bytes'])} for a step, {size_text(memory['peak_bytes'])} so far{free}",

@@ -11,7 +11,7 @@ import torch
 
 from cleave.bench.table import dataset_of, need
 from cleave.data.chance import Chance
-from cleave.errors import UserError
+from cleave.errors import UserError, refuse_repeats
 from cleave.method import METHODS
 from cleave.rank.columns import BASELINES, Numbers, baselines, place, true_accuracies
 from cleave.rank.predictions import read_all
@@ -46,6 +46,7 @@ def prepare(recipe: Recipe, question: Question) -> Contest:
     archs = chosen(space, question)
     names = [space.format(arch) for arch in archs]
     places = [place(table, name) for name in names]
+    refuse_repeats("--predictions", [file.resolve() for file in question.predictions])
     given = read_all(question.predictions, names, (SUPERNET, *BASELINES, *CORRELATIONS))
     floors = baselines(space, archs, table, dataset, places, question.seed)
     return Contest(space, dataset, archs, names, true_accuracies(table, dataset, places), given, floors)

@@ -8,15 +8,17 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from cleave.config import load_recipe
 from cleave.errors import UserError
 from cleave.net import Network, Norm, build
 from cleave.resolve import resolve_device
-from cleave.run.folder import RunFolder, check_run, read_json
+from cleave.run.folder import RESULT, RunFiles
 from cleave.run.generations import Record
+from cleave.run.origin import CHECKPOINTS, SEARCH, check_recipe, read_origin
+from cleave.run.outcome import check_written
+from cleave.run.view import is_finished, newest_saved
 from cleave.search.environment import compare
 from cleave.search.problem import Problem, open_problem
-from cleave.search.runner import environment
+from cleave.search.runner import environment, recipe_of
 from cleave.search.state import State
 from cleave.search.watch import Watcher
 from cleave.settings import Recipe
@@ -29,7 +31,7 @@ class FinishedRun:
     """A run whose leaves are trained. Nothing of it is changed."""
 
     problem: Problem
-    folder: RunFolder
+    folder: RunFiles
     state: State
 
     def holders(self, archs: Sequence[Arch]) -> list[Node]:
@@ -68,19 +70,19 @@ class FinishedRun:
 
 def read_recipe(path: Path, flags: dict[str, Any]) -> Recipe:
     """The recipe of a finished run, with its flags changed; UserError where there is none."""
-    check_run(path)
-    if not (path / "result.json").exists():
+    origin = read_origin(path, SEARCH)
+    check_recipe(path, origin)
+    if not is_finished(path):
         raise UserError(f"{path}: is not finished; go on with: cleave resume {quote(str(path))}")
-    return load_recipe(path / "recipe.yaml", (), flags)
+    check_written(path, newest_saved(path)["finished"], (RESULT,))
+    return recipe_of(origin, flags)
 
 
 def open_finished(path: Path, recipe: Recipe, watcher: Watcher) -> FinishedRun:
     """A finished run with its images; UserError where something of it is damaged or not its own."""
     here = {"device": resolve_device(recipe.device), "benchmark": None}  # a table may lack what is not ranked
-    problem = open_problem(recipe.model_copy(update=here))
-    compare(read_json(path / "environment.json"), environment(problem), problem.recipe.data.name, path, watcher)
-    folder = RunFolder(path)
-    meta = folder.generations.newest(watcher.say).meta
-    if meta.get("run") != folder.identity:
-        raise UserError(f"{folder.generations.folder}: the newest checkpoint is of another run; put back its own")
-    return FinishedRun(problem, folder, State.from_json(meta["search"]))
+    problem = open_problem(recipe.model_copy(update=here), watcher)
+    origin = read_origin(path, SEARCH)
+    compare(origin.environment, environment(problem), problem.recipe.data.name, path, watcher)
+    state = State.from_json(newest_saved(path)["search"], path / CHECKPOINTS)
+    return FinishedRun(problem, RunFiles(path, origin.identity), state)

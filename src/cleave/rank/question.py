@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,9 +46,9 @@ class Question:
 
 def check_free(file: Path) -> None:
     """UserError unless a file can be made there; nothing is overwritten."""
-    if file.exists():
+    if os.path.lexists(file):
         raise UserError(f"{file}: is there already and nothing is overwritten; give --out another file")
-    if not file.parent.is_dir():
+    if not os.path.isdir(file.parent):
         raise UserError(f"{file}: cannot be saved, there is no folder {file.parent}; give --out another file")
 
 

@@ -13,6 +13,8 @@ import torch
 
 from cleave.config import load_recipe
 from cleave.errors import Interrupted
+from cleave.files import holds_text, refuse_pipe
+from cleave.memory import memory_for
 from cleave.rank.columns import Numbers
 from cleave.rank.contest import SUPERNET, Contest, prepare
 from cleave.rank.finished import FinishedRun, open_finished, read_recipe
@@ -33,7 +35,7 @@ def rank(source: Path, question: Question, watcher: Watcher) -> dict[str, Any]:
     rows by name as `cleave.stats.ranking.score` gives them. UserError for what the user can mend, most of it before
     anything runs; Interrupted when asked to stop: the file is then not there.
     """
-    path = searched(source, question, watcher) if source.is_file() else source
+    path = searched(source, question, watcher) if holds_text(source) else source
     began = time.monotonic()
     recipe = read_recipe(path, question.flags)
     file = question.out or path / "ranking.csv"
@@ -61,6 +63,8 @@ def searched(recipe_file: Path, question: Question, watcher: Watcher) -> Path:
     """The folder of the recipe's search. What is wrong with the question is said before the search."""
     benchmark = None if question.benchmark is None else str(question.benchmark)
     recipe = load_recipe(recipe_file, (), {**question.flags, "benchmark": benchmark})
+    for file in question.predictions:
+        refuse_pipe("--predictions", file)
     if question.out is not None:
         check_free(question.out)
     prepare(recipe, question)
@@ -70,7 +74,7 @@ def searched(recipe_file: Path, question: Question, watcher: Watcher) -> Path:
 def judged(run: FinishedRun, contest: Contest, leaves: Sequence[Node], question: Question, watcher: Watcher) -> Numbers:
     """Each architecture's held-out accuracy, unless a signal comes."""
     torch.set_num_threads(1)  # children run side by side instead
-    with stop_on_signals() as stop:
+    with stop_on_signals() as stop, memory_for("ranking", "--threads or --images"):
         try:
             return judge(run, contest.archs, leaves, question, stop, watcher)
         except Interrupted as error:

@@ -12,7 +12,8 @@ LEGEND = """\
 tau: Kendall's tau-b, with its 95 % bootstrap interval. rho: Spearman, among all
 and among the true best 1 and 5 %. in 100: share of the predicted best 100 that
 are among the true best 100. lost: percentage points between the best of all
-and the best of the predicted best 1 or 10."""
+and the best of the predicted best 1 or 10. Of equal predictions the mean over
+all ways to choose."""
 
 
 def print_ranking(ranking: dict[str, Any], console: Console | None = None) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import ceil
 from typing import Any
 
 Changes = Mapping[str, Any]
@@ -38,10 +37,10 @@ class Sizes:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Batches of the training half."""
+        """Batches of the training half, what is left at its end included."""
         images: int = self.common["data.limit"] or CIFAR_IMAGES
         batch_size: int = self.common["search.batch_size"]
-        return ceil(images / 2 / batch_size)
+        return -(-images // (2 * batch_size))
 
     def changed(self, changes: Changes) -> Sizes:
         """The same with other common keys."""

@@ -8,7 +8,10 @@ from typing import Annotated
 import typer
 
 from cleave.common import DataRoot, Device, Json, TableFile, Workers, flags_of, tell
-from cleave.errors import UserError
+from cleave.errors import UserError, brief
+
+LONGEST_SEED = 18
+"""Digits of what is surely below 2**63."""
 
 
 def reproduce(
@@ -52,6 +55,6 @@ def reproduce(
 def numbers(flag: str, text: str) -> list[int]:
     """Whole numbers from 0, separated by commas."""
     words = text.split(",") if text else []
-    if not all(word.isdecimal() for word in words):
-        raise UserError(f"{flag} {text}: write whole numbers with commas, as in {flag} 0,1,2")
+    if not all(word.isdecimal() and len(word) <= LONGEST_SEED for word in words):
+        raise UserError(f"{flag} {brief(text)}: write whole numbers with commas, as in {flag} 0,1,2")
     return [int(word) for word in words]

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from cleave.config import load_recipe
 from cleave.errors import UserError
 from cleave.reproduce.budgets import SIZES, Sizes
 from cleave.resolve import resolve
-from cleave.search.runner import resume, start
+from cleave.run.origin import SEARCH, holds, read_origin
+from cleave.search.runner import recipe_of, resume, start
 from cleave.search.watch import Watcher
 from cleave.settings import Recipe
 from cleave.space import find_space
@@ -65,12 +65,12 @@ def search(folder: Path, recipe: Recipe, budget: Budget, watcher: Watcher, worke
     return seconds
 
 
-def begun(folder: Path, recipe: Recipe) -> bool:
+def begun(folder: Path, recipe: Recipe, kind: str = SEARCH) -> bool:
     """Whether the folder holds a run of this recipe; UserError where it is of another (of an older budget, say)."""
-    if not (folder / "recipe.yaml").exists():
+    if not holds(folder, kind):
         return False
     resolved, _ = resolve(recipe, find_space(recipe.space.name, recipe.space.ops))
-    if essence(load_recipe(folder / "recipe.yaml", (), {})) != essence(resolved):
+    if essence(recipe_of(read_origin(folder, kind), {})) != essence(resolved):
         raise UserError(f"{folder}: was run by another recipe; give --out a new folder")
     return True
 
@@ -88,6 +88,7 @@ class Experiment:
     `rows` may depend on the lengths of a budget. `perform` is what a run is, `measure` what is told of it; `changes`
     are common to all rows. `compare` are pairs of rows whose difference is of interest. `sizes` are the budgets of
     the experiment, `seeds` the usual ones of each. `searches`: whether a run is a search, so that it can be planned.
+    `looks_up`: whether what is measured is looked up in the table of trained accuracies.
     """
 
     name: str
@@ -105,3 +106,4 @@ class Experiment:
     )
     notes: tuple[str, ...] = ()
     searches: bool = True
+    looks_up: bool = True

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from cleave.config import load_recipe
-from cleave.errors import UserError
+from cleave.errors import UserError, brief, refuse_repeats
 from cleave.reproduce.experiment import Budget, Experiment, Figures, Row
 from cleave.resolve import MEANINGLESS
-from cleave.run.folder import read_json
+from cleave.run.origin import newest_meta
 from cleave.search.watch import Watcher
 from cleave.settings import Recipe
 
@@ -63,7 +63,7 @@ class Grid:
             folder = self.folder(out, row, seed)
             seconds = self.experiment.perform(folder, self.recipe(row, seed), self.budget, watcher, workers)
             figures = self.experiment.measure(folder, row)
-            yield Finding(row, seed, figures, seconds, read_json(folder / "environment.json"))
+            yield Finding(row, seed, figures, seconds, newest_meta(folder)["origin"]["environment"])
 
 
 class Named(Protocol):
@@ -76,10 +76,11 @@ NamedRow = TypeVar("NamedRow", bound=Named)
 
 def chosen_rows(rows: Sequence[NamedRow], only: Sequence[str]) -> list[NamedRow]:
     """The rows whose name contains one of `only` as whole words, whatever the capitals; all where it is empty."""
+    refuse_repeats("--only", map(str.lower, only))
     wanted = [re.compile(rf"(?<!\w){re.escape(part)}(?!\w)", re.IGNORECASE) for part in only]
     found = [row for row in rows if not only or any(pattern.search(row.name) for pattern in wanted)]
     if not found:
-        raise UserError(f"--only {', '.join(only)}: no row has that in its name; there are {names(rows)}")
+        raise UserError(f"--only {brief(', '.join(only))}: no row has that in its name; there are {names(rows)}")
     return found
 
 

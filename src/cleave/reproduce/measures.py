@@ -8,7 +8,10 @@ from statistics import mean
 from typing import Any
 
 from cleave.reproduce.experiment import Figures, Row
-from cleave.run.folder import read_json
+from cleave.run.folder import TREE
+from cleave.run.outcome import check_written
+from cleave.run.reading import read_file
+from cleave.run.view import newest_saved, view
 
 BEST_LEAF = "best leaf, by the table"
 """What the paper reports: the leaf whose architecture tests best, which only the benchmark can tell."""
@@ -22,7 +25,7 @@ PARAMETRIC = {"nor_conv_1x1", "nor_conv_3x3"}
 
 def accuracy(folder: Path, row: Row) -> Figures:
     """Test accuracy (percent) after training alone, by the benchmark table."""
-    result = read_json(folder / "result.json")
+    result = view(folder)
     leaves = [leaf["benchmark"][row.dataset]["test"] for leaf in result["leaves"]]
     chosen = result["chosen"]["benchmark"][row.dataset]["test"]
     return {BEST_LEAF: [max(leaves)], MEAN_LEAF: [mean(leaves)], CHOSEN: [chosen]}
@@ -47,5 +50,6 @@ def scores_of(node: dict[str, Any]) -> dict[str, Any]:
 
 def read_tree(folder: Path) -> list[dict[str, Any]]:
     """The nodes of a finished run's tree, the root first."""
-    nodes: list[dict[str, Any]] = json.loads((folder / "tree.json").read_text())
+    check_written(folder, newest_saved(folder)["finished"], (TREE,))
+    nodes: list[dict[str, Any]] = json.loads(read_file(folder / TREE))
     return nodes

@@ -80,6 +80,7 @@ PARTITIONS = [
         "% of the root's 6 edges",
         falling_together,
         apart,
+        looks_up=False,
         notes=('The paper: "always"; it does not say with how many operations.',),
     ),
     Experiment(
@@ -89,6 +90,7 @@ PARTITIONS = [
         "% of all scored edges",
         other_cuts,
         cuts,
+        looks_up=False,
         notes=('The paper: "mostly produce identical cuts"; it has no figure.',),
     ),
 ]

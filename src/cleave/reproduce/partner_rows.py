@@ -8,15 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cleave.errors import UserError
 from cleave.reproduce.budgets import SIZES, Length, Sizes
 from cleave.reproduce.experiment import Budget, Experiment, Figures, Published, Row, begun
 from cleave.reproduce.partners import FIGURES, Setup, Trial, trials
 from cleave.resolve import resolve
-from cleave.run.durable import write_json
-from cleave.run.folder import create, make_folder, read_json
+from cleave.run.folder import make_folder
+from cleave.run.generations import Generations, Record
 from cleave.run.lock import RunLock
-from cleave.search.problem import open_problem
+from cleave.run.origin import CHECKPOINTS, TRIALS, Origin, begin, newest_meta, read_origin, settle
+from cleave.run.reading import Timing, shaped
+from cleave.search.environment import compare
+from cleave.search.problem import Problem, open_problem
 from cleave.search.runner import environment
 from cleave.search.watch import Watcher, stop_on_signals
 from cleave.settings import Recipe
@@ -52,27 +54,44 @@ def perform(folder: Path, recipe: Recipe, budget: Budget, watcher: Watcher, work
     lengths = {"warm": recipe.split.warmup_epochs, "epochs": recipe.search.epochs}
     setup = Setup(architectures=architectures, tries=tries, **lengths)
     recipe, _ = resolve(recipe, find_space(recipe.space.name, recipe.space.ops))
-    problem = open_problem(recipe)
+    problem = open_problem(recipe, watcher)
     make_folder(folder)
     with RunLock(folder), stop_on_signals() as stop:
-        if not begun(folder, recipe):
-            create(folder, recipe, environment(problem))
-        elif read_json(folder / "environment.json")["images"] != problem.fingerprint():
-            raise UserError(f"{recipe.data.name}: not the images that {folder} was started with; put them back")
+        origin = opened(folder, recipe, problem, watcher)
         found, before = kept(folder)
         began = time.monotonic()
+        checkpoints = Generations(folder / CHECKPOINTS, origin.owner)
         for more in trials(problem, setup, stop.check, done=len(found)):
             found.append(more)
             seconds = before + time.monotonic() - began
-            write_json(folder / "pairs.json", {"architectures": found, "seconds": seconds})
+            meta = {"origin": origin.to_json(), "architectures": found, "seconds": seconds}
+            checkpoints.commit(Record({}, {}, meta))
             watcher.say(f"{len(found)} of {architectures} architectures")
     return kept(folder)[1]
 
 
+def opened(folder: Path, recipe: Recipe, problem: Problem, watcher: Watcher) -> Origin:
+    """What the trials in a folder were begun as, now where there are none; UserError where the images are others."""
+    now = environment(problem)
+    if not begun(folder, recipe, TRIALS):
+        origin = Origin(TRIALS, recipe.model_dump(mode="json"), now)
+        begin(folder, origin, {"architectures": [], "seconds": 0.0})
+        return origin
+    origin = read_origin(folder, TRIALS)
+    settle(folder, origin, watcher.say)
+    compare(origin.environment, now, recipe.data.name, folder, watcher)
+    return origin
+
+
+class Kept(Timing):
+    """meta.json of a checkpoint of trials, beside its origin."""
+
+    architectures: list[list[dict[str, Any]]]
+
+
 def kept(folder: Path) -> tuple[list[list[Trial]], float]:
     """The trials of each architecture so far, and the seconds that they took."""
-    file = folder / "pairs.json"
-    saved: dict[str, Any] = read_json(file) if file.exists() else {"architectures": [], "seconds": 0.0}
+    saved = shaped(folder / CHECKPOINTS, Kept, newest_meta(folder))
     found: list[list[Trial]] = saved["architectures"]
     seconds: float = saved["seconds"]
     return found, seconds
@@ -108,6 +127,7 @@ PARTNERS = [
         figures,
         perform=perform,
         searches=False,
+        looks_up=False,
         sizes={budget: lengths(budget) for budget in SIZES},
         seeds={"tiny": (0,), "small": (0,), "paper": (0,)},
         compare=(("beside a similar partner", "beside a dissimilar partner"),),

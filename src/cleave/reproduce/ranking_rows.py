@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from cleave.rank.contest import SUPERNET
 from cleave.rank.question import Question
@@ -10,8 +11,9 @@ from cleave.rank.runner import rank
 from cleave.reproduce.budgets import Sizes
 from cleave.reproduce.experiment import Budget, Experiment, Figures, Published, Row, search
 from cleave.reproduce.searches import FOUR, one_shot
-from cleave.run.durable import write_json
-from cleave.run.folder import read_json
+from cleave.run.durable import json_bytes, read_folder, saving, write_folder
+from cleave.run.origin import SEARCH, read_origin
+from cleave.run.reading import Damaged, Timing, read_json
 from cleave.search.watch import Watcher
 from cleave.settings import Recipe
 
@@ -39,6 +41,7 @@ def table7(sizes: Sizes) -> list[Row]:
     ]
 
 
+RANKING, FILE = "ranking", "ranking.json"
 SAMPLE = {"tiny": 300, "small": None, "paper": None}
 """Architectures that are ranked; None for all."""
 
@@ -46,17 +49,30 @@ SAMPLE = {"tiny": 300, "small": None, "paper": None}
 def perform(folder: Path, recipe: Recipe, budget: Budget, watcher: Watcher, workers: int | None) -> float:
     """A search, and the ranking of its architectures by its weights."""
     seconds = search(folder, recipe, budget, watcher, workers)
-    kept = folder / "ranking.json"
-    if not kept.exists():
-        (folder / "ranking.csv").unlink(missing_ok=True)  # of an attempt that was interrupted
-        write_json(kept, rank(folder, Question(sample=SAMPLE[budget]), watcher))
-    ranked: float = read_json(kept)["seconds"]
+    try:
+        ranking = kept(folder)
+    except Damaged:  # or not there
+        with saving(folder):
+            (folder / "ranking.csv").unlink(missing_ok=True)  # of an attempt that was interrupted
+        ranking = rank(folder, Question(sample=SAMPLE[budget]), watcher)
+        write_folder(folder / RANKING, {FILE: json_bytes(ranking)}, owner(folder))
+    ranked: float = ranking["seconds"]
     return seconds + ranked
+
+
+def kept(folder: Path) -> dict[str, Any]:
+    """The ranking of a run, as it was saved beside it; Damaged where there is none that is whole."""
+    read_folder(folder / RANKING, of=owner(folder))
+    return read_json(folder / RANKING / FILE, Timing)
+
+
+def owner(folder: Path) -> dict[str, str | int]:
+    return {"run": read_origin(folder, SEARCH).identity, "part": RANKING}
 
 
 def correlations(folder: Path, row: Row) -> Figures:
     """Of the accuracy of every architecture in its leaf with the benchmark's test accuracy."""
-    ranked = read_json(folder / "ranking.json")["rows"][SUPERNET]
+    ranked = kept(folder)["rows"][SUPERNET]
     tops = {top(percent): [ranked["top"][percent]["spearman"]] for percent in TOPS}
     return {**tops, **{f"{name.capitalize()}, all": [ranked[name]["value"]] for name in ("spearman", "kendall")}}
 

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from cleave.bench.table import need
-from cleave.errors import Interrupted, UserError
+from cleave.errors import Interrupted, UserError, brief, refuse_repeats, shown
 from cleave.plan import plan_search
-from cleave.reproduce.catalogue import find_experiment
+from cleave.reproduce.catalogue import EXPERIMENTS, find_experiment
 from cleave.reproduce.experiment import BUDGETS, Budget
 from cleave.reproduce.figure import draw
 from cleave.reproduce.grid import Finding, Grid, chosen_rows
 from cleave.reproduce.table import Line, comparisons, lines, markdown
 from cleave.resolve import absolute
-from cleave.run.durable import write_bytes, write_json
-from cleave.run.folder import make_folder, read_json
+from cleave.run.durable import saving, write_bytes, write_json
+from cleave.run.folder import make_folder
+from cleave.run.reading import Damaged, Shape, is_there, names_in, read_json
 from cleave.search.watch import Watcher
+
+
+class Owner(Shape):
+    """experiment.json"""
+
+    experiment: str
+    budget: str
+
 
 SHOWN = ("cleave", "python", "torch", "numpy", "platform", "cpu", "device", "threads")
 """What of the environment stands below a table."""
@@ -45,18 +54,19 @@ def reproduce(request: Request, watcher: Watcher) -> dict[str, Any]:
 
     UserError for what the user can mend; Interrupted when asked to stop: the same request goes on from there.
     """
-    grid = make_grid(request)
+    grid = with_table(make_grid(request))
     out = request.out or Path("runs") / f"reproduce-{grid.experiment.name}-{grid.budget}"
     claim(out, grid)
     watcher.say(f"folder: {out}")
     try:
         findings = list(grid.run(out, watcher, request.workers))
-    except Interrupted as error:
+    except (Interrupted, KeyboardInterrupt) as error:  # the second one between two runs
         raise Interrupted("interrupted; the same command goes on from there") from error
     report = make_report(grid, findings)
     write_json(out / "table.json", report)
     write_bytes(out / "table.md", markdown(report).encode())
-    draw(report, out / "figure.png")
+    with saving(out / "figure.png"):
+        draw(report, out / "figure.png")
     return {"folder": str(out), **report}
 
 
@@ -73,32 +83,50 @@ def plan_experiment(request: Request) -> dict[str, Any]:
 def make_grid(request: Request) -> Grid:
     """The runs of a request; every recipe is valid, or UserError says what is not."""
     experiment, budget = find_experiment(request.name), find_budget(request.budget)
-    table = need(request.flags.get("benchmark") and Path(request.flags["benchmark"]))
+    refuse_repeats("--seeds", request.seeds)
     rows = chosen_rows(experiment.rows(experiment.sizes[budget]), request.only)
     seeds = tuple(request.seeds) or experiment.seeds[budget]
-    grid = Grid(experiment, budget, rows, seeds, {**request.flags, "benchmark": absolute(table.name)})
+    grid = Grid(experiment, budget, rows, seeds, request.flags)
     for row in rows:
         grid.recipe(row, seeds[0])
     return grid
+
+
+def with_table(grid: Grid) -> Grid:
+    """The grid with the table that its runs look up; UserError where there is none."""
+    if not grid.experiment.looks_up:
+        return grid
+    given = grid.flags.get("benchmark")
+    table = need(Path(given) if given else None)
+    return replace(grid, flags={**grid.flags, "benchmark": absolute(table.name)})
 
 
 def find_budget(name: str) -> Budget:
     for budget in BUDGETS:
         if name == budget:
             return budget
-    raise UserError(f"--budget {name}: is none of {', '.join(BUDGETS)}")
+    raise UserError(f"--budget {brief(name)}: is none of {', '.join(BUDGETS)}")
 
 
 def claim(out: Path, grid: Grid) -> None:
     """Takes a folder for an experiment; UserError where it holds another one or something else."""
     make_folder(out)
     mark, owner = out / "experiment.json", {"experiment": grid.experiment.name, "budget": grid.budget}
-    if mark.exists():
-        if read_json(mark) != owner:
-            raise UserError(f"{out}: holds another experiment, {read_json(mark)}; give --out another folder")
-    elif any(out.iterdir()):
+    if is_there(mark):
+        if (found := owner_in(mark)) not in (None, owner):
+            raise UserError(f"{out}: holds another experiment, {shown(found)}; give --out another folder")
+    elif names_in(out):
         raise UserError(f"{out}: is not empty; nothing is overwritten, so give --out a new folder")
     write_json(mark, owner)
+
+
+def owner_in(mark: Path) -> dict[str, Any] | None:
+    """The experiment that a folder was taken for; None where that was altered: its runs know their recipes anyway."""
+    try:
+        owner = read_json(mark, Owner)
+    except Damaged:
+        return None
+    return owner if owner["experiment"] in EXPERIMENTS and owner["budget"] in BUDGETS else None
 
 
 def make_report(grid: Grid, findings: Sequence[Finding]) -> dict[str, Any]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import isnan
-from statistics import mean, pstdev
+from math import sqrt
+from statistics import mean, pstdev, stdev
 from typing import Any
 
 from scipy.stats import t
 
 from cleave.reproduce.experiment import Published, Row
 from cleave.reproduce.grid import Finding
+
+SAME = 1e-9
+"""What is closer differs by rounding alone, in percentage points and other units of about 1."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,10 @@ def lines(rows: Sequence[Row], findings: Sequence[Finding]) -> Iterator[Line]:
 
 
 def comparisons(pairs: Sequence[tuple[str, str]], table: Sequence[Line]) -> list[dict[str, Any]]:
-    """The difference of two rows, each figure against its counterpart, for every measure that both have."""
+    """The difference of two rows, each figure against its counterpart, for every measure that both have.
+
+    "n" is how many differences are defined, "of" how many pairs there are.
+    """
     by_place = {(line.row, line.measure): line for line in table}
     measures = list(dict.fromkeys(line.measure for line in table))
     found = []
@@ -75,19 +81,19 @@ def comparisons(pairs: Sequence[tuple[str, str]], table: Sequence[Line]) -> list
                         "difference": mean(differences) if differences else None,
                         "interval": interval(differences),
                         "n": len(differences),
+                        "of": len(a),
                     }
                 )
     return found
 
 
 def interval(values: Sequence[float]) -> tuple[float, float] | None:
-    """The 95 % interval of a mean by Student's t; None for fewer than two values."""
-    if len(values) < 2:
+    """The 95 % interval of a mean by Student's t; None for one value, however often it was found, and for none."""
+    if len(values) < 2 or max(values) - min(values) <= SAME:
         return None
-    count, centre = len(values), mean(values)
-    deviation = pstdev(values) * (count / (count - 1)) ** 0.5
-    reach = float(t.ppf(0.975, count - 1)) * deviation / count**0.5
-    return None if isnan(reach) else (centre - reach, centre + reach)
+    centre = mean(values)
+    reach = float(t.ppf(0.975, len(values) - 1)) * stdev(values) / sqrt(len(values))
+    return centre - reach, centre + reach
 
 
 def markdown(report: dict[str, Any]) -> str:
@@ -115,7 +121,7 @@ def cells(line: dict[str, Any]) -> list[str]:
         "" if published is None else plus_minus(published["mean"], published["sd"]),
         "undefined" if ours["mean"] is None else plus_minus(ours["mean"], ours["sd"]),
         "" if difference is None else f"{difference:+.2f}",
-        str(ours["n"]),
+        of_all(ours["n"], len(ours["values"])),
     ]
 
 
@@ -129,4 +135,10 @@ def compared(pair: dict[str, Any]) -> str:
     if pair["difference"] is None:
         return f"- {one} against {other} ({pair['measure']}): undefined."
     between = "" if pair["interval"] is None else " (95 % interval {:+.2f} to {:+.2f})".format(*pair["interval"])
-    return f"- {one} against {other} ({pair['measure']}): {pair['difference']:+.2f}{between}, n = {pair['n']}."
+    count = of_all(pair["n"], pair["of"])
+    return f"- {one} against {other} ({pair['measure']}): {pair['difference']:+.2f}{between}, n = {count}."
+
+
+def of_all(defined: int, count: int) -> str:
+    """Of how many a figure is, and of how many it would be if it were defined for all."""
+    return str(count) if defined == count else f"{defined} of {count}"

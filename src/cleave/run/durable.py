@@ -13,14 +13,32 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from cleave.errors import UserError
+from cleave.errors import UserError, cause
+from cleave.run.reading import MOST_JSON, Foreign, Shape, is_there, names_in, open_plain, parse_json, read_file, shaped
+from cleave.run.reading import Damaged as Damaged
 
-MANIFEST = "manifest.json"  # of a written folder: the size and SHA-256 of each other file
+MANIFEST = "manifest.json"
+"""Of a written folder: what it belongs to, the size and SHA-256 of each other file, and the SHA-256 of all that."""
 
 
-class Damaged(ValueError):
-    """What is on the disk is not what was written; the message names the file and what is wrong with it."""
+class Entry(Shape):
+    """A file in a manifest."""
+
+    bytes: int
+    sha256: str
+
+
+class Manifest(Shape):
+    """manifest.json"""
+
+    of: dict[str, str | int]
+    files: dict[str, Entry]
+
+
+Owner = Mapping[str, str | int]
+"""What a folder belongs to, such as {"run": ..., "part": "0.1"}."""
 
 
 def write_json(path: Path, value: object) -> None:
@@ -50,13 +68,13 @@ def write_bytes(path: Path, data: bytes) -> None:
             temporary.unlink(missing_ok=True)
 
 
-def write_folder(folder: Path, contents: Mapping[str, bytes]) -> str:
+def write_folder(folder: Path, contents: Mapping[str, bytes], of: Owner | None = None) -> str:
     """Replace the folder by one of these files and a manifest of them, whole or not at all.
 
-    Returns its identity, the SHA-256 of the manifest. Raises UserError where the disk does not take it; the
-    old folder is then still there.
+    `of` is what it belongs to. Returns its identity, the SHA-256 of the manifest. Raises UserError where the disk does
+    not take it; the old folder is then still there.
     """
-    manifest = json_bytes({name: _entry(data) for name, data in contents.items()})
+    manifest = _sealed({"of": dict(of or {}), "files": {name: _entry(data) for name, data in contents.items()}})
     temporary = _hidden(folder, "tmp")
     with saving(folder):
         try:
@@ -67,21 +85,35 @@ def write_folder(folder: Path, contents: Mapping[str, bytes]) -> str:
     return hashlib.sha256(manifest).hexdigest()
 
 
-def read_folder(folder: Path, identity: str | None = None) -> dict[str, bytes]:
+def read_folder(folder: Path, identity: str | None = None, of: Owner | None = None) -> dict[str, bytes]:
     """The files of a written folder by name, verified: as the manifest lists them, none too few or too many.
 
-    Raises Damaged, also where the manifest is not the one with that identity.
+    Raises Damaged, also where the manifest is not the one with that identity; Foreign where the folder is whole and
+    belongs to something else than `of`.
     """
     folder = _standing(folder)
-    listed = _manifest(folder / MANIFEST, identity)
-    present = {path.name for path in folder.iterdir()} - {MANIFEST}
+    manifest = _manifest(folder / MANIFEST, identity)
+    listed = manifest["files"]
+    present = set(names_in(folder)) - {MANIFEST}
     if odd := sorted(present.symmetric_difference(listed)):
         raise Damaged(f"{folder / odd[0]}: {'not in' if odd[0] in present else 'missing, though in'} {MANIFEST}")
-    contents = {name: _read(folder / name) for name in listed}
-    for name, data in contents.items():
-        if listed[name] != _entry(data):
-            raise Damaged(f"{folder / name}: its {len(data)} bytes are not those that {MANIFEST} lists")
+    contents = {name: _read(folder / name, listed[name]) for name in listed}
+    check_owner(folder, manifest["of"], of)
     return contents
+
+
+def owner_of(folder: Path) -> dict[str, Any]:
+    """What a written folder belongs to; Damaged where its manifest does not tell."""
+    of: dict[str, Any] = _manifest(_standing(folder) / MANIFEST, None)["of"]
+    return of
+
+
+def check_owner(folder: Path, of: Owner, expected: Owner | None) -> None:
+    """Foreign where a folder belongs to something else than expected."""
+    for key, value in (expected or {}).items():
+        if of.get(key) != value:
+            what = "another run" if key == "run" else f"{key} {of.get(key)}, not {value}"
+            raise Foreign(f"{folder}: is of {what}; put back what was there")
 
 
 def remove_folder(folder: Path) -> None:
@@ -119,46 +151,51 @@ def saving(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise UserError(
-            f"{path}: cannot be saved: {error.strerror or error}; what was saved before is intact: "
-            "mend this (free some space, or allow writing), then `cleave resume` the run or try again"
+            f"{path}: cannot be saved: {cause(error)}; what was saved before is intact: free some space or allow "
+            "writing, then `cleave resume` the run or try again"
         ) from error
 
 
-def _manifest(path: Path, identity: str | None) -> dict[str, object]:
-    data = _read(path)
+def _manifest(path: Path, identity: str | None) -> dict[str, Any]:
+    """{"of": owner, "files": {name: entry}}"""
+    data = read_file(path, MOST_JSON)
     if identity not in (None, hashlib.sha256(data).hexdigest()):
         raise Damaged(f"{path}: belongs to another record than the one asked for")
-    try:
-        listed = json.loads(data)
-        written = json_bytes(listed)
-    except (ValueError, RecursionError) as error:
-        raise Damaged(f"{path}: not JSON") from error
+    listed = parse_json(path, data)
     if not isinstance(listed, dict):
-        raise Damaged(f"{path}: not a list of files")
-    if written != data:  # nothing else vouches for its own bytes
-        raise Damaged(f"{path}: not as cleave writes it")
-    return listed
+        raise Damaged(f"{path}: is not a list of files")
+    if listed and all(isinstance(entry, dict) and entry.keys() == {"bytes", "sha256"} for entry in listed.values()):
+        raise Foreign(f"{path}: was written by an earlier version of cleave; go on with that one, or start again")
+    if _sealed({key: value for key, value in listed.items() if key != "sha256"}) != data:
+        raise Damaged(f"{path}: is not as cleave writes it")
+    return shaped(path, Manifest, listed)
+
+
+def _sealed(manifest: dict[str, object]) -> bytes:
+    """A manifest with its own SHA-256 at the end: nothing else vouches for it."""
+    return json_bytes({**manifest, "sha256": hashlib.sha256(json_bytes(manifest)).hexdigest()})
 
 
 def _entry(data: bytes) -> dict[str, object]:
     return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise Damaged(f"{path}: cannot be read: {error.strerror or error}") from error
+def _read(path: Path, entry: dict[str, Any]) -> bytes:
+    data = read_file(path, entry["bytes"])
+    if _entry(data) != entry:
+        raise Damaged(f"{path}: its {len(data)} bytes are not those that {MANIFEST} lists")
+    return data
 
 
 def _standing(folder: Path) -> Path:
     """The folder, or the one moved aside for its successor where a kill came before that had the name."""
     aside = _hidden(folder, "old")
-    return aside if aside.exists() and not folder.exists() else folder
+    return aside if is_there(aside) and not is_there(folder) else folder
 
 
 def _write_synced(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
+    path.unlink(missing_ok=True)  # a link that lies there leads elsewhere
+    with open_plain(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
@@ -175,7 +212,7 @@ def _write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
 def _replace(new: Path, folder: Path) -> None:
     """Give `new` the name `folder`: two renames where it is taken, since POSIX has no swap of folders."""
     aside = _hidden(folder, "old")
-    if folder.exists():
+    if is_there(folder):
         _remove(aside)
         rename(folder, aside)
     rename(new, folder)
@@ -187,5 +224,7 @@ def _hidden(path: Path, suffix: str) -> Path:
 
 
 def _remove(folder: Path) -> None:
-    if folder.exists():
+    if folder.is_dir() and not folder.is_symlink():
         shutil.rmtree(folder)
+    else:
+        folder.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 recipe.yaml       what was asked for, with nothing left open
 environment.json  versions, hardware, fingerprint of the images
+images.json       which images are used: the classes, how many of each, what is left out and why
 events.jsonl      one line per epoch, split and leaf; the same seed gives the same bytes
 tree.json         the split tree with all similarity matrices
 checkpoints/      the last two generations of what is known; what `cleave resume` goes on from
@@ -9,115 +10,181 @@ parts/LABEL/      each node or architecture under way, with checkpoints and even
 leaves/LABEL/     the weights of every finished node
 result.json       the outcome; the same seed gives the same bytes
 timing.json       the seconds it took, all sessions together
+
+The last checkpoint of a finished run holds the SHA-256 of tree.json, timing.json and result.json.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-import yaml
+from pydantic import Field
 
-from cleave.errors import UserError
-from cleave.run.durable import saving, write_bytes, write_json
-from cleave.run.events import Events
-from cleave.run.generations import Damaged, Generations, Record, read_record, write_record
-from cleave.run.lock import LOCK
+from cleave.errors import UserError, cause
+from cleave.run.durable import json_bytes, read_folder, saving, write_bytes, write_json
+from cleave.run.events import START, Events, Mark, checked
+from cleave.run.generations import Generations, Record, read_record, write_record
+from cleave.run.origin import CHECKPOINTS, SEARCH, Begun, Origin, begin
+from cleave.run.outcome import hashes_of
+from cleave.run.reading import Damaged, Timing, read_json, shaped
 from cleave.settings import Recipe
+
+EVENTS, RESULT, TREE, TIMING = "events.jsonl", "result.json", "tree.json", "timing.json"
+OUTCOME = (TREE, TIMING, RESULT)
+"""What a finished run leaves that its last checkpoint vouches for."""
+
+
+class Saved(Begun):
+    """meta.json of a search's own checkpoints; `search` is null before anything is merged."""
+
+    search: dict[str, Any] | None
+    events: Mark
+    seconds: float = Field(ge=0)
 
 
 class RunFiles:
-    """What every process that works on a run may use at the same time as others."""
+    """What every process that works on a run may use at the same time as others. `identity`: of the run's origin."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    @property
-    def identity(self) -> str:
-        """What distinguishes this run from others: the SHA-256 of its recipe and environment."""
-        files = [self.path / name for name in ("recipe.yaml", "environment.json")]
-        return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    def __init__(self, path: Path, identity: str) -> None:
+        self.path, self.identity = path, identity
 
     def keep_leaf(self, label: str, record: Record) -> str:
         """Puts a finished node's state aside; returns its identity."""
         with saving(self.path):
             (self.path / "leaves").mkdir(exist_ok=True)
-        return write_record(self.path / "leaves" / label, record)
+        return write_record(self.path / "leaves" / label, record, {"run": self.identity, "leaf": label})
 
     def leaf(self, label: str, identity: str) -> Record:
         """A finished node's state; UserError where it is not what was put aside."""
         try:
             return read_record(self.path / "leaves" / label, identity)
         except Damaged as error:
-            raise UserError(f"{error}; it cannot be gone on from: start the run again in a new folder") from error
+            raise _lost(error) from error
+
+    def check_leaves(self, kept: Mapping[str, str]) -> None:
+        """UserError where saved weights (identities by label) are not what was put aside."""
+        for label, identity in kept.items():
+            try:
+                read_folder(self.path / "leaves" / label, identity)
+            except Damaged as error:
+                raise _lost(error) from error
+
+
+def _lost(error: Damaged) -> UserError:
+    return UserError(f"{error}; these weights cannot be made again: for them start the run again in a new folder")
 
 
 class RunFolder(RunFiles):
     """A run's files, by what they mean. Use within a RunLock."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self.events = Events(path / "events.jsonl")
-        self.generations = Generations(path / "checkpoints")
-        self.seconds_before = read_json(path / "timing.json")["seconds"] if (path / "timing.json").exists() else 0.0
+    def __init__(self, path: Path, origin: Origin) -> None:
+        super().__init__(path, origin.identity)
+        self.origin = origin
+        self.events = Events(path / EVENTS)
+        self.generations = Generations(path / CHECKPOINTS, origin.owner)
+        self.finished: dict[str, str] | None = None
+        self.seconds_before = 0.0
         self.opened_at = time.monotonic()
+
+    @property
+    def files(self) -> RunFiles:
+        """What of it others may use too."""
+        return RunFiles(self.path, self.identity)
 
     @property
     def seconds(self) -> float:
         """Wall time in all sessions, up to now."""
         return self.seconds_before + time.monotonic() - self.opened_at
 
-    def write_result(self, result: dict[str, Any]) -> None:
-        write_json(self.path / "result.json", result)
+    def newest(self, say: Callable[[str], None]) -> dict[str, Any]:
+        """What the newest whole checkpoint says (`Saved`); see `Generations.newest`. Events go back to it."""
+        meta = shaped(self.generations.folder, Saved, self.generations.newest(say).meta)
+        self.events.go_back(Mark(**meta["events"]))
+        self.finished = meta["finished"]
+        self.seconds_before = meta["seconds"] if self.finished else self._told_seconds(meta["seconds"])
+        return meta
+
+    def _told_seconds(self, saved: float) -> float:
+        """What timing.json says, which may be of later; where it is no more, it is made again from the checkpoint."""
+        try:
+            told: float = read_json(self.path / TIMING, Timing)["seconds"]
+        except Damaged:
+            return saved
+        return told
+
+    def save(self, search: Mapping[str, Any], finished: Mapping[str, str] | None = None) -> None:
+        """Commits a generation from which the search goes on as if nothing had happened."""
+        rest = saved(search, self.events.position, self.seconds, finished)
+        self.generations.commit(Record({}, {}, {"origin": self.origin.to_json(), **rest}))
+
+    def finish(self, search: Mapping[str, Any], tree: list[dict[str, Any]], result: Mapping[str, Any]) -> None:
+        """Writes the outcome, of which the last checkpoint vouches for every byte.
+
+        UserError where it is another than the one that the run had already.
+        """
+        checked(self.events.path, self.events.position)
+        files = {TREE: json_bytes(tree), TIMING: self._timing(), RESULT: json_bytes(result)}
+        hashes = hashes_of(files)
+        if self.finished and self.finished.get(RESULT) != hashes[RESULT]:
+            raise UserError(
+                f"{self.path / RESULT}: was altered and cannot be made again as it was: it comes out differently on "
+                "this machine, or with the table of trained accuracies that is there now"
+            )
+        self.save(search, hashes)
+        for name, data in files.items():
+            write_bytes(self.path / name, data)
 
     def write_tree(self, tree: list[dict[str, Any]]) -> None:
-        write_json(self.path / "tree.json", tree)
+        write_json(self.path / TREE, tree)
 
     def write_seconds(self) -> None:
-        write_json(self.path / "timing.json", {"seconds": round(self.seconds, 3)})
+        write_bytes(self.path / TIMING, self._timing())
+
+    def _timing(self) -> bytes:
+        return json_bytes({"seconds": round(self.seconds, 3)})
 
 
-def free_folder(name: str) -> Path:
-    """A folder of that name under runs/ that is not there yet, numbered where it has to be."""
-    path, number = Path("runs") / name, 1
-    while path.exists():
-        number += 1
-        path = Path("runs") / f"{name}-{number}"
+def saved(
+    search: Mapping[str, Any] | None, events: Mark, seconds: float, finished: Mapping[str, str] | None
+) -> dict[str, Any]:
+    """What `Saved` describes."""
+    return {"search": search, "events": events.model_dump(), "seconds": seconds, "finished": finished}
+
+
+def create(path: Path, recipe: Recipe, environment: Mapping[str, Any]) -> RunFolder:
+    """Begins a search in an empty folder; UserError where there is something already. Use within a RunLock."""
+    origin = Origin(SEARCH, recipe.model_dump(mode="json"), environment)
+    begin(path, origin, saved(None, START, 0.0, None))
+    return RunFolder(path, origin)
+
+
+def make_folder(path: Path) -> Path:
+    """Makes a folder for a new run, or takes one that is there; UserError where it cannot be made."""
+    with making(path):
+        path.mkdir(parents=True, exist_ok=True)
     return path
 
 
-def make_folder(path: Path) -> None:
-    """Makes a folder for a new run, or takes one that is there; UserError where it cannot be made."""
+def new_folder(name: str) -> Path:
+    """Makes a folder of that name under runs/, numbered where others have the name; no two processes get the same."""
+    runs = make_folder(Path("runs"))
+    for number in count(1):
+        path = runs / (name if number == 1 else f"{name}-{number}")
+        with making(path), suppress(FileExistsError):
+            path.mkdir()
+            return path
+    raise AssertionError("numbers do not end")
+
+
+@contextmanager
+def making(path: Path) -> Iterator[None]:
+    """Turns the OSError of a folder that cannot be made into one line."""
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        yield
     except OSError as error:
-        raise UserError(f"{path}: cannot be made ({error.strerror}); give --out another folder") from error
-
-
-def create(path: Path, recipe: Recipe, environment: dict[str, Any]) -> None:
-    """Puts a new run into an empty folder; UserError where there is something already. Use within a RunLock."""
-    if any(file.name != LOCK for file in path.iterdir()):
-        raise UserError(f"{path}: is not empty; nothing is overwritten, so give --out a new folder")
-    write_json(path / "environment.json", environment)
-    text = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False)
-    write_bytes(path / "recipe.yaml", text.encode())
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object of the run; UserError where it is damaged."""
-    try:
-        value = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read as JSON ({error})") from error
-    if not isinstance(value, dict):
-        raise UserError(f"{path}: is not a JSON object; it was altered")
-    return value
-
-
-def check_run(path: Path) -> None:
-    """UserError unless the folder holds a run."""
-    if not (path / "recipe.yaml").is_file():
-        raise UserError(f"{path}: holds no run (no recipe.yaml); give the folder that `cleave search` named")
+        raise UserError(f"{path}: cannot be made ({cause(error)}); give --out another folder") from error

@@ -5,15 +5,16 @@ A *record* is a folder that is written under another name, synced, and renamed w
     weights.safetensors    tensors by name, without pickle
     state.pt               the rest that a run needs to go on, for torch's weights-only loader
     meta.json              what a person may want to read
-    manifest.json          size and SHA-256 of each of the three; its own SHA-256 is the record's identity
+    manifest.json          what it belongs to, size and SHA-256 of each of the three; its own SHA-256 is the
+                           record's identity
 
-A *generation* is one of several records of the same run, numbered from 000001.
+A *generation* is one of several records of the same run or part, numbered from 000001; its number is part of what it
+belongs to.
 """
 
 from __future__ import annotations
 
 import io
-import json
 import math
 import pickle
 import struct
@@ -21,6 +22,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,8 @@ from torch import Tensor
 
 from cleave.errors import UserError
 from cleave.run import durable
-from cleave.run.durable import Damaged as Damaged
+from cleave.run.durable import Owner
+from cleave.run.reading import Damaged, Foreign, names_in, parse_json
 
 WEIGHTS, STATE, META = "weights.safetensors", "state.pt", "meta.json"
 
@@ -66,37 +69,40 @@ class Record:
     meta: dict[str, Any]
 
 
-def write_record(folder: Path, record: Record) -> str:
+def write_record(folder: Path, record: Record, of: Owner | None = None) -> str:
     """Write a record, in place of one that is there, and return its identity; equal records, equal bytes.
+
+    `of` is what it belongs to.
 
     Raises NotFinite, or TypeError for a value that could not be read back, before it touches the disk;
     UserError where the disk does not take it. What was there before is then still there.
     """
-    return durable.write_folder(folder, _serialised(record))
+    return durable.write_folder(folder, _serialised(record), of)
 
 
-def read_record(folder: Path, identity: str | None = None) -> Record:
+def read_record(folder: Path, identity: str | None = None, of: Owner | None = None) -> Record:
     """The record in a folder, every byte verified before the first is parsed; nothing in it is executed.
 
-    Raises Damaged where it is not whole, not what cleave writes, or not the one with that identity.
+    Raises Damaged where it is not whole, not what cleave writes, or not the one with that identity; Foreign where it
+    is, but belongs to something else than `of`.
     """
-    contents = durable.read_folder(folder, identity)
+    contents = durable.read_folder(folder, identity, of)
     if set(contents) != {WEIGHTS, STATE, META}:
         raise Damaged(f"{folder}: not a record of cleave: it does not consist of {WEIGHTS}, {STATE} and {META}")
     return Record(
         weights=_parsed(folder / WEIGHTS, contents[WEIGHTS], safetensors.torch.load),
         state=_parsed(folder / STATE, contents[STATE], _unpickled),
-        meta=_parsed(folder / META, contents[META], json.loads),
+        meta=_parsed(folder / META, contents[META], partial(parse_json, folder / META)),
     )
 
 
 class Generations:
     """The newest records of a run, in a folder of their own; one owner at a time (see RunLock)."""
 
-    def __init__(self, folder: Path, keep: int = 2) -> None:
-        """Open or make the folder, to hold `keep` whole records; clears what a kill left unfinished."""
+    def __init__(self, folder: Path, of: Owner | None = None, keep: int = 2) -> None:
+        """Open or make the folder, to hold `keep` whole records `of` something; clears what a kill left unfinished."""
         assert keep >= 1
-        self.folder, self.keep = folder, keep
+        self.folder, self.of, self.keep = folder, dict(of or {}), keep
         with durable.saving(folder):
             folder.mkdir(parents=True, exist_ok=True)
             durable.clear_unfinished(folder)
@@ -104,15 +110,16 @@ class Generations:
     @property
     def empty(self) -> bool:
         """Whether nothing was ever committed; what was set aside counts as committed."""
-        return self._last_number() == 0
+        return last_number(self.folder) == 0
 
     def commit(self, record: Record) -> Path:
         """Write the next generation, verify it on the disk, then remove those that are not needed any more.
 
         Raises as `write_record` does, and UserError where the disk gives back other bytes than it was given.
         """
-        path = self.folder / f"{self._last_number() + 1:06d}"
-        identity = write_record(path, record)
+        number = last_number(self.folder) + 1
+        path = self.folder / f"{number:06d}"
+        identity = write_record(path, record, {**self.of, "generation": number})
         try:
             durable.read_folder(path, identity)
         except Damaged as error:
@@ -124,41 +131,51 @@ class Generations:
     def newest(self, on_damage: Callable[[str], None]) -> Record:
         """The newest record that is whole; `on_damage` gets a line for each newer one, which is set aside.
 
-        Raises UserError where none is whole.
+        Raises UserError where none is whole, and Foreign where one belongs to something else.
         """
-        for path in reversed(self._paths()):
-            try:
-                return read_record(path)
-            except Damaged as error:
-                on_damage(f"{error}: generation {path.name} is set aside, and the one before it is used")
-                with durable.saving(path):
-                    durable.rename(path, path.with_name(f"{path.name}.damaged"))
-        raise UserError(f"{self.folder}: holds no checkpoint that is whole: start the run again in a new folder")
+
+        def set_aside(path: Path, error: Damaged) -> None:
+            on_damage(f"{error}: generation {path.name} is set aside, and the one before it is used")
+            with durable.saving(path):
+                durable.rename(path, path.with_name(f"{path.name}.damaged"))
+
+        return newest_of(self.folder, self.of, set_aside)
 
     def _prune(self) -> None:
         """Remove what is older than `keep` whole generations; a damaged one does not count."""
         wanted = self.keep - 1  # the newest is verified already
-        for path in reversed(self._paths()[:-1]):
+        for path in reversed(paths_in(self.folder)[:-1]):
             if wanted == 0:
                 durable.remove_folder(path)
             else:
                 wanted -= _whole(path)
 
-    def _paths(self) -> list[Path]:
-        """The generations that are not set aside, oldest first."""
-        numbered = [path for path in self.folder.iterdir() if path.name.isdecimal()]
-        return sorted(numbered, key=lambda path: int(path.name))
 
-    def _last_number(self) -> int:
-        """The highest number given, to one set aside too: no number ever means two records."""
-        stems = [path.name.partition(".")[0] for path in self.folder.iterdir()]
-        return max((int(stem) for stem in stems if stem.isdecimal()), default=0)
+def newest_of(folder: Path, of: Owner, on_damage: Callable[[Path, Damaged], None] = lambda *_: None) -> Record:
+    """The newest record in a folder of generations that is whole; raises as `Generations.newest` does."""
+    for path in reversed(paths_in(folder)):
+        try:
+            return read_record(path, of={**of, "generation": int(path.name)})
+        except Damaged as error:
+            on_damage(path, error)
+    raise UserError(f"{folder}: holds no checkpoint that is whole: start the run again in a new folder")
+
+
+def paths_in(folder: Path) -> list[Path]:
+    """The generations that are not set aside, oldest first."""
+    return [folder / name for name in sorted(filter(str.isdecimal, names_in(folder)), key=int)]
+
+
+def last_number(folder: Path) -> int:
+    """The highest number given, to one set aside too: no number ever means two records."""
+    stems = [name.partition(".")[0] for name in names_in(folder)]
+    return max((int(stem) for stem in stems if stem.isdecimal()), default=0)
 
 
 def _whole(folder: Path) -> bool:
     try:
         durable.read_folder(folder)
-    except Damaged:
+    except (Damaged, Foreign):
         return False
     return True
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TextIO
+from typing import IO
 
 from cleave.errors import UserError
 from cleave.run.durable import saving
+from cleave.run.reading import open_plain
 
 LOCK = "lock"
+_OWN_FILE = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW  # what a link leads to is not ours to write
 PAUSE = 0.05
 """Seconds between two attempts to take a lock that is waited for."""
 
@@ -32,8 +35,8 @@ class RunLock:
         """Take the lock; raises UserError where another process holds it or the folder cannot be written."""
         if sys.platform == "win32":
             raise UserError(f"{self.folder}: a run needs a POSIX system to be kept safely: use Linux, macOS or WSL")
-        with saving(self.folder), ExitStack() as undo:
-            file = undo.enter_context((self.folder / LOCK).open("a+", encoding="ascii"))
+        with saving(self.folder / LOCK), ExitStack() as undo:
+            file = undo.enter_context(open_plain(self.folder / LOCK, _OWN_FILE))
             self._take(file)
             self._held = undo.pop_all()
         return self
@@ -41,20 +44,24 @@ class RunLock:
     def __exit__(self, *_: object) -> None:
         self._held.close()
 
-    def _take(self, file: TextIO) -> None:
+    def _take(self, file: IO[bytes]) -> None:
         deadline = time.monotonic() + self.patience
         while not _locked(file):
             if time.monotonic() >= deadline:
-                file.seek(0)
-                holder = file.read() or "another process"  # empty: it has the lock and is about to write its number
-                raise UserError(f"{self.folder}: in use by {holder}: wait until it ends, or stop it")
+                raise UserError(f"{self.folder}: in use by {_holder(file)}: wait until it ends, or stop it")
             time.sleep(PAUSE)
         file.truncate(0)
-        file.write(f"process {os.getpid()}")
+        file.write(f"process {os.getpid()}".encode())
         file.flush()
 
 
-def _locked(file: TextIO) -> bool:
+def _holder(file: IO[bytes]) -> str:
+    """Who has the lock, as far as the file tells: empty, it was taken and is about to be written."""
+    text = file.read(40)
+    return text.decode() if re.fullmatch(rb"process \d+", text) else "another process"
+
+
+def _locked(file: IO[bytes]) -> bool:
     """Whether this process has the lock now."""
     import fcntl  # not at the top: the other systems have none, and their user is told so above
 

@@ -3,28 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from cleave.errors import UserError
 from cleave.run.durable import clear_unfinished, remove_folder, saving
 from cleave.run.events import Events
 from cleave.run.generations import Generations
 from cleave.run.lock import RunLock
+from cleave.run.reading import Damaged, Shape, is_there, names_in, shaped
 
 PARTS = "parts"
 PATIENCE = 10.0
 """Seconds in which a worker process whose search was killed is sure to have ended."""
 
 
+class Last(Shape):
+    """An event as it is shown."""
+
+    leaf: str
+
+
+class LastEpoch(Last):
+    phase: str
+    epoch: int
+
+
+SHAPES = {"epoch": LastEpoch}
+"""By kind of event, where more of it is shown."""
+
+
 class PartFolder:
     """A part's checkpoints and events. Use within its lock."""
 
-    def __init__(self, run: Path, label: str) -> None:
+    def __init__(self, run: Path, identity: str, label: str) -> None:
+        """`identity`: of the run's origin."""
         self.path, self.label = path_of(run, label), label
         self.events = Events(self.path / "events.jsonl")
-        self.generations = Generations(self.path / "checkpoints")
+        self.generations = Generations(self.path / "checkpoints", {"run": identity, "part": label})
 
 
 def path_of(run: Path, label: str) -> Path:
@@ -42,12 +57,12 @@ def part_lock(run: Path, label: str) -> RunLock:
 def remove_parts(run: Path, labels: Collection[str]) -> None:
     """Removes the folders of parts that are merged; others may be at work in theirs."""
     folder = run / PARTS
-    if not folder.exists():
+    if not is_there(folder):
         return
     with saving(folder):
         clear_unfinished(folder)
         for label in labels:
-            if path_of(run, label).exists():
+            if is_there(path_of(run, label)):
                 remove_folder(path_of(run, label))
 
 
@@ -55,16 +70,14 @@ def remove_last_parts(run: Path, labels: Collection[str]) -> None:
     """The same when nobody is at work any more, and the folder of them all, which is then empty."""
     remove_parts(run, labels)
     folder = run / PARTS
-    if folder.exists() and not any(folder.iterdir()):
+    if is_there(folder) and not names_in(folder):
         with saving(folder):
             folder.rmdir()
 
 
 def last_events(run: Path) -> dict[str, dict[str, Any] | None]:
     """The last event of each part that has a folder, None before its first; nothing is touched."""
-    labels = list[str]()
-    with suppress(FileNotFoundError):  # it may be at its end just now
-        labels = sorted(path.name for path in (run / PARTS).iterdir())
+    labels = names_in(run / PARTS)
     return {label: last_event(path_of(run, label) / "events.jsonl") for label in labels if not label.startswith(".")}
 
 
@@ -72,8 +85,8 @@ def last_event(path: Path) -> dict[str, Any] | None:
     """The last event of a file; None where there is no file, or no longer one, or no event."""
     try:
         events = Events.read(path)
-    except UserError:
-        if path.exists():
+    except Damaged:
+        if is_there(path):
             raise
         return None
-    return events[-1] if events else None
+    return shaped(path, SHAPES.get(events[-1]["kind"], Last), events[-1]) if events else None

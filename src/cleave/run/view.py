@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cleave.run.folder import check_run, read_json
+from cleave.run.events import Mark, checked
+from cleave.run.folder import EVENTS, OUTCOME, RESULT, TIMING, RunFiles, Saved
+from cleave.run.origin import CHECKPOINTS, SEARCH, check_begun, is_as_written, newest_meta, read_origin
+from cleave.run.outcome import altered, check_written
 from cleave.run.part_folder import last_event, last_events
+from cleave.run.reading import Shape, Timing, is_there, read_json, shaped
+
+
+class Kept(Shape):
+    """Of a search's checkpoint, the identities of saved weights."""
+
+    kept: dict[str, str]
 
 
 def view(path: Path) -> dict[str, Any]:
@@ -14,17 +25,46 @@ def view(path: Path) -> dict[str, Any]:
     "seconds"}.
 
     `last` is the last event of what is finished, `parts` the last one of each node or architecture under way, by
-    label; null before the first.
+    label; null before the first. UserError where the outcome is not as it was written.
     """
-    check_run(path)
-    timing = path / "timing.json"
-    seconds = read_json(timing)["seconds"] if timing.exists() else 0.0
-    if (path / "result.json").exists():
-        return {"run": str(path), **read_json(path / "result.json"), "seconds": seconds}
+    check_begun(path, SEARCH)
+    timing = path / TIMING
+    if is_finished(path):
+        check_written(path, newest_saved(path)["finished"], (RESULT, TIMING))
+        return {"run": str(path), **read_json(path / RESULT), "seconds": read_json(timing, Timing)["seconds"]}
     return {
         "run": str(path),
         "status": "unfinished",
-        "last": last_event(path / "events.jsonl"),
+        "last": last_event(path / EVENTS),
         "parts": last_events(path),
-        "seconds": seconds,
+        "seconds": read_json(timing, Timing)["seconds"] if is_there(timing) else 0.0,
     }
+
+
+def is_finished(path: Path) -> bool:
+    """Whether there is an outcome; it may have been altered since."""
+    return is_there(path / RESULT)
+
+
+def is_whole(path: Path, say: Callable[[str], None]) -> bool:
+    """Whether a run is finished and all that it left is as it was written; `say` gets a line for what is not.
+
+    UserError where that cannot be made again.
+    """
+    if not is_finished(path):
+        return False
+    meta, origin = newest_saved(path), read_origin(path, SEARCH)
+    if meta["finished"] is None:
+        return False
+    checked(path / EVENTS, Mark(**meta["events"]))
+    kept = shaped(path / CHECKPOINTS, Kept, meta["search"])["kept"]
+    RunFiles(path, origin.identity).check_leaves(kept)
+    odd = list(altered(path, meta["finished"], OUTCOME))
+    for name in odd:
+        say(f"{path / name}: is not as it was written; it is made again")
+    return not odd and all(is_as_written(path / name, data) for name, data in origin.files().items())
+
+
+def newest_saved(path: Path) -> dict[str, Any]:
+    """What the newest checkpoint of a search says."""
+    return shaped(path / CHECKPOINTS, Saved, newest_meta(path))

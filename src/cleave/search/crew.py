@@ -6,7 +6,7 @@ import os
 from contextlib import AbstractContextManager, nullcontext
 from typing import Generic, Protocol
 
-from cleave.search.job import FoundOut, FoundType, Job, PartType
+from cleave.search.job import FoundOut, FoundType, Job, PartType, performed
 from cleave.search.overview import Overview
 from cleave.search.watch import Stop
 from cleave.search.workers import Workers
@@ -48,7 +48,7 @@ class ThisProcess(Generic[PartType, FoundType]):
     def finished(self) -> tuple[PartType, FoundType]:
         part, self.part = self.part, None
         assert part is not None
-        return part, self.job.perform(part, self.stop, self.overview.of(part.label))
+        return part, performed(self.job, part, self.stop, self.overview.of(part.label))
 
 
 def make_crew(

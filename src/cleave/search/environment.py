@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ def surroundings(device: str, threads: int) -> dict[str, Any]:
     return {
         "cleave": cleave.__version__,
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),  # a class of its own
         "numpy": numpy.__version__,
         "platform": platform.platform(),
         "machine": platform.machine(),
@@ -33,12 +34,12 @@ def surroundings(device: str, threads: int) -> dict[str, Any]:
 def cpu_name() -> str:
     """The processor's name and cores, as far as the system tells."""
     info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
+    lines = info.read_text(encoding="utf-8", errors="replace").splitlines() if info.exists() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return f"{names[0] if names else platform.processor() or 'unknown'}, {os.cpu_count()} cores"
 
 
-def compare(before: dict[str, Any], now: dict[str, Any], images: str, path: Path, watcher: Watcher) -> None:
+def compare(before: Mapping[str, Any], now: Mapping[str, Any], images: str, path: Path, watcher: Watcher) -> None:
     """UserError where the images are others; a word where the outcome may no longer be the same byte for byte."""
     if before.get("images") != now["images"]:
         raise UserError(f"{images}: not the images that {path} was started with; put them back")

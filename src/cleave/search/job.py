@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from cleave.data.images import Images
+from cleave.memory import memory_for
 from cleave.search.watch import Stop, Watcher
 
 
@@ -35,8 +36,18 @@ class Job(Protocol[PartIn, FoundOut]):
         """Of the CPU, for each process."""
 
     @property
+    def sizes(self) -> str:
+        """The keys by which it takes less memory, for people."""
+
+    @property
     def images(self) -> Iterable[Images]:
         """What is too large to be copied for every process."""
 
     def perform(self, part: PartIn, stop: Stop, watcher: Watcher) -> FoundOut:
         """Does a part, or goes on with it; Interrupted, with all saved, where asked to stop."""
+
+
+def performed(job: Job[PartIn, FoundOut], part: PartIn, stop: Stop, watcher: Watcher) -> FoundOut:
+    """What a job comes to in a part; OutOfMemory where there is not enough."""
+    with memory_for(part.label, job.sizes):
+        return job.perform(part, stop, watcher)

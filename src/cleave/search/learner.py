@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from math import isfinite
 from typing import Any, Protocol
@@ -18,6 +18,7 @@ from cleave.data.chance import Chance
 from cleave.data.images import Images
 from cleave.data.stream import Batch, InOrder
 from cleave.errors import UserError
+from cleave.memory import OutOfMemory, too_large, within_memory
 from cleave.method import Descent, Held, Method, Turn, Weights
 from cleave.net import Gates, Network, build, only_live
 from cleave.run.generations import Record
@@ -82,7 +83,7 @@ class Learner:
     def __init__(self, problem: Problem, place: Place, schedule: Schedule) -> None:
         """New weights, drawn from (seed, label of the place)."""
         recipe = problem.recipe
-        self.problem, self.place, self.schedule = problem, place, schedule
+        self.place, self.schedule = place, schedule
         self.chance = Chance(recipe.seed, place.label)
         seed = self.chance.number("weights")
         self.network = build(problem.layout, place.region, problem.classes, seed, device=recipe.device)
@@ -96,11 +97,16 @@ class Learner:
             weight_decay=recipe.method.weight_decay,
             nesterov=recipe.method.momentum > 0,
         )
+        self._draw_from(problem)
+        self.step = 0
+        self.sums = torch.zeros(2, dtype=torch.float64, device=recipe.device)  # of loss and of hits, this epoch
+
+    def _draw_from(self, problem: Problem) -> None:
+        """The batches of a problem, which differs from the node's own at most in their size."""
+        self.problem = problem
         self.train = problem.stream(problem.train, self.chance, "train")
         self.held = problem.stream(problem.valid, self.chance, "held")
         self.probed = problem.stream(problem.train, self.chance, "probe")
-        self.step = 0
-        self.sums = torch.zeros(2, dtype=torch.float64, device=recipe.device)  # of loss and of hits, this epoch
 
     @property
     def steps(self) -> int:
@@ -128,6 +134,22 @@ class Learner:
 
     def advance(self) -> None:
         """One training step: architecture first where there is one (DARTS's order), then the weights."""
+        within_memory(self._advance, partial(self._too_large, self._advance))
+
+    def _too_large(self, work: Callable[[], object]) -> OutOfMemory:
+        """What to say where work on a batch does not fit into memory. The learner is spoilt by it."""
+        problem = self.problem
+
+        def attempt(size: int) -> None:
+            smaller = problem.recipe.search.model_copy(update={"batch_size": size})
+            self._draw_from(replace(problem, recipe=problem.recipe.model_copy(update={"search": smaller})))
+            with self._uncompiled():
+                work()
+
+        size, device = problem.recipe.search.batch_size, problem.recipe.device
+        return too_large(f"leaf {self.place.label}", "search.batch_size", size, attempt, device)
+
+    def _advance(self) -> None:
         if self.step % self.problem.steps_per_epoch == 0:
             self.sums.zero_()
             self._set_learning_rate()
@@ -225,12 +247,20 @@ class Learner:
 
     def score(self, choice: str, probes: Iterator[Probe]) -> Tensor:
         """Similarities [candidates, candidates] of a choice's gradients; nothing of the node changes."""
+        explain = partial(self._too_large, lambda: self._score(choice, iter([self.probe(0)])))
+        return within_memory(partial(self._score, choice, probes), explain)
+
+    def _score(self, choice: str, probes: Iterator[Probe]) -> Tensor:
         allowed = self.place.region.allowed[choice]
         with self._uncompiled():
             return self.checked(choice, match(probes, choice, allowed, self._shared(choice), self.matching))
 
     def gradients(self, choice: str, probe: Probe) -> Gradients:
         """Per shared parameter those under each candidate of the choice, [candidates, *shape]."""
+        explain = partial(self._too_large, lambda: self._gradients(choice, self.probe(0)))
+        return within_memory(partial(self._gradients, choice, probe), explain)
+
+    def _gradients(self, choice: str, probe: Probe) -> Gradients:
         allowed = self.place.region.allowed[choice]
         with self._uncompiled():
             return gradients(probe, choice, allowed, self._shared(choice), self.matching.own_weight)
@@ -260,9 +290,22 @@ class Learner:
         images = self.problem.valid if images is None else images
         return InOrder(images, self.problem.recipe.search.eval_batch_size, self.problem.normalise)
 
-    @torch.no_grad()
     def hits(self, arch: Arch, batches: Iterable[Batch]) -> list[int]:
         """How many images of each class `arch` gets right under these weights."""
+        return within_memory(partial(self._hits, arch, batches), partial(self._exam_too_large, arch))
+
+    def _exam_too_large(self, arch: Arch) -> OutOfMemory:
+        """What to say where a batch that is judged does not fit into memory."""
+        recipe, valid = self.problem.recipe, self.problem.valid
+
+        def attempt(size: int) -> None:
+            self._hits(arch, [InOrder(valid, size, self.problem.normalise)[0]])
+
+        size, key = recipe.search.eval_batch_size, "search.eval_batch_size"
+        return too_large(f"leaf {self.place.label}", key, size, attempt, recipe.device)
+
+    @torch.no_grad()
+    def _hits(self, arch: Arch, batches: Iterable[Batch]) -> list[int]:
         gates = only_live(self.problem.layout, arch)
         hits = torch.zeros(self.problem.classes, dtype=torch.int64, device=self.problem.recipe.device)
         with self._uncompiled():

@@ -11,8 +11,7 @@ from copy import deepcopy
 from typing import Any
 
 from cleave.errors import Interrupted
-from cleave.run.folder import RunFolder
-from cleave.run.generations import Record
+from cleave.run.folder import EVENTS, RunFolder
 from cleave.run.part_folder import path_of, remove_last_parts, remove_parts
 from cleave.search.control import plan_control
 from cleave.search.crew import Crew, ThisProcess
@@ -22,7 +21,6 @@ from cleave.search.part import Findings, Part, Trial, visit_of
 from cleave.search.problem import Problem
 from cleave.search.result import outcome
 from cleave.search.searching import SearchJob
-from cleave.search.session import check_owner
 from cleave.search.state import State, tree_to_json
 from cleave.search.watch import Stop, Watcher
 from cleave.search.work import passes_done
@@ -39,15 +37,13 @@ class Search:
         self.found: dict[str, Findings] = {}
         """By label, of parts that are finished and wait for one before them to be merged."""
         self.begun: set[str] = set()
-        if folder.generations.empty:
-            folder.events.truncate(0)  # what was merged before a first checkpoint is merged again
-        else:
-            self._restore(folder.generations.newest(watcher.say))
+        if (saved := folder.newest(watcher.say)["search"]) is not None:
+            self._restore(saved)
         remove_parts(folder.path, self._merged())
 
     def run(self, crew: Crew[Part, Findings] | None = None) -> dict[str, Any]:
         """The outcome, of parts done by a crew; raises Interrupted, with everything saved, when asked to stop."""
-        crew = crew or ThisProcess(SearchJob(self.problem, self.folder.path), self.stop, self.overview)
+        crew = crew or ThisProcess(SearchJob(self.problem, self.folder.files), self.stop, self.overview)
         try:
             while parts := self._open():
                 self._begin(parts, crew)
@@ -57,6 +53,11 @@ class Search:
             raise
         remove_last_parts(self.folder.path, self._merged())
         return outcome(self.problem, self.state)
+
+    def finish(self, result: dict[str, Any]) -> None:
+        """Writes the outcome into the folder; UserError where weights were lost meanwhile: the outcome is kept then."""
+        self.folder.finish(self.state.to_json(), tree_to_json(self.state.tree), result)
+        self.folder.check_leaves(self.state.kept)
 
     def _open(self) -> list[Part]:
         """The parts that can be done now and are not finished, those that are merged first at the front."""
@@ -109,7 +110,7 @@ class Search:
             self.state.control += found.control
             self.state.kept |= found.kept
             self._settle(self.state.tree, node, found)
-        self.folder.events.append(path_of(self.folder.path, label) / "events.jsonl")
+        self.folder.events.append(path_of(self.folder.path, label) / EVENTS, found.events)
         self._save()
         remove_parts(self.folder.path, [label])
 
@@ -133,15 +134,13 @@ class Search:
 
     def _save(self) -> None:
         """Commits a generation from which the search goes on as if nothing had happened."""
-        meta = {"search": self.state.to_json(), "events": self.folder.events.position, "run": self.folder.identity}
-        self.folder.generations.commit(Record({}, {}, meta))
+        self.folder.save(self.state.to_json())
         self.folder.write_tree(tree_to_json(self.state.tree))
         self.folder.write_seconds()
 
-    def _restore(self, record: Record) -> None:
-        check_owner(record, self.folder, self.folder.generations.folder)
-        self.state = State.from_json(record.meta["search"])
-        self.folder.events.truncate(record.meta["events"])
+    def _restore(self, saved: dict[str, Any]) -> None:
+        self.state = State.from_json(saved, self.folder.generations.folder)
+        self.folder.check_leaves(self.state.kept)
         self.overview.finished = self._passes()
 
 

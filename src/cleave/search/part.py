@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from pydantic import TypeAdapter
 
+from cleave.run.events import START, Mark
+from cleave.run.reading import typed
 from cleave.search.accuracy import Accuracy, Hits
 from cleave.search.learner import Alone
 from cleave.search.state import Cost, check_fields
@@ -63,7 +66,8 @@ class Findings:
     `cost` is the part's own work, `control` that of following its panel. `similarities` (by choice; `probes`: from
     how many mini-batches), `hits` (by architecture, on held-out images), `accuracies` (by architecture trained
     alone) and `followed` (accuracies of the panel in percent, per epoch) need not be measured again. `kept`: the
-    identities of saved weights, by label. `split` or `result` is what became of a node.
+    identities of saved weights, by label. `split` or `result` is what became of a node. `events`: how far its file of
+    events goes.
     """
 
     cost: Cost = field(default_factory=Cost)
@@ -77,16 +81,17 @@ class Findings:
     split: Split | None = None
     result: dict[str, Any] | None = None
     finished: bool = False
+    events: Mark = START
 
     def to_json(self) -> dict[str, Any]:
         plain: dict[str, Any] = FINDINGS.dump_python(self, mode="json")
         return plain
 
     @staticmethod
-    def from_json(saved: dict[str, Any]) -> Findings:
-        """UserError where another version of cleave wrote it."""
-        check_fields(saved, Findings)
-        return FINDINGS.validate_python(saved)
+    def from_json(saved: dict[str, Any], file: Path) -> Findings:
+        """What a file holds; UserError where another version of cleave wrote it, or it was altered."""
+        check_fields(saved, Findings, file)
+        return typed(file, FINDINGS, saved)
 
 
 FINDINGS = TypeAdapter(Findings)

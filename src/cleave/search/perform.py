@@ -23,7 +23,7 @@ from cleave.search.racing import race_for
 from cleave.search.schedule import Schedule, alone, schedule
 from cleave.search.session import Session, finite
 from cleave.search.splitting import make_splitter, parts_at
-from cleave.search.stability import mean_entropy, panel, s_tau
+from cleave.search.stability import agreement, mean_entropy, panel
 from cleave.search.watch import Stop, Watcher
 from cleave.settings import RandomSettings
 from cleave.space import Arch
@@ -37,7 +37,7 @@ def perform(problem: Problem, part: Part, run: RunFiles, stop: Stop, watcher: Wa
     Raises Interrupted, with everything saved, when asked to stop.
     """
     with part_lock(run.path, part.label):
-        return Performance(problem, run, PartFolder(run.path, part.label), stop, watcher).of(part)
+        return Performance(problem, run, PartFolder(run.path, run.identity, part.label), stop, watcher).of(part)
 
 
 class Performance(Session):
@@ -201,7 +201,7 @@ class Performance(Session):
             "valid_accuracy": accuracy.overall,
             "valid_balanced_accuracy": accuracy.balanced,
             "entropy": mean_entropy(method.strengths()),
-            "s_tau": s_tau(self.findings.followed),
+            **agreement(self.findings.followed),
         }
         self.folder.events.write("leaf", leaf=node.label, **self.findings.result)
 

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from cleave.bench.table import Table, find
 from cleave.data.augment import Augment, Normalise
 from cleave.data.chance import Chance
 from cleave.data.images import Images
-from cleave.data.split import held_out
+from cleave.data.reading import Reading
+from cleave.data.report import image_report
+from cleave.data.split import Listed, cut
 from cleave.data.stream import Stream
 from cleave.errors import UserError
+from cleave.memory import memory_for
 from cleave.method import METHODS, Method
-from cleave.settings import Recipe
+from cleave.search.watch import Moment, Watcher
+from cleave.settings import DataSettings, Recipe
 from cleave.space import Layout, NetworkSize, Space, find_space
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A resolved recipe with its space and images; `train` learns weights, `valid` is held out. No test images."""
+    """A resolved recipe with its space and images; `train` learns weights, `valid` is held out. No test images.
+
+    `report` tells what is used of the images (`cleave.data.report`).
+    """
 
     recipe: Recipe
     space: Space
@@ -28,6 +37,7 @@ class Problem:
     valid: Images
     normalise: Normalise
     table: Table | None
+    report: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def layout(self) -> Layout:
@@ -66,7 +76,7 @@ class Problem:
         digest = hashlib.sha256()
         for images in (self.train, self.valid):
             for tensor in (images.pixels, images.labels):
-                digest.update(tensor.cpu().contiguous().numpy().tobytes())
+                digest.update(tensor.cpu().contiguous().numpy().data)
         return digest.hexdigest()
 
 
@@ -79,16 +89,46 @@ def check_padding(padding: int | None, size: int) -> None:
         raise UserError(f"data.padding={padding}: must be below the size of the images, {size} pixels")
 
 
-def open_problem(recipe: Recipe) -> Problem:
-    """Loads what a resolved recipe names; UserError where it is not there or too small."""
-    from cleave.data.sources import load  # not at the top: workers need no torchvision, which is slow to import
+def reading_of(skip_damaged: bool, watcher: Watcher) -> Reading:
+    """Reads files under a watcher's eyes."""
 
+    def progress(done: int, total: int) -> None:
+        watcher.see(Moment(done, total, "", f"reading images, {done} of {total}", kind=""))
+
+    return Reading(skip_damaged, progress, watcher.say)
+
+
+def open_images(data: DataSettings, watcher: Watcher) -> tuple[Images, Images, dict[str, Any]]:
+    """Images to train on, images held out, and the report on both."""
+    from cleave.data import sources  # not at the top: workers need no torchvision, which is slow to import
+
+    reading, root = reading_of(data.skip_damaged, watcher), Path(data.root) if data.root else None
+    source = sources.find(data.name, "train", root, data.image_size, reading=reading)
+    chosen = cut(source, data.train_fraction, min(data.limit or len(source), len(source)))
+    train, valid = source.take_each(*chosen)
+    reading.check()
+    report = image_report(data.name, source, train, valid, sum(map(len, chosen)), reading)
+    report["warnings"][:0] = unused_keys(data, source)
+    return train, valid, report
+
+
+def unused_keys(data: DataSettings, source: Listed) -> list[str]:
+    """A note for each key that was given without having a meaning for these images."""
+    notes = []
+    if source.held_out_from is not None and data.train_fraction != type(data)().train_fraction:
+        notes.append("data.train_fraction has no meaning with a folder that is held out; it is not used")
+    if data.skip_damaged and source.found is None:
+        notes.append(f"data.skip_damaged has no meaning with data.name={data.name}; it is not used")
+    return notes
+
+
+@memory_for("the images", "data.image_size or data.limit")
+def open_problem(recipe: Recipe, watcher: Watcher | None = None) -> Problem:
+    """Loads what a resolved recipe names; UserError where it is not there or too small."""
     space = find_space(recipe.space.name, recipe.space.ops)
     data = recipe.data
-    root = Path(data.root) if data.root else None
-    images = load(data.name, "train", root, data.image_size)
-    limit = min(data.limit or len(images), len(images))
-    train, valid = (part.to(recipe.device) for part in held_out(images, data.train_fraction, limit))
+    trained, held, report = open_images(data, watcher or Watcher())
+    train, valid = trained.to(recipe.device), held.to(recipe.device)
     for part in (train, valid):
         if len(part) < recipe.search.batch_size:
             raise UserError(
@@ -98,5 +138,5 @@ def open_problem(recipe: Recipe) -> Problem:
     table = find(Path(recipe.benchmark)) if recipe.benchmark else None
     if table is not None and len(table) < WHOLE:
         raise UserError(f"{recipe.benchmark}: holds {len(table)} of {WHOLE} architectures; import the whole benchmark")
-    check_padding(data.padding, images.pixels.shape[-1])
-    return Problem(recipe, space, train, valid, Normalise.of(train), table)
+    check_padding(data.padding, train.pixels.shape[-1])
+    return Problem(recipe, space, train, valid, Normalise.of(train), table, report)

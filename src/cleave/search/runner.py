@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
 import torch
 
-from cleave.config import load_recipe
+from cleave.config import load
+from cleave.data.report import IMAGES, report_lines
 from cleave.errors import Interrupted
 from cleave.resolve import resolve, resolve_device
-from cleave.run.folder import RunFolder, check_run, create, free_folder, make_folder, read_json
+from cleave.run.durable import write_json
+from cleave.run.folder import RunFolder, create, make_folder, new_folder
 from cleave.run.lock import RunLock
-from cleave.run.view import view
+from cleave.run.origin import SEARCH, Origin, check_begun, read_origin, settle
+from cleave.run.view import is_whole, view
 from cleave.search.crew import make_crew, usual_workers
 from cleave.search.environment import compare, surroundings
 from cleave.search.loop import Search
 from cleave.search.problem import Problem, open_problem
 from cleave.search.searching import SearchJob, most_parts
-from cleave.search.state import tree_to_json
 from cleave.search.watch import Watcher, stop_on_signals
 from cleave.settings import Recipe
 from cleave.space import find_space
@@ -35,46 +39,61 @@ def start(recipe: Recipe, out: Path | None, watcher: Watcher, workers: int | Non
     recipe, notes = resolve(recipe, find_space(recipe.space.name, recipe.space.ops))
     for note in notes:
         watcher.say(note)
-    problem = open_problem(recipe)
-    path = out or free_folder(name_of(recipe))
-    make_folder(path)
+    problem = open_problem(recipe, watcher)
+    for line in report_lines(problem.report):
+        watcher.say(line)
+    path = make_folder(out) if out else new_folder(name_of(recipe))
     with RunLock(path):
-        create(path, recipe, environment(problem))
-        return go_on(path, problem, watcher, workers)
+        return go_on(create(path, recipe, environment(problem)), problem, watcher, workers)
 
 
-def resume(path: Path, watcher: Watcher, workers: int | None = 1) -> dict[str, Any]:
+def resume(path: Path, watcher: Watcher, workers: int | None = 1, device: str | None = None) -> dict[str, Any]:
     """Goes on with a run, or tells its outcome again; ends as if it had never been interrupted.
 
-    `workers` as in `start`, and not necessarily as many as there.
+    What of a finished run is not as it was written is made again where it can be. `workers` as in `start`, and not
+    necessarily as many as there; `device`: another one than the recipe's, on which figures may differ.
     """
-    check_run(path)
-    if (path / "result.json").exists():
+    check_begun(path, SEARCH)
+    if is_whole(path, lambda _: None):  # nothing is written, so that the disk may be one that takes nothing
         return view(path)
     with RunLock(path):
-        recipe = load_recipe(path / "recipe.yaml", (), {})
-        resolve_device(recipe.device)  # it may be another machine
-        problem = open_problem(recipe)
-        compare(read_json(path / "environment.json"), environment(problem), recipe.data.name, path, watcher)
-        return go_on(path, problem, watcher, workers)
+        origin = read_origin(path, SEARCH)
+        settle(path, origin, watcher.say)
+        if is_whole(path, watcher.say):
+            return view(path)
+        problem = reopened(path, origin, device, watcher)
+        return go_on(RunFolder(path, origin), problem, watcher, workers)
 
 
-def go_on(path: Path, problem: Problem, watcher: Watcher, workers: int | None) -> dict[str, Any]:
+def reopened(path: Path, origin: Origin, device: str | None, watcher: Watcher) -> Problem:
+    """The problem of a run that was begun before; UserError where its images are others now."""
+    recipe = recipe_of(origin, {"device": device})
+    here = recipe.model_copy(update={"device": resolve_device(recipe.device)})  # it may be another machine
+    problem = open_problem(here, watcher)
+    compare(origin.environment, environment(problem), recipe.data.name, path, watcher)
+    return problem
+
+
+def recipe_of(origin: Origin, flags: Mapping[str, Any]) -> Recipe:
+    """The recipe that a run was begun with, changed by the flags that were given."""
+    return load(Recipe, deepcopy(dict(origin.recipe)), (), flags)
+
+
+def go_on(folder: RunFolder, problem: Problem, watcher: Watcher, workers: int | None) -> dict[str, Any]:
     """Runs what is left of a run that this process has locked; an interruption says how to go on."""
     torch.set_num_threads(problem.recipe.threads)
-    watcher.say(f"run folder: {path}")
-    folder, count = RunFolder(path), workers or usual_workers(problem.recipe.device, problem.recipe.threads)
+    watcher.say(f"run folder: {folder.path}")
+    write_json(folder.path / IMAGES, problem.report)
+    count = workers or usual_workers(problem.recipe.device, problem.recipe.threads)
     with stop_on_signals() as stop:
         search = Search(problem, folder, stop, watcher)
         try:
-            with make_crew(count, most_parts(problem), SearchJob(problem, path), stop, search.overview) as crew:
+            with make_crew(count, most_parts(problem), SearchJob(problem, folder.files), stop, search.overview) as crew:
                 result = search.run(crew)
         except Interrupted as error:
-            raise Interrupted(f"interrupted and saved; go on with: cleave resume {quote(str(path))}") from error
-        folder.write_tree(tree_to_json(search.state.tree))
-        folder.write_seconds()
-        folder.write_result(result)
-    return view(path)
+            raise Interrupted(f"interrupted and saved; go on with: cleave resume {quote(str(folder.path))}") from error
+        search.finish(result)
+    return view(folder.path)
 
 
 def name_of(recipe: Recipe) -> str:

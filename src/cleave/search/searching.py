@@ -18,19 +18,27 @@ from cleave.search.work import nodes_at
 class SearchJob:
     """The work of a search in a run folder."""
 
-    def __init__(self, problem: Problem, run: Path) -> None:
-        self.problem, self.run = replace(problem, table=None), run  # parts need no table, which is large
+    def __init__(self, problem: Problem, files: RunFiles) -> None:
+        self.problem, self.files = replace(problem, table=None), files  # parts need no table, which is large
+
+    @property
+    def run(self) -> Path:
+        return self.files.path
 
     @property
     def threads(self) -> int:
         return self.problem.recipe.threads
 
     @property
+    def sizes(self) -> str:
+        return "search.batch_size, search.eval_batch_size, space.channels or space.cells"
+
+    @property
     def images(self) -> Iterable[Images]:
         return self.problem.train, self.problem.valid
 
     def perform(self, part: Part, stop: Stop, watcher: Watcher) -> Findings:
-        return perform(self.problem, part, RunFiles(self.run), stop, watcher)
+        return perform(self.problem, part, self.files, stop, watcher)
 
 
 def most_parts(problem: Problem) -> int:

@@ -5,18 +5,36 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from typing import Any
+
+from pydantic import Field
 
 from cleave.errors import UserError
+from cleave.run.events import START
 from cleave.run.folder import RunFiles
 from cleave.run.generations import NotFinite, Record
 from cleave.run.part_folder import PartFolder
+from cleave.run.reading import Shape, shaped
 from cleave.search.learner import Learner, Place
 from cleave.search.part import Findings
 from cleave.search.problem import Problem
 from cleave.search.schedule import Schedule
 from cleave.search.watch import Moment, Stop, Watcher
 from cleave.search.work import passes_done, planned_passes
+
+
+class SavedLearner(Shape):
+    """What is plain of a learner."""
+
+    leaf: str
+    step: int = Field(ge=0)
+
+
+class Saved(Shape):
+    """meta.json of a part's checkpoints."""
+
+    findings: dict[str, Any]
+    learner: SavedLearner | None
 
 
 class Session:
@@ -33,7 +51,7 @@ class Session:
         self.saved_at = time.monotonic()
         self.total = planned_passes(problem)
         if folder.generations.empty:
-            folder.events.truncate(0)  # what a part did that was killed before its first checkpoint happens again
+            folder.events.go_back(START)  # what a part did that was killed before its first checkpoint happens again
         else:
             self._restore(folder.generations.newest(watcher.say))
 
@@ -68,33 +86,25 @@ class Session:
     def save(self) -> None:
         """Commits a generation from which the part goes on as if nothing had happened."""
         record = self.saved or (self.learner.record() if self.learner else Record({}, {}, {}))
-        meta = {
-            "findings": self.findings.to_json(),
-            "learner": record.meta or None,
-            "events": self.folder.events.position,
-            "run": self.run.identity,
-        }
+        self.findings.events = self.folder.events.position
+        meta = {"findings": self.findings.to_json(), "learner": record.meta or None}
         with finite(record.meta.get("leaf")):
             self.folder.generations.commit(Record(record.weights, record.state, meta))
         self.saved_at = time.monotonic()
 
     def _restore(self, record: Record) -> None:
-        check_owner(record, self.run, self.folder.generations.folder)
-        self.findings = Findings.from_json(record.meta["findings"])
-        self.folder.events.truncate(record.meta["events"])
-        if record.meta["learner"] is not None:
-            self.saved = Record(record.weights, record.state, record.meta["learner"])
+        checkpoints = self.folder.generations.folder
+        meta = shaped(checkpoints, Saved, record.meta)
+        self.findings = Findings.from_json(meta["findings"], checkpoints)
+        self.folder.events.go_back(self.findings.events)
+        self.run.check_leaves(self.findings.kept)
+        if meta["learner"] is not None:
+            self.saved = Record(record.weights, record.state, meta["learner"])
 
     def show(self, doing: str, more: int = 0) -> None:
         done = passes_done(self.problem, self.findings.cost) + passes_done(self.problem, self.findings.control) + more
         means = self.learner.means if self.learner and self.learner.step else None
         self.watcher.see(Moment(done, self.total, self.label, doing, means))
-
-
-def check_owner(record: Record, run: RunFiles, checkpoints: Path) -> None:
-    """UserError where a checkpoint is of another run than the one whose folder it is in."""
-    if record.meta.get("run") != run.identity:
-        raise UserError(f"{checkpoints}: the newest checkpoint is of another run; put back its own")
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from math import isnan, log
+from math import fsum, isnan, log, nan
 
 import torch
 from torch import Tensor
@@ -20,17 +20,32 @@ def panel(learner: Learner) -> list[float]:
     return [learner.accuracy(arch, images) for arch in learner.panel]
 
 
+def agreement(rows: Sequence[Sequence[float]]) -> dict[str, float | int | None]:
+    """S-Tau, and in how many of the pairs of rankings tau is defined: {"s_tau", "s_tau_defined", "s_tau_pairs"}.
+
+    `rows` are [rankings][architectures]. Where all of a ranking are equal it cannot be compared with another.
+    """
+    taus = pair_taus(rows)
+    known = [tau for tau in taus if not isnan(tau)]
+    value = fsum(known) / len(known) if known else None
+    return {"s_tau": value, "s_tau_defined": len(known), "s_tau_pairs": len(taus)}
+
+
+def pair_taus(rows: Sequence[Sequence[float]]) -> list[float]:
+    """Kendall's tau of each two rankings, NaN where it is undefined."""
+    from scipy.stats import kendalltau  # not at the top: it is slow to import, and each worker would wait for it
+
+    pairs = combinations(rows, 2)
+    return [float(kendalltau(one, other).statistic) if len(one) > 1 else nan for one, other in pairs]
+
+
 def s_tau(rows: Sequence[Sequence[float]]) -> float | None:
     """The mean Kendall tau of all pairs of rankings (Deeper Insights into Weight Sharing, S-Tau).
 
-    `rows` are [rankings][architectures]. None where no pair can be compared: fewer than two rankings or
-    architectures, or a ranking in which all are equal.
+    Over those pairs in which it is defined (`agreement` says how many); None where it is in none: fewer than two
+    rankings or architectures, or rankings in which all are equal.
     """
-    from scipy.stats import kendalltau  # not at the top: it is slow to import, and each worker would wait for it
-
-    taus = [float(kendalltau(one, other).statistic) for one, other in combinations(rows, 2) if len(one) > 1]
-    known = [tau for tau in taus if not isnan(tau)]
-    return sum(known) / len(known) if known else None
+    return agreement(rows)["s_tau"]
 
 
 def mean_entropy(strengths: Mapping[str, Tensor]) -> float | None:

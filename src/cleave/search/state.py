@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from cleave.errors import UserError
+from cleave.run.reading import typed
 from cleave.search.accuracy import Accuracy
 from cleave.space import Region
 from cleave.split import Node, Tree
 
 NODES = TypeAdapter(list[Node])
+Nodes = Annotated[list[Node], Field(min_length=1)]
 
 
 @dataclass
@@ -58,28 +61,36 @@ class State:
         return {"tree": tree_to_json(self.tree), **plain, "accuracies": accuracies, "kept": self.kept}
 
     @staticmethod
-    def from_json(saved: dict[str, Any]) -> State:
-        """UserError where another version of cleave wrote it."""
-        check_fields(saved, State)
-        costs = {name: Cost(**saved[name]) for name in ("cost", "control")}
-        accuracies = {arch: Accuracy(**each) for arch, each in saved["accuracies"].items()}
-        return State(**{**saved, "tree": tree_from_json(saved["tree"]), "accuracies": accuracies, **costs})
+    def from_json(saved: dict[str, Any], file: Path) -> State:
+        """What a file holds; UserError where another version of cleave wrote it, or it was altered."""
+        check_fields(saved, State, file)
+        plain = typed(file, PLAIN, saved)
+        tree = Tree(plain.tree[0].region)
+        tree.nodes = {node.path: node for node in plain.tree}
+        return State(tree, plain.cost, plain.control, plain.accuracies, plain.kept)
 
 
-def check_fields(saved: dict[str, Any], kind: type[Any]) -> None:
+@dataclass
+class PlainState:
+    """The same as it is saved."""
+
+    tree: Nodes
+    cost: Cost
+    control: Cost
+    accuracies: dict[str, Accuracy]
+    kept: dict[str, str]
+
+
+PLAIN = TypeAdapter(PlainState)
+
+
+def check_fields(saved: dict[str, Any], kind: type[Any], file: Path) -> None:
     """UserError unless what was saved has the fields of a dataclass as this version of cleave has it."""
     if saved.keys() != {each.name for each in fields(kind)}:
-        raise UserError("the run was begun by another version of cleave; start it again with this one")
+        raise UserError(f"{file}: was begun by another version of cleave, or altered; start it again with this one")
 
 
 def tree_to_json(tree: Tree) -> list[dict[str, Any]]:
     """Every node with its region, its split and its result, in the order of visits."""
     nodes: list[dict[str, Any]] = NODES.dump_python(list(tree.nodes.values()), mode="json")
     return nodes
-
-
-def tree_from_json(saved: list[dict[str, Any]]) -> Tree:
-    nodes = NODES.validate_python(saved)
-    tree = Tree(nodes[0].region)
-    tree.nodes = {node.path: node for node in nodes}
-    return tree

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from statistics import mean, pstdev
 from typing import Any
 
 from cleave.bench.table import Table, dataset_of, trained_accuracies
-from cleave.net.ops import has_weights
+from cleave.net.cost import weights
 from cleave.search.accuracy import majority_share
 from cleave.search.control import plan_control
 from cleave.search.problem import Problem
 from cleave.search.state import State
 from cleave.search.work import training_passes
-from cleave.space import Space
 from cleave.space.sample import enumerate_valid
 from cleave.split import Node
 from cleave.stats.intervals import rank_p_value, wilson
@@ -26,6 +24,8 @@ UNDECIDED = 0.99
 """The entropy, as a share of the highest, from which architecture weights say next to nothing."""
 UNSTABLE = 0.3
 """The S-Tau below which two epochs hardly agree on a ranking."""
+TOLERANCE = 1e-9
+"""Of S-Tau, which is a computed mean: what is closer to a bound lies on it."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,8 @@ class LeafTrust:
 
     `s_tau` is of the panel's rankings in the last epochs, `entropy` of the architecture weights as a share of the
     highest; null where there are none. `skip_share` and `weights_share` are of the architecture's choices: those
-    that are skip connections, and those with something to learn.
+    that are skip connections, and those with something to learn. `s_tau` is the mean over those pairs of rankings,
+    `s_tau_defined` of `s_tau_pairs`, in which it is defined; null where a leaf was searched before these were kept.
     """
 
     path: str
@@ -47,6 +48,8 @@ class LeafTrust:
     entropy: float | None
     skip_share: float
     weights_share: float
+    s_tau_defined: int | None = None
+    s_tau_pairs: int | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,7 @@ def trust_report(problem: Problem, state: State) -> dict[str, Any]:
 def leaf_trust(problem: Problem, leaf: Node) -> LeafTrust:
     assert leaf.result is not None
     accuracy, images = leaf.result["valid_accuracy"], len(problem.valid)
+    arch = problem.space.parse(leaf.result["arch"])
     low, high = wilson(accuracy / 100 * images, images)
     return LeafTrust(
         leaf.label,
@@ -111,15 +115,11 @@ def leaf_trust(problem: Problem, leaf: Node) -> LeafTrust:
         leaf.result["valid_balanced_accuracy"],
         leaf.result["s_tau"],
         leaf.result["entropy"],
-        share(problem.space, leaf.result["arch"], lambda candidate: candidate == "skip_connect"),
-        share(problem.space, leaf.result["arch"], has_weights),
+        sum(candidate in problem.space.identities for candidate in arch.values()) / len(arch),
+        len(weights(problem.space).learning(arch)) / len(arch),
+        leaf.result.get("s_tau_defined"),
+        leaf.result.get("s_tau_pairs"),
     )
-
-
-def share(space: Space, arch: str, counts: Callable[[str], bool]) -> float:
-    """The share of an architecture's choices that count."""
-    candidates = list(space.parse(arch).values())
-    return sum(map(counts, candidates)) / len(candidates)
 
 
 def control_trust(problem: Problem, state: State) -> ControlTrust | None:
@@ -173,8 +173,9 @@ def warnings(leaves: list[LeafTrust], chosen: str) -> list[str]:
             leaf.path for leaf in leaves if leaf.entropy is not None and leaf.entropy >= UNDECIDED
         ],
         f"the ranking changes from epoch to epoch (S-Tau below {UNSTABLE})": [
-            leaf.path for leaf in leaves if leaf.s_tau is not None and leaf.s_tau < UNSTABLE
+            leaf.path for leaf in leaves if leaf.s_tau is not None and leaf.s_tau < UNSTABLE - TOLERANCE
         ],
+        **undefined_rankings(leaves),
         f"not told apart from the chosen leaf {chosen} by the held-out images (95 % intervals overlap)": [
             leaf.path for leaf in leaves if leaf.path != chosen and leaf.interval[1] >= best.interval[0]
         ],
@@ -190,6 +191,16 @@ def below_majority(leaves: list[LeafTrust], control: ControlTrust | None, majori
         return [f"nothing that was trained beats {trivial}"]
     paths = [leaf.path for leaf in leaves if leaf.interval[0] <= majority]
     return [f"leaf {', '.join(paths)}: not shown to beat {trivial}"] if paths else []
+
+
+def undefined_rankings(leaves: list[LeafTrust]) -> dict[str, list[str]]:
+    """Leaves of the same number of pairs of rankings without an S-Tau, by what is to be said of them."""
+    found: dict[str, list[str]] = {}
+    for leaf in leaves:
+        if leaf.s_tau_defined != leaf.s_tau_pairs:
+            of = f"S-Tau is defined in {leaf.s_tau_defined} of {leaf.s_tau_pairs} pairs of rankings"
+            found.setdefault(f"{of}; in the others the whole panel has the same accuracy", []).append(leaf.path)
+    return found
 
 
 def verdict(control: ControlTrust | None) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import signal
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
 from cleave.errors import Interrupted
+from cleave.signals import hearing
 
 
 @dataclass(frozen=True)
@@ -53,23 +56,30 @@ NEVER = Stop()
 """For work that is not to be stopped."""
 
 
+PATIENCE = 1.0
+"""Seconds in which a second SIGTERM is the same request: `timeout` sends it to a process and then to its group."""
+
+
 @contextmanager
 def stop_on_signals() -> Iterator[Stop]:
-    """A Stop that Ctrl-C and SIGTERM set; a second signal ends the process at once, as it would have at first."""
-    stop = Stop()
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    """A Stop that the signals of `cleave.signals` set.
+
+    A second Ctrl-C or SIGTERM does what it would have done at first; the others only ask, and a closed terminal asks
+    twice. Outside the main thread, which alone hears signals, nothing sets it.
+    """
+    stop, asked_at = Stop(), 0.0
 
     def request(number: int, frame: FrameType | None) -> None:
-        stop.requested = True
-        restore()
+        nonlocal asked_at
+        now = time.monotonic()
+        if not stop.requested:
+            stop.requested, asked_at = True, now
+        elif number == signal.SIGINT or (number == signal.SIGTERM and now - asked_at > PATIENCE):
+            restore()
+            signal.raise_signal(number)
 
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    for number in before:
-        signal.signal(number, request)
-    try:
+    if threading.current_thread() is not threading.main_thread():
         yield stop
-    finally:
-        restore()
+        return
+    with hearing(request) as restore:
+        yield stop

@@ -13,9 +13,10 @@ import torch.multiprocessing  # noqa: F401  sends tensors through shared memory
 from cleave.errors import UserError
 from cleave.search.job import FoundType, Job, PartType
 from cleave.search.watch import Moment
-from cleave.search.worker_process import Answer, serve
+from cleave.search.worker_process import Answer, Ready
+from cleave.search.worker_start import Parcel, begin
 
-Told: TypeAlias = Moment | str | Answer[FoundType]
+Told: TypeAlias = Moment | str | Ready | Answer[FoundType]
 
 
 class Worker(Generic[PartType, FoundType]):
@@ -25,11 +26,12 @@ class Worker(Generic[PartType, FoundType]):
         """Starts it; raises OSError where the system does not let it."""
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=serve, args=(theirs, job), daemon=True)
+        self.process = context.Process(target=begin, args=(theirs, Parcel(job)), daemon=True)
         self.process.start()
         theirs.close()  # else the end of the process would not be the end of the pipe
         self.run = job.run
         self.part: PartType | None = None
+        self.ready = False
 
     def begin(self, part: PartType) -> None:
         assert self.part is None
@@ -46,13 +48,19 @@ class Worker(Generic[PartType, FoundType]):
     def hear(self) -> Told[FoundType]:
         """What it tells next of its part; an answer is the last of it. A UserError where the process is no more."""
         told = self._next()
-        if not isinstance(told, Moment | str):
+        self.ready = True
+        if not isinstance(told, Moment | str | Ready):
             self.part = None
         return told
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether there may be something to save; before, it only loads what it needs, which takes seconds."""
+        return self.ready or self.pipe.poll()
+
     def answer(self) -> Answer[FoundType]:
         """What its part comes to, whatever else it tells before."""
-        while isinstance(told := self.hear(), Moment | str):
+        while isinstance(told := self.hear(), Moment | str | Ready):
             pass
         return told
 
@@ -71,9 +79,13 @@ class Worker(Generic[PartType, FoundType]):
             f"go on with fewer workers, as in: cleave resume {quote(str(self.run))} --workers 1"
         )
 
-    def end(self) -> None:
-        """Ends it at once, whatever it is at."""
+    def kill(self) -> None:
+        """Has it end at once, whatever it is at."""
         self.process.kill()
+
+    def end(self) -> None:
+        """The same, and waits until it has ended."""
+        self.kill()
         self.process.join()
         self.pipe.close()
 

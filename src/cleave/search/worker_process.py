@@ -1,15 +1,12 @@
 """A worker process: does the parts that it is sent through a pipe, one after the other, until there are no more.
 
-It is told a part, or None to stop. It tells moments and lines while it works, then findings, or why there are none: an
-Interrupted or a UserError.
+It is told a part, or None to stop. It tells once that it is ready, then moments and lines while it works, then
+findings, or why there are none: an Interrupted or a UserError.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import signal
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,10 +18,11 @@ from typing import Generic, TypeAlias
 
 import torch
 
-from cleave.errors import Interrupted, UserError
-from cleave.memory import keep_memory
-from cleave.search.job import FoundType, Job, PartType
+from cleave.errors import Interrupted, UserError, refusal
+from cleave.memory import OutOfMemory, keep_memory
+from cleave.search.job import FoundType, Job, PartType, performed
 from cleave.search.watch import Moment, Stop, Watcher
+from cleave.signals import ASKING
 
 
 @dataclass(frozen=True)
@@ -40,43 +38,35 @@ TELL_SECONDS = 0.1
 """At least so long between two moments that are told."""
 
 
+@dataclass(frozen=True)
+class Ready:
+    """From now on there may be something to save."""
+
+
 def serve(pipe: Connection, job: Job[PartType, FoundType]) -> None:
-    """The life of a worker; it ends at once when its parent does, however that ends."""
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    """The life of a worker, from when everything is loaded."""
     stop = stop_of_worker(pipe)
     torch.set_num_threads(job.threads)
     keep_memory()
     with suppress(ConnectionError):  # the parent is gone
+        pipe.send(Ready())
         while (part := pipe.recv()) is not None:
             teller = Teller(pipe.send)
-            answer = answered(partial(job.perform, part, stop, teller), part.label)
+            answer = answered(partial(performed, job, part, stop, teller))
             teller.catch_up()
             pipe.send(answer)
 
 
-def end_with_parent() -> None:
-    """Waits for the end of the parent; what is not saved then is done again by whoever goes on with the run."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
-
-
-def answered(work: Callable[[], FoundType], label: str) -> Answer[FoundType]:
-    """A part's findings, or why there are none. A mistake of ours ends the process with its traceback."""
+def answered(work: Callable[[], FoundType]) -> Answer[FoundType]:
+    """What a part comes to, or why there is nothing. A mistake of ours ends the process with its traceback."""
     try:
         return Found(work())
+    except OutOfMemory as error:
+        return OutOfMemory(f"{error}; or go on with fewer --workers")
     except (Interrupted, UserError) as error:
         return error
-    except (MemoryError, RuntimeError) as error:
-        if not is_about_memory(error):
-            raise
-        return UserError(f"{label}: there is not enough memory for so many workers; resume with fewer")
-
-
-def is_about_memory(error: Exception) -> bool:
-    """torch has a class for this on GPUs (a RuntimeError), and on the CPU only a message."""
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)
+    except OSError as error:
+        return UserError(refusal(error))
 
 
 class AskedByPipe(Stop):
@@ -92,15 +82,14 @@ class AskedByPipe(Stop):
 
 
 def stop_of_worker(pipe: Connection) -> Stop:
-    """Ctrl-C reaches the whole group of processes and is the parent's to hear; SIGTERM may be meant for this one."""
+    """Hears SIGTERM, which may be meant for this process alone."""
     stop = AskedByPipe(pipe)
 
     def request(number: int, frame: FrameType | None) -> None:
         stop.requested = True
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, request)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})  # held back while it started
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ASKING)  # held back while it started
     return stop
 
 

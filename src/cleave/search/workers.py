@@ -17,7 +17,8 @@ from cleave.search.job import FoundType, Job, PartType
 from cleave.search.overview import Overview
 from cleave.search.watch import Moment, Stop
 from cleave.search.worker import Told, Worker
-from cleave.search.worker_process import Found
+from cleave.search.worker_process import Found, Ready
+from cleave.signals import ASKING
 
 LOOK_SECONDS = 0.1
 """How long a request to stop may wait until this process looks up."""
@@ -31,7 +32,7 @@ class Workers(Generic[PartType, FoundType]):
         self.workers: list[Worker[PartType, FoundType]] = []
 
     def __enter__(self) -> Workers[PartType, FoundType]:
-        """Starts them; UserError where the system does not give them what they need."""
+        """Starts them; UserError where the system does not give them what they need, Interrupted when asked to stop."""
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # for them: it is read when torch is loaded
         share_images(self.job.images)
         with ExitStack() as undo:  # whatever goes wrong, those that were started must not outlive it
@@ -42,8 +43,9 @@ class Workers(Generic[PartType, FoundType]):
 
     def _start(self) -> None:
         try:
-            with signals_held_back():
-                for _ in range(self.count):
+            for _ in range(self.count):
+                self.stop.check()
+                with signals_held_back():
                     self.workers.append(Worker(self.job))
         except OSError as error:
             raise UserError(f"{self.count} workers cannot be started ({error}); give a smaller --workers") from error
@@ -54,6 +56,8 @@ class Workers(Generic[PartType, FoundType]):
         self._end()
 
     def _end(self) -> None:
+        for worker in self.workers:
+            worker.kill()
         for worker in self.workers:
             worker.end()
 
@@ -100,13 +104,13 @@ class Workers(Generic[PartType, FoundType]):
             self.overview.see(part.label, told)
         elif isinstance(told, str):
             self.overview.watcher.say(told)
-        else:
+        elif not isinstance(told, Ready):
             assert isinstance(told, Exception)
             raise told
 
     def _save(self) -> None:
         """Has every part saved that is under way; UserError where one could not be."""
-        busy = self._busy
+        busy = [worker for worker in self._busy if worker.has_begun]
         for worker in busy:
             worker.ask_to_stop()
         for answer in [worker.answer() for worker in busy]:
@@ -128,10 +132,11 @@ def share_images(parts: Iterable[Images]) -> None:
 
 @contextmanager
 def signals_held_back() -> Iterator[None]:
-    """Processes that start meanwhile do not hear signals before they are ready to; this one hears them afterwards."""
-    resource_tracker.ensure_running()  # it would let the signals through while it starts
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    """A process that starts meanwhile does not hear signals before it is ready to; this one hears them afterwards."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ASKING)
     try:
+        resource_tracker.ensure_running()  # a process too; while it starts two of the signals are let through
+        signal.pthread_sigmask(signal.SIG_BLOCK, ASKING)
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cleave.errors import UserError, unknown
+from cleave.errors import UserError, shown, unknown
 from cleave.space.choice import Arch, Choice
 from cleave.space.layout import Block, Cell, Fixed, Layout, Link
 from cleave.space.space import NetworkSize, Space, offered
@@ -55,9 +55,9 @@ class Cells64(Space):
         digits = {str(number + 1): name for number, name in enumerate(OPERATIONS)}
         if len(text) != len(self.choices) or any(digit not in digits for digit in text):
             raise UserError(
-                f"architecture {text!r}: write {len(self.choices)} digits from 1 to {len(digits)}, as in 434"
+                f"architecture {shown(text)}: write {len(self.choices)} digits from 1 to {len(digits)}, as in 434"
             )
         for choice, digit in zip(self.choices, text, strict=True):
             if digits[digit] not in choice.candidates:
-                raise unknown(f"architecture {text!r}, edge {choice.name}", digits[digit], choice.candidates)
+                raise unknown(f"architecture {shown(text)}, edge {choice.name}", digits[digit], choice.candidates)
         return {choice.name: digits[digit] for choice, digit in zip(self.choices, text, strict=True)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from cleave.errors import UserError, unknown
+from cleave.errors import UserError, shown, unknown
 from cleave.space.choice import Arch, Choice
 from cleave.space.layout import Block, Cell, Fixed, Layout, Link
 from cleave.space.region import Region
@@ -75,8 +75,8 @@ class NASBench201(Space):
         """The architecture of an official string; UserError where it is malformed or uses another operation."""
         names = re.findall(r"([^|~+]+)~", text)
         if len(names) != len(EDGES) or FORM.format(*names) != text:
-            raise UserError(f"architecture {text!r}: is not of the form {FORM.format(*['op'] * len(EDGES))}")
+            raise UserError(f"architecture {shown(text)}: is not of the form {FORM.format(*['op'] * len(EDGES))}")
         for choice, name in zip(self.choices, names, strict=True):
             if name not in choice.candidates:
-                raise unknown(f"architecture {text!r}, edge {choice.name}", name, choice.candidates)
+                raise unknown(f"architecture {shown(text)}, edge {choice.name}", name, choice.candidates)
         return {choice.name: name for choice, name in zip(self.choices, names, strict=True)}

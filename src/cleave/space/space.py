@@ -10,7 +10,7 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from cleave.errors import UserError, unknown
+from cleave.errors import UserError, shown, unknown
 from cleave.space.choice import Arch, Choice
 from cleave.space.layout import Layout
 from cleave.space.region import Region
@@ -32,6 +32,8 @@ class Space(ABC):
     paper_size: NetworkSize
     tabulated = False
     """Whether there is a table of trained accuracies for its architectures."""
+    identities: tuple[str, ...] = ("skip_connect",)
+    """Candidates that hand on what they get."""
     affine = True
     """Whether the normalisations of searched operations are affine in a network that is trained alone."""
 
@@ -99,7 +101,7 @@ def offered(operations: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
         if operation not in known:
             raise unknown("space.ops", operation, known)
     if len(set(operations)) != len(operations) or len(operations) < 2:
-        raise UserError(f"space.ops: give two or more different operations, not {list(operations)}")
+        raise UserError(f"space.ops: give two or more different operations, not {shown(list(operations))}")
     return tuple(operation for operation in known if operation in operations)
 
 

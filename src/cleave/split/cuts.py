@@ -1,7 +1,8 @@
 """Other ways to cut similarities into groups than the balanced minimum cut (GM-NAS, appendix B.3).
 
 Each takes similarities [n, n], symmetric, whose diagonal is not read, and a number of parts from 1 to n, and gives
-groups none of which is empty. Sizes are free. Of equally good groups the first in the order of candidates is taken.
+groups none of which is empty. Sizes are free. Of equally good groups the first in the order of candidates is taken;
+what differs by less than `cleave.stats.ties.TOLERANCE` is equal: far less than a gradient can tell.
 """
 
 from __future__ import annotations
@@ -15,13 +16,12 @@ from torch import Tensor
 
 from cleave.errors import UserError
 from cleave.split.partition import Groups, canonical, cut_cost, min_cut
+from cleave.stats.ties import TOLERANCE, level
 
 Cut = Callable[[Tensor, int], Groups]
 
 LIMIT = 20_000
 """Partitions that are tried one by one: seconds, and enough for the 8 candidates of a choice of the DARTS space."""
-TOLERANCE = 1e-9
-"""What is closer is equal: far above the rounding of float64, far below what a gradient can tell."""
 
 
 def unconstrained_cut(similarities: Tensor, parts: int) -> Groups:
@@ -140,7 +140,7 @@ def divisions(weights: Tensor, groups: Groups) -> Iterator[Groups]:
 def spectral_order(weights: Tensor, group: Sequence[int]) -> list[int]:
     """The group's members in the order of their heights on the second eigenvector, equals in their own order."""
     inner = weights[list(group)][:, list(group)]
-    heights = second_vector(inner).div(TOLERANCE).round()
+    heights = torch.from_numpy(level(second_vector(inner).numpy()))
     return [group[i] for i in torch.argsort(heights, descending=True, stable=True).tolist()]
 
 

@@ -66,6 +66,10 @@ def splittable(situation: Situation) -> list[str]:
     return [choice for choice in situation.unsplit if len(allowed[choice]) >= situation.parts]
 
 
+ROUNDING = 1e-12
+"""What is closer, relatively, differs by the rounding of float64 sums alone: as in `cleave.split.partition`."""
+
+
 class Splitter(ABC):
     """Divides one choice of a node into groups."""
 
@@ -128,8 +132,14 @@ def lowest(contenders: Sequence[str], similarities: Mapping[str, Tensor], situat
     """
     allowed, parts = situation.region.allowed, situation.parts
     scores = {choice: best_groups(allowed[choice], values, parts) for choice, values in similarities.items()}
-    choice = min(contenders, key=lambda name: scores[name].mean_link)
+    choice = first_lowest({name: scores[name].mean_link for name in contenders})
     return Split(choice, scores[choice].candidates, scores[choice].groups, scores)
+
+
+def first_lowest(costs: Mapping[str, float]) -> str:
+    """The name of the lowest cost, the first of those that are equal but for rounding (`ROUNDING`, relative)."""
+    least = min(costs.values())
+    return next(name for name, cost in costs.items() if cost - least <= ROUNDING * max(1.0, abs(least)))
 
 
 def best_groups(candidates: Sequence[str], similarities: Tensor, parts: int) -> Score:

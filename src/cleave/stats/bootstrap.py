@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import ceil, nan
+from itertools import count
+from math import nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +25,14 @@ def interval(
     """The percentile bootstrap interval (Efron & Tibshirani, 1993) of a statistic of the pairs (one[i], other[i]).
 
     Pairs are drawn with replacement; draws for which the statistic is NaN do not count, and NaN is returned where it
-    is for all. Equal seeds and lengths draw the same positions, so that different predictions are compared on the
-    same draws.
+    is for all, and for fewer than two pairs: one value says nothing about its spread. Equal seeds and lengths draw the
+    same positions, so that different predictions are compared on the same draws.
 
     Of a series in which neighbours resemble each other, draw `block` of them at a time (see `block_length`), round its
     end to its beginning where need be: the circular block bootstrap (Politis & Romano, 1992).
     """
+    if len(one) < 2:
+        return nan, nan
     random = np.random.default_rng(seed)
     draws = (positions(len(one), block, random) for _ in range(DRAWS))
     values = np.array([statistic(one[drawn], other[drawn]) for drawn in draws])
@@ -38,12 +41,15 @@ def interval(
     return float(low), float(high)
 
 
-def positions(count: int, block: int, random: np.random.Generator) -> NDArray[np.int64]:
+def positions(length: int, block: int, random: np.random.Generator) -> NDArray[np.int64]:
     """So many positions, drawn in blocks of neighbours."""
-    starts = random.integers(count, size=-(-count // block))
-    return ((starts[:, np.newaxis] + np.arange(block)) % count).ravel()[:count]
+    starts = random.integers(length, size=-(-length // block))
+    return ((starts[:, np.newaxis] + np.arange(block)) % length).ravel()[:length]
 
 
-def block_length(count: int) -> int:
-    """The cube root of a series' length: the rate that is best for a variance (Hall, Horowitz & Jing, 1995)."""
-    return ceil(float(np.cbrt(count)))
+def block_length(length: int) -> int:
+    """The cube root of a series' length: the rate that is best for a variance (Hall, Horowitz & Jing, 1995).
+
+    Rounded up, in whole numbers: a computed root of 27 may be a little more than 3.
+    """
+    return next(block for block in count(1) if block**3 >= length)

@@ -1,9 +1,9 @@
 """How well predictions order architectures: rank correlations, precision of the best, regret.
 
 All functions take `predicted` and `true`, [n] finite numbers of which higher is better, and return NaN where the
-figure is undefined. Ties: tau-b and Spearman's mean ranks treat them symmetrically. Where a list has to be cut, the
-true best are taken in the order given, and among equal predictions the truly worst counts as predicted first, so
-that a tie never flatters.
+figure is undefined. Ties neither flatter nor harm: tau-b and Spearman's mean ranks treat them symmetrically, and places
+among the best are shared (`cleave.stats.ties`). Only where correlations are among the true best alone, equals at the
+cut are taken in the order given, as the literature does.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.stats import kendalltau, rankdata
 
 from cleave.stats.bootstrap import interval
+from cleave.stats.ties import among_highest, best_of_highest
 
 Numbers = NDArray[np.float64]
 Statistic = Callable[[Numbers, Numbers], float]
@@ -59,17 +60,19 @@ def centred(numbers: Numbers) -> Numbers:
 
 
 def precision(predicted: Numbers, true: Numbers, k: int) -> float:
-    """The share (0 to 1) of the k predicted best that are among the k true best; undefined for fewer than k."""
-    if k > len(true):
-        return nan
-    return len(np.intersect1d(predicted_order(predicted, true)[:k], true_order(true)[:k])) / k
+    """The share (0 to 1) of the k predicted best that are among the k true best; undefined for fewer than k.
+
+    Of equals at either cut the mean over all ways to choose.
+    """
+    return float(among_highest(predicted, k) @ among_highest(true, k)) / k if k <= len(true) else nan
 
 
 def regret(predicted: Numbers, true: Numbers, n: int) -> float:
-    """How much better the best is than the best of the n predicted best, in units of `true`; undefined for fewer."""
-    if n > len(true):
-        return nan
-    return float(true.max() - true[predicted_order(predicted, true)[:n]].max())
+    """How much better the best is than the best of the n predicted best, in units of `true`; undefined for fewer.
+
+    Of equal predictions the mean over all ways to choose.
+    """
+    return float(true.max()) - best_of_highest(predicted, true, n) if n <= len(true) else nan
 
 
 def among_top(predicted: Numbers, true: Numbers, count: int) -> dict[str, Any]:
@@ -85,11 +88,6 @@ def among_top(predicted: Numbers, true: Numbers, count: int) -> dict[str, Any]:
 def true_order(true: Numbers) -> NDArray[np.intp]:
     """Positions from the best to the worst, ties in the order given."""
     return np.argsort(-true, kind="stable")
-
-
-def predicted_order(predicted: Numbers, true: Numbers) -> NDArray[np.intp]:
-    """Positions from the predicted best to the predicted worst, in ties the truly worst first."""
-    return np.lexsort((true, -predicted))
 
 
 def with_interval(

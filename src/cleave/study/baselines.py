@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import comb
 
 import numpy as np
 
-from cleave.net.cost import costs
-from cleave.net.ops import has_weights
+from cleave.net.cost import costs, weights
 from cleave.space import Arch, NetworkSize, Space
+from cleave.stats.ties import level
 from cleave.study.log import Log, Numbers
+from cleave.study.metrics import regret, tnr, top_accuracy
 from cleave.study.truth import Truth
 
 RANDOM = "random"
@@ -25,17 +25,17 @@ def baselines(log: Log, truth: Truth, seed: int) -> dict[str, Numbers]:
     archs = [log.space.parse(child) for child in log.children]
     return {
         RANDOM: np.random.default_rng(seed).random(len(archs)),
-        "fewest weightless operations": -weightless(archs),
+        "fewest weightless operations": -weightless(log.space, archs),
         **sizes(log, archs),
         "additive, fitted on the truth": additive(log.space, archs, truth.mean),
         "additive, each from the others": additive_from_others(log.space, archs, truth.mean),
     }
 
 
-def weightless(archs: Sequence[Arch]) -> Numbers:
+def weightless(space: Space, archs: Sequence[Arch]) -> Numbers:
     """The number of choices of each architecture at which it has no weights: pools, skips."""
-    without = {name: not has_weights(name) for arch in archs for name in arch.values()}
-    return np.array([sum(without[name] for name in arch.values()) for arch in archs], dtype=np.float64)
+    known = weights(space)
+    return np.array([len(arch) - len(known.learning(arch)) for arch in archs], dtype=np.float64)
 
 
 def sizes(log: Log, archs: Sequence[Arch]) -> dict[str, Numbers]:
@@ -51,16 +51,16 @@ def sizes(log: Log, archs: Sequence[Arch]) -> dict[str, Numbers]:
 
 
 def additive(space: Space, archs: Sequence[Arch], true: Numbers) -> Numbers:
-    """The least-squares fit of `true` by a sum of one number per choice and candidate."""
+    """The least-squares fit of `true` by a sum of one number per choice and candidate; equal sums are equal."""
     codes = one_hot(space, archs)
-    return fitted(codes, true, codes)
+    return level(fitted(codes, true, codes))
 
 
 def additive_from_others(space: Space, archs: Sequence[Arch], true: Numbers) -> Numbers:
     """The prediction for each of two or more architectures of an additive model of all others."""
     codes, everyone = one_hot(space, archs), np.arange(len(archs))
     others = [everyone != left_out for left_out in everyone]
-    return np.array([fitted(codes[kept], true[kept], codes[~kept])[0] for kept in others])
+    return level(np.array([fitted(codes[kept], true[kept], codes[~kept])[0] for kept in others]))
 
 
 def one_hot(space: Space, archs: Sequence[Arch]) -> Numbers:
@@ -73,21 +73,15 @@ def fitted(codes: Numbers, true: Numbers, asked: Numbers) -> Numbers:
     """Predictions for `asked` of the smallest least-squares fit of `true` by `codes`; what was unseen adds nothing."""
     effects = np.linalg.lstsq(codes, true - true.mean(), rcond=None)[0]
     predicted: Numbers = true.mean() + asked @ effects
-    return np.round(predicted, 9)  # so that equal sums of effects are equal
+    return predicted
 
 
 def expected(true: Numbers) -> dict[str, float]:
-    """What a ranking at random has on average, exactly: gt_tau, and for n = 1, 3 TnR, regret and top accuracy."""
-    ranks, best = np.arange(1.0, len(true) + 1), np.sort(true)[::-1]
-    found = {"gt_tau": 0.0}
-    for n in (1, 3):
-        top = expected_first(best, n)
-        found |= {f"t{n}r": expected_first(ranks, n), f"regret{n}": float(best[0]) - top, f"top{n}": top}
-    return found
+    """What a ranking at random has on average, exactly: gt_tau, and for n = 1, 3 TnR, regret and top accuracy.
 
-
-def expected_first(listed: Numbers, n: int) -> float:
-    """The mean of the first of n that are drawn from a list without replacement; of ranks (children + 1) / (n + 1)."""
-    count, drawn = len(listed), min(n, len(listed))
-    chances = [comb(count - 1 - place, drawn - 1) / comb(count, drawn) for place in range(count)]
-    return float(listed @ np.array(chances))
+    What one score for all has by the same measures.
+    """
+    alike = np.zeros(len(true))
+    measures = {"t{}r": tnr, "regret{}": regret, "top{}": top_accuracy}
+    found = {name.format(n): measure(alike, true, n) for n in (1, 3) for name, measure in measures.items()}
+    return {"gt_tau": 0.0, **found}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cleave.config import Raw, put
-from cleave.errors import UserError, plain, unknown
+from cleave.errors import UserError, brief, plain, unknown
 
 Changes = Mapping[str, Any]
 
@@ -205,7 +205,7 @@ def find_table(name: str) -> list[Entry]:
 def at_budget(entries: list[Entry], budget: str) -> list[Entry]:
     """Those that can be run: a few children cannot be put into many groups."""
     if budget not in BUDGETS:
-        raise UserError(f"--budget {budget}: is none of {', '.join(reversed(BUDGETS))}")
+        raise UserError(f"--budget {brief(budget)}: is none of {', '.join(reversed(BUDGETS))}")
     children = 8 if budget == "tiny" else 64
     return [entry for entry in entries if entry.changes.get("sharing.groups", 1) <= children]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cleave.stats.ties import level
 from cleave.study.log import Numbers
 from cleave.study.truth import Truth
 
@@ -26,12 +27,11 @@ class Ceiling:
     @property
     def others(self) -> Numbers:
         sums: Numbers = self.runs.sum(axis=1, keepdims=True)
-        means: Numbers = (sums - self.runs) / (self.runs.shape[1] - 1)
-        return means
+        return level((sums - self.runs) / (self.runs.shape[1] - 1))
 
     @property
     def everyone(self) -> Numbers:
-        return np.broadcast_to(self.runs.mean(axis=1, keepdims=True), self.runs.shape)
+        return np.broadcast_to(level(self.runs.mean(axis=1, keepdims=True)), self.runs.shape)
 
 
 def ceiling(truth: Truth, seed: int) -> Ceiling | None:

@@ -15,22 +15,30 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import cut_tree, linkage
 from scipy.spatial.distance import squareform
 
-from cleave.errors import UserError
+from cleave.csv_file import by_name, find_column, read_rows
+from cleave.errors import UserError, shown
 from cleave.run.durable import write_bytes
+from cleave.stats.ties import level
 from cleave.study.log import Numbers
 
 Groups = list[list[int]]
 
 HEAD = ["architecture", "group"]
+DIGITS = 9
+"""Of distances: fewer than rounding can change."""
 
 
 def clusters(correlation: Numbers, count: int) -> Groups:
-    """So many clusters of children by average linkage on 1 - correlation [children, children], by first member."""
+    """So many clusters of children by average linkage on 1 - correlation [children, children], by first member.
+
+    Distances that differ by rounding alone are equal; of equal ones the first in the order of children is joined.
+    """
     children = len(correlation)
     check_count(count, children)
     if children == 1:
         return [[0]]
-    tree = linkage(squareform(1 - correlation, checks=False), method="average")
+    distances = level(squareform(1 - correlation, checks=False))
+    tree = linkage(np.round(distances, DIGITS), method="average")  # which goes by the last digit of means of these
     return sorted(gather(cut_tree(tree, n_clusters=count)[:, 0], count))
 
 
@@ -74,32 +82,16 @@ def read_partition(path: Path, children: Sequence[str]) -> list[list[str]]:
 
     Groups can be called anything. UserError where a child is missing, unknown, or there twice.
     """
-    group_of: dict[str, str] = {}
-    for child, group in read_lines(path):
+    header, rows = read_rows(path)
+    name, group = (find_column(path, header, [column]) for column in HEAD)
+    group_of = {child: row.cells[group] for child, row in by_name(path, rows, name).items()}
+    for child, label in group_of.items():
         if child not in children:
-            raise UserError(f"{path}: {child!r} is none of the {len(children)} children; leave it out")
-        if child in group_of:
-            raise UserError(f"{path}: child {child} is there twice; put each child into one group")
-        group_of[child] = group
+            raise UserError(f"{path}: {shown(child)} is none of the {len(children)} children; leave it out")
+        if not label:
+            raise UserError(f"{path}: child {child} has no group; write one on every line")
     missing = [child for child in children if child not in group_of]
     if missing:
         raise UserError(f"{path}: {len(missing)} of {len(children)} children are in no group ({missing[0]}); add them")
     names = dict.fromkeys(group_of[child] for child in children)
     return [[child for child in children if group_of[child] == name] for name in names]
-
-
-def read_lines(path: Path) -> list[tuple[str, str]]:
-    """Child and group of every line."""
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            table = csv.DictReader(file)
-            columns = set(table.fieldnames or ())
-            lines = [tuple(str(row.get(column) or "").strip() for column in HEAD) for row in table]
-    except (OSError, ValueError, csv.Error) as error:
-        raise UserError(f"{path}: cannot be read as a partition ({error})") from error
-    if not set(HEAD) <= columns:
-        raise UserError(f"{path}: has no columns {' and '.join(HEAD)}; its first line must name them")
-    for child, group in lines:
-        if not child or not group:
-            raise UserError(f"{path}: child {child or '(no name)'} has no group; write both on every line")
-    return [(child, group) for child, group in lines]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from cleave.common import Changes, Data, DataRoot, Device, Json, Seed, tell
+from cleave.common import Changes, Data, DataRoot, Device, Json, Seed, SkipDamaged, tell
 from cleave.errors import UserError
 from cleave.study.metrics_command import metrics
 from cleave.study.report_command import report
@@ -58,6 +59,7 @@ def run(
     changes: Changes = None,
     data: Data = None,
     data_root: DataRoot = None,
+    skip_damaged: SkipDamaged = False,
     truth: Truth = None,
     seed: Seed = None,
     out: Out = None,
@@ -79,7 +81,7 @@ def run(
     if recipe is None:
         tell({"studies": list(ENTRIES)}, as_json, lambda: print(listing()))
         return
-    settings = read(recipe, budget, changes or (), study_flags(data, data_root, truth, seed, device))
+    settings = read(recipe, budget, changes or (), study_flags(data, data_root, truth, seed, device, skip_damaged))
     if recipe_only:
         tell(settings.model_dump(mode="json"), as_json, lambda: print(as_yaml(settings), end=""))
         return
@@ -89,11 +91,16 @@ def run(
 
 
 def study_flags(
-    data: str | None, data_root: Path | None, truth: Path | None, seed: int | None, device: str | None
+    data: str | None,
+    data_root: Path | None,
+    truth: Path | None,
+    seed: int | None,
+    device: str | None,
+    skip_damaged: bool = False,
 ) -> dict[str, Any]:
     """The recipe's keys that have flags of their own; None where a flag was not given."""
     paths = {key: None if path is None else str(path) for key, path in (("data.root", data_root), ("truth", truth))}
-    return {**paths, "data.name": data, "seed": seed, "device": device}
+    return {**paths, "data.name": data, "data.skip_damaged": skip_damaged or None, "seed": seed, "device": device}
 
 
 @app.command()
@@ -150,18 +157,20 @@ def groups(
     Average linkage on 1 - Pearson's correlation of the curves.
     """
     from cleave.study.clusters import clusters, write_partition
-    from cleave.study.interference import log_correlation
+    from cleave.study.interference import correlation_to_cluster, never_vary
     from cleave.study.log import read_log
     from cleave.study.truth import log_file
 
     log = read_log(log_file(source))
-    matrix = log_correlation(log)
-    if matrix is None:
-        raise UserError(f"{source}: has no dense looks to cluster by; use a study with looks.dense above 1")
-    if out.exists():
+    matrix = correlation_to_cluster(log, str(source))
+    if os.path.lexists(out):
         raise UserError(f"{out}: is there already; nothing is overwritten, so give --out a new file")
     found = clusters(matrix, count)
     write_partition(out, log.children, found)
     named = [[log.children[number] for number in group] for group in found]
     lines = [f"group {number}: {', '.join(group)}" for number, group in enumerate(named)]
-    tell({"groups": named, "file": str(out)}, as_json, lambda: print(*lines, f"written to {out}", sep="\n"))
+    constant = never_vary(log)
+    if constant:
+        lines.append(f"never vary, and count as uncorrelated with all others: {', '.join(constant)}")
+    answer = {"groups": named, "never_vary": list(constant), "file": str(out)}
+    tell(answer, as_json, lambda: print(*lines, f"written to {out}", sep="\n"))

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from cleave.stats.bootstrap import DRAWS, block_length, interval
 from cleave.stats.ranking import defined
 from cleave.study.log import Numbers
-from cleave.study.metrics import mean, mean_tau, resampled_taus, s_tau
+from cleave.study.metrics import deviation, mean, mean_tau, resampled_taus, s_tau, tau_pairs, taus
 
 Estimate = dict[str, Any]
-"""{"value", "std" (ddof 0; None for a single one), "low", "high" (95 % bootstrap interval), "over": what was drawn}."""
+"""{"value", "std" (ddof 0; None for a single one), "low", "high" (95 % bootstrap interval), "over": what was drawn,
+"defined", "of": in how many of the single figures (taus of looks, of pairs of looks) it is defined, the others having
+no part in it}."""
 
 
 def gt_tau_estimate(each: Sequence[Numbers], true: Numbers, seed: int) -> Estimate:
@@ -22,11 +24,12 @@ def gt_tau_estimate(each: Sequence[Numbers], true: Numbers, seed: int) -> Estima
 
     Instances are drawn where there are several, else children.
     """
+    known = known_of([taus(scores, true) for scores in each])
     values = np.array([mean_tau(scores, true) for scores in each])
     if len(values) > 1:
-        return mean_estimate(values, seed, "instances")
+        return {**mean_estimate(values, seed, "instances"), **known}
     draws = resampled_taus(each[0], true, drawn(len(true), seed))
-    return summary(values, middle(np.array([mean(taus) for taus in draws])), "children")
+    return {**summary(values, middle(np.array([mean(taus) for taus in draws])), "children"), **known}
 
 
 def s_tau_estimate(each: Sequence[Numbers], seed: int) -> Estimate:
@@ -34,11 +37,13 @@ def s_tau_estimate(each: Sequence[Numbers], seed: int) -> Estimate:
 
     Within one set children are drawn: a ranking that is drawn twice would agree with itself.
     """
+    known = known_of([tau_pairs(scores) for scores in each])
     values = np.array([s_tau(scores) for scores in each])
     if len(values) > 1:
-        return mean_estimate(values, seed, "instances")
+        return {**mean_estimate(values, seed, "instances"), **known}
     columns = each[0].T
-    return summary(values, interval(lambda scores, _: s_tau(scores.T), columns, columns, seed), "children")
+    bounds = interval(lambda scores, _: s_tau(scores.T), columns, columns, seed)
+    return {**summary(values, bounds, "children"), **known}
 
 
 def drawn(count: int, seed: int) -> NDArray[np.int64]:
@@ -49,24 +54,29 @@ def drawn(count: int, seed: int) -> NDArray[np.int64]:
 
 def mean_estimate(values: Numbers, seed: int, over: str) -> Estimate:
     """The mean of what was measured several times."""
-    return summary(values, interval(lambda some, _: mean(some), values, values, seed), over)
+    there = values[np.isfinite(values)]
+    bounds = interval(lambda some, _: mean(some), there, there, seed)
+    return {**summary(values, bounds, over), **known_of([values])}
 
 
 def series_estimate(values: Numbers, seed: int) -> Estimate:
     """The mean of what was measured look after look: neighbours are drawn together, since they resemble each other."""
+    several = np.isfinite(values).sum() > 1
     block = block_length(len(values))
-    return summary(values, interval(lambda some, _: mean(some), values, values, seed, block=block), "looks")
+    bounds = interval(lambda some, _: mean(some), values, values, seed, block=block) if several else (np.nan, np.nan)
+    return {**summary(values, bounds, "looks"), **known_of([values])}
 
 
 def simulated_estimate(values: Numbers) -> Estimate:
     """The mean of what was simulated [studies] or [studies, runs]; the interval holds 95 % of the studies."""
-    return summary(values.reshape(-1), middle(values.reshape(len(values), -1).mean(axis=1)), "simulations")
+    studies = np.array([mean(study) for study in values.reshape(len(values), -1)])
+    return {**summary(values.reshape(-1), middle(studies), "simulations"), **known_of([values])}
 
 
 def middle(values: Numbers) -> tuple[float, float]:
-    """The bounds of the middle 95 % of those that are defined."""
+    """The bounds of the middle 95 % of those that are defined; NaN for fewer than two."""
     there = values[np.isfinite(values)]
-    low, high = np.quantile(there, [0.025, 0.975]) if len(there) else (np.nan, np.nan)
+    low, high = np.quantile(there, [0.025, 0.975]) if len(there) > 1 else (np.nan, np.nan)
     return float(low), float(high)
 
 
@@ -76,13 +86,15 @@ def summary(values: Numbers, bounds: tuple[float, float], over: str) -> Estimate
     return {"value": defined(mean(values)), "std": deviation(values), "low": low, "high": high, "over": over}
 
 
+def known_of(figures: Sequence[Numbers]) -> dict[str, int]:
+    """How many of all figures are defined."""
+    return {
+        "defined": int(sum(np.isfinite(values).sum() for values in figures)),
+        "of": sum(values.size for values in figures),
+    }
+
+
 def across(values: Sequence[float | None]) -> dict[str, float | None]:
     """{"mean", "std"} of one figure over instances."""
     numbers = np.array(values, dtype=np.float64)
     return {"mean": defined(mean(numbers)), "std": deviation(numbers)}
-
-
-def deviation(values: Numbers) -> float | None:
-    """ddof 0, of those that are defined; None of a single one, which says nothing about spread."""
-    there = values[np.isfinite(values)]
-    return float(there.std()) if len(there) > 1 else None

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cleave.errors import UserError
 from cleave.space import Space
 from cleave.stats.bootstrap import block_length
 from cleave.stats.ranking import Statistic, with_interval
@@ -153,14 +154,56 @@ def correlation(accuracy: Numbers) -> Numbers:
     """
     centred = accuracy - accuracy.mean(axis=0)
     lengths = np.sqrt((centred**2).sum(axis=0))
-    changes = np.ptp(accuracy, axis=0) > 0  # not by `lengths`, which rounding can keep from being zero
+    changes = varying(accuracy)
     unit = np.where(changes, centred / np.where(changes, lengths, 1), 0)
     matrix = np.asarray(unit.T @ unit)
     np.fill_diagonal(matrix, 1)
     return matrix
 
 
+def varying(accuracy: Numbers) -> NDArray[np.bool_]:
+    """Which children [children] change over the looks [looks, children]; not by a length that rounding can make."""
+    return np.asarray(np.ptp(accuracy, axis=0) > 0)
+
+
+def curves(log: Log, statistics: str | None = None) -> list[Numbers]:
+    """The accuracies [looks, children] at dense looks of each instance that has two or more."""
+    return [looks.accuracy for looks in see(log, statistics).dense if len(looks) > 1]
+
+
 def log_correlation(log: Log, statistics: str | None = None) -> Numbers | None:
-    """The same [children, children] of a log's dense looks, mean over instances; None without two such looks."""
-    matrices = [correlation(looks.accuracy) for looks in see(log, statistics).dense if len(looks) > 1]
-    return np.mean(matrices, axis=0) if matrices else None
+    """Correlations [children, children] of a log's dense looks; None without two such looks.
+
+    The mean over the instances in which both children vary; 0 where there are none (see `never_vary`).
+    """
+    each = curves(log, statistics)
+    if not each:
+        return None
+    defined = np.sum([np.outer(varying(accuracy), varying(accuracy)) for accuracy in each], axis=0)
+    matrix = np.asarray(np.sum([correlation(accuracy) for accuracy in each], axis=0) / np.maximum(defined, 1))
+    np.fill_diagonal(matrix, 1)
+    return matrix
+
+
+def never_vary(log: Log, statistics: str | None = None) -> tuple[str, ...]:
+    """The children whose accuracy is the same at all dense looks of every instance: they correlate with none."""
+    changes = np.any([varying(accuracy) for accuracy in curves(log, statistics)], axis=0)
+    return tuple(child for child, changing in zip(log.children, changes, strict=True) if not changing)
+
+
+def correlation_to_cluster(log: Log, name: str) -> Numbers:
+    """What the log's children are clustered by; UserError, which begins with `name`, where nothing can be."""
+    matrix = log_correlation(log)
+    if matrix is None:
+        raise UserError(f"{name}: has no dense looks to cluster by; use a study with looks.dense above 1")
+    if still := nothing_varies(log):
+        raise UserError(f"{name}: {still}; use a study in which more children's accuracies change")
+    return matrix
+
+
+def nothing_varies(log: Log) -> str:
+    """Why the curves of a log that has dense looks cannot be clustered; empty where they can."""
+    count, constant = len(log.children), len(never_vary(log))
+    if not constant or count - constant > 1:
+        return ""
+    return f"nothing varies together: {constant} of {count} children have the same accuracy at all looks"

@@ -26,7 +26,8 @@ def jumps(log: Log, seed: int) -> dict[str, dict[str, Any]] | None:
     """By kind of statistics: {"change", "consecutive_tau", "square", "share"}; None without two dense looks in a row.
 
     change: the mean distance (percentage points) between a child's accuracies in successive looks, an estimate over
-    looks. consecutive_tau: Kendall's tau of successive looks, an estimate. square: the mean of the changes' squares.
+    looks. consecutive_tau: Kendall's tau of successive looks, an estimate over the pairs in which it is defined.
+    square: the mean of the changes' squares.
     share, share_low, share_high: that as a share of the first kind's, what is left of the jumps under these statistics,
     with its interval. Intervals draw blocks of successive looks, which resemble each other, out of those of all
     instances.
@@ -62,7 +63,7 @@ def of_looks(each: Sequence[Looks], seed: int) -> dict[str, Any] | None:
     alike = np.concatenate([consecutive(looks.accuracy) for looks in several])
     return {
         "change": series_estimate(np.abs(changes).mean(axis=1), seed),
-        "consecutive_tau": series_estimate(alike[~np.isnan(alike)], seed) if not np.isnan(alike).all() else None,
+        "consecutive_tau": series_estimate(alike, seed),
         "square": (changes**2).mean(axis=1),
     }
 
@@ -74,14 +75,20 @@ def consecutive(accuracy: Numbers) -> Numbers:
 
 
 def jump_lines(part: dict[str, dict[str, Any]] | None) -> list[str]:
-    """For people: a line for each kind."""
+    """For people: a line for each kind, and one on what is left of the first kind's jumps."""
     lines = []
-    for kind, found in (part or {}).items():
+    for number, (kind, found) in enumerate((part or {}).items()):
         change, alike = found["change"], found["consecutive_tau"]
-        bounds = f"[{change['low']:.2f} {change['high']:.2f}]"
-        agree = "" if alike is None else f"; successive looks agree by tau {alike['value']:.2f}"
-        lines.append(f"jumps, {kind}: {change['value']:.2f} points {bounds}{agree}")
-        if lines[1:] and found["share"] is not None:
-            limits = f"[{100 * found['share_low']:.0f} {100 * found['share_high']:.0f}]"
-            lines.append(f"  squared {100 * found['share']:.0f} % {limits} of the first kind's")
+        agree = "" if alike["value"] is None else f"; successive looks agree by tau {alike['value']:.2f}"
+        lines.append(f"jumps, {kind}: {change['value']:.2f} points{within(change['low'], change['high'], 2)}{agree}")
+        if alike["defined"] < alike["of"]:
+            lines.append(f"  their tau is defined in {alike['defined']} of {alike['of']} pairs of looks")
+        if number and found["share"] is not None:
+            low, high = (None if end is None else 100 * end for end in (found["share_low"], found["share_high"]))
+            lines.append(f"  squared {100 * found['share']:.0f} %{within(low, high, 0)} of the first kind's")
     return lines
+
+
+def within(low: float | None, high: float | None, digits: int) -> str:
+    """An interval, where there is one."""
+    return "" if low is None or high is None else f" [{low:.{digits}f} {high:.{digits}f}]"

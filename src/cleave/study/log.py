@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-import csv
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pyarrow
 import pyarrow.parquet
 from numpy.typing import NDArray
+from pydantic import BaseModel, Field
 
-from cleave.errors import UserError
+from cleave.csv_file import LARGEST, numbers, read_lines, refuse_uneven
+from cleave.errors import SHOWN, UserError, brief, shown
+from cleave.files import first_bytes, read_text, readable
 from cleave.run.durable import write_bytes
+from cleave.run.reading import open_plain
 from cleave.space import Space, find_space
 
 Numbers = NDArray[np.float64]
+
+PARQUET = b"PAR1"
+"""What a log begins with, and ends with."""
 
 COLUMNS: dict[str, pyarrow.DataType] = {
     "instance": pyarrow.int32(),  # number of the repetition, from 0
@@ -172,16 +179,15 @@ def read_log(path: Path, order: Path | None = None) -> Log:
 
     `order`: for the CSV, the file with the order in which children were trained, one index per line.
     """
-    if path.suffix == ".csv":
+    if first_bytes(path, len(PARQUET)) != PARQUET:
         return read_published(path, read_order(order) if order else None)
     if order is not None:
         raise UserError(f"--order {order}: {path} says itself which child was trained; leave it out")
     try:
-        table = pyarrow.parquet.read_table(path)
+        with open_plain(path) as file:
+            table = pyarrow.parquet.read_table(file)
     except (OSError, pyarrow.ArrowException) as error:
-        raise UserError(
-            f"{path}: cannot be read as a log of `cleave study` ({' '.join(str(error).split())})"
-        ) from error
+        raise UserError(f"{path}: {not_whole(path, error)}; make it again, or use a log that is whole") from error
     meta = read_meta((table.schema.metadata or {}).get(b"cleave", b""))
     if meta is None or [*table.schema.names] != [*COLUMNS] or [*table.schema.types] != [*COLUMNS.values()]:
         raise UserError(f"{path}: is no log of `cleave study`; give the log.parquet of a study, or its folder")
@@ -191,13 +197,40 @@ def read_log(path: Path, order: Path | None = None) -> Log:
     return log
 
 
+def not_whole(path: Path, error: Exception) -> str:
+    """What is wrong with a Parquet file that cannot be read."""
+    with readable(path) as file:
+        file.seek(-len(PARQUET), os.SEEK_END)
+        cut = file.read() != PARQUET
+    return "is cut short" if cut else f"is a damaged log ({brief(str(error), 2 * SHOWN)})"
+
+
+class Of(BaseModel):
+    """The space of a log."""
+
+    name: str
+    ops: int | list[str] | None
+    channels: int
+    cells: int
+
+
+class Meta(BaseModel):
+    """What a log is of, as far as it is read; the rest is only told again."""
+
+    space: Of
+    image: tuple[int, int, int]
+    classes: int
+    children: Annotated[list[str], Field(min_length=1)]
+
+
 def read_meta(text: bytes) -> dict[str, Any] | None:
     """What a log is of; None where it is not said as a study says it."""
     try:
-        meta = json.loads(text)
-    except ValueError:
+        meta: dict[str, Any] = json.loads(text)
+        Meta.model_validate(meta, strict=False)
+    except (ValueError, RecursionError):  # pydantic's errors are ValueErrors
         return None
-    return meta if isinstance(meta, dict) and {"space", "image", "classes", "children"} <= meta.keys() else None
+    return meta
 
 
 def damage(log: Log, table: pyarrow.Table) -> Iterator[str]:
@@ -208,6 +241,11 @@ def damage(log: Log, table: pyarrow.Table) -> Iterator[str]:
     empty = [name for name in COLUMNS if name != "trained" and table[name].null_count]
     if empty:
         yield f"column {empty[0]} has empty places"
+    outside = ~((log.rows["accuracy"] >= 0) & (log.rows["accuracy"] <= 100))  # NaN too
+    if outside.any():
+        yield f"an accuracy is {log.rows['accuracy'][outside][0]:g}, not from 0 to 100 percent"
+    if len(set(log.children)) < len(log.children):
+        yield "lists a child twice"
     strangers = sorted(set(table["evaluated"].to_pylist()) - set(log.children), key=str)
     if strangers:
         yield f"child {strangers[0]} is none of its children"
@@ -218,38 +256,48 @@ def damage(log: Log, table: pyarrow.Table) -> Iterator[str]:
 
 def read_published(path: Path, order: Sequence[int] | None) -> Log:
     """The published table: a row per mini-batch (its number, from 1), a column per child (its index); shares of 1."""
-    try:
-        with path.open(newline="") as file:
-            head, *body = csv.reader(file)
-        indices = [int(name) for name in head[1:]]
-        table = np.array([[float(value) for value in row] for row in body])
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: is no table of accuracies by mini-batch and child ({error})") from error
-    if not len(table):
-        raise UserError(f"{path}: has no line below its head; a line for every mini-batch is needed")
+    head, *body = read_lines(path)
     children = all_children(find_space("cells64"))
-    if sorted(indices) != list(range(len(children))):
-        raise UserError(f"{path}: has {len(indices)} of the {len(children)} children of cells64; all are needed")
+    if sorted(head.cells[1:]) != sorted(map(str, range(len(children)))):
+        raise UserError(
+            f"{path}: is neither a log of `cleave study` nor the published table, whose first line has the indices of "
+            f"all {len(children)} children of cells64"
+        )
+    if not body:
+        raise UserError(f"{path}: has no line below its head; a line for every mini-batch is needed")
+    refuse_uneven(path, head, body)
+    batches, *shares = (
+        numbers(path, name, [(line.number, line.cells[place]) for line in body], low, high)
+        for place, (name, low, high) in enumerate([(STEP, 1, MOST), *((name, 0, 1) for name in head.cells[1:])])
+    )
+    if len({*batches.tolist()}) < len(batches) or (batches % 1).any():
+        raise UserError(f"{path}: its first column must number the mini-batches, each another whole number")
+    indices, table = [int(name) for name in head.cells[1:]], np.stack(shares, axis=1)
     looks = len(table)
-    steps, names = table[:, 0].astype(np.int64), np.array([children[index] for index in indices], dtype=object)
+    steps, names = batches.astype(np.int64), np.array([children[index] for index in indices], dtype=object)
     if order is not None and sorted(order) != list(range(len(children))):
         raise UserError(f"--order: must list each of the {len(children)} children once, by its index from 0")
     trained = [None if order is None else children[order[(step - 1) % len(order)]] for step in steps.tolist()]
     rows = {
         "instance": 0, "group": 0, "epoch": 0, "step": np.repeat(steps, len(indices)),
         "trained": np.repeat(np.array(trained, dtype=object), len(indices)), "evaluated": np.tile(names, looks),
-        "accuracy": 100 * table[:, 1:].reshape(-1), "dense": True, "statistics": "running", "tuned": 0,
+        "accuracy": 100 * table.reshape(-1), "dense": True, "statistics": "running", "tuned": 0,
         "images": "test",  # the authors' validation part
     }  # fmt: skip
     return Log(str(path), {**PUBLISHED, "children": list(children)}, filled(rows, looks * len(indices)))
 
 
+STEP, MOST = "mini-batch", 10**15
+"""How errors call the published table's first column, which has no name; and its largest number."""
+
+
 def read_order(path: Path) -> list[int]:
     """The indices of children in the order in which they were trained, one per line."""
-    try:
-        return [int(line) for line in path.read_text().split()]
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: is no order of children, one index per line ({error})") from error
+    words = read_text(path, LARGEST).split()
+    wrong = next((word for word in words if not (word.isdecimal() and len(word) < 10)), None)
+    if wrong is not None:
+        raise UserError(f"{path}: is no order of children, one index per line: {shown(wrong)} is none")
+    return [int(word) for word in words]
 
 
 def filled(rows: Mapping[str, Any], count: int) -> dict[str, NDArray[Any]]:
@@ -276,8 +324,14 @@ def join(logs: Iterable[Log], name: str, meta: Mapping[str, Any]) -> Log:
 
 def write_log(path: Path, log: Log) -> None:
     """A Parquet file, whole or not at all."""
+    write_bytes(path, log_bytes(log))
+
+
+def log_bytes(log: Log) -> bytes:
+    """A log as Parquet."""
     columns = {name: pyarrow.array(log.rows[name], kind, from_pandas=True) for name, kind in COLUMNS.items()}
     table = pyarrow.table(columns).replace_schema_metadata({"cleave": json.dumps(dict(log.meta))})
     sink = pyarrow.BufferOutputStream()
     pyarrow.parquet.write_table(table, sink, compression="zstd")
-    write_bytes(path, sink.getvalue().to_pybytes())
+    data: bytes = sink.getvalue().to_pybytes()
+    return data

@@ -1,20 +1,21 @@
 """How well and how stably children are ranked, as measured in "Deeper Insights into Weight Sharing" (2001.01431).
 
 Of scores and accuracies higher is better; ranks begin at 1, the best. NaN is returned where a figure is undefined.
+Equals share their places (`cleave.stats.ties`): the paper's code ranks them in the order of the space.
 """
 
 from __future__ import annotations
 
-from math import nan, sqrt
+from math import fsum, nan, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cleave.stats.ties import best_of_highest, best_rank_of_highest
 from cleave.study.log import Looks, Numbers
 from cleave.study.truth import Truth
 
 Figures = dict[str, float | None]
-Ranks = NDArray[np.int64]
 Signs = NDArray[np.float32]
 """Whole numbers, which matrix products are fastest on, and exact for, as such."""
 
@@ -91,24 +92,14 @@ def s_tau(scores: Numbers) -> float:
     return mean(tau_pairs(scores))
 
 
-def ranks(scores: Numbers) -> Ranks:
-    """Ranks in each row of `scores` [..., children]; equals are ranked in the order given."""
-    return np.argsort(best_first(scores), axis=-1) + 1
-
-
-def best_first(scores: Numbers) -> NDArray[np.intp]:
-    """Positions from the best to the worst, equals in the order given."""
-    return np.argsort(-scores, axis=-1, kind="stable")
-
-
-def tnr(scores: Numbers, true: Numbers, n: int) -> int:
+def tnr(scores: Numbers, true: Numbers, n: int) -> float:
     """TnR: the best true rank among the n children [children] of the highest scores."""
-    return int(ranks(true)[best_first(scores)[:n]].min())
+    return best_rank_of_highest(scores, true, n)
 
 
 def top_accuracy(scores: Numbers, true: Numbers, n: int) -> float:
     """The best true accuracy among the n children of the highest scores."""
-    return float(true[best_first(scores)[:n]].max())
+    return best_of_highest(scores, true, n)
 
 
 def regret(scores: Numbers, true: Numbers, n: int) -> float:
@@ -116,24 +107,27 @@ def regret(scores: Numbers, true: Numbers, n: int) -> float:
     return float(true.max()) - top_accuracy(scores, true, n)
 
 
-def own_ranks(looks: Looks) -> Ranks:
-    """The rank of the child that was just trained, in each look in which it is known.
+def own_places(looks: Looks) -> tuple[Numbers, Numbers]:
+    """The child that was just trained, in each look in which it is known: its rank, and its share of the first place.
 
-    Children that are as good as it do not count as better. [0] where it is never known or there is but one child.
+    That is 1 for the best alone, 1 / k where k children share the first place, else 0. Both are [0] where it is never
+    known or there is but one child.
     """
     places = {child: place for place, child in enumerate(looks.children)}
-    known = [(row, places[child]) for row, child in zip(looks.accuracy, looks.trained, strict=True) if child in places]
-    alone = len(places) < 2
-    return np.array([] if alone else [1 + (row > row[place]).sum() for row, place in known], dtype=np.int64)
+    pairs = zip(looks.accuracy, looks.trained, strict=True)
+    known = [(row, row[places[child]]) for row, child in pairs if child in places and len(places) > 1]
+    better = np.array([np.count_nonzero(row > own) for row, own in known], dtype=np.float64)
+    equal = np.array([np.count_nonzero(row == own) for row, own in known], dtype=np.float64)
+    return 1 + better + (equal - 1) / 2, np.where(better == 0, 1 / np.maximum(equal, 1), 0)
 
 
 def spread(values: Numbers) -> Figures:
-    """Mean, deviation (ddof 0), max and min of the values that are defined, and how many these are."""
+    """Mean, deviation (ddof 0; None of a single one), max and min of the values that are defined, and how many are."""
     there = values[np.isfinite(values)]
     if not len(there):
         return {"mean": None, "std": None, "max": None, "min": None, "n": 0}
     return {
-        "mean": float(there.mean()), "std": float(there.std()), "max": float(there.max()), "min": float(there.min()),
+        "mean": mean(there), "std": deviation(there), "max": float(there.max()), "min": float(there.min()),
         "n": len(there),
     }  # fmt: skip
 
@@ -141,4 +135,10 @@ def spread(values: Numbers) -> Figures:
 def mean(values: Numbers) -> float:
     """Of those that are defined."""
     there = values[np.isfinite(values)]
-    return float(there.mean()) if len(there) else float("nan")
+    return fsum(there.tolist()) / len(there) if len(there) else nan
+
+
+def deviation(values: Numbers) -> float | None:
+    """ddof 0, of those that are defined; None of a single one, which says nothing about spread."""
+    there = values[np.isfinite(values)]
+    return float(there.std()) if len(there) > 1 else None

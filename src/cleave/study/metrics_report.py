@@ -8,11 +8,19 @@ from typing import Any
 import numpy as np
 
 from cleave.stats.ranking import defined
+from cleave.stats.ties import shared_first
 from cleave.study.ceiling import Ceiling, ceiling
-from cleave.study.estimates import across, gt_tau_estimate, s_tau_estimate, series_estimate, simulated_estimate
+from cleave.study.estimates import (
+    across,
+    gt_tau_estimate,
+    known_of,
+    s_tau_estimate,
+    series_estimate,
+    simulated_estimate,
+)
 from cleave.study.jumps import jumps
 from cleave.study.log import Log, Looks, Numbers
-from cleave.study.metrics import gt_taus, own_ranks, s_tau, spread, tau_pairs, taus, tnr
+from cleave.study.metrics import gt_taus, mean, own_places, s_tau, spread, tau_pairs, taus, tnr
 from cleave.study.metrics_table import TOP, table
 from cleave.study.rankings import EPOCHS, Seen, groups_seen, images_of, see
 from cleave.study.truth import Truth
@@ -93,22 +101,27 @@ def window_part(each: Sequence[Looks], length: int, truth: Truth, seed: int) -> 
     """GT-Tau, T1R and T3R over the last so many looks at each instance.
 
     {"last", "gt_tau": {"mean", "std", "max", "min"}, "t1r", "t3r"}: {"mean", "std"} across instances of each of these
-    figures; "estimate": of the mean GT-Tau.
+    figures, those of GT-Tau over the looks in which it is defined; "estimate": of the mean GT-Tau; "looks": at all
+    instances, "defined": in how many of them GT-Tau is, "shared_first": in how many several share the highest score.
     """
     windows = [looks.last(length) for looks in each]
+    estimate = gt_tau_estimate([looks.accuracy for looks in windows], truth.mean, seed)
     values = [spread(gt_taus(looks, truth)) for looks in windows]
     return {
         "last": max(map(len, windows)),
         "instances": len(windows),
         "gt_tau": {name: across([one[name] for one in values]) for name in SPREAD},
-        "estimate": gt_tau_estimate([looks.accuracy for looks in windows], truth.mean, seed),
+        "estimate": estimate,
+        "looks": estimate["of"],
+        "defined": estimate["defined"],
+        "shared_first": sum(shared_first(row) > 1 for looks in windows for row in looks.accuracy),
         **tnr_parts([tnrs(looks.accuracy, truth).mean(axis=0) for looks in windows]),
     }
 
 
 def tnrs(scores: Numbers, truth: Truth) -> Numbers:
     """TnR of each ranking [n, children] for each of `TOP`: [n, TOP]."""
-    return np.array([[tnr(one, truth.mean, n) for n in TOP] for one in scores], dtype=np.float64)
+    return np.array([[tnr(one, truth.mean, n) for n in TOP] for one in scores])
 
 
 def tnr_parts(each: Sequence[Numbers] | Numbers) -> Part:
@@ -122,19 +135,21 @@ def last_scores(seen: Seen) -> Numbers:
 
 
 def instances_part(seen: Seen, truth: Truth, seed: int) -> Part | None:
-    """Each instance by its last look: GT-Tau with its single values, T1R and T3R."""
+    """Each instance by its last look: GT-Tau with its single values, T1R and T3R; "shared_first" as of a window."""
     scores = last_scores(seen)
     if not len(scores):
         return None
     gt_tau = gt_tau_estimate(list(scores[:, np.newaxis]), truth.mean, seed)
     values = [defined(value) for value in taus(scores, truth.mean).tolist()]
-    return {"gt_tau": {**gt_tau, "values": values}, **tnr_parts(tnrs(scores, truth))}
+    tied = sum(shared_first(one) > 1 for one in scores)
+    return {"gt_tau": {**gt_tau, "values": values}, **tnr_parts(tnrs(scores, truth)), "shared_first": tied}
 
 
 def s_tau_parts(seen: Seen, top: Ceiling | None, seed: int) -> dict[str, Part | None]:
     """S-Tau between instances; within one, between its last epochs or dense looks; between runs of the truth.
 
-    Each is an `Estimate` with "max", "min" and "pairs", the number of pairs of rankings.
+    Each is an `Estimate` with "pairs", the number of pairs of rankings, and the "max" and "min" of those in which it is
+    "defined".
     """
     return {
         "instances": s_tau_part([last_scores(seen)], seed),
@@ -160,26 +175,33 @@ def truth_s_tau(top: Ceiling, seed: int) -> Part:
 
 def pairs_part(sets: Sequence[Numbers] | Numbers) -> Part:
     """The extremes of the pairs within sets of rankings."""
-    pairs = spread(np.concatenate([tau_pairs(scores) for scores in sets]))
-    return {"max": pairs["max"], "min": pairs["min"], "pairs": pairs["n"]}
+    every = np.concatenate([tau_pairs(scores) for scores in sets])
+    pairs = spread(every)
+    return {"max": pairs["max"], "min": pairs["min"], "pairs": len(every), **known_of([every])}
 
 
 def just_trained(log: Log, statistics: str, seed: int) -> Part | None:
     """How the child that was just trained ranks among those of its supernet, over all dense looks where it is known.
 
-    "first": the share of looks in which none was better.
+    "rank": its mean rank, an `Estimate`, and "mean_rank", its value; "first": how often it is first, 0 to 1, a place
+    that k children share counting 1 / k; "chance_rank", "chance_first": the same of a child drawn at random.
     """
-    found = [(own_ranks(looks), looks) for each in groups_seen(log, statistics, dense=True).values() for looks in each]
-    own = np.concatenate([np.zeros(0), *(ranks for ranks, _ in found)])
+    every = [looks for each in groups_seen(log, statistics, dense=True).values() for looks in each]
+    found = [(*own_places(looks), len(looks.children)) for looks in every]
+    own, first = (np.concatenate([np.zeros(0), *(each[part] for each in found)]) for part in (0, 1))
     if not len(own):
         return None
-    chance = sum(len(ranks) * (len(looks.children) + 1) / 2 for ranks, looks in found) / len(own)
-    rank, first = series_estimate(own, seed), float((own == 1).mean())
-    return {"rank": rank, "mean_rank": rank["value"], "chance_rank": chance, "first": first, "looks": len(own)}
+    among = np.concatenate([np.full(len(ranks), children) for ranks, _, children in found])
+    rank = series_estimate(own, seed)
+    chance = {"chance_rank": mean((among + 1) / 2), "chance_first": mean(1 / among)}
+    return {"rank": rank, "mean_rank": rank["value"], "first": mean(first), **chance, "looks": len(own)}
 
 
 def group_parts(log: Log, seen: Seen, truth: Truth, last: int | None) -> list[Part]:
-    """GT-Tau among each supernet's own children, mean over the last looks and instances; none where all share one."""
+    """GT-Tau among each supernet's own children, mean over the last looks and instances; none where all share one.
+
+    "defined": in how many of the "looks" it is.
+    """
     dense = bool(seen.dense)
     length = (last or max(map(len, seen.dense))) if dense else EPOCHS
     accuracies = dict(zip(log.children, truth.mean, strict=True))
@@ -188,12 +210,9 @@ def group_parts(log: Log, seen: Seen, truth: Truth, last: int | None) -> list[Pa
         return taus(looks.last(length).accuracy, np.array([accuracies[child] for child in looks.children]))
 
     found = groups_seen(log, seen.statistics, dense=dense)
-    parts = [
-        {
-            "group": number,
-            "children": list(each[0].children),
-            "gt_tau": spread(np.concatenate([own_taus(looks) for looks in each]))["mean"],
-        }
-        for number, each in found.items()
-    ]
+    parts = []
+    for number, each in found.items():
+        values = np.concatenate([own_taus(looks) for looks in each])
+        known = {"gt_tau": defined(mean(values)), "defined": int(np.isfinite(values).sum()), "looks": len(values)}
+        parts.append({"group": number, "children": list(each[0].children), **known})
     return parts if len(parts) > 1 else []

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cleave.stats.ties import shared_first
 from cleave.study.baselines import RANDOM, baselines, expected
 from cleave.study.ceiling import Ceiling
 from cleave.study.estimates import Estimate, gt_tau_estimate, mean_estimate, simulated_estimate
@@ -25,9 +26,9 @@ def table(log: Log, truth: Truth, ceiling: Ceiling | None, seed: int) -> list[Ro
 
     {"name", "of": "ranking" | "baseline" | "ceiling", "statistics", "instances", "gt_tau": an `Estimate`, "t1r",
     "t3r", "regret1", "regret3" (percentage points), "top1", "top3" (percent): means over instances, "tied": how many
-    children share the highest score, which leaves the choice among them to their order}. The random row has
-    "expected": what is true on average, exactly. Rows of the ceiling say "honest" and "simulated"; their instances
-    are runs.
+    children share the highest score at most; the figures are means over all ways to choose among equals}. The random
+    row has "expected": what is true on average, exactly. Rows of the ceiling say "honest" and "simulated"; their
+    instances are runs.
     """
     return [*supernet_rows(log, truth, seed), *baseline_rows(log, truth, seed), *ceiling_rows(ceiling, seed)]
 
@@ -83,5 +84,5 @@ def measured(scores: Numbers, true: Numbers, gt_tau: Estimate) -> Row:
         **{f"t{n}r": average(tnr, n) for n in TOP},
         **{f"regret{n}": average(regret, n) for n in TOP},
         **{f"top{n}": average(top_accuracy, n) for n in TOP},
-        "tied": int(max((one == one.max()).sum() for one in scores)),
+        "tied": max(map(shared_first, scores)),
     }

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cleave.rank.text import short
-from cleave.study.jumps import jump_lines
+from cleave.study.jumps import jump_lines, within
 
 Part = dict[str, Any]
 LEGEND = """\
@@ -17,9 +17,9 @@ tau: GT-Tau, Kendall's tau-b with the truth, and its 95 % bootstrap interval
 (over instances where there are several, else children; of one run of the truth
 over runs; with two or three instances little more than their range). T1R, T3R:
 the best true rank among the 1 or 3 ranked highest. lost: percentage points
-between the best child and these. top 1: true accuracy of the one ranked highest. ±: the
-deviation over looks, or over instances at their last look."""
-TIED = "*: several share the highest score; the first of them counts as the best."
+between the best child and these. top 1: true accuracy of the one ranked
+highest. ±: the deviation over looks, or over instances at their last look."""
+TIED = "*: several share the highest score; the mean over all choices among them."
 UNFAIR = "against all: a run is itself in the mean that it is held against."
 SIMULATED = "one run of the truth is simulated from its means and deviations: about .01 low."
 NO_TRUTH = "GT-Tau, T1R, T3R and the table need a truth: give --truth FILE"
@@ -36,7 +36,7 @@ def print_metrics(report: Part, console: Console | None = None) -> None:
         console.print(Text(NO_TRUTH))
         return
     console.print(rankings_table(report["rankings"]))
-    for note in notes(report["rankings"]):
+    for note in notes(report):
         console.print(Text(note))
 
 
@@ -54,7 +54,8 @@ def reported_lines(part: Part | None) -> list[str]:
     if part is None:
         return []
     found = part["gt_tau"]
-    return [f"GT-Tau of the last look at test images: {short(found['value'])} [{bounds(found)}]"]
+    value = f"{short(found['value'])}{bracket(found)}{undefined(found, 'instances')}"
+    return [f"GT-Tau of the last look at test images: {value}"]
 
 
 def title(report: Part) -> str:
@@ -73,19 +74,26 @@ def window_lines(report: Part) -> list[str]:
         lines.append(window_line(f"last {report['epochs']['last']} epochs", report["epochs"]))
     if report["instances"] and report["n"]["instances"] > 1:
         part = report["instances"]
-        mean = f"{plus_minus(part['gt_tau']['value'], part['gt_tau']['std'])} [{bounds(part['gt_tau'])}]"
+        gt_tau = part["gt_tau"]
+        mean = f"{plus_minus(gt_tau['value'], gt_tau['std'])}{bracket(gt_tau)}{undefined(gt_tau, 'instances')}"
         lines.append(f"GT-Tau over instances at their last look: {mean}\n  {tnr_words(part)}")
     return lines
 
 
 def window_line(name: str, part: Part) -> str:
+    """Only what is defined in all looks is said to be over them."""
     figures = {key: value["mean"] for key, value in part["gt_tau"].items()}
     mean, ends = plus_minus(figures["mean"], figures["std"]), f"{short(figures['min'])} to {short(figures['max'])}"
-    return f"GT-Tau over the {name}: {mean} [{bounds(part['estimate'])}], {ends}\n  {tnr_words(part)}"
+    if part["defined"] == part["looks"]:
+        return f"GT-Tau over the {name}: {mean}{bracket(part['estimate'])}, {ends}\n  {tnr_words(part)}"
+    line = f"GT-Tau of the {name}: {mean}, defined in {part['defined']} of {part['looks']} looks"
+    where = f"\n  there{bracket(part['estimate'])}, {ends}" if part["defined"] else ""
+    return f"{line}{where}\n  {tnr_words(part)}"
 
 
 def tnr_words(part: Part) -> str:
-    return ", ".join(f"T{n}R {points(part[f't{n}r']['mean'], 1)}" for n in (1, 3))
+    star = "*" if part["shared_first"] else ""
+    return ", ".join(f"T{n}R {points(part[f't{n}r']['mean'], 1)}{star}" for n in (1, 3))
 
 
 def stability_lines(parts: dict[str, Part | None]) -> list[str]:
@@ -96,28 +104,34 @@ def stability_lines(parts: dict[str, Part | None]) -> list[str]:
         "looks": "between an instance's last dense looks",
         "truth": "between runs of the truth",
     }
-    return [
-        f"S-Tau {names[key]}: {short(part['value'])} [{bounds(part)}], {short(part['min'])} to {short(part['max'])}"
-        for key, part in parts.items()
-        if part
-    ]
+    return [f"S-Tau {names[key]}: {s_tau_words(part)}" for key, part in parts.items() if part]
+
+
+def s_tau_words(part: Part) -> str:
+    """With the extremes of the pairs of rankings, where there are any that can be compared."""
+    ends = f", {short(part['min'])} to {short(part['max'])}" if part["defined"] else ""
+    return f"{short(part['value'])}{bracket(part)}{ends}{undefined(part, 'pairs')}"
 
 
 def just_trained_lines(part: Part | None) -> list[str]:
     if part is None:
         return []
-    rank = f"{part['mean_rank']:.2f} [{points(part['rank']['low'], 1)} {points(part['rank']['high'], 1)}]"
-    first = f"first in {100 * part['first']:.1f} % of looks"
-    return [f"mean rank of the child just trained: {rank}\n  chance {part['chance_rank']:.1f}; {first}"]
+    rank, chance = part["rank"], part["chance_rank"]
+    mean = f"{part['mean_rank']:.2f}{within(rank['low'], rank['high'], 1)}"
+    first = f"first in {100 * part['first']:.1f} % of looks (chance {100 * part['chance_first']:.1f} %)"
+    return [f"mean rank of the child just trained: {mean}\n  chance {chance:.1f}; {first}"]
 
 
 def group_lines(parts: list[Part]) -> list[str]:
     """The groups together; the single ones are in the JSON."""
     if not parts:
         return []
-    values = [part["gt_tau"] for part in parts if part["gt_tau"] is not None]
+    known_parts = [part for part in parts if part["gt_tau"] is not None]
+    values = [part["gt_tau"] for part in known_parts]
     ends = f": from {short(min(values))} to {short(max(values))}" if values else ""
-    return [f"GT-Tau within {len(values)} of {len(parts)} groups, where it is defined{ends}"]
+    lines = [f"GT-Tau within {len(values)} of {len(parts)} groups, where it is defined{ends}"]
+    looks, found = (sum(part[name] for part in known_parts) for name in ("looks", "defined"))
+    return lines if found == looks else [*lines, f"  in these defined in {found} of {looks} looks"]
 
 
 def rankings_table(rows: list[Part]) -> Table:
@@ -133,7 +147,7 @@ def rankings_table(rows: list[Part]) -> Table:
 
 def name_of(row: Part) -> str:
     kind = f", {row['statistics']}" if row["statistics"] else ""
-    star = "*" if row["of"] == "baseline" and row["tied"] > 1 else ""
+    star = "*" if row["tied"] > 1 else ""
     return f"{row['name']}{kind}{star}"
 
 
@@ -143,22 +157,48 @@ def cells(row: Part) -> list[str]:
     return [short(row["gt_tau"]["value"]), bounds(row["gt_tau"]), *ranks, *percent]
 
 
-def notes(rows: list[Part]) -> list[str]:
-    """What the table needs to be understood."""
+def notes(report: Part) -> list[str]:
+    """What the table, and the lines above it, need to be understood."""
+    rows = report["rankings"]
     random = next(row["expected"] for row in rows if "expected" in row)
     chance = f"random is one draw; on average tau 0, T1R {random['t1r']:.2f}, T3R {random['t3r']:.2f}"
     ceilings = [row for row in rows if row["of"] == "ceiling"]
     return [
         LEGEND,
         chance,
-        *([TIED] if any(name_of(row).endswith("*") for row in rows) else []),
+        *undefined_notes(rows),
+        *([TIED] if starred(report) else []),
         *([UNFAIR] if ceilings else []),
         *([SIMULATED] if any(row["simulated"] for row in ceilings) else []),
     ]
 
 
+def undefined_notes(rows: list[Part]) -> list[str]:
+    """Rows whose tau is a mean over a part of the instances only."""
+    taus = [(name_of(row), row["gt_tau"]) for row in rows]
+    some = [(name, tau) for name, tau in taus if 0 < tau["defined"] < tau["of"]]
+    return [f"{name}: tau is defined in {tau['defined']} of {tau['of']}" for name, tau in some]
+
+
+def starred(report: Part) -> bool:
+    """Whether there is a star anywhere."""
+    parts = [*report["looks"], *(part for part in (report["epochs"], report["instances"]) if part)]
+    return any(row["tied"] > 1 for row in report["rankings"]) or any(part["shared_first"] for part in parts)
+
+
 def bounds(estimate: Part) -> str:
     return "-" if estimate["low"] is None else f"{short(estimate['low'])} {short(estimate['high'])}"
+
+
+def bracket(estimate: Part) -> str:
+    """The interval behind a value, where there is one."""
+    return "" if estimate["low"] is None else f" [{bounds(estimate)}]"
+
+
+def undefined(estimate: Part, what: str) -> str:
+    """A line on in how many of these it is defined, where that is not all."""
+    whole = estimate["defined"] == estimate["of"]
+    return "" if whole else f"\n  defined in {estimate['defined']} of {estimate['of']} {what}"
 
 
 def plus_minus(mean: float | None, std: float | None) -> str:

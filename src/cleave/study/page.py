@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from cleave.errors import UserError
 from cleave.run.durable import write_bytes
-from cleave.run.folder import read_json
+from cleave.run.reading import read_json
 from cleave.study.figures import Drawings, Subject, draw
 from cleave.study.metrics_text import title
 from cleave.study.page_parts import (
@@ -25,7 +25,7 @@ from cleave.study.page_parts import (
 )
 
 SECTIONS = {
-    "rankings": "", "stability": "stability", "interference": "interference", "clusters": "groups",
+    "rankings": "", "stability": "stability", "interference": "interference", "clusters": "clusters",
     "pruning": "pruning", "figures": "", "cost": "cost", "recipe": "made",
 }  # fmt: skip
 """By id, and what has to be known for them to be there."""
@@ -45,7 +45,7 @@ def read_made(folder: Path) -> Made:
     recipe, ledger, environment = (folder / name for name in ("study.yaml", "ledger.json", "environment.json"))
     return Made(
         ledger=read_ledger(ledger) if ledger.is_file() else (),
-        recipe=recipe.read_text() if recipe.is_file() else "",
+        recipe=recipe.read_text(encoding="utf-8") if recipe.is_file() else "",
         environment=read_json(environment) if environment.is_file() else {},
     )
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from cleave.study.clusters import clusters
 from cleave.study.figures import Drawings, Subject
 from cleave.study.figures.drawing import number_of
-from cleave.study.interference import by_statistics, log_correlation
+from cleave.study.interference import by_statistics, log_correlation, never_vary, nothing_varies
 from cleave.study.log import Log
 from cleave.study.metrics_text import (
     NO_TRUTH,
@@ -49,7 +49,7 @@ def measured(report: Part) -> Part:
     lines += after_stability(report)
     return {
         "rankings": [[name_of(row), *cells(row)] for row in rows],
-        "notes": notes(rows) if rows else [NO_TRUTH],
+        "notes": notes(report) if rows else [NO_TRUTH],
         "stability": lines,
     }
 
@@ -76,14 +76,16 @@ def estimate(row: Part) -> str:
 
 
 def cluster_part(log: Log) -> Part:
-    """Sizes at all numbers of clusters, members at the last."""
+    """Sizes at all numbers of clusters, members at the last, and what has no part in them."""
     matrix = log_correlation(log)
     if matrix is None:
-        return {"groups": None}
+        return {"clusters": None}
+    if still := nothing_varies(log):
+        return {"clusters": {"still": still, "groups": []}}
     found = {count: clusters(matrix, count) for count in COUNTS if count <= len(matrix)}
     sizes = [[count, ", ".join(str(len(group)) for group in groups)] for count, groups in found.items()]
     members = [named([log.children[child] for child in group]) for group in found[max(found)]]
-    return {"sizes": sizes, "groups": members}
+    return {"clusters": {"still": "", "sizes": sizes, "groups": members, "never_vary": named(never_vary(log))}}
 
 
 def named(children: Sequence[str]) -> str:
@@ -96,12 +98,13 @@ def pruning_part(subject: Subject) -> Part:
     found = pruning(subject.log, subject.truth.mean) if subject.truth else None
     if found is None:
         return {"pruning": None}
-    names = ("recall", "best_kept", "worst_dropped")
-    rows = [
-        [row["aggregated"], *(points(100 * part[name], 1) for part in (row, row["last"]) for name in names)]
-        for row in found["rows"]
-    ]
-    return {"pruning": found, "instances": number_of(found["instances"], "instance"), "pruned": rows}
+    rows = [[row["aggregated"], *percents(row), *percents(row["last"])] for row in found["rows"]]
+    chance = ["chance", *percents(found["chance"]) * 2]
+    return {"pruning": found, "instances": number_of(found["instances"], "instance"), "pruned": [*rows, chance]}
+
+
+def percents(part: Part) -> list[str]:
+    return [points(100 * part[name], 1) for name in ("recall", "best_kept", "worst_dropped")]
 
 
 def figure_part(drawings: Drawings) -> Part:

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from pydantic import Field
 
 from cleave.data.images import Images
 from cleave.errors import Interrupted, UserError
-from cleave.run.durable import Damaged, remove_folder, saving, write_json
-from cleave.run.folder import read_json
+from cleave.run.durable import json_bytes, read_folder, remove_folder, saving, write_folder
 from cleave.run.generations import Generations, NotFinite, Record, read_record, write_record
 from cleave.run.part_folder import part_lock, path_of
+from cleave.run.reading import Damaged, Timing, is_there, read_json, shaped
 from cleave.search.watch import Moment, Stop, Watcher
 from cleave.study.ledger import entry
-from cleave.study.log import write_log
+from cleave.study.log import Log, log_bytes, read_log
 from cleave.study.problem import Study
 from cleave.study.seen import to_log
 from cleave.study.training import Training
 from cleave.study.tuning import Tuning
 
-LOG, COST, SNAPSHOTS = "log.parquet", "cost.json", "snapshots"
+DONE, LOG, COST, SNAPSHOTS = "done", "log.parquet", "cost.json", "snapshots"
 
 
 @dataclass(frozen=True)
@@ -65,20 +68,32 @@ def effort(study: Study, part: Part, step: int | None = None) -> int:
     return done + count * len(looks.statistics) * judged // (12 * len(study.divided) * study.recipe.training.batch_size)
 
 
-def is_done(run: Path, part: Part) -> bool:
-    return (path_of(run, part.label) / COST).exists()
+class Cost(Timing):
+    """What a part cost, as in the ledger."""
+
+    what: str
+    mini_batches: int
+    per_child: float
 
 
 @dataclass(frozen=True)
 class StudyJob:
-    """The work of a study in its folder."""
+    """The work of a study in its folder; `identity`: of the study's origin.
+
+    What a finished part leaves in `done` is written at once and sealed, and its snapshots are.
+    """
 
     study: Study
     run: Path
+    identity: str
 
     @property
     def threads(self) -> int:
         return self.study.recipe.threads
+
+    @property
+    def sizes(self) -> str:
+        return "training.batch_size, looks.images, looks.batch_size, space.channels or space.cells"
 
     @property
     def images(self) -> Iterable[Images]:
@@ -87,9 +102,9 @@ class StudyJob:
     def perform(self, part: Part, stop: Stop, watcher: Watcher) -> int:
         """Does a part, or what is left of it; returns its effort. Interrupted, with all saved, when asked to stop."""
         with part_lock(self.run, part.label):
-            if is_done(self.run, part):
+            if self.is_done(part, watcher.say):
                 return 0
-            session = Session(self.study, self.run, part, watcher)
+            session = Session(self, part, watcher)
             try:
                 session.work(stop)
             except Interrupted:
@@ -98,32 +113,78 @@ class StudyJob:
             session.finish()
             return effort(self.study, part)
 
+    def is_done(self, part: Part, say: Callable[[str], None] = lambda _: None) -> bool:
+        """Whether a part is finished, and all that it left is as it was written; `say` gets a line for what is not.
+
+        Foreign where it is of another part or study.
+        """
+        if not is_there(self.folder_of(part) / DONE):
+            return False
+        try:
+            read_folder(self.folder_of(part) / DONE, of=self.owner(part))
+            for epoch in snapshots_of(self.study, part):
+                self.snapshot(part, epoch)
+        except Damaged as error:
+            say(f"{error}; the part is done again")
+            return False
+        return True
+
+    def folder_of(self, part: Part) -> Path:
+        return path_of(self.run, part.label)
+
+    def owner(self, part: Part) -> dict[str, str | int]:
+        return {"run": self.identity, "part": part.label}
+
+    def snapshot(self, part: Part, epoch: int) -> Record:
+        """The weights of a training after an epoch; Damaged where they are not what was written."""
+        return read_record(self.folder_of(part) / SNAPSHOTS / str(epoch), of={**self.owner(part), "epoch": epoch})
+
+    def log(self, part: Part) -> Log:
+        """A finished part's rows."""
+        return read_log(self.folder_of(part) / DONE / LOG)
+
+    def cost(self, part: Part) -> dict[str, Any]:
+        """What a finished part cost."""
+        return read_json(self.folder_of(part) / DONE / COST, Cost)
+
+
+def snapshots_of(study: Study, part: Part) -> tuple[int, ...]:
+    """The epochs after which the weights of a part are kept."""
+    return () if part.epoch is not None else tuple(study.recipe.tune.epochs)
+
+
+class SavedLearner(Timing):
+    """meta.json of a part's checkpoints."""
+
+    step: int = Field(ge=0)
+
 
 class Session:
     """A part that is worked on in its folder."""
 
-    def __init__(self, study: Study, run: Path, part: Part, watcher: Watcher) -> None:
-        self.study, self.run, self.part, self.watcher = study, run, part, watcher
-        self.path = path_of(run, part.label)
-        self.generations = Generations(self.path / "checkpoints")
+    def __init__(self, job: StudyJob, part: Part, watcher: Watcher) -> None:
+        self.study, self.job, self.part, self.watcher = job.study, job, part, watcher
+        self.path = job.folder_of(part)
+        self.generations = Generations(self.path / "checkpoints", job.owner(part))
         self.learner = self._learner()
         self.seconds_before, self.saved_step = 0.0, 0
         if not self.generations.empty:
             record = self.generations.newest(watcher.say)
+            meta = shaped(self.generations.folder, SavedLearner, record.meta)
             self.learner.restore(record)
-            self.seconds_before, self.saved_step = record.meta["seconds"], self.learner.step
+            self.seconds_before, self.saved_step = meta["seconds"], self.learner.step
         self.opened_at = self.saved_at = time.monotonic()
-        self.total = sum(effort(study, each) for each in (*trainings(study), *tunings(study)))
+        self.total = sum(effort(self.study, each) for each in (*trainings(self.study), *tunings(self.study)))
 
     def _learner(self) -> Training | Tuning:
         part = self.part
         if part.epoch is None:
             return Training(self.study, part.instance, part.group)
-        folder = path_of(self.run, part.source.label) / SNAPSHOTS / str(part.epoch)
         try:
-            return Tuning(self.study, part.instance, part.group, read_record(folder))
+            snapshot = self.job.snapshot(part.source, part.epoch)
         except Damaged as error:
-            raise UserError(f"{error}; run the study again in a new folder") from error
+            raise UserError(f"{error}; `cleave resume` the study: the snapshot is made again") from error
+        return Tuning(self.study, part.instance, part.group, snapshot)
 
     @property
     def seconds(self) -> float:
@@ -147,7 +208,8 @@ class Session:
         if isinstance(learner, Training) and learner.ends_epoch and learner.epoch in self.study.recipe.tune.epochs:
             with saving(self.path):
                 (self.path / SNAPSHOTS).mkdir(exist_ok=True)
-            write_record(self.path / SNAPSHOTS / str(learner.epoch), learner.snapshot())
+            of = {**self.job.owner(self.part), "epoch": learner.epoch}
+            write_record(self.path / SNAPSHOTS / str(learner.epoch), learner.snapshot(), of)
 
     def save_if_begun(self) -> None:
         """A checkpoint, unless there is nothing new."""
@@ -164,11 +226,8 @@ class Session:
     def finish(self) -> None:
         """The part's rows and what they cost."""
         looks = to_log(self.learner.looks, self.part.label, self.study.meta(), self.part.instance, self.part.group)
-        write_log(self.path / LOG, looks)
-        write_json(self.path / COST, entry(self.study, self.part.label, self.learner, self.seconds))
+        cost = entry(self.study, self.part.label, self.learner, self.seconds)
+        files = {LOG: log_bytes(looks), COST: json_bytes(cost)}
+        write_folder(self.path / DONE, files, self.job.owner(self.part))
         with saving(self.path):
             remove_folder(self.path / "checkpoints")
-
-
-def cost_of(run: Path, part: Part) -> dict[str, object]:
-    return read_json(path_of(run, part.label) / COST)

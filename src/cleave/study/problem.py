@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,18 +14,24 @@ from torch import Tensor
 
 from cleave.data.augment import Augment, Normalise
 from cleave.data.chance import Chance
-from cleave.data.images import Images
-from cleave.data.split import held_out, mixed
+from cleave.data.folder import Folder
+from cleave.data.images import Images, Part
+from cleave.data.reading import Reading
+from cleave.data.report import image_report
+from cleave.data.split import Listed, cut, for_training, mixed
 from cleave.data.stream import InOrder, Stream
-from cleave.errors import UserError
+from cleave.errors import UserError, brief
+from cleave.files import refuse_pipe
+from cleave.memory import memory_for
 from cleave.net import Norm, build
-from cleave.search.problem import check_padding
+from cleave.search.problem import check_padding, reading_of, unused_keys
+from cleave.search.watch import Watcher
 from cleave.space import Arch, Layout, NetworkSize, Space, find_space
 from cleave.space.sample import ENUMERABLE, distinct
 from cleave.study.log import Log, all_children
-from cleave.study.settings import StudyRecipe
+from cleave.study.settings import StudyData, StudyRecipe
 from cleave.study.sharing import Shared, but_statistics, divide, shared_tensors, tensor_names
-from cleave.study.truth import read_truth
+from cleave.study.truth import log_file, read_truth
 
 MOST = 2_000
 """Children of a study at most: all of them are looked at again and again."""
@@ -37,6 +43,10 @@ class Passes(Stream):
     def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401
         super().__init__(*arguments, **named)
         self.batches = -(-len(self.images) // self.batch_size)
+
+    def of_size(self, batch_size: int) -> Passes:
+        """The same in mini-batches of another size."""
+        return Passes(self.images, batch_size, self.augment, self.normalise, self.chance, self.purpose)
 
     def indices(self, step: int) -> Tensor:
         number, batch = divmod(step, self.batches)
@@ -55,6 +65,8 @@ class Study:
     judged: Images
     reported: Images | None
     normalise: Normalise
+    report: Mapping[str, Any] = field(default_factory=dict)
+    """What is used of the images (`cleave.data.report`)."""
 
     @property
     def layout(self) -> Layout:
@@ -134,7 +146,7 @@ class Study:
         digest = hashlib.sha256()
         for images in (self.train, self.judged, *([self.reported] if self.reported else [])):
             for tensor in (images.pixels, images.labels):
-                digest.update(tensor.cpu().contiguous().numpy().tobytes())
+                digest.update(tensor.cpu().contiguous().numpy().data)
         return digest.hexdigest()
 
 
@@ -142,7 +154,9 @@ def layout_of(recipe: StudyRecipe, space: Space, channels: int) -> Layout:
     return space.layout(NetworkSize(recipe.space.channels, recipe.space.cells), channels)
 
 
-def open_study(recipe: StudyRecipe, divided: Sequence[Sequence[str]] | None = None) -> Study:
+def open_study(
+    recipe: StudyRecipe, divided: Sequence[Sequence[str]] | None = None, watcher: Watcher | None = None
+) -> Study:
     """Loads what a resolved recipe names; UserError where it is not there or does not go together.
 
     `divided`: the children of each supernet where they were divided before: a log or a file may have changed since.
@@ -152,9 +166,9 @@ def open_study(recipe: StudyRecipe, divided: Sequence[Sequence[str]] | None = No
     check_sharing(recipe, space)  # before images are loaded, which takes a while
     check_truth(recipe, children, space)
     divided = divide(recipe.sharing, children) if divided is None else divided
-    train, judged, reported = load_images(recipe)
+    train, judged, reported, report = load_images(recipe, watcher)
     groups = tuple(map(tuple, divided))
-    study = Study(recipe, space, children, groups, train, judged, reported, Normalise.of(train))
+    study = Study(recipe, space, children, groups, train, judged, reported, Normalise.of(train), report)
     check_tuning(study)
     return study
 
@@ -162,8 +176,10 @@ def open_study(recipe: StudyRecipe, divided: Sequence[Sequence[str]] | None = No
 def check_truth(recipe: StudyRecipe, children: tuple[str, ...], space: Space) -> None:
     """UserError where the truth is not one of these children: better now than after all training."""
     if recipe.truth is not None:
+        path = Path(recipe.truth)
+        refuse_pipe("truth", log_file(path))
         asked = {"name": space.name, "ops": recipe.space.ops}
-        read_truth(Path(recipe.truth), Log("this study", {"space": asked, "children": list(children)}, {}))
+        read_truth(path, Log("this study", {"space": asked, "children": list(children)}, {}))
 
 
 def check_tuning(study: Study) -> None:
@@ -185,8 +201,8 @@ def check_sharing(recipe: StudyRecipe, space: Space) -> None:
     names = list(tensor_names(build(layout, space.region, classes=2, seed=0, norm=Norm(running=True))).values())
     if shared is not None and not any(map(shared, names)):
         raise UserError(
-            f"sharing.pattern={recipe.sharing.pattern}: matches no tensor; they have names such as {names[-1]} and "
-            f"{names[len(names) // 2]}; to share nothing use sharing.policy=none"
+            f"sharing.pattern={brief(recipe.sharing.pattern or '')}: matches no tensor; they have names such as "
+            f"{names[-1]} and {names[len(names) // 2]}; to share nothing use sharing.policy=none"
         )
 
 
@@ -209,29 +225,45 @@ def chosen_children(recipe: StudyRecipe, space: Space) -> tuple[str, ...]:
     return tuple(name for name in all_children(space) if name in wanted)
 
 
-def load_images(recipe: StudyRecipe) -> tuple[Images, Images, Images | None]:
-    """Images to train on, to rank children by, and (or None) to report by."""
-    from cleave.data.sources import load  # not at the top: workers need no torchvision, which is slow to import
+@memory_for("the images", "data.image_size or data.limit")
+def load_images(
+    recipe: StudyRecipe, watcher: Watcher | None = None
+) -> tuple[Images, Images, Images | None, dict[str, Any]]:
+    """Images to train on, to rank children by, and (or None) to report by; and the report on what is used of them."""
+    data, reading = recipe.data, reading_of(recipe.data.skip_damaged, watcher or Watcher())
+    source = found(data, "train", reading)
+    tested = found(data, "test", reading) if data.judge == "test" or data.report_test else None
+    chosen = choose(source, data)
+    train, held = source.take_each(chosen[0], chosen[1][: recipe.looks.images])
+    test = None if tested is None else tested.take_each(choose_test(tested, recipe))[0]
+    reading.check()
+    judged, reported = (held, test) if data.judge == "held-out" else (test, None)
+    assert judged is not None
+    check_padding(data.padding, train.pixels.shape[-1])
+    report = image_report(data.name, source, train, judged, sum(map(len, chosen)), reading, data.judge == "test")
+    report["warnings"][:0] = unused_keys(data, source)
+    reported = None if reported is None else reported.to(recipe.device)
+    return train.to(recipe.device), judged.to(recipe.device), reported, report
 
-    data = recipe.data
-    root = Path(data.root) if data.root else None
-    images = load(data.name, "train", root, data.image_size)
-    limit = min(data.limit or len(images), len(images))
-    check_padding(data.padding, images.pixels.shape[-1])
-    test = None
-    if data.judge == "test" or data.report_test:
-        test = load(data.name, "test", root, data.image_size).to(recipe.device)
-    if data.judge == "test":
-        assert test is not None
-        test = test if test.shuffled else test.take(mixed(torch.arange(len(test))).to(test.labels.device))
-        train = images if limit == len(images) else held_out(images, limit / len(images))[0]
-        return train.to(recipe.device), first(test, recipe.looks.images), None
-    train, judged = (part.to(recipe.device) for part in held_out(images, data.train_fraction, limit))
-    return train, first(judged, recipe.looks.images), test
+
+def found(data: StudyData, part: Part, reading: Reading) -> Images | Folder:
+    """A part of the images, those of a folder not yet read."""
+    from cleave.data.sources import find  # not at the top: workers need no torchvision, which is slow to import
+
+    return find(data.name, part, Path(data.root) if data.root else None, data.image_size, reading=reading)
 
 
-def first(images: Images, count: int | None) -> Images:
-    """The first so many images, or all."""
-    if count is None or count >= len(images):
-        return images
-    return images.take(torch.arange(count, device=images.labels.device))
+def choose(source: Listed, data: StudyData) -> tuple[Tensor, Tensor]:
+    """The indices to train on, and those to rank children by, none where the test images do that."""
+    limit = min(data.limit or len(source), len(source))
+    if data.judge == "held-out":
+        return cut(source, data.train_fraction, limit)
+    return for_training(source, limit), torch.empty(0, dtype=torch.int64)
+
+
+def choose_test(tested: Listed, recipe: StudyRecipe) -> Tensor:
+    """All test images to report by; to rank children by the first few in mixed order, which are a fair sample."""
+    indices = torch.arange(len(tested))
+    if recipe.data.judge == "held-out":
+        return indices
+    return (indices if tested.shuffled else mixed(indices))[: recipe.looks.images]

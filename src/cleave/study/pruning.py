@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from cleave.stats.ties import among_highest, mid_ranks
 from cleave.study.log import Log, Numbers
-from cleave.study.metrics import ranks
 from cleave.study.rankings import see
 
 AGGREGATED = (1, 2, 5, 10, 20, 64, 128)
@@ -22,7 +23,8 @@ def pruning(log: Log, truth: Numbers, statistics: str | None = None) -> dict[str
 
     {"children", "worst", "kept", "best": how many, "instances", "rows": [{"aggregated", "recall": of the worst quarter
     among those ranked worst, 0 to 1, "best_kept" and "worst_dropped": shares, 0 to 1, where the better half is kept,
-    "last": the same three at the last looks alone, "windows": how many were averaged}]}.
+    "last": the same three at the last looks alone, "windows": how many were averaged}], "chance": the same three of a
+    ranking at random}. Equals share their places.
     """
     found = [looks.accuracy for looks in see(log, statistics).dense]
     if not found:
@@ -33,6 +35,7 @@ def pruning(log: Log, truth: Numbers, statistics: str | None = None) -> dict[str
     return {
         "children": children, "worst": worst, "kept": kept, "best": best, "instances": len(found),
         "rows": [aggregated(found, truth, count) for count in counts],
+        "chance": named(outcome(np.zeros(children), truth)),
     }  # fmt: skip
 
 
@@ -44,29 +47,36 @@ def sizes(children: int) -> tuple[int, int, int]:
 
 def aggregated(found: list[Numbers], truth: Numbers, count: int) -> dict[str, Any]:
     """One row: means over all windows of that many successive looks and over instances."""
-    each = [windows(accuracy, count) for accuracy in found]
-    figures = [[outcome(ranking, truth) for ranking in rankings] for rankings in each]
-    means = np.mean([np.mean(figure, axis=0) for figure in figures], axis=0)
+    figures = [np.array([outcome(ranks, truth) for ranks in windows(accuracy, count)]) for accuracy in found]
+    means = np.mean([figure.mean(axis=0) for figure in figures], axis=0)
     last = np.mean([figure[-1] for figure in figures], axis=0)
     return {"aggregated": count, **named(means), "last": named(last), "windows": len(figures[0])}
 
 
-def named(values: Numbers) -> dict[str, float]:
-    return dict(zip(("recall", "best_kept", "worst_dropped"), values.tolist(), strict=True))
+def named(values: Iterable[float]) -> dict[str, float]:
+    return dict(zip(("recall", "best_kept", "worst_dropped"), map(float, values), strict=True))
 
 
 def windows(accuracy: Numbers, count: int) -> Numbers:
-    """Mean ranks [windows, children] over every `count` successive looks of [looks, children]."""
-    sums = np.cumsum(ranks(accuracy), axis=0, dtype=np.float64)
+    """Mean ranks [windows, children] over every `count` successive looks of [looks, children].
+
+    Sums of ranks are halves of whole numbers, and so exact: equal means are equal.
+    """
+    sums = np.cumsum(mid_ranks(accuracy), axis=0)
     sums[count:] -= sums[:-count].copy()
     return np.asarray(sums[count - 1 :] / count)
 
 
-def outcome(mean_ranks: Numbers, truth: Numbers) -> tuple[float, float, float]:
-    """Recall of the worst, share of the best that are kept, share of the worst that are dropped; each 0 to 1."""
+def outcome(ranks: Numbers, truth: Numbers) -> tuple[float, float, float]:
+    """Recall of the worst, share of the best that are kept, share of the worst that are dropped; each 0 to 1.
+
+    `ranks` [children]: the lower the better.
+    """
     worst, kept, best = sizes(len(truth))
-    predicted, true = ranks(-mean_ranks), ranks(truth)
-    bad = true > len(truth) - worst
-    recall = (bad & (predicted > len(truth) - worst)).sum() / worst
-    best_kept = ((true <= best) & (predicted <= kept)).sum() / best
-    return float(recall), float(best_kept), float((bad & (predicted > kept)).sum() / worst)
+    bad = among_highest(-truth, worst)
+    keeping = among_highest(-ranks, kept)
+    return (
+        float(bad @ among_highest(ranks, worst)) / worst,
+        float(among_highest(truth, best) @ keeping) / best,
+        float(bad @ (1 - keeping)) / worst,
+    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cleave.errors import unknown
+from cleave.stats.ties import level
 from cleave.study.log import Log, Looks, Numbers
 
 EPOCHS = 10
@@ -108,5 +109,4 @@ def cycle_averages(looks: Looks, length: int | None = None) -> Numbers:
 
 def average(accuracy: Numbers) -> Numbers:
     """The mean over looks, in which equal sums that were added up in another order are equal."""
-    means: Numbers = accuracy.mean(axis=0)
-    return np.round(means, 9)
+    return level(accuracy.mean(axis=0))

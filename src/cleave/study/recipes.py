@@ -6,17 +6,17 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from cleave.config import load, read_yaml
+from cleave.files import holds_text
 from cleave.study.catalogue import at_budget, find_entry
 from cleave.study.settings import StudyRecipe
+from cleave.yaml_text import written
 
 
 def read(recipe: str, budget: str, changes: Iterable[str], flags: Mapping[str, Any]) -> StudyRecipe:
     """The recipe of a file, or of a study of the paper at a budget, with what was changed. UserError names the key."""
     path = Path(recipe)
-    is_file = path.suffix in (".yaml", ".yml") or path.is_file()
+    is_file = path.suffix in (".yaml", ".yml") or holds_text(path)
     if is_file:
         return load(StudyRecipe, read_yaml(path), changes, flags)
     entry = find_entry(recipe)
@@ -26,5 +26,4 @@ def read(recipe: str, budget: str, changes: Iterable[str], flags: Mapping[str, A
 
 def as_yaml(recipe: StudyRecipe) -> str:
     """The whole recipe as it could stand in a file."""
-    text: str = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False)
-    return text
+    return written(recipe.model_dump(mode="json"))

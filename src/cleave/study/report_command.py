@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -29,16 +30,18 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Write a study's figures and tables as one page of HTML that needs no network."""
+    from cleave.errors import refuse_repeats
     from cleave.study.figures import Subject
     from cleave.study.log import read_log
     from cleave.study.metrics_report import report as measure
     from cleave.study.page import read_made, write_page
     from cleave.study.truth import log_file, read_truth
 
+    refuse_repeats("--beside", [each.resolve() for each in beside or ()])
     log = read_log(log_file(source), order)
     true = read_truth(truth, log) if truth else None
     others = {str(each): read_log(log_file(each)) for each in beside or ()}
-    path = out or (source / "report.html" if source.is_dir() else source.with_suffix(".html"))
+    path = out or (source / "report.html" if os.path.isdir(source) else source.with_suffix(".html"))
     found = measure(log, true, seed=seed)
     write_page(path, Subject(log, true, others, seed), found, read_made(source))
     tell({"page": str(path), "log": log.name}, as_json, lambda: print(path))

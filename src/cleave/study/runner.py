@@ -2,8 +2,10 @@
 
 study.yaml        what was asked for, with nothing left open
 environment.json  versions, hardware, fingerprint of the images
+images.json       which images are used: the classes, how many of each, what is left out and why
 supernets.json    the children of each supernet
-parts/LABEL/      every supernet and every tuned snapshot: checkpoints, then rows and cost
+checkpoints/      what the study was begun as
+parts/LABEL/      every supernet and every tuned snapshot: checkpoints, then (in done/) rows and cost
 log.parquet       all rows; the same seed gives the same bytes
 ledger.json       what each part cost
 timing.json       the seconds that the parts took together
@@ -12,33 +14,45 @@ metrics.json, figures/, report.html
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
 import torch
-import yaml
 
-from cleave.config import checked, read_yaml
+from cleave.config import checked, load
+from cleave.data.report import IMAGES, report_lines
 from cleave.errors import Interrupted, UserError
 from cleave.resolve import absolute, resolve_device, resolve_images
-from cleave.run.durable import write_bytes, write_json
-from cleave.run.folder import free_folder, make_folder, read_json
-from cleave.run.lock import LOCK, RunLock
-from cleave.run.part_folder import path_of
+from cleave.run.durable import json_bytes, write_bytes, write_json
+from cleave.run.folder import TIMING, make_folder, new_folder
+from cleave.run.generations import Generations, Record
+from cleave.run.lock import RunLock
+from cleave.run.origin import CHECKPOINTS, STUDY, Origin, begin, check_begun, holds, newest_meta, read_origin, settle
+from cleave.run.outcome import altered, hashes_of
+from cleave.run.reading import Shape, shaped
 from cleave.search.crew import Crew, make_crew, usual_workers
 from cleave.search.environment import compare, surroundings
 from cleave.search.overview import Overview
 from cleave.search.watch import Watcher, stop_on_signals
 from cleave.space import find_space
-from cleave.study.log import join, read_log, write_log
+from cleave.study.log import join, log_bytes
 from cleave.study.notes import meaningless
-from cleave.study.part import LOG, Part, StudyJob, cost_of, is_done, trainings, tunings
+from cleave.study.part import LOG, Part, StudyJob, trainings, tunings
 from cleave.study.problem import Study, open_study
 from cleave.study.results import write_results
 from cleave.study.settings import StudyRecipe
 
-RECIPE, GROUPS, ENVIRONMENT = "study.yaml", "supernets.json", "environment.json"
+GROUPS, LEDGER = "supernets.json", "ledger.json"
+
+
+class Groups(Shape):
+    """supernets.json"""
+
+    supernets: list[list[str]]
 
 
 def start(recipe: StudyRecipe, out: Path | None, watcher: Watcher, workers: int | None = 1) -> dict[str, Any]:
@@ -49,33 +63,47 @@ def start(recipe: StudyRecipe, out: Path | None, watcher: Watcher, workers: int 
     """
     for note in meaningless(recipe):
         watcher.say(note)
-    study = open_study(resolve(recipe))
-    path = out or free_folder(name_of(study.recipe))
-    make_folder(path)
+    study = open_study(resolve(recipe), watcher=watcher)
+    for line in report_lines(study.report):
+        watcher.say(line)
+    path = make_folder(out) if out else new_folder(name_of(study.recipe))
     with RunLock(path):
-        create(path, study)
-        return go_on(path, study, watcher, workers)
+        origin = origin_of(study)
+        begin(path, origin)
+        return go_on(StudyJob(study, path, origin.identity), origin, watcher, workers)
 
 
-def resume(path: Path, watcher: Watcher, workers: int | None = 1) -> dict[str, Any]:
-    """Goes on with a study; ends as if it had never been interrupted. One that is finished is told again."""
-    if not is_study(path):
-        raise UserError(f"{path}: holds no study (no {RECIPE}); give the folder that `cleave study` named")
+def resume(path: Path, watcher: Watcher, workers: int | None = 1, device: str | None = None) -> dict[str, Any]:
+    """Goes on with a study; ends as if it had never been interrupted. One that is finished is told again.
+
+    Parts that are not as they were written are done again. `device`: another one than the recipe's, on which figures
+    may differ.
+    """
+    check_begun(path, STUDY)
     with RunLock(path):
-        recipe = read_recipe(path)
-        resolve_device(recipe.device)  # it may be another machine
-        study = open_study(recipe, read_json(path / GROUPS)["supernets"])
-        compare(read_json(path / ENVIRONMENT), environment(study), recipe.data.name, path, watcher)
-        return go_on(path, study, watcher, workers)
+        origin = read_origin(path, STUDY)
+        settle(path, origin, watcher.say)
+        study = reopened(path, origin, device, watcher)
+        return go_on(StudyJob(study, path, origin.identity), origin, watcher, workers)
+
+
+def reopened(path: Path, origin: Origin, device: str | None, watcher: Watcher) -> Study:
+    """The study that was begun in a folder; UserError where its images are others now."""
+    recipe = load(StudyRecipe, deepcopy(dict(origin.recipe)), (), {"device": device})
+    here = recipe.model_copy(update={"device": resolve_device(recipe.device)})  # it may be another machine
+    groups = shaped(path / CHECKPOINTS, Groups, origin.more[GROUPS])["supernets"]
+    study = open_study(here, groups, watcher)
+    compare(origin.environment, environment(study), recipe.data.name, path, watcher)
+    return study
 
 
 def is_study(path: Path) -> bool:
-    return (path / RECIPE).is_file()
+    return holds(path, STUDY)
 
 
 def read_recipe(path: Path) -> StudyRecipe:
     """What a study folder was asked for."""
-    return checked(StudyRecipe, read_yaml(path / RECIPE))
+    return checked(StudyRecipe, dict(read_origin(path, STUDY).recipe))
 
 
 def resolve(recipe: StudyRecipe) -> StudyRecipe:
@@ -97,14 +125,10 @@ def resolve(recipe: StudyRecipe) -> StudyRecipe:
     return recipe.model_copy(update=changes)
 
 
-def create(path: Path, study: Study) -> None:
-    """Puts a new study into an empty folder; UserError where there is something already."""
-    if any(file.name not in (LOCK, GROUPS, ENVIRONMENT) for file in path.iterdir()):  # those may be of a kill in here
-        raise UserError(f"{path}: is not empty; nothing is overwritten, so give --out a new folder")
-    write_json(path / ENVIRONMENT, environment(study))
-    write_json(path / GROUPS, {"supernets": study.divided})
-    text = yaml.safe_dump(study.recipe.model_dump(mode="json"), sort_keys=False)
-    write_bytes(path / RECIPE, text.encode())
+def origin_of(study: Study) -> Origin:
+    """What a new study is begun as."""
+    groups = {"supernets": [list(group) for group in study.divided]}
+    return Origin(STUDY, study.recipe.model_dump(mode="json"), environment(study), {GROUPS: groups})
 
 
 def environment(study: Study) -> dict[str, Any]:
@@ -117,23 +141,32 @@ def environment(study: Study) -> dict[str, Any]:
     }
 
 
-def go_on(path: Path, study: Study, watcher: Watcher, workers: int | None) -> dict[str, Any]:
+def go_on(job: StudyJob, origin: Origin, watcher: Watcher, workers: int | None) -> dict[str, Any]:
     """Does the parts that are left of a study that this process has locked, then the results."""
+    path, study = job.run, job.study
     torch.set_num_threads(study.recipe.threads)
     watcher.say(f"study folder: {path}")
+    write_json(path / IMAGES, study.report)
     count = workers or usual_workers(study.recipe.device, study.recipe.threads)
     stages = [trainings(study), tunings(study)]
     parts = [part for stage in stages for part in stage]
     overview = Overview(watcher)
-    with stop_on_signals() as stop:
-        try:
-            for stage in stages:
-                left = [part for part in stage if not is_done(path, part)]
-                with make_crew(count, len(left), StudyJob(study, path), stop, overview) as crew:
-                    perform_all(left, crew, overview)
-        except Interrupted as error:
-            raise Interrupted(f"interrupted and saved; go on with: cleave resume {quote(str(path))}") from error
-    return conclude(path, study, parts)
+    with resumable(job.run, Interrupted), stop_on_signals() as stop:
+        for stage in stages:
+            left = [part for part in stage if not job.is_done(part)]
+            with make_crew(count, len(left), job, stop, overview) as crew:
+                perform_all(left, crew, overview)
+    with resumable(job.run, KeyboardInterrupt):  # all parts are saved
+        return conclude(job, origin, parts)
+
+
+@contextmanager
+def resumable(path: Path, kind: type[BaseException]) -> Iterator[None]:
+    """Has an interruption say how to go on."""
+    try:
+        yield
+    except kind as error:
+        raise Interrupted(f"interrupted and saved; go on with: cleave resume {quote(str(path))}") from error
 
 
 def perform_all(parts: list[Part], crew: Crew[Part, int], overview: Overview) -> None:
@@ -149,16 +182,29 @@ def perform_all(parts: list[Part], crew: Crew[Part, int], overview: Overview) ->
         overview.finish(part.label, finished)
 
 
-def conclude(path: Path, study: Study, parts: list[Part]) -> dict[str, Any]:
+def conclude(job: StudyJob, origin: Origin, parts: list[Part]) -> dict[str, Any]:
     """The rows of all parts as one log, and everything that follows from it."""
-    logs = [read_log(path_of(path, part.label) / LOG) for part in parts]
-    write_log(path / LOG, join(logs, str(path / LOG), study.meta()))
-    ledger = [cost_of(path, part) for part in parts]
-    write_json(path / "ledger.json", {"parts": ledger})
-    seconds = sum(float(str(cost["seconds"])) for cost in ledger)
-    write_json(path / "timing.json", {"seconds": round(seconds, 3)})
+    path, study = job.run, job.study
+    logs = [job.log(part) for part in parts]
+    ledger = [job.cost(part) for part in parts]
+    seconds = sum(float(cost["seconds"]) for cost in ledger)
+    files = {
+        LOG: log_bytes(join(logs, str(path / LOG), study.meta())),
+        LEDGER: json_bytes({"parts": ledger}),
+        TIMING: json_bytes({"seconds": round(seconds, 3)}),
+    }
+    for name, data in files.items():
+        write_bytes(path / name, data)
+    meta = {"origin": origin.to_json(), "finished": hashes_of(files)}
+    Generations(path / CHECKPOINTS, origin.owner).commit(Record({}, {}, meta))
     truth = Path(study.recipe.truth) if study.recipe.truth else None
     return {"folder": str(path), "seconds": seconds, **write_results(path, truth, study.recipe.seed)}
+
+
+def is_told(path: Path) -> bool:
+    """Whether a study is finished, and what its figures come from is as it was written."""
+    finished = newest_meta(path).get("finished")
+    return finished is not None and not list(altered(path, finished, (LOG, LEDGER, TIMING)))
 
 
 def name_of(recipe: StudyRecipe) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from cleave.settings import NotNegative, Positive, Settings, SpaceSettings
+from cleave.settings import DataSettings, Name, NotNegative, Positive, Settings, SpaceSettings, Threads
 
 StatisticsName = Literal["tracked", "batch", "recalibrated"]
 
@@ -17,21 +17,17 @@ StatisticsName = Literal["tracked", "batch", "recalibrated"]
 class StudySpace(SpaceSettings):
     """Which children there are, and the size of the supernets."""
 
-    name: str = "cells64"
+    name: Name = "cells64"
     cells: Positive = 4  # as many as the space's layout makes of it
     children: Positive | None = None  # so many, drawn by the seed; null: all of the space
 
 
-class StudyData(Settings):
-    """Which images, and which of them children are ranked by."""
+class StudyData(DataSettings):
+    """Which images, and which of them children are ranked by. `train_fraction` has no meaning with judge=test."""
 
-    name: str = "cifar10"  # or bundled, ..., or the path of a folder of images
-    root: str | None = None  # where named image sets are kept; null: CLEAVE_DATA, else the cache folder
-    image_size: Annotated[int, Field(strict=True, ge=8)] | None = 16  # pixels; null: as stored
-    train_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.8  # the rest is held out; no meaning with judge=test
-    limit: Positive | None = 5000  # at most so many images of the training part are used; null: all
-    padding: NotNegative | None = None  # pixels of random shift; null: an eighth of the size
-    flip: bool = True  # mirror images half of the time
+    name: Name = "cifar10"
+    train_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.8
+    limit: Positive | None = 5000
     # held-out: children are ranked by images held out of the training part. test: by the test images, as in the paper,
     # so that nothing is left to report by.
     judge: Literal["held-out", "test"] = "held-out"
@@ -60,12 +56,12 @@ class SharingSettings(Settings):
     groups: Positive | None = None  # how many supernets, each trained by itself (policy=groups)
     by: Literal["sequential", "shuffled", "given", "clustered"] = "sequential"  # how children are grouped
     # given: a CSV with the columns architecture and group. clustered: the log of a study, whose curves are clustered.
-    file: str | None = None
-    seed: NotNegative = 42  # of by=shuffled
+    file: Name | None = None
+    seed: Annotated[int, Field(strict=True, ge=0, lt=2**32)] = 42  # of by=shuffled
     cells: NotNegative | None = None  # policy=prefix: so many searched blocks are shared, and all in front of them
     # policy=pattern: what has this (a regular expression) in its name is shared; a name is, for example,
     # blocks.cell0.edges.2<-1.ops.sep_conv_3x3.1.Conv2d.weight
-    pattern: str | None = None
+    pattern: Name | None = None
     # each: every supernet is trained for training.epochs. matched: these are divided among the supernets, in proportion
     # to their children, so that every child gets as many mini-batches as if all were shared.
     budget: Literal["each", "matched"] = "each"
@@ -120,8 +116,8 @@ class StudyRecipe(Settings):
     tune: TuneSettings = TuneSettings()
     instances: Positive = 2  # repetitions
     vary: Literal["weights", "order"] = "weights"  # what differs between them: all that is random, or the order alone
-    truth: str | None = None  # accuracies of the children trained alone: a CSV or another study's log
+    truth: Name | None = None  # accuracies of the children trained alone: a CSV or another study's log
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = 0
-    device: str = "auto"  # auto | cpu | cuda | cuda:N
-    threads: Positive = 1  # of the CPU, in each worker
+    device: Name = "auto"  # auto | cpu | cuda | cuda:N
+    threads: Threads = 1  # of the CPU, in each worker
     checkpoint_seconds: Annotated[float, Field(ge=0)] = 30.0  # at least this long between checkpoints

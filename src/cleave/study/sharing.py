@@ -8,10 +8,10 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from cleave.errors import UserError
+from cleave.errors import UserError, brief
 from cleave.space import Layout
 from cleave.study.clusters import Groups, clusters, read_partition, sequential, shuffled
-from cleave.study.interference import log_correlation
+from cleave.study.interference import correlation_to_cluster
 from cleave.study.log import Numbers, read_log
 from cleave.study.settings import SharingSettings
 from cleave.study.truth import log_file
@@ -52,10 +52,7 @@ def correlation_in(path: Path, children: Sequence[str]) -> Numbers:
     log = read_log(log_file(path))
     if log.children != tuple(children):
         raise UserError(f"sharing.file={path}: has other children than this study; use a log of the same ones")
-    found = log_correlation(log)
-    if found is None:
-        raise UserError(f"sharing.file={path}: has no dense looks to cluster by; use a log with looks.dense above 1")
-    return found
+    return correlation_to_cluster(log, f"sharing.file={path}")
 
 
 def _file(sharing: SharingSettings) -> Path:
@@ -93,7 +90,7 @@ def matching(pattern: str | None) -> Shared:
     try:
         wanted = re.compile(pattern)
     except re.error as error:
-        raise UserError(f"sharing.pattern={pattern}: is no regular expression ({error})") from error
+        raise UserError(f"sharing.pattern={brief(pattern)}: is no regular expression ({brief(str(error))})") from error
     return lambda name: wanted.search(name) is not None
 
 

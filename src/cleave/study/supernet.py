@@ -17,14 +17,12 @@ from cleave.study.sharing import Shared, tensor_names
 
 def region_of(space: Space, children: Sequence[Arch]) -> Region:
     """The smallest box that holds the children."""
-    return Region(
-        {
-            choice.name: tuple(
-                name for name in choice.candidates if any(arch[choice.name] == name for arch in children)
-            )
-            for choice in space.choices
-        }
-    )
+    used = {(choice, name) for arch in children for choice, name in arch.items()}
+    kept = {
+        choice.name: tuple(name for name in choice.candidates if (choice.name, name) in used)
+        for choice in space.choices
+    }
+    return Region({choice: names for choice, names in kept.items() if names})
 
 
 def tie(network: nn.Module, name: str, tensor: Tensor) -> None:

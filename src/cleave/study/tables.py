@@ -12,14 +12,16 @@ from cleave.errors import Interrupted, UserError
 from cleave.reproduce.grid import chosen_rows, slug
 from cleave.reproduce.runner import SHOWN
 from cleave.run.durable import write_bytes, write_json
-from cleave.run.folder import make_folder, read_json
+from cleave.run.folder import make_folder
+from cleave.run.origin import newest_meta
+from cleave.run.reading import Timing, read_json
 from cleave.search.watch import Watcher
 from cleave.study.catalogue import TITLES, Entry, at_budget, find_table
 from cleave.study.figures import Subject, draw, save
 from cleave.study.log import read_log
 from cleave.study.metrics_report import report
 from cleave.study.page import read_made, write_page
-from cleave.study.runner import is_study, read_recipe, resolve, resume, start
+from cleave.study.runner import is_study, is_told, read_recipe, resolve, resume, start
 from cleave.study.settings import StudyRecipe
 from cleave.study.tables_text import markdown
 from cleave.study.truth import read_truth
@@ -80,7 +82,7 @@ def perform(folder: Path, recipe: StudyRecipe, watcher: Watcher, workers: int | 
             return
         if essence(read_recipe(folder)) != essence(resolve(recipe)):
             raise UserError(f"{folder}: was run by another recipe; give --out a new folder")
-        if not (folder / "report.html").exists():
+        if not (folder / "report.html").exists() or not is_told(folder):
             resume(folder, watcher, workers)
     except Interrupted as error:
         raise Interrupted("interrupted and saved; the same command goes on from there") from error
@@ -96,7 +98,7 @@ def essence(recipe: StudyRecipe) -> StudyRecipe:
 def compile_table(out: Path, entries: Sequence[Entry], budget: str, truth: Path | None) -> dict[str, Any]:
     """{"table", "title", "budget", "truth", "rows": [...], "environment", "seconds"}; see `row`."""
     rows = [row(folder_of(out, entry), entry, truth) for entry in entries]
-    environment = read_json(folder_of(out, entries[0]) / "environment.json")
+    environment = newest_meta(folder_of(out, entries[0]))["origin"]["environment"]
     return {
         "table": entries[0].table,
         "title": TITLES[entries[0].table],
@@ -109,8 +111,8 @@ def compile_table(out: Path, entries: Sequence[Entry], budget: str, truth: Path 
 
 
 def row(folder: Path, entry: Entry, truth: Path | None) -> dict[str, Any]:
-    """{"name", "title", "instances", "dense_looks", "mini_batches", "per_child", "seconds", "measures": {name: {"ours",
-    "sd", "low", "high", "published", "published_sd", "difference"}}}; `per_child`: mini-batches, mean over children."""
+    """{"name", "title", "instances", "dense_looks", "mini_batches", "per_child", "seconds", "measures": {name: {...,
+    "published", "published_sd", "difference"}}}, see `measures`; `per_child`: mini-batches, mean over children."""
     log = read_log(folder / "log.parquet")
     found = report(log, read_truth(truth, log) if truth else None, seed=0)
     ledger = read_made(folder).ledger
@@ -123,7 +125,7 @@ def row(folder: Path, entry: Entry, truth: Path | None) -> dict[str, Any]:
         "dense_looks": found["n"]["dense_looks"],
         "mini_batches": mini_batches,
         "per_child": mini_batches / (len(log.instances) * len(log.children)),
-        "seconds": read_json(folder / "timing.json")["seconds"],
+        "seconds": read_json(folder / "timing.json", Timing)["seconds"],
         "measures": {name: beside(ours, entry.published.get(name)) for name, ours in measures(found).items()},
     }
 
@@ -135,6 +137,9 @@ TNR = ("t1r", "t3r")
 def measures(found: dict[str, Any]) -> dict[str, dict[str, float | None]]:
     """What Tables 1 to 3 tell of a study, by name: {"ours", "sd", "low", "high"}.
 
+    Means of tau also have "defined" and "of": in how many looks, or pairs of them, it is defined, also for the
+    deviation and extremes that follow.
+
     s_tau, _max, _min: between instances at their last look. gt_tau_last, t1r, t3r: of the last looks, the deviation
     over instances. s_tau_epochs, _max, _min, gt_tau_epochs, _std: within an instance over its last epochs.
     gt_tau_mean, _std, _max, _min: over the last dense looks, mean over instances.
@@ -145,10 +150,10 @@ def measures(found: dict[str, Any]) -> dict[str, dict[str, float | None]]:
         **({"gt_tau_last": bounded(last["gt_tau"])} if last else {}),
         **({name: across(last[name]) for name in TNR} if last else {}),
         **stable("s_tau_epochs", stability["epochs"]),
-        **({"gt_tau_epochs": across(epochs["gt_tau"]["mean"])} if epochs else {}),
+        **({"gt_tau_epochs": of_looks(epochs)} if epochs else {}),
         **({"gt_tau_epochs_std": across(epochs["gt_tau"]["std"])} if epochs else {}),
         **({f"{name}_epochs": across(epochs[name]) for name in TNR} if epochs else {}),
-        **(window(found["looks"][0]["gt_tau"]) if found["looks"] else {}),
+        **(window(found["looks"][0]) if found["looks"] else {}),
     }
 
 
@@ -161,11 +166,18 @@ def stable(name: str, part: Mapping[str, Any] | None) -> dict[str, dict[str, flo
 
 def window(part: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
     """GT-Tau over dense looks."""
-    return {f"gt_tau_{name}": across(part[name]) for name in ("mean", "std", *EXTREMES)}
+    spread = {f"gt_tau_{name}": across(part["gt_tau"][name]) for name in ("std", *EXTREMES)}
+    return {"gt_tau_mean": of_looks(part), **spread}
+
+
+def of_looks(part: Mapping[str, Any]) -> dict[str, float | None]:
+    """The mean GT-Tau over a window of looks."""
+    return {**across(part["gt_tau"]["mean"]), "defined": part["defined"], "of": part["looks"]}
 
 
 def bounded(estimate: Mapping[str, Any]) -> dict[str, float | None]:
-    return figure(estimate["value"], estimate.get("std"), estimate["low"], estimate["high"])
+    known = {"defined": estimate["defined"], "of": estimate["of"]}
+    return {**figure(estimate["value"], estimate.get("std"), estimate["low"], estimate["high"]), **known}
 
 
 def across(part: Mapping[str, Any]) -> dict[str, float | None]:

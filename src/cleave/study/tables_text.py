@@ -27,19 +27,21 @@ def markdown(found: dict[str, Any]) -> str:
         "| study | n | mini-batches a child | dense looks | measure | ours | paper | difference |",
         "|---|---|---|---|---|---|---|---|",
     ]  # fmt: skip
-    for name, words in rows(found):
-        lines.append(f"| {name} | " + " | ".join(words) + " |")
+    for name, (*head, ours, paper, difference), part in rows(found):
+        value = f"{ours} ({part})" if part else ours
+        lines.append(f"| {' | '.join([name, *head, value, paper, difference])} |")
     made = ", ".join(f"{key} {value}" for key, value in found["environment"].items())
     return "\n".join([*lines, "", f"{found['seconds']:.0f} s of processes; {made}.", ""])
 
 
-def rows(found: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
-    """Study and words of every measure; of a study's measures only the first says how much it was trained."""
+def rows(found: dict[str, Any]) -> Iterator[tuple[str, list[str], str]]:
+    """Study and words of every measure, and in how many looks it is defined; of a study's measures only the first says
+    how much it was trained."""
     for row in found["rows"]:
         head = [str(row["instances"]), f"{row['per_child']:.0f}", str(row["dense_looks"])]
         for name, measure in row["measures"].items():
             ours, paper, difference = words(name, measure)
-            yield row["name"], [*head, NAMES[name], ours, paper, difference]
+            yield row["name"], [*head, NAMES[name], ours, paper, difference], known(measure)
             head = ["", "", ""]
 
 
@@ -52,6 +54,12 @@ def words(name: str, measure: dict[str, float | None]) -> tuple[str, str, str]:
     paper = with_deviation(measure["published"], measure["published_sd"], digits)
     difference = measure["difference"]
     return ours, paper, "" if difference is None else f"{difference:+.{digits}f}"
+
+
+def known(measure: dict[str, float | None]) -> str:
+    """In how many looks, or pairs of them, a figure is defined, where that is not all."""
+    whole = measure.get("defined") == measure.get("of")
+    return "" if whole else f"defined in {measure['defined']} of {measure['of']}"
 
 
 def with_deviation(value: float | None, deviation: float | None, digits: int) -> str:
@@ -72,10 +80,12 @@ def print_table(found: dict[str, Any], console: Console | None = None) -> None:
     for title in ("", "ours", "paper", "difference"):
         table.add_column(title, no_wrap=True)
     last = ""
-    for name, (*_, measure, ours, paper, difference) in rows(found):
+    for name, (*_, measure, ours, paper, difference), part in rows(found):
         if name != last:
             table.add_row(name)
         table.add_row(f"  {measure}", ours, paper, difference)
+        if part:
+            table.add_row(f"    {part}")
         last = name
     console.print(table)
     console.print("[]: 95 % bootstrap interval. ±: deviation over instances.", markup=False)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from math import cos, isfinite, pi
 from typing import Any
 
@@ -13,12 +14,13 @@ from torch.nn.functional import cross_entropy
 from cleave.data.images import Images
 from cleave.data.stream import Batch
 from cleave.errors import UserError
+from cleave.memory import OutOfMemory, too_large, within_memory
 from cleave.net import Gates, Network
 from cleave.run.generations import Record
 from cleave.search.watch import NEVER, Stop
 from cleave.study.judge import Judge, Kind
 from cleave.study.order import make_order
-from cleave.study.problem import Study
+from cleave.study.problem import Passes, Study
 from cleave.study.seen import Look
 from cleave.study.settings import TrainingSettings
 from cleave.study.supernet import Blueprint, Supernet
@@ -105,11 +107,15 @@ class Training:
             self.looks += self._taken(stop)
 
     def _train(self) -> None:
+        explain = partial(batch_too_large, self.study, self.batches, self._step)
+        within_memory(lambda: self._step(self.batches.batch(self.step)), explain)
+
+    def _step(self, batch: Batch) -> None:
         child = self.order(self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate
         self.optimizer.zero_grad()
-        loss = loss_of(self.supernet.networks[child], self.supernet.gates[child], self.batches.batch(self.step))
+        loss = loss_of(self.supernet.networks[child], self.supernet.gates[child], batch)
         self._check(loss)
         loss.backward()  # type: ignore[no-untyped-call]
         if self.settings.idle == "drift":
@@ -167,6 +173,16 @@ class Training:
             self.optimizer.state[parameter]["momentum_buffer"] = buffer.to(parameter.device).clone()
         self.looks = [Look(*values) for values in record.state["looks"]]
         self.step = record.meta["step"]
+
+
+def batch_too_large(study: Study, batches: Passes, work: Callable[[Batch], object]) -> OutOfMemory:
+    """What to say where work on a mini-batch does not fit into memory. What it changed is spoilt by it."""
+
+    def attempt(size: int) -> None:
+        work(batches.of_size(size).batch(0))  # the last one of a pass is smaller
+
+    recipe = study.recipe
+    return too_large("a mini-batch", "training.batch_size", recipe.training.batch_size, attempt, recipe.device)
 
 
 def check_loss(loss: Tensor, where: str) -> None:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
+import os
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from cleave.bench.table import dataset_of, need
+from cleave.bench.table import ZIP, dataset_of, need
+from cleave.csv_file import by_name, column_of, find_column, read_rows
 from cleave.errors import UserError
-from cleave.rank.predictions import number
-from cleave.study.log import Log, Numbers, read_log
-from cleave.study.rankings import see
+from cleave.files import first_bytes
+from cleave.run.origin import CHECKPOINTS, newest_meta
+from cleave.run.outcome import check_written
+from cleave.run.reading import is_there
+from cleave.study.log import PARQUET, Log, Numbers, read_log
+from cleave.study.rankings import average, see
 
 ARCHITECTURE, MEAN, STD, RUNS = ("label", "architecture", "arch"), ("gt_mean", "mean", "accuracy"), "std", "runs"
+MOST = 10**9
+"""Runs of a child."""
 PUBLISHED_STD, PUBLISHED_RUNS = "gt_std_ddof0", 10
 """How the table published with the paper calls its deviations, and of how many runs it is."""
 
@@ -35,21 +41,26 @@ class Truth:
 
 
 def log_file(path: Path) -> Path:
-    """The log that is meant: a study's, where its folder is given."""
-    return path / "log.parquet" if path.is_dir() else path
+    """The log that is meant: a study's, where its folder is given; UserError where that is not as it was written."""
+    if not os.path.isdir(path):
+        return path
+    if is_there(path / CHECKPOINTS):
+        check_written(path, newest_meta(path).get("finished"), ("log.parquet",))
+    return path / "log.parquet"
 
 
 def read_truth(path: Path, log: Log) -> Truth:
     """A table (CSV), or the log of a study in which children were trained alone (Parquet, or the study's folder).
 
-    A table has a column for the architecture (label, architecture or arch) and one for the mean accuracy (gt_mean,
-    mean or accuracy; shares where none is above 1, else percent), and may have std (ddof 0) and runs. The published
-    table (its deviations are called gt_std_ddof0) is of 10 runs. A benchmark (.npz, as `cleave benchmark import` makes
-    it) is of the data set that the log says, else CIFAR-10. UserError for what is none, is of another space or lacks a
-    child.
+    A file's first bytes tell what it is, not its name. A table has a column for the architecture (label, architecture
+    or arch) and one for the mean accuracy (gt_mean, mean or accuracy; shares where none is above 1, else percent), and
+    may have std (ddof 0) and runs. The published table (its deviations are called gt_std_ddof0) is of 10 runs. A
+    benchmark (.npz, as `cleave benchmark import` makes it) is of the data set that the log says, else CIFAR-10.
+    UserError for what is none, is of another space or lacks a child.
     """
-    kinds = {".csv": read_table, ".npz": read_benchmark}
-    return kinds[path.suffix](path, log) if path.suffix in kinds else read_runs(log_file(path), log)
+    file = log_file(path)
+    kinds = {PARQUET: read_runs, ZIP: read_benchmark}
+    return kinds.get(first_bytes(file, 4), read_table)(file, log)
 
 
 def read_benchmark(path: Path, log: Log) -> Truth:
@@ -63,20 +74,19 @@ def read_benchmark(path: Path, log: Log) -> Truth:
 
 def read_table(path: Path, log: Log) -> Truth:
     """A CSV file, see `read_truth`."""
-    header, lines = read_lines(path)
+    header, rows = read_rows(path)
     label, mean = (find_column(path, header, names) for names in (ARCHITECTURE, MEAN))
-    listed = [line[label] for line in lines]
-    if len(set(listed)) < len(listed):
-        raise UserError(f"{path}: an architecture is there more than once; leave one line for each")
-    order = places(path, listed, log)
+    listed = by_name(path, rows, label)
+    check_listed(path, listed, log)
+    asked = [listed[child] for child in log.children]
 
-    def column(name: str) -> Numbers | None:
-        return np.array([number(path, name, lines[place][name]) for place in order]) if name in header else None
+    def column(name: str, low: float, high: float) -> Numbers | None:
+        return column_of(path, asked, name, low, high) if name in header else None
 
-    means, runs = column(mean), column(RUNS)
+    means, runs = column(mean, 0, 100), column(RUNS, 1, MOST)
     assert means is not None
     scale = 100 if (means <= 1).all() else 1
-    std = column(PUBLISHED_STD if PUBLISHED_STD in header else STD)
+    std = column(PUBLISHED_STD if PUBLISHED_STD in header else STD, 0, 100)
     known = PUBLISHED_RUNS if PUBLISHED_STD in header else None
     return Truth(
         str(path),
@@ -84,26 +94,6 @@ def read_table(path: Path, log: Log) -> Truth:
         std=None if std is None else scale * std,
         runs=known if runs is None else int(runs.min()),
     )
-
-
-def read_lines(path: Path) -> tuple[list[str], list[dict[str, str]]]:
-    """Names of the columns, and the lines by column."""
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            header, *lines = csv.reader(file, strict=True)
-            return header, [dict(zip(header, line, strict=True)) for line in lines if line]
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    except (ValueError, csv.Error) as error:  # ValueError: no line at all, lines of unequal length, or not text
-        raise UserError(f"{path}: is not a CSV file with a header line ({error})") from error
-
-
-def find_column(path: Path, header: Sequence[str], names: Sequence[str]) -> str:
-    """The first of these columns that is there."""
-    for name in names:
-        if name in header:
-            return name
-    raise UserError(f"{path}: has no column {names[0]!r}, which a table of trained accuracies needs; name one so")
 
 
 def read_runs(path: Path, log: Log) -> Truth:
@@ -114,13 +104,20 @@ def read_runs(path: Path, log: Log) -> Truth:
         raise UserError(f"{path}: has no look at the end of an epoch; give the log of children trained alone")
     order = places(path, alone.children, log)
     finals = np.stack([looks.accuracy[-1, order] for looks in epochs])
-    return Truth(str(path), finals.mean(axis=0), finals.std(axis=0), len(finals), finals)
+    return Truth(str(path), average(finals), finals.std(axis=0), len(finals), finals)
 
 
 def places(path: Path, listed: Sequence[str], log: Log) -> list[int]:
     """Where each child of the log is in a truth; UserError where one is not."""
+    check_listed(path, listed, log)
     where = {name: place for place, name in enumerate(listed)}
-    missing = [child for child in log.children if child not in where]
+    return [where[child] for child in log.children]
+
+
+def check_listed(path: Path, listed: Collection[str], log: Log) -> None:
+    """UserError unless each child of the log is in a truth."""
+    known = set(listed)
+    missing = [child for child in log.children if child not in known]
     if len(missing) == len(log.children):
         raise UserError(
             f"{path}: is of another space: it has none of the {len(missing)} children of {log.name}, {missing[0]} "
@@ -131,4 +128,3 @@ def places(path: Path, listed: Sequence[str], log: Log) -> list[int]:
             f"{path}: lacks {len(missing)} of the {len(log.children)} children of {log.name}, {missing[0]} first; "
             "add them"
         )
-    return [where[child] for child in log.children]

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from functools import partial
 from typing import Any
 
 import torch
 
+from cleave.data.stream import Batch
+from cleave.memory import within_memory
+from cleave.net import Network
 from cleave.run.generations import Record
 from cleave.search.watch import NEVER, Stop
 from cleave.study.problem import Study
 from cleave.study.seen import Look
-from cleave.study.training import check_loss, loss_of, make_supernet, sgd
+from cleave.study.training import batch_too_large, check_loss, loss_of, make_supernet, sgd
 
 
 class Tuning:
@@ -40,11 +44,7 @@ class Tuning:
         looks: list[Look] = []
         for number in range(self.study.recipe.tune.batches):
             stop.check()
-            optimizer.zero_grad()
-            loss = loss_of(network, gates, self.batches.batch(number))
-            check_loss(loss, f"child {name}, mini-batch {number} from epoch {meta['epoch']} on")
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+            self._train(network, optimizer, number)
             network.eval()
             with torch.no_grad():
                 hits = sum(int((network(x, gates).argmax(dim=1) == y).sum()) for x, y in self.exam)
@@ -52,6 +52,19 @@ class Tuning:
             looks.append(self._look(name, number + 1, 100 * hits / len(self.study.judged)))
         self.looks += looks
         self.step += 1
+
+    def _train(self, network: Network, optimizer: torch.optim.SGD, number: int) -> None:
+        step = partial(self._step, network, optimizer, number)
+        explain = partial(batch_too_large, self.study, self.batches, step)
+        within_memory(lambda: step(self.batches.batch(number)), explain)
+
+    def _step(self, network: Network, optimizer: torch.optim.SGD, number: int, batch: Batch) -> None:
+        optimizer.zero_grad()
+        loss = loss_of(network, self.supernet.gates[self.step], batch)
+        where = f"mini-batch {number} from epoch {self.snapshot.meta['epoch']} on"
+        check_loss(loss, f"child {self.names[self.step]}, {where}")
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
 
     def _look(self, name: str, tuned: int, accuracy: float) -> Look:
         epoch, step = self.snapshot.meta["epoch"], self.snapshot.meta["step"]

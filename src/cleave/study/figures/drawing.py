@@ -15,9 +15,10 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
+from cleave.stats.ties import mid_ranks
 from cleave.study.log import Log, Looks, Numbers
-from cleave.study.metrics import ranks
 from cleave.study.rankings import see
 from cleave.study.truth import Truth
 
@@ -70,7 +71,7 @@ class Subject:
     def ranks(self, otherwise: Numbers) -> tuple[Numbers, str]:
         """True ranks [children] where there is a truth, else those of other scores; and how to call them."""
         scores, name = (otherwise, "rank by mean accuracy") if self.truth is None else (self.truth.mean, "true rank")
-        return ranks(scores).astype(np.float64), f"{name} (1: best)"
+        return mid_ranks(scores), f"{name} (1: best)"
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,13 @@ def colour_bar(figure: Figure, panels: Axes | Sequence[Axes], count: int, label:
 
 def evenly(count: int, most: int) -> list[int]:
     """At most so many of the positions below `count`, first and last among them."""
-    return sorted({round(place) for place in np.linspace(0, count - 1, min(count, most)).tolist()})
+    steps = min(count, most) - 1
+    return [(2 * number * (count - 1) + steps) // (2 * steps) for number in range(steps + 1)] if steps else [0]
+
+
+def by_rank(ranks: Numbers) -> NDArray[np.intp]:
+    """Positions by rising rank, equals in their own order."""
+    return np.argsort(ranks, kind="stable")
 
 
 def number_of(count: int, one: str, several: str = "") -> str:

@@ -16,6 +16,7 @@ from cleave.study.figures.drawing import (
     Drawn,
     Lacking,
     Subject,
+    by_rank,
     canvas,
     children_of,
     colour_bar,
@@ -24,11 +25,11 @@ from cleave.study.figures.drawing import (
     number_of,
 )
 from cleave.study.figures.stability import MOST
-from cleave.study.interference import by_statistics, log_correlation
+from cleave.study.interference import by_statistics, log_correlation, never_vary, nothing_varies
 from cleave.study.log import Looks, Numbers
 from cleave.study.metrics import gt_taus, spread, taus
 from cleave.study.metrics_text import plus_minus
-from cleave.study.rankings import cycle_averages, see
+from cleave.study.rankings import average, cycle_averages, see
 
 LAST = 128
 """Looks that are shown, as in the paper."""
@@ -40,8 +41,8 @@ GROUPS = 8
 def all_curves(subject: Subject) -> Drawn:
     """The accuracy of every child after each of the last mini-batches (Figure 5)."""
     looks = subject.dense()[0].last(LAST)
-    order, label = subject.ranks(looks.accuracy.mean(axis=0))
-    shown = np.argsort(-order)[evenly(len(order), MOST)].tolist()
+    order, label = subject.ranks(average(looks.accuracy))
+    shown = by_rank(-order)[evenly(len(order), MOST)].tolist()
     figure, panel = canvas(4.6)
     norm = colour_bar(figure, panel, len(order), label)
     for child in shown:
@@ -60,14 +61,14 @@ def all_curves(subject: Subject) -> Drawn:
 def some_curves(subject: Subject) -> Drawn:
     """The same of the best, the median and the worst child, before the range of all (Figure 6)."""
     looks = subject.dense()[0].last(LAST)
-    order, label = subject.ranks(looks.accuracy.mean(axis=0))
-    by_rank = np.argsort(order).tolist()
+    order, label = subject.ranks(average(looks.accuracy))
+    best_first = by_rank(order).tolist()
     figure, panel = canvas(4.0)
     low, high = looks.accuracy.min(axis=1), looks.accuracy.max(axis=1)
     panel.fill_between(looks.steps, low, high, color="0.9", label="all children")
     panel.plot(looks.steps, looks.accuracy.mean(axis=1), color="0.4", linestyle="--", label="their mean")
-    places = {"best": 0, "median": len(by_rank) // 2, "worst": -1}
-    chosen = {name: by_rank[place] for name, place in places.items()}
+    places = {"best": 0, "median": len(best_first) // 2, "worst": -1}
+    chosen = {name: best_first[place] for name, place in places.items()}
     for (name, child), colour in zip(chosen.items(), LINES, strict=False):
         panel.plot(looks.steps, looks.accuracy[:, child], color=colour, linewidth=1.4, label=name)
         at = own_looks(looks, child)
@@ -129,7 +130,8 @@ def draw_taus(panel: Axes, subject: Subject, kind: str, colour: str) -> str:
 
 def mean_of(values: Numbers) -> str:
     found = spread(values)
-    return plus_minus(found["mean"], found["std"])
+    part = "" if found["n"] == len(values) else f" (defined in {found['n']} of {number_of(len(values), 'look')})"
+    return plus_minus(found["mean"], found["std"]) + part
 
 
 def heat_map(subject: Subject) -> Drawn:
@@ -137,7 +139,9 @@ def heat_map(subject: Subject) -> Drawn:
     matrix = log_correlation(subject.log)
     if matrix is None:
         raise Lacking("needs two or more looks after each of the last mini-batches (looks.dense)")
-    groups = clusters(matrix, min(GROUPS, len(matrix)))
+    if still := nothing_varies(subject.log):
+        raise Lacking(still)
+    groups, constant = clusters(matrix, min(GROUPS, len(matrix))), never_vary(subject.log)
     order = [child for group in groups for child in group]
     figure, panel = canvas(7.0)
     image = panel.imshow(matrix[np.ix_(order, order)], cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
@@ -152,7 +156,8 @@ def heat_map(subject: Subject) -> Drawn:
     return Drawn(
         figure,
         f"Correlation of the accuracies of {children_of(subject.log)} over the last mini-batches, mean of "
-        f"{number_of(len(subject.dense()), 'instance')}; lines: {len(groups)} average-linkage clusters.",
+        f"{number_of(len(subject.dense()), 'instance')}; lines: {len(groups)} average-linkage clusters."
+        + (f" Never vary, and count as uncorrelated: {len(constant)}." if constant else ""),
     )
 
 

@@ -15,6 +15,7 @@ from cleave.study.figures.drawing import (
     Drawn,
     Lacking,
     Subject,
+    by_rank,
     children_of,
     colour_bar,
     evenly,
@@ -22,7 +23,7 @@ from cleave.study.figures.drawing import (
 )
 from cleave.study.figures.stability import MOST
 from cleave.study.log import Log, Numbers
-from cleave.study.metrics import taus
+from cleave.study.metrics import mean, taus
 from cleave.study.rankings import see
 
 Tuned = dict[int, dict[int, Numbers]]
@@ -40,7 +41,7 @@ def tuning(subject: Subject) -> Drawn:
     norm = colour_bar(figure, panels[:, 0].tolist(), len(true), label)
     for (accuracy, tau), (epoch, looks) in zip(panels, found.items(), strict=True):
         batches, values = list(looks), np.stack([each.mean(axis=0) for each in looks.values()])
-        for child in np.argsort(-order)[evenly(len(true), MOST)]:
+        for child in by_rank(-order)[evenly(len(true), MOST)]:
             accuracy.plot(batches, values[:, child], color=RANKS(norm(order[child])), linewidth=0.8)
         draw_taus(tau, looks, true)
         accuracy.set(ylabel="accuracy, %", title=f"from epoch {epoch}")
@@ -51,8 +52,15 @@ def tuning(subject: Subject) -> Drawn:
     return Drawn(
         figure,
         f"{children_of(subject.log)} trained on alone from snapshots: accuracy (mean of {instances}) and GT-Tau "
-        "(dots: each instance, line: their mean).",
+        f"(dots: each instance, line: their mean){undefined_taus(found, true)}.",
     )
+
+
+def undefined_taus(found: Tuned, true: Numbers) -> str:
+    """In how many rankings GT-Tau is defined, where that is not all."""
+    every = np.concatenate([taus(each, true) for looks in found.values() for each in looks.values()])
+    defined = np.isfinite(every).sum()
+    return "" if defined == len(every) else f"; GT-Tau is defined in {defined} of {len(every)} rankings"
 
 
 def draw_taus(panel: Axes, looks: Mapping[int, Numbers], true: Numbers) -> None:
@@ -60,7 +68,7 @@ def draw_taus(panel: Axes, looks: Mapping[int, Numbers], true: Numbers) -> None:
     values = [taus(each, true) for each in looks.values()]
     for batches, each in zip(looks, values, strict=True):
         panel.plot([batches] * len(each), each, ".", color=LINES[0], alpha=0.5, markersize=4)
-    panel.plot(list(looks), [np.nanmean(each) for each in values], color=LINES[1], linewidth=2)
+    panel.plot(list(looks), [mean(each) for each in values], color=LINES[1], linewidth=2)
 
 
 def tuned(log: Log) -> Tuned:

@@ -1,0 +1,68 @@
+"""The first moments of a worker process. Nothing here loads torch, which takes seconds in which its parent may end."""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+import threading
+from multiprocessing.connection import Connection
+from multiprocessing.reduction import ForkingPickler
+from typing import Any
+
+from cleave.signals import ASKING
+
+PR_SET_PDEATHSIG = 1  # of Linux's sys/prctl.h
+
+
+class Parcel:
+    """What is sent to a process that starts, and only unpickled, with all that has to be loaded for it, when opened."""
+
+    def __init__(self, content: object) -> None:
+        self.content = content
+
+    def __getstate__(self) -> bytes:
+        return bytes(ForkingPickler.dumps(self.content))  # inside multiprocessing's own, which passes on open files
+
+    def __setstate__(self, state: bytes) -> None:
+        self.content = state
+
+    def open(self) -> Any:  # noqa: ANN401
+        """What was sent; once, by who received it."""
+        assert isinstance(self.content, bytes)
+        return pickle.loads(self.content)
+
+
+def begin(pipe: Connection, parcel: Parcel) -> None:
+    """A worker from its start; it ends at once when its parent does, however that ends."""
+    end_with_parent()
+    leave_to_parent()
+    from cleave.search.worker_process import serve
+
+    serve(pipe, parcel.open())
+
+
+def end_with_parent() -> None:
+    """Has this process end with its parent. What is not saved then is done again by the run that goes on."""
+    if sys.platform.startswith("linux"):  # at once; the thread has to wait while a library is being opened
+        prctl = getattr(ctypes.CDLL(None), "prctl", None)
+        if prctl is not None:
+            prctl(PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL))
+    threading.Thread(target=_wait_for_parent, daemon=True).start()
+
+
+def _wait_for_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def leave_to_parent() -> None:
+    """Ctrl-C and the end of a terminal reach the whole group of processes, and are the parent's to hear."""
+    for number in ASKING:
+        if number != signal.SIGTERM:
+            signal.signal(number, signal.SIG_IGN)
