@@ -9,7 +9,7 @@ import re
 
 from cleave.method import METHODS
 
-TOYS = ("toydarts", "toymobilenet", "toycells64")
+TOYS = ("toydarts", "toydropping", "toymobilenet", "toycells64", "toyelastic")
 SPLITTERS = ("none", "exhaustive", "random", "gradient", "race")
 WORK_TOGETHER = "test_every_method_splitter_and_space_work_together"
 

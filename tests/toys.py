@@ -1,19 +1,23 @@
-"""A toy of each space that is to come: DARTS cells, MobileNet layers, the 64-architecture cell.
+"""A toy of each kind of space: DARTS cells, with and without edges left out, MobileNet layers, elastic ones, cells64.
 
 Each is data and a few operations, registered from outside the package: no new loop, no new network.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import combinations, groupby, product
+from math import prod
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from cleave.net.ops import Norm, operation, relu_conv_bn
-from cleave.space import Arch, Cell, Choice, Fixed, Layer, Layout, Link, NetworkSize, Space
+from cleave.space import Arch, Cell, Choice, Fixed, Layer, Layout, Link, NetworkSize, Region, Space
 from cleave.space.layout import Block
 from cleave.space.registry import SPACES
+from tests.elastic import ToyElastic
 
 
 class NamedSpace(Space):
@@ -22,7 +26,7 @@ class NamedSpace(Space):
     paper_size = NetworkSize(4, 1)
 
     def format(self, arch: Arch) -> str:
-        return " ".join(f"{choice.name}={arch[choice.name]}" for choice in self.choices)
+        return " ".join(f"{choice.name}={arch[choice.name]}" for choice in self.choices if choice.name in arch)
 
     def parse(self, text: str) -> Arch:
         return dict(part.split("=") for part in text.split())
@@ -103,6 +107,48 @@ class ToyDarts(NamedSpace):
         return Layout(tuple(blocks), features=2 * width, ends=("stem", "classifier"))
 
 
+class ToyDropping(ToyDarts):
+    """The same, of which an architecture keeps two edges into every node."""
+
+    name = "toydropping"
+    kept = 2
+
+    def valid(self, arch: Arch) -> bool:
+        return all(sum(name in arch for name in names) == self.kept for names in self.nodes())
+
+    def nodes(self) -> list[list[str]]:
+        """The choices that lead into each node."""
+        names = [choice.name for choice in self.choices]
+        return [list(each) for _, each in groupby(names, key=lambda name: name.partition("<-")[0])]
+
+    def every(self, region: Region) -> Iterator[Arch]:
+        for arch in super().every(region):
+            for pairs in product(*(combinations(names, self.kept) for names in self.nodes())):
+                kept = {name for pair in pairs for name in pair}
+                if all(arch[name] == region.allowed[name][0] for name in arch.keys() - kept):  # each once
+                    yield {name: arch[name] for name in arch if name in kept}
+
+    def count(self, region: Region) -> int:
+        return prod(
+            sum(prod(len(region.allowed[name]) for name in pair) for pair in combinations(names, self.kept))
+            for names in self.nodes()
+        )
+
+    def uniform(self, region: Region, generator: torch.Generator) -> Arch:
+        pairs = [list(combinations(names, self.kept)) for names in self.nodes()]
+        kept = {name for each in pairs for name in each[int(torch.randint(len(each), (), generator=generator))]}
+        return {name: candidate for name, candidate in super().uniform(region, generator).items() if name in kept}
+
+    def derive(self, region: Region, strengths: Mapping[str, Tensor]) -> Arch:
+        """The two edges whose strongest candidate is strongest, each with that one."""
+        whole = super().derive(region, strengths)
+        strongest = {name: float(strengths[name].max()) * len(region.allowed[name]) for name in whole}
+        kept = {
+            name for names in self.nodes() for name in sorted(names, key=lambda each: -strongest[each])[: self.kept]
+        }
+        return {name: candidate for name, candidate in whole.items() if name in kept}
+
+
 class ToyMobileNet(NamedSpace):
     """A chain of layers, each a choice of kernel and expansion."""
 
@@ -144,7 +190,7 @@ class ToyCells64(NamedSpace):
         return Layout(tuple(blocks), features=2 * width, ends=("stem",))
 
 
-TOYS = (ToyDarts, ToyMobileNet, ToyCells64)
+TOYS = (ToyDarts, ToyDropping, ToyMobileNet, ToyCells64, ToyElastic)
 
 
 @contextmanager

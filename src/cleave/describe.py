@@ -44,7 +44,7 @@ def describe(name: str, changes: Sequence[str]) -> dict[str, Any]:
     supernet = build(space.layout(size, question.image_channels), space.region, question.classes, seed=0)
     return {
         "name": space.name,
-        "size": space.region.size,
+        "size": space.count(space.region),
         "choices": [{"name": choice.name, "candidates": list(choice.candidates)} for choice in space.choices],
         "supernet_parameters": count_parameters(supernet),
         **costs_of(space, size, (question.image_channels, question.image_size, question.image_size), question.classes),
@@ -52,23 +52,18 @@ def describe(name: str, changes: Sequence[str]) -> dict[str, Any]:
 
 
 def costs_of(space: Space, size: NetworkSize, image: tuple[int, int, int], classes: int) -> dict[str, Any]:
-    """What architectures cost; the extremes without looking at each, since costs add up choice by choice."""
+    """What architectures cost; the extremes without looking at each, since costs add up place by place."""
     costs = cost.costs(space, size, image, classes)
-    listed = enumerate_valid(space, space.region) if space.region.size <= LISTED else None
+    listed = enumerate_valid(space, space.region) if space.count(space.region) <= LISTED else None
     return {
-        "parameters": extremes(costs, space, "parameters"),
-        "multiply_adds": extremes(costs, space, "multiply_adds"),
+        **{
+            what: dict(zip(("min", "max"), costs.extremes(space.region.allowed, what), strict=True))
+            for what in ("parameters", "multiply_adds")
+        },
         "architectures": None if listed is None else [
             {"arch": space.format(arch), **asdict(costs.of(arch))} for arch in listed
         ],
     }  # fmt: skip
-
-
-def extremes(costs: cost.Costs, space: Space, what: str) -> dict[str, int]:
-    """The least and the most that an architecture costs."""
-    common: int = getattr(costs.common, what)
-    added = [[getattr(costs.added[each.name, name], what) for name in each.candidates] for each in space.choices]
-    return {"min": common + sum(map(min, added)), "max": common + sum(map(max, added))}
 
 
 def text(description: dict[str, Any]) -> str:

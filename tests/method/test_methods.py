@@ -38,7 +38,7 @@ def test_only_allowed_candidates_are_active(name: str, space: Space) -> None:
     method = made(name, space, region)
     for step in range(20):
         gates = method.gates(turn(step))
-        assert gates.keys() == region.allowed.keys()
+        assert gates.keys() <= region.allowed.keys()  # a single path may leave choices out
         for choice, gate in gates.items():
             assert gate.active
             assert set(gate.active) <= set(region.allowed[choice])

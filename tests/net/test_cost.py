@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,13 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from cleave.bench.table import Table
-from cleave.net import Norm, build, count_parameters, one_hot
-from cleave.net.cost import Cost, costs
+from cleave.net import Norm, build, count_parameters, extract, one_hot
+from cleave.net.cost import Cost, costs, weights
 from cleave.net.ops import AveragePool
 from cleave.space import Arch, NetworkSize, Region, Space
+from cleave.space.cells64 import Cells64
 from cleave.space.nb201 import NASBench201
+from tests.elastic import ToyElastic
 from tests.toys import TOYS
 
 SPACES = (NASBench201, *TOYS)
@@ -29,7 +32,7 @@ def some_arch(space: Space) -> Arch:
 def built(space: Space, arch: Arch, size: NetworkSize, image: Size, classes: int) -> Cost:
     """The cost of the architecture's own network, with multiply-adds as torch counts them (as 2 operations each)."""
     layout = space.layout(size, image[0])
-    network = build(layout, Region.of(arch), classes, seed=0, norm=Norm(affine=True)).eval()
+    network = extract(build(layout, Region.of(arch), classes, seed=0, norm=Norm(affine=True)), arch)
     for module in list(network.modules()):
         for name, child in module.named_children():
             if isinstance(child, AveragePool):  # its convolution stands for a pooling, which has no multiply-adds
@@ -50,6 +53,25 @@ def test_the_parts_add_up_to_the_network_that_is_built(kind: type[Space]) -> Non
         assert costs(space, size, image, classes).of(arch) == built(space, arch, size, image, classes), arch
 
 
+@pytest.mark.parametrize("kind", SPACES)
+@pytest.mark.parametrize("what", ["parameters", "multiply_adds"])
+def test_the_extremes_are_the_least_and_the_most_of_many_architectures(kind: type[Space], what: str) -> None:
+    space = kind()
+    found = costs(space, NetworkSize(4, 1), (3, 8, 8), classes=3)
+    least, most = found.extremes(space.region.allowed, what)
+    numbers = [getattr(found.of(some_arch(space)), what) for _ in range(200)]
+    assert least <= min(numbers)
+    assert max(numbers) <= most
+    if space.region.size <= 4096:
+        numbers = [getattr(found.of(arch), what) for arch in every_arch(space)]
+        assert (least, most) == (min(numbers), max(numbers))
+
+
+def every_arch(space: Space) -> list[Arch]:
+    names = [choice.name for choice in space.choices]
+    return [dict(zip(names, each, strict=True)) for each in product(*(choice.candidates for choice in space.choices))]
+
+
 def test_fewer_operations_cost_what_they_cost_among_all() -> None:
     whole, part = NASBench201(), NASBench201(["skip_connect", "nor_conv_3x3"])
     arch = some_arch(part)
@@ -57,10 +79,13 @@ def test_fewer_operations_cost_what_they_cost_among_all() -> None:
 
 
 def test_what_has_no_weights_adds_nothing() -> None:
-    added = costs(NASBench201()).added
-    free = {cost for (_, name), cost in added.items() if not name.startswith("nor_conv")}
-    assert free == {Cost(0, 0)}
-    assert all(cost.parameters > 0 for (_, name), cost in added.items() if name.startswith("nor_conv"))
+    space = NASBench201()
+    found = costs(space)
+    for choice in space.choices:
+        (table,) = [table for table in found.tables if table.choices == (choice.name,)]
+        added = {name: table.of({choice.name: name}) for name in choice.candidates}
+        assert {cost for name, cost in added.items() if not name.startswith("nor_conv")} == {Cost(0, 0)}
+        assert all(cost.parameters > 0 for name, cost in added.items() if name.startswith("nor_conv"))
 
 
 def test_the_parameters_are_those_of_the_published_table(shared: Path) -> None:
@@ -71,6 +96,24 @@ def test_the_parameters_are_those_of_the_published_table(shared: Path) -> None:
     ours = np.array([cost.of(space.parse(table.arch(index))).parameters for index in range(len(table))])
     assert ours[:2].tolist() == [129_306, 802_426]
     off = np.abs(ours - 1e6 * table.columns["params_mb_cifar10"].astype(np.float64)).round(-1)
-    operations = {round(added.parameters, -1) for added in cost.added.values()}
+    operations = {
+        round(table.of({choice.name: name}).parameters, -1)
+        for table, choice in zip(cost.tables, space.choices, strict=True)
+        for name in choice.candidates
+    }
     assert np.mean(off == 0) > 0.99
     assert set(off.tolist()) <= operations
+
+
+def test_pooling_has_nothing_to_learn_and_convolutions_have() -> None:
+    for space in (NASBench201(), Cells64()):
+        known = weights(space)
+        for name in space.choices[0].candidates:
+            arch = dict.fromkeys((choice.name for choice in space.choices), name)
+            assert known.learning(arch) == (set(arch) if "conv" in name else set())
+
+
+def test_an_elastic_layer_that_does_not_run_has_nothing_to_learn() -> None:
+    known = weights(ToyElastic())
+    arch = {"depth": "1", "kernel0": "3", "expansion0": "1", "kernel1": "3", "expansion1": "1"}
+    assert known.learning(arch) == {"depth", "kernel0", "expansion0"}

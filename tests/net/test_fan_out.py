@@ -149,8 +149,8 @@ def test_convolutions_of_one_kind_are_one_and_beginnings_are_shared() -> None:
     ]
     seen = calls([some_use(name, NORMS["batch"]) for name in names])
     assert seen["relu"] == 1
-    # One for each size of kernel, two for pooling (sums and counts), two for the separable one.
-    assert seen["conv2d"] == 2 + 2 + 2
+    assert seen["conv2d"] == 2 + 2  # one for each size of kernel, two for the separable one
+    assert seen["convolution"] == 2  # of the pooling: sums and counts
     assert seen["batch_norm"] == 3
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.autograd import gradcheck
 
-from cleave.net.ops import OPERATIONS, AveragePool, MaxPool, Norm, Zero, has_weights, make, operation
+from cleave.net.ops import OPERATIONS, AveragePool, MaxPool, Norm, Zero, make, operation
 from cleave.space.nb201 import OPERATIONS as NB201
 from tests.reference.network import average_pool
 
@@ -144,8 +144,3 @@ def test_running_statistics_take_the_asked_share_of_a_new_batch() -> None:
     layer(x)
     torch.testing.assert_close(layer.running_mean, momentum * x.mean(dim=(0, 2, 3)))
     torch.testing.assert_close(layer.running_var, 1 - momentum + momentum * x.var(dim=(0, 2, 3)))
-
-
-def test_pooling_has_nothing_to_learn_and_convolutions_have() -> None:
-    learning = {name for name in ("max_pool_3x3", "avg_pool_3x3", "none", "skip_connect", *TWINS) if has_weights(name)}
-    assert learning == {"sep_conv_3x3", "sep_conv_5x5", "dil_conv_5x5"}

@@ -32,10 +32,10 @@ def test_every_baseline_scores_every_child(space: str) -> None:
 
 def test_pools_skips_and_nothing_have_no_weights() -> None:
     cells = find_space("cells64")
-    assert weightless([cells.parse(name) for name in ("111", "121", "432", "214")]).tolist() == [3, 2, 0, 1]
+    assert weightless(cells, [cells.parse(name) for name in ("111", "121", "432", "214")]).tolist() == [3, 2, 0, 1]
     nb201 = find_space("nasbench201")
     name = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|nor_conv_1x1~1|skip_connect~2|"
-    assert weightless([nb201.parse(name)]).tolist() == [4]
+    assert weightless(nb201, [nb201.parse(name)]).tolist() == [4]
 
 
 def test_sizes_are_those_of_the_logs_own_network() -> None:

@@ -11,31 +11,50 @@ from torch import Tensor, nn
 
 from cleave.net.fan_out import Term, Use, fan_out, total
 from cleave.net.gates import Gates
-from cleave.net.ops import Norm, make, zeros
-from cleave.space import Cell, Fixed, Layer, Region
-from cleave.space.layout import Block
-
-History = list[Tensor]
-"""The outputs of the last blocks, the newest last."""
+from cleave.net.ops import Norm, Zero, make, zeros
+from cleave.net.place import BlockModule, Function, History, Place, builds
+from cleave.space import Arch, Cell, Fixed, Layer, Region
 
 
-class Edge(nn.Module):
+class Edge(Place):
     """A place where one choice acts: the weighted sum of its active candidates. One edge for every space."""
 
     def __init__(self, choice: str, candidates: Sequence[str], shape: tuple[int, int, int], norm: Norm) -> None:
         """`shape` is (channels in, channels out, stride)."""
         super().__init__()
-        self.choice = choice
+        self.choice, self.choices = choice, (choice,)
+        self.shape, self.norm = shape, norm
         self.ops = nn.ModuleDict({name: make(name, *shape, norm) for name in candidates})
 
-    def uses(self, gates: Gates) -> list[Use]:
-        """The active candidates with their weights."""
-        gate = gates[self.choice]
+    def forward(self, x: Tensor, gates: Gates) -> list[Use]:
+        """The active candidates with their weights, which `fan_out` runs on `x` together with those of other edges."""
+        gate = gates.get(self.choice)
+        if gate is None:  # left out of the architecture
+            return []
         weights: Iterable[Tensor | None] = [None] * len(gate.active) if gate.weight is None else gate.weight.unbind()
         return [Use(self.ops[name], weight) for name, weight in zip(gate.active, weights, strict=True)]
 
+    def own(self, choice: str) -> Iterable[nn.Parameter]:
+        return self.ops.parameters()
 
-class FixedBlock(nn.Module):
+    def used(self, gates: Gates) -> list[nn.Module]:
+        return [self.ops[name] for name in gates[self.choice].active] if self.choice in gates else []
+
+    def alone(self, arch: Arch) -> nn.Module:
+        _, channels_out, stride = self.shape
+        return self.ops[arch[self.choice]] if self.choice in arch else Zero(channels_out, stride)
+
+    def extract(self, arch: Arch) -> Edge:
+        edge = Edge(self.choice, (), self.shape, self.norm)
+        if self.choice in arch:
+            edge.ops[arch[self.choice]] = self.ops[arch[self.choice]]
+        return edge
+
+    def functions(self) -> Iterable[Function]:
+        return [Function(name, self.ops, name) for name in self.ops]
+
+
+class FixedBlock(BlockModule):
     """An operation that is not searched; what came before it is forgotten."""
 
     def __init__(self, spec: Fixed, norm: Norm) -> None:
@@ -45,35 +64,47 @@ class FixedBlock(nn.Module):
     def forward(self, history: History, gates: Gates) -> History:
         return [self.op(history[-1])]
 
+    def functions(self) -> Iterable[Function]:
+        return [Function("fixed", self, "op")]
 
-class LayerBlock(nn.Module):
+
+class LayerBlock(BlockModule):
     """A single edge in a chain."""
 
     def __init__(self, spec: Layer, region: Region, norm: Norm) -> None:
         super().__init__()
         shape = (spec.channels_in, spec.channels_out, spec.stride)
-        self.spec, self.edge = spec, Edge(spec.choice, region.allowed[spec.choice], shape, norm)
+        self.spec, allowed = spec, region.allowed.get(spec.choice)
+        self.edge = None if allowed is None else Edge(spec.choice, allowed, shape, norm)
 
     def forward(self, history: History, gates: Gates) -> History:
         x = history[-1]
-        output = total(fan_out(x, self.edge.uses(gates)))
+        if self.edge is None or self.spec.choice not in gates:
+            assert (self.spec.channels_in, self.spec.stride) == (self.spec.channels_out, 1), "it cannot be skipped"
+            return [x]
+        output = total(fan_out(x, self.edge(x, gates)))
         return [zeros(x, self.spec.channels_out, self.spec.stride) if output is None else output]
 
 
-class CellBlock(nn.Module):
+class CellBlock(BlockModule):
     """A cell: nodes joined by edges. Cells that look further back than there are outputs see the oldest again."""
 
     def __init__(self, spec: Cell, region: Region, norm: Norm) -> None:
         super().__init__()
         self.spec = spec
+        self.links = [link for link in spec.links if link.choice in region.allowed]
         self.preprocess = nn.ModuleList(
             make(name, width, spec.channels, 1, norm)
             for name, width in zip(spec.preprocess, spec.channels_in, strict=True)
         )
         self.edges = nn.ModuleDict()
-        for link in spec.links:
+        for link in self.links:
             shape = (spec.channels, spec.channels, link.stride)
             self.edges[f"{link.target}<-{link.source}"] = Edge(link.choice, region.allowed[link.choice], shape, norm)
+
+    def functions(self) -> Iterable[Function]:
+        before = [Function(f"before {child}", self.preprocess, child) for child, _ in self.preprocess.named_children()]
+        return [*before, *super().functions()]
 
     def forward(self, history: History, gates: Gates) -> History:
         nodes = self._inputs(history)
@@ -89,10 +120,9 @@ class CellBlock(nn.Module):
     def _leaving(self, node: int, x: Tensor, gates: Gates) -> Iterator[tuple[int, Term | None]]:
         """The terms that leave a node, each with the node where it arrives."""
         targets, uses = [], []
-        for link, edge in zip(self.spec.links, self.edges.values(), strict=True):
-            assert isinstance(edge, Edge)
+        for link, edge in zip(self.links, self.edges.values(), strict=True):
             if link.source == node:
-                found = edge.uses(gates)
+                found = edge(x, gates)
                 uses += found
                 targets += [link.target] * len(found)
         return zip(targets, fan_out(x, uses), strict=True)
@@ -112,8 +142,11 @@ class CellBlock(nn.Module):
         return [module(x) for module, x in zip(self.preprocess, recent, strict=True)]
 
 
-def make_block(spec: Block, region: Region, norm: Norm) -> nn.Module:
-    """The module of a block. What is not searched always keeps its affine parameters."""
-    if isinstance(spec, Fixed):
-        return FixedBlock(spec, replace(norm, affine=True))
-    return LayerBlock(spec, region, norm) if isinstance(spec, Layer) else CellBlock(spec, region, norm)
+@builds(Fixed)
+def _fixed(spec: Fixed, region: Region, norm: Norm) -> BlockModule:
+    """What is not searched always keeps its affine parameters."""
+    return FixedBlock(spec, replace(norm, affine=True))
+
+
+builds(Layer)(LayerBlock)
+builds(Cell)(CellBlock)

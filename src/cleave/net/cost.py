@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
 
 import torch
 from torch import Tensor, nn
 
-from cleave.net.blocks import Edge
+from cleave.net.count import MultiplyAdds
 from cleave.net.gates import one_hot
-from cleave.net.network import Network, build
+from cleave.net.network import Network, build, count_parameters
 from cleave.net.ops import Norm
+from cleave.net.place import Place, places
 from cleave.space import Arch, NetworkSize, Space
 
-Owner = tuple[str, str] | None
-"""What a module is there for: (choice, candidate), or None where every architecture has it."""
+Image = tuple[int, int, int]
+"""(channels, height, width)"""
 
 
 @dataclass(frozen=True)
@@ -26,86 +28,150 @@ class Cost:
     parameters: int
     multiply_adds: int
 
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.parameters + other.parameters, self.multiply_adds + other.multiply_adds)
+
+    def __sub__(self, other: Cost) -> Cost:
+        return Cost(self.parameters - other.parameters, self.multiply_adds - other.multiply_adds)
+
+
+FREE = Cost(0, 0)
+
+
+@dataclass(frozen=True)
+class Table:
+    """What places cost at which the same choices meet, by what an architecture chooses there.
+
+    An entry is counted when it is first asked for: where a kernel and an expansion meet, their numbers multiply.
+    """
+
+    choices: tuple[str, ...]
+    places: Sequence[tuple[Place, torch.Size]]
+    """Each with the size of its input [n, channels, height, width]."""
+    known: dict[tuple[str | None, ...], Cost] = field(default_factory=dict)
+
+    def of(self, arch: Arch) -> Cost:
+        key = tuple(arch.get(choice) for choice in self.choices)
+        if key not in self.known:
+            chosen = {choice: arch[choice] for choice in self.choices if choice in arch}
+            self.known[key] = total(measure(place.alone(chosen), size) for place, size in self.places)
+        return self.known[key]
+
 
 @dataclass(frozen=True)
 class Costs:
-    """The cost of every architecture of a space: what is common to all, and what each candidate adds.
+    """The cost of every architecture of a space: what is common to all, and a table for each set of choices that meet.
 
     Shapes do not depend on the candidates chosen, so costs add up exactly.
     """
 
     common: Cost
-    added: Mapping[tuple[str, str], Cost]
+    tables: Sequence[Table]
 
     def of(self, arch: Arch) -> Cost:
         """The cost of the network that holds `arch` alone."""
-        parts = [self.common, *(self.added[chosen] for chosen in arch.items())]
-        return Cost(sum(part.parameters for part in parts), sum(part.multiply_adds for part in parts))
+        return total([self.common, *(table.of(arch) for table in self.tables)])
+
+    def learning(self, arch: Arch) -> set[str]:
+        """The choices at which `arch` has trainable numbers."""
+        found = (table.choices for table in self.tables if table.of(arch).parameters)
+        return {choice for choices in found for choice in choices if choice in arch}
+
+    def extremes(self, allowed: Mapping[str, Sequence[str]], what: str) -> tuple[int, int]:
+        """The least and the most of "parameters" or "multiply_adds" among all ways to choose from `allowed`.
+
+        Only choices that several tables have in common are tried out together; all others are settled table by table.
+        """
+        common: int = getattr(self.common, what)
+        ends = [component_extremes(tables, allowed, what) for tables in components(self.tables)]
+        return common + sum(least for least, _ in ends), common + sum(most for _, most in ends)
+
+
+def total(costs: Iterable[Cost]) -> Cost:
+    return sum(costs, FREE)
+
+
+def components(tables: Sequence[Table]) -> list[list[Table]]:
+    """The tables in groups that have no choice in common."""
+    groups: list[list[Table]] = []
+    for table in tables:
+        linked = [group for group in groups if any(set(table.choices) & set(other.choices) for other in group)]
+        groups = [group for group in groups if group not in linked] + [[table, *(t for group in linked for t in group)]]
+    return groups
+
+
+def component_extremes(tables: Sequence[Table], allowed: Mapping[str, Sequence[str]], what: str) -> tuple[int, int]:
+    named = [choice for table in tables for choice in table.choices]
+    joint = [choice for choice in dict.fromkeys(named) if named.count(choice) > 1]
+    least, most = [], []
+    for fixed in ways(joint, allowed):
+        numbers = [
+            [
+                getattr(table.of({**fixed, **free}), what)
+                for free in ways([choice for choice in table.choices if choice not in fixed], allowed)
+            ]
+            for table in tables
+        ]
+        least.append(sum(map(min, numbers)))
+        most.append(sum(map(max, numbers)))
+    return min(least), max(most)
+
+
+def ways(choices: Sequence[str], allowed: Mapping[str, Sequence[str]]) -> Iterator[Arch]:
+    """Every way to choose."""
+    for candidates in product(*(allowed[choice] for choice in choices)):
+        yield dict(zip(choices, candidates, strict=True))
 
 
 def costs(
-    space: Space, size: NetworkSize | None = None, image: tuple[int, int, int] = (3, 32, 32), classes: int = 10
+    space: Space,
+    size: NetworkSize | None = None,
+    image: Image = (3, 32, 32),
+    classes: int = 10,
+    norm: Norm | None = None,
 ) -> Costs:
     """The costs of a space's networks, trained alone, at `space.paper_size` by default.
 
-    `image` is (channels, height, width). Pooling, normalisation and sums count as no multiply-adds, as usual. For
-    NAS-Bench-201 the parameters are those of its published table, but for 150 rows there that are one operation off.
+    Pooling, normalisation and sums count as no multiply-adds, as usual. For NAS-Bench-201 the parameters are those of
+    its published table, but for 150 rows there that are one operation off.
     """
     layout = space.layout(size or space.paper_size, image[0])
-    # With running statistics every operation runs by itself, module by module, where it can be seen.
-    network = build(layout, space.region, classes, seed=0, norm=Norm(space.affine, running=True))
-    owners = find_owners(network)
-    parameters = count(owners, {module: own_parameters(module) for module in network.modules()})
-    work = count(owners, multiply_adds(network, space, image))
-    added = {
-        (choice.name, name): Cost(parameters[choice.name, name], work[choice.name, name])
-        for choice in space.choices
-        for name in choice.candidates
-    }
-    return Costs(Cost(parameters[None], work[None]), added)
+    network = build(layout, space.region, classes, seed=0, norm=norm or Norm(space.affine), device="meta")
+    first = {choice.name: choice.candidates[0] for choice in space.choices}
+    sizes, whole = seen(network, first, image)
+    met: dict[tuple[str, ...], list[tuple[Place, torch.Size]]] = defaultdict(list)
+    for place, input_size in sizes.items():
+        met[place.choices].append((place, input_size))
+    tables = [Table(choices, there) for choices, there in met.items()]
+    return Costs(whole - total(table.of(first) for table in tables), tables)
 
 
-def find_owners(network: Network) -> dict[nn.Module, Owner]:
-    """Every module with the candidate that it belongs to."""
-    owners: dict[nn.Module, Owner] = dict.fromkeys(network.modules())
-    for edge in network.modules():
-        if isinstance(edge, Edge):
-            for name, operation in edge.ops.items():
-                owners |= dict.fromkeys(operation.modules(), (edge.choice, name))
-    return owners
+def weights(space: Space) -> Costs:
+    """The same of small networks, in which normalisations have nothing to learn: for where there are weights at all."""
+    return costs(space, NetworkSize(channels=4, cells=1), norm=Norm(affine=False))
 
 
-def count(owners: Mapping[nn.Module, Owner], numbers: Mapping[nn.Module, int]) -> Counter[Owner]:
-    """The sum of the modules' numbers by owner."""
-    total: Counter[Owner] = Counter()
-    for module, number in numbers.items():
-        total[owners[module]] += number
-    return total
+def seen(network: Network, arch: Arch, image: Image) -> tuple[dict[Place, torch.Size], Cost]:
+    """The size of each place's input, and what the network costs for one architecture."""
+    sizes: dict[Place, torch.Size] = {}
 
+    def see(place: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        assert isinstance(place, Place)
+        sizes[place] = inputs[0].shape
 
-def own_parameters(module: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in module.parameters(recurse=False))
-
-
-@torch.no_grad()
-def multiply_adds(network: Network, space: Space, image: tuple[int, int, int]) -> dict[nn.Module, int]:
-    """The multiply-adds of every convolution and linear layer for one image, seen as an image goes by."""
-    seen: dict[nn.Module, int] = {}
-
-    def see(module: nn.Module, inputs: object, output: Tensor) -> None:
-        assert isinstance(module.weight, Tensor)
-        seen[module] = output[0].numel() * module.weight[0].numel()
-
-    layers = [module for module in network.modules() if isinstance(module, (nn.Conv2d, nn.Linear))]
-    hooks = [layer.register_forward_hook(see) for layer in layers]
-    for arch in covering(space):
-        network(torch.zeros(2, *image), one_hot(arch))
+    found = places(network).values()
+    hooks = [place.register_forward_pre_hook(see) for place in found]
+    with MultiplyAdds() as counted:
+        network(torch.zeros(2, *image, device="meta"), one_hot(arch))
     for hook in hooks:
         hook.remove()
-    return seen
+    inside = sum(count_parameters(place) for place in found)
+    used = sum(count_parameters(place.alone(arch)) for place in found)
+    return sizes, Cost(count_parameters(network) - inside + used, counted.total // 2)
 
 
-def covering(space: Space) -> Iterable[Arch]:
-    """As few architectures as hold every candidate of every choice."""
-    for number in range(max(len(choice.candidates) for choice in space.choices)):
-        yield {choice.name: choice.candidates[number % len(choice.candidates)] for choice in space.choices}
+def measure(module: nn.Module, size: torch.Size) -> Cost:
+    """What a module costs that is given an input of this size [n, channels, height, width]."""
+    with MultiplyAdds() as counted:
+        module(torch.zeros(size, device="meta"))
+    return Cost(count_parameters(module), counted.total // size[0])

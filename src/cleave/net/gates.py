@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from cleave.space import Arch, Layout
-from cleave.space.live import live_choices
 
 
 @dataclass(frozen=True)
@@ -24,6 +23,7 @@ class Gate:
 
 
 Gates = Mapping[str, Gate]
+"""By choice; nothing runs of a choice that is not named."""
 
 
 def one_hot(arch: Arch) -> Gates:
@@ -36,5 +36,5 @@ def only_live(layout: Layout, arch: Arch) -> Gates:
 
     In training it would not do: a weight that runs without effect has a gradient, zero, and is decayed.
     """
-    live = live_choices(layout, arch)
+    live = layout.live(arch)
     return {choice: Gate((candidate,) if choice in live else ()) for choice, candidate in arch.items()}

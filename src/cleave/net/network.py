@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import torch
 from torch import Tensor, nn
 
-from cleave.net.blocks import make_block
+import cleave.net.blocks  # noqa: F401  registers the kinds of block
 from cleave.net.convolution import warn_of_faulty
 from cleave.net.gates import Gates
 from cleave.net.ops import Norm
-from cleave.space import Layout, Region
+from cleave.net.place import make_block, places
+from cleave.space import Arch, Layout, Region
 
 
 class Network(nn.Module):
-    """Blocks in order, global average pooling, a linear classifier. It keeps no mode, no mask, no active subnet."""
+    """Blocks in order, global average pooling, a linear classifier. It keeps no mode, no mask, no active subnet.
+
+    `region` is what it was built for.
+    """
 
     def __init__(self, layout: Layout, region: Region, classes: int, norm: Norm) -> None:
         super().__init__()
-        self.blocks = nn.ModuleDict({name: make_block(spec, region, norm) for name, spec in layout.blocks})
+        self.region = region
+        self.blocks = nn.ModuleDict({name: make_block(name, spec, region, norm) for name, spec in layout.blocks})
         self.classifier = nn.Linear(layout.features, classes)
 
     def forward(self, images: Tensor, gates: Gates) -> Tensor:
@@ -41,6 +48,18 @@ def build(
         network = Network(layout, region, classes, norm or Norm(affine=False))
     warn_of_faulty(network)
     return network.to(device)
+
+
+def extract(network: Network, arch: Arch) -> Network:
+    """A network of its own for one architecture, with the weights that it has in a supernet and no others.
+
+    Under `one_hot(arch)` its outputs are those of the supernet.
+    """
+    alone = deepcopy(network)
+    for name, place in places(alone).items():
+        alone.set_submodule(name, place.extract(arch))
+    alone.region = Region.of(arch)
+    return alone
 
 
 def count_parameters(network: nn.Module) -> int:

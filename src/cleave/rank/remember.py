@@ -7,8 +7,7 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
-from cleave.net import Edge, Network
-from cleave.net.blocks import FixedBlock
+from cleave.net import BlockModule, Network, places
 
 
 class Remembered(nn.Module):
@@ -38,15 +37,9 @@ def remembering(network: Network) -> Network:
     """
     copy = deepcopy(network)
     for block in copy.blocks.values():
-        if isinstance(block, FixedBlock):
-            block.op = Remembered(block.op)
-        else:
-            remember_candidates(block)
+        assert isinstance(block, BlockModule)
+        for _, holder, child in list(block.functions()):
+            holder.add_module(child, Remembered(holder.get_submodule(child)))
+        if places(block):
             break
     return copy
-
-
-def remember_candidates(block: nn.Module) -> None:
-    for edge in block.modules():
-        if isinstance(edge, Edge):
-            edge.ops = nn.ModuleDict({name: Remembered(operation) for name, operation in edge.ops.items()})

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from statistics import mean, pstdev
 from typing import Any
 
 from cleave.bench.table import Table, dataset_of, trained_accuracies
-from cleave.net.ops import has_weights
+from cleave.net.cost import weights
 from cleave.search.accuracy import majority_share
 from cleave.search.control import plan_control
 from cleave.search.problem import Problem
 from cleave.search.state import State
 from cleave.search.work import training_passes
-from cleave.space import Space
 from cleave.space.sample import enumerate_valid
 from cleave.split import Node
 from cleave.stats.intervals import rank_p_value, wilson
@@ -108,6 +106,7 @@ def trust_report(problem: Problem, state: State) -> dict[str, Any]:
 def leaf_trust(problem: Problem, leaf: Node) -> LeafTrust:
     assert leaf.result is not None
     accuracy, images = leaf.result["valid_accuracy"], len(problem.valid)
+    arch = problem.space.parse(leaf.result["arch"])
     low, high = wilson(accuracy / 100 * images, images)
     return LeafTrust(
         leaf.label,
@@ -116,17 +115,11 @@ def leaf_trust(problem: Problem, leaf: Node) -> LeafTrust:
         leaf.result["valid_balanced_accuracy"],
         leaf.result["s_tau"],
         leaf.result["entropy"],
-        share(problem.space, leaf.result["arch"], lambda candidate: candidate == "skip_connect"),
-        share(problem.space, leaf.result["arch"], has_weights),
+        sum(candidate in problem.space.identities for candidate in arch.values()) / len(arch),
+        len(weights(problem.space).learning(arch)) / len(arch),
         leaf.result.get("s_tau_defined"),
         leaf.result.get("s_tau_pairs"),
     )
-
-
-def share(space: Space, arch: str, counts: Callable[[str], bool]) -> float:
-    """The share of an architecture's choices that count."""
-    candidates = list(space.parse(arch).values())
-    return sum(map(counts, candidates)) / len(candidates)
 
 
 def control_trust(problem: Problem, state: State) -> ControlTrust | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 Arch = Mapping[str, str]
-"""An architecture: the chosen candidate of every choice, by name."""
+"""An architecture: the chosen candidate of every choice, by name. What it leaves out does not run."""
 
 
 @dataclass(frozen=True)

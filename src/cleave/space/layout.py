@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from cleave.space.choice import Arch
+
+
+class Block(ABC):
+    """One step of a network. A new kind is a subclass, and its module is registered with `cleave.net.builds`."""
+
+    @property
+    @abstractmethod
+    def choices(self) -> tuple[str, ...]:
+        """The choices that act in it, each once."""
+
+    @abstractmethod
+    def live(self, arch: Arch) -> Iterable[str]:
+        """Those that its output depends on where `arch` is chosen; never one that `arch` leaves out."""
 
 
 @dataclass(frozen=True)
-class Fixed:
+class Fixed(Block):
     """One operation that is not searched (a stem, a reduction, a last activation)."""
 
     operation: str
@@ -14,15 +31,32 @@ class Fixed:
     channels_out: int
     stride: int = 1
 
+    @property
+    def choices(self) -> tuple[str, ...]:
+        return ()
+
+    def live(self, arch: Arch) -> Iterable[str]:
+        return ()
+
 
 @dataclass(frozen=True)
-class Layer:
-    """One searched operation on its own, as in chains of layers (MobileNet)."""
+class Layer(Block):
+    """One searched operation on its own, as in chains of layers (MobileNet).
+
+    An architecture that leaves its choice out goes past it, which only a layer that keeps the shape allows.
+    """
 
     choice: str
     channels_in: int
     channels_out: int
     stride: int = 1
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        return (self.choice,)
+
+    def live(self, arch: Arch) -> Iterable[str]:
+        return self.choices if self.choice in arch else ()
 
 
 @dataclass(frozen=True)
@@ -36,12 +70,13 @@ class Link:
 
 
 @dataclass(frozen=True)
-class Cell:
+class Cell(Block):
     """A directed acyclic graph of searched edges.
 
     Nodes 0 .. inputs-1 are the outputs of the last `inputs` blocks, the oldest first, each through its
     operation of `preprocess` (from its entry of `channels_in`) where there is one. Every other node is the
-    sum of its links. The output is the concatenation of the nodes `outputs`.
+    sum of its links; those that an architecture leaves out do not run. The output is the concatenation of the
+    nodes `outputs`. `zeros` names the candidates that make zeros of anything.
     """
 
     channels: int
@@ -50,13 +85,29 @@ class Cell:
     inputs: int = 1
     preprocess: tuple[str, ...] = ()
     channels_in: tuple[int, ...] = ()
+    zeros: tuple[str, ...] = ("none",)
 
     def __post_init__(self) -> None:
         assert len(self.preprocess) == len(self.channels_in) in (0, self.inputs)
         assert all(link.source < link.target for link in self.links), "links point forward"
 
+    @property
+    def choices(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(link.choice for link in self.links))
 
-Block = Fixed | Layer | Cell
+    def live(self, arch: Arch) -> Iterable[str]:
+        """On edges that come from an input and lead to an output.
+
+        Candidates of a cell that has zeros are taken to make zeros of zeros, as those without bias and affine
+        normalisation do.
+        """
+        links = [link for link in self.links if link.choice in arch and arch[link.choice] not in self.zeros]
+        reached, needed = set(range(self.inputs)), set(self.outputs)
+        for link in sorted(links, key=lambda link: link.source):
+            reached |= {link.target} if link.source in reached else set()
+        for link in sorted(links, key=lambda link: -link.target):
+            needed |= {link.source} if link.target in needed else set()
+        return (link.choice for link in links if link.source in reached and link.target in needed)
 
 
 @dataclass(frozen=True)
@@ -70,3 +121,7 @@ class Layout:
     blocks: tuple[tuple[str, Block], ...]
     features: int
     ends: tuple[str, ...] = ()
+
+    def live(self, arch: Arch) -> set[str]:
+        """The choices that the network's outputs depend on where `arch` is chosen."""
+        return {choice for _, block in self.blocks for choice in block.live(arch)}

@@ -11,7 +11,10 @@ from cleave.space.choice import Arch
 
 @dataclass(frozen=True)
 class Region:
-    """A box in the space: `allowed[choice]` are the candidates left, in the space's own order."""
+    """A box in the space: `allowed[choice]` are the candidates left, in the space's own order.
+
+    A choice that is not named is left out of all its architectures.
+    """
 
     allowed: Mapping[str, tuple[str, ...]]
 
@@ -24,10 +27,9 @@ class Region:
         return prod(len(candidates) for candidates in self.allowed.values())
 
     def __contains__(self, arch: object) -> bool:
-        return (
-            isinstance(arch, Mapping)
-            and arch.keys() == self.allowed.keys()
-            and all(arch[choice] in candidates for choice, candidates in self.allowed.items())
+        """Whether all that an architecture chooses is allowed; what it leaves out does not run, and is free."""
+        return isinstance(arch, Mapping) and all(
+            candidate in self.allowed.get(choice, ()) for choice, candidate in arch.items()
         )
 
     def restrict(self, choice: str, group: Sequence[str]) -> Region:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import product
-
 import torch
 
 from cleave.space.choice import Arch
@@ -15,9 +13,8 @@ ENUMERABLE = 50_000
 
 
 def enumerate_valid(space: Space, region: Region) -> list[Arch]:
-    """Every valid architecture of the region, in the order of its candidates."""
-    archs = (dict(zip(region.allowed, names, strict=True)) for names in product(*region.allowed.values()))
-    return [arch for arch in archs if space.valid(arch)]
+    """Every valid architecture of the region, in the space's own order."""
+    return [arch for arch in space.every(region) if space.valid(arch)]
 
 
 def distinct(space: Space, region: Region, count: int, generator: torch.Generator) -> list[Arch]:
@@ -25,7 +22,7 @@ def distinct(space: Space, region: Region, count: int, generator: torch.Generato
 
     Fewer where there are fewer; in a region too large to list, where a hundred draws for each found no more.
     """
-    if region.size <= ENUMERABLE:
+    if space.count(region) <= ENUMERABLE:
         archs = enumerate_valid(space, region)
         return [archs[i] for i in torch.randperm(len(archs), generator=generator)[:count].tolist()]
     found: dict[str, Arch] = {}

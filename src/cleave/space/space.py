@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -31,6 +32,8 @@ class Space(ABC):
     paper_size: NetworkSize
     tabulated = False
     """Whether there is a table of trained accuracies for its architectures."""
+    identities: tuple[str, ...] = ("skip_connect",)
+    """Candidates that hand on what they get."""
     affine = True
     """Whether the normalisations of searched operations are affine in a network that is trained alone."""
 
@@ -48,7 +51,7 @@ class Space(ABC):
 
     def draw(self, arch: Arch) -> str:
         """The architecture for the eye: here one line per choice."""
-        return "\n".join(f"{choice.name}: {arch[choice.name]}" for choice in self.choices)
+        return "\n".join(f"{choice.name}: {arch[choice.name]}" for choice in self.choices if choice.name in arch)
 
     def valid(self, arch: Arch) -> bool:
         """Whether `arch` computes something from its input (all do, unless a space says otherwise)."""
@@ -62,6 +65,22 @@ class Space(ABC):
         """The strongest allowed candidate of each choice; strengths are [allowed candidates], first wins ties."""
         return {choice: allowed[int(strengths[choice].argmax())] for choice, allowed in region.allowed.items()}
 
+    def every(self, region: Region) -> Iterator[Arch]:
+        """Every architecture of a region, valid or not; here each names every choice.
+
+        A space whose architectures leave choices out overrides this, `count` and `uniform`.
+        """
+        for candidates in product(*region.allowed.values()):
+            yield dict(zip(region.allowed, candidates, strict=True))
+
+    def count(self, region: Region) -> int:
+        """How many those are."""
+        return region.size
+
+    def uniform(self, region: Region, generator: torch.Generator) -> Arch:
+        """One of them, uniformly."""
+        return {choice: pick(allowed, generator) for choice, allowed in region.allowed.items()}
+
     @property
     def region(self) -> Region:
         """The whole space."""
@@ -71,7 +90,7 @@ class Space(ABC):
         """A valid architecture of the region, uniformly (rejecting the invalid ones)."""
         assert self.holds_valid(region), "the region holds no valid architecture"
         while True:
-            arch = uniform(region, generator)
+            arch = self.uniform(region, generator)
             if self.valid(arch):
                 return arch
 
@@ -84,11 +103,6 @@ def offered(operations: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
     if len(set(operations)) != len(operations) or len(operations) < 2:
         raise UserError(f"space.ops: give two or more different operations, not {shown(list(operations))}")
     return tuple(operation for operation in known if operation in operations)
-
-
-def uniform(region: Region, generator: torch.Generator) -> Arch:
-    """Each choice's candidate drawn uniformly and independently."""
-    return {choice: pick(allowed, generator) for choice, allowed in region.allowed.items()}
 
 
 def pick(candidates: Sequence[str], generator: torch.Generator) -> str:

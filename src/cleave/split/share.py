@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from torch import nn
 
-from cleave.net import Edge, Network
+from cleave.net import Network, places
 
 Parameters = dict[str, nn.Parameter]
 
@@ -14,15 +14,15 @@ Parameters = dict[str, nn.Parameter]
 def shared_parameters(network: Network, choice: str, without: Collection[str] = ()) -> Parameters:
     """The parameters that stay in use whichever candidate of `choice` runs, by name.
 
-    That is all of the network but the edges where `choice` acts, in every cell (GM-NAS, section 3.3: "the shared
-    edges"). `without` names blocks whose parameters are left out as well: with `layout.ends` (stem, last
+    That is all of the network but what places say is their candidates' own, in every cell (GM-NAS, section 3.3: "the
+    shared edges"). `without` names blocks whose parameters are left out as well: with `layout.ends` (stem, last
     normalisation, classifier on NAS-Bench-201) it is what the released code of GM-NAS compares.
     """
     own = {
         id(parameter)
-        for module in network.modules()
-        if isinstance(module, Edge) and module.choice == choice
-        for parameter in module.parameters()
+        for place in places(network).values()
+        if choice in place.choices
+        for parameter in place.own(choice)
     }
     return {
         name: parameter

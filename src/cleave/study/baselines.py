@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cleave.net.cost import costs
-from cleave.net.ops import has_weights
+from cleave.net.cost import costs, weights
 from cleave.space import Arch, NetworkSize, Space
 from cleave.stats.ties import level
 from cleave.study.log import Log, Numbers
@@ -26,17 +25,17 @@ def baselines(log: Log, truth: Truth, seed: int) -> dict[str, Numbers]:
     archs = [log.space.parse(child) for child in log.children]
     return {
         RANDOM: np.random.default_rng(seed).random(len(archs)),
-        "fewest weightless operations": -weightless(archs),
+        "fewest weightless operations": -weightless(log.space, archs),
         **sizes(log, archs),
         "additive, fitted on the truth": additive(log.space, archs, truth.mean),
         "additive, each from the others": additive_from_others(log.space, archs, truth.mean),
     }
 
 
-def weightless(archs: Sequence[Arch]) -> Numbers:
+def weightless(space: Space, archs: Sequence[Arch]) -> Numbers:
     """The number of choices of each architecture at which it has no weights: pools, skips."""
-    without = {name: not has_weights(name) for arch in archs for name in arch.values()}
-    return np.array([sum(without[name] for name in arch.values()) for arch in archs], dtype=np.float64)
+    known = weights(space)
+    return np.array([len(arch) - len(known.learning(arch)) for arch in archs], dtype=np.float64)
 
 
 def sizes(log: Log, archs: Sequence[Arch]) -> dict[str, Numbers]:

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from cleave.data.stream import Batch
-from cleave.net import Edge, Gates, Norm
-from cleave.net.blocks import CellBlock, FixedBlock, History
+from cleave.net import BlockModule, Gates, Norm, Place, places
+from cleave.net.place import History
 from cleave.net.statistics import measuring
 from cleave.search.watch import NEVER, Stop
 from cleave.study.supernet import Supernet
@@ -111,19 +111,20 @@ class Judge:
                 after = self._through(block, gates, seen)
             yield from self._walk(after, depth + 1, group, stop)
 
-    def _block(self, depth: int, child: int) -> nn.Module:
-        return self.supernet.networks[child].blocks[self.blocks[depth]]
+    def _block(self, depth: int, child: int) -> BlockModule:
+        block = self.supernet.networks[child].blocks[self.blocks[depth]]
+        assert isinstance(block, BlockModule)
+        return block
 
     def _alike(self, depth: int, children: list[int]) -> list[list[int]]:
         """The children by what the block of that number runs for them."""
         groups: dict[Hashable, list[int]] = {}
         for child in children:
-            used = operations(self._block(depth, child), self.supernet.gates[child])
-            key = tuple((name, identity(module, self.kind.weights_only)) for name, module in used)
+            key = running(self._block(depth, child), self.supernet.gates[child], self.kind.weights_only)
             groups.setdefault(key, []).append(child)
         return list(groups.values())
 
-    def _through(self, block: nn.Module, gates: Gates, seen: Walked) -> Walked:
+    def _through(self, block: BlockModule, gates: Gates, seen: Walked) -> Walked:
         """One block further, its statistics measured anew first where they are."""
         calibration: list[History] = []
         if self.kind.calibrated:
@@ -156,14 +157,21 @@ def chunks(batches: Sequence[Batch]) -> Iterator[list[Batch]]:
         yield piece
 
 
-def operations(block: nn.Module, gates: Gates) -> list[tuple[str, nn.Module]]:
-    """What a block runs, by what it is there for."""
-    if isinstance(block, FixedBlock):
-        return [("fixed", block.op)]
-    before = list(enumerate(block.preprocess)) if isinstance(block, CellBlock) else []
-    edges = [(name, module) for name, module in block.named_modules() if isinstance(module, Edge)]
-    chosen = [(f"{name} {one}", edge.ops[one]) for name, edge in edges for one in gates[edge.choice].active]
-    return [*((f"before {number}", module) for number, module in before), *chosen]
+def running(block: nn.Module, gates: Gates, weights_only: bool) -> Hashable:
+    """Equal where a block runs the same operations with the same tensors."""
+    found = places(block)
+    searched = {id(tensor) for place in found.values() for tensor in (*place.parameters(), *place.buffers())}
+    fixed = tuple(tensor for tensor in identity(block, weights_only) if tensor not in searched)
+    chosen = tuple(
+        (name, *active(place, gates), *(identity(module, weights_only) for module in place.used(gates)))
+        for name, place in found.items()
+    )
+    return fixed, chosen
+
+
+def active(place: Place, gates: Gates) -> tuple[Hashable, ...]:
+    """What runs there, by choice."""
+    return tuple(gates[choice].active if choice in gates else None for choice in place.choices)
 
 
 def identity(module: nn.Module, weights_only: bool) -> tuple[int, ...]:
@@ -187,7 +195,7 @@ class Remembered(nn.Module):
         return self.memory[key][1]
 
 
-def remembering(block: nn.Module, memory: Memory) -> AbstractContextManager[None]:
+def remembering(block: BlockModule, memory: Memory) -> AbstractContextManager[None]:
     """Meanwhile the operations of a searched block remember."""
 
     def wrapped(place: str, module: nn.Module) -> Remembered:
@@ -197,18 +205,14 @@ def remembering(block: nn.Module, memory: Memory) -> AbstractContextManager[None
 
 
 @contextmanager
-def replaced(block: nn.Module, wrapped: Callable[[str, nn.Module], nn.Module]) -> Iterator[None]:
-    """The block's preprocessing and candidates wrapped, by their place, and in the end as they were."""
-    holders = [(edge.choice, edge.ops) for edge in block.modules() if isinstance(edge, Edge)]
-    if isinstance(block, CellBlock):
-        holders.append(("before", block.preprocess))  # type: ignore[arg-type]
-    before = [dict(holder.named_children()) for _, holder in holders]
+def replaced(block: BlockModule, wrapped: Callable[[str, nn.Module], nn.Module]) -> Iterator[None]:
+    """The functions of a searched block wrapped, by name, and in the end as they were."""
+    searched = [function for function in block.functions() if function.holder is not block]
+    functions = [(function, function.holder.get_submodule(function.child)) for function in searched]
     try:
-        for (place, holder), modules in zip(holders, before, strict=True):
-            for name, module in modules.items():
-                holder.add_module(name, wrapped(f"{place} {name}", module))
+        for (name, holder, child), module in functions:
+            holder.add_module(child, wrapped(name, module))
         yield
     finally:
-        for (_, holder), modules in zip(holders, before, strict=True):
-            for name, module in modules.items():
-                holder.add_module(name, module)
+        for (_, holder, child), module in functions:
+            holder.add_module(child, module)

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
 from cleave.data.stream import Batch
 from cleave.net.cost import costs
+from cleave.net.count import MultiplyAdds
 from cleave.space import NetworkSize
 from cleave.study.judge import Judge, Kind, chunks
 from cleave.study.problem import Study
@@ -87,19 +87,7 @@ def walk(supernet: Supernet, kind: Kind, image: tuple[int, int, int]) -> int:
     judge = Judge(supernet, replace(kind, norm=kind.norm and replace(kind.norm, running=True), evaluating=True))
     device = supernet.blueprint.device
     batch: Batch = torch.zeros(2, *image, device=device), torch.zeros(2, dtype=torch.int64, device=device)
-    seen = 0
-
-    def see(module: nn.Module, inputs: object, output: Tensor) -> None:
-        nonlocal seen
-        assert isinstance(module.weight, Tensor)
-        seen += output.numel() * module.weight[0].numel()
-
-    layers = {
-        layer for network in judge.supernet.networks for layer in network.modules()
-        if isinstance(layer, (nn.Conv2d, nn.Linear))
-    }  # fmt: skip
-    hooks = [layer.register_forward_hook(see) for layer in layers]
-    judge.hits([batch], [batch] if kind.calibrated else ())
-    for hook in hooks:
-        hook.remove()
-    return seen // (2 * (2 if kind.calibrated else 1))
+    with MultiplyAdds() as counted:
+        judge.hits([batch], [batch] if kind.calibrated else ())
+    per_batch: int = counted.total // 2
+    return per_batch // 2 if kind.calibrated else per_batch

@@ -208,7 +208,7 @@ def check_sharing(recipe: StudyRecipe, space: Space) -> None:
 
 def chosen_children(recipe: StudyRecipe, space: Space) -> tuple[str, ...]:
     """All valid architectures, or a sample by the seed, in the space's own order."""
-    count, size = recipe.space.children, space.region.size
+    count, size = recipe.space.children, space.count(space.region)
     if count is None and size > MOST:
         raise UserError(f"space.children: {space.name} has {size:,} architectures; say how many, {MOST:,} at most")
     if count is not None and count > MOST:

@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from cleave.errors import UserError, brief
-from cleave.space import Fixed, Layout
+from cleave.space import Layout
 from cleave.study.clusters import Groups, clusters, read_partition, sequential, shuffled
 from cleave.study.interference import correlation_to_cluster
 from cleave.study.log import Numbers, read_log
@@ -72,7 +72,7 @@ def shared_tensors(sharing: SharingSettings, layout: Layout) -> Shared | None:
 
 def prefix(cells: int | None, layout: Layout) -> Shared:
     """All blocks up to the searched one of that number; the classifier is always each child's own, as published."""
-    searched = [name for name, block in layout.blocks if not isinstance(block, Fixed)]
+    searched = [name for name, block in layout.blocks if block.choices]
     if cells is None:
         raise UserError("sharing.cells: say how many with sharing.policy=prefix")
     if cells > len(searched):

@@ -10,21 +10,19 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from cleave.net import Edge, Gates, Network, Norm, build, one_hot
+from cleave.net import Gates, Network, Norm, build, one_hot
 from cleave.space import Arch, Layout, Region, Space
 from cleave.study.sharing import Shared, tensor_names
 
 
 def region_of(space: Space, children: Sequence[Arch]) -> Region:
     """The smallest box that holds the children."""
-    return Region(
-        {
-            choice.name: tuple(
-                name for name in choice.candidates if any(arch[choice.name] == name for arch in children)
-            )
-            for choice in space.choices
-        }
-    )
+    used = {(choice, name) for arch in children for choice, name in arch.items()}
+    kept = {
+        choice.name: tuple(name for name in choice.candidates if (choice.name, name) in used)
+        for choice in space.choices
+    }
+    return Region({choice: names for choice, names in kept.items() if names})
 
 
 def tie(network: nn.Module, name: str, tensor: Tensor) -> None:
@@ -125,13 +123,7 @@ class Supernet:
 
 def with_weights_of(network: Network, blueprint: Blueprint) -> Network:
     """A network of another blueprint that has the parameters of this one."""
-    twin = blueprint.network(region_in(network))
+    twin = blueprint.network(network.region)
     for name, parameter in network.named_parameters():
         tie(twin, name, parameter)
     return twin
-
-
-def region_in(network: Network) -> Region:
-    """The candidates that a network has."""
-    edges = (module for module in network.modules() if isinstance(module, Edge))
-    return Region({edge.choice: tuple(edge.ops) for edge in edges})
