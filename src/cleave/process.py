@@ -11,6 +11,8 @@ from cleave.signals import INTERRUPTED, end_on_signals, hearing, interrupting
 from cleave.streams import Stream, Unwritten, prepare
 
 DONE, WRONG = 0, 2
+MOST = 5_000
+"""Letters of a message; those of our own are far shorter, but typer repeats what it was given."""
 CLOSED = 141
 """As of other programs that nobody listens to any more, as in front of `| head`: 128 + SIGPIPE."""
 
@@ -56,5 +58,5 @@ def tell_loss(program: str, err: Stream | None) -> None:
 def complain(program: str, message: str, status: int) -> int:
     """One line on stderr, but none for an empty message; returns the status."""
     if message:
-        print(f"{program}: {' '.join(message.split())}", file=sys.stderr, flush=True)
+        print(f"{program}: {' '.join(message.split())[:MOST]}", file=sys.stderr, flush=True)
     return status

@@ -58,6 +58,7 @@ class ControlTrust:
 
     `search_passes` and `control_passes` are forward and backward passes of a mini-batch. Accuracies are on the
     held-out images, in percent. `random_search` is the best of the random ones: random search with this budget.
+    `sd` is null of a single one.
     """
 
     architectures: int
@@ -66,7 +67,7 @@ class ControlTrust:
     control_passes: int
     chosen_accuracy: float
     mean: float
-    sd: float
+    sd: float | None
     at_least_as_good: int
     p_value: float
     random_search: dict[str, Any]
@@ -107,7 +108,7 @@ def leaf_trust(problem: Problem, leaf: Node) -> LeafTrust:
     assert leaf.result is not None
     accuracy, images = leaf.result["valid_accuracy"], len(problem.valid)
     arch = problem.space.parse(leaf.result["arch"])
-    low, high = wilson(accuracy / 100 * images, images)
+    low, high = wilson(round(accuracy / 100 * images), images)
     return LeafTrust(
         leaf.label,
         accuracy,
@@ -137,7 +138,7 @@ def control_trust(problem: Problem, state: State) -> ControlTrust | None:
         control_passes=state.control.weight_steps,
         chosen_accuracy=chosen,
         mean=mean(others),
-        sd=pstdev(others),
+        sd=pstdev(others) if len(others) > 1 else None,
         at_least_as_good=sum(other >= chosen for other in others),
         p_value=rank_p_value(chosen, others),
         random_search={

@@ -74,9 +74,11 @@ class Worker(Generic[PartType, FoundType]):
 
     def _last_words(self) -> str:
         assert self.part is not None
+        killed = self.process.exitcode == -signal.SIGKILL
         return (
-            f"a worker process {ending(self.process.exitcode)} at {self.part.label}; what was saved is intact: "
-            f"go on with fewer workers, as in: cleave resume {quote(str(self.run))} --workers 1"
+            f"a worker process {ending(self.process.exitcode)} at {self.part.label}; what was saved is intact: go on "
+            f"with{' fewer workers, as in' if killed else ''}: cleave resume {quote(str(self.run))}"
+            f"{' --workers 1' if killed else ''}"
         )
 
     def kill(self) -> None:
