@@ -28,14 +28,8 @@ class Cost:
     parameters: int
     multiply_adds: int
 
-    def __add__(self, other: Cost) -> Cost:
-        return Cost(self.parameters + other.parameters, self.multiply_adds + other.multiply_adds)
-
     def __sub__(self, other: Cost) -> Cost:
         return Cost(self.parameters - other.parameters, self.multiply_adds - other.multiply_adds)
-
-
-FREE = Cost(0, 0)
 
 
 @dataclass(frozen=True)
@@ -88,7 +82,8 @@ class Costs:
 
 
 def total(costs: Iterable[Cost]) -> Cost:
-    return sum(costs, FREE)
+    listed = list(costs)
+    return Cost(sum(cost.parameters for cost in listed), sum(cost.multiply_adds for cost in listed))
 
 
 def components(tables: Sequence[Table]) -> list[list[Table]]:
