@@ -21,8 +21,6 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-import torch
-
 from cleave.config import checked, load
 from cleave.data.report import IMAGES, report_lines
 from cleave.errors import Interrupted, UserError
@@ -37,7 +35,8 @@ from cleave.run.reading import Shape, shaped
 from cleave.search.crew import Crew, make_crew, usual_workers
 from cleave.search.environment import compare, surroundings
 from cleave.search.overview import Overview
-from cleave.search.watch import Watcher, stop_on_signals
+from cleave.search.runner import LAST_SAVED
+from cleave.search.watch import Watcher
 from cleave.space import find_space
 from cleave.study.log import join, log_bytes
 from cleave.study.notes import meaningless
@@ -45,6 +44,7 @@ from cleave.study.part import LOG, Part, StudyJob, trainings, tunings
 from cleave.study.problem import Study, open_study
 from cleave.study.results import write_results
 from cleave.study.settings import StudyRecipe
+from cleave.torch_state import cpu_threads
 
 GROUPS, LEDGER = "supernets.json", "ledger.json"
 
@@ -144,29 +144,30 @@ def environment(study: Study) -> dict[str, Any]:
 def go_on(job: StudyJob, origin: Origin, watcher: Watcher, workers: int | None) -> dict[str, Any]:
     """Does the parts that are left of a study that this process has locked, then the results."""
     path, study = job.run, job.study
-    torch.set_num_threads(study.recipe.threads)
     watcher.say(f"study folder: {path}")
     write_json(path / IMAGES, study.report)
     count = workers or usual_workers(study.recipe.device, study.recipe.threads)
     stages = [trainings(study), tunings(study)]
     parts = [part for stage in stages for part in stage]
     overview = Overview(watcher)
-    with resumable(job.run, Interrupted), stop_on_signals() as stop:
+    with resumable(job.run), cpu_threads(study.recipe.threads), watcher.stop as stop:
         for stage in stages:
             left = [part for part in stage if not job.is_done(part)]
             with make_crew(count, len(left), job, stop, overview) as crew:
                 perform_all(left, crew, overview)
-    with resumable(job.run, KeyboardInterrupt):  # all parts are saved
+    with resumable(job.run):  # all parts are saved
         return conclude(job, origin, parts)
 
 
 @contextmanager
-def resumable(path: Path, kind: type[BaseException]) -> Iterator[None]:
+def resumable(path: Path) -> Iterator[None]:
     """Has an interruption say how to go on."""
     try:
         yield
-    except kind as error:
+    except Interrupted as error:
         raise Interrupted(f"interrupted and saved; go on with: cleave resume {quote(str(path))}") from error
+    except KeyboardInterrupt as error:
+        raise Interrupted(f"interrupted; {LAST_SAVED}: cleave resume {quote(str(path))}") from error
 
 
 def perform_all(parts: list[Part], crew: Crew[Part, int], overview: Overview) -> None:
