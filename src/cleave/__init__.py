@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cleave.result import SearchResult
     from cleave.search.watch import Moment, Stop, Watcher
     from cleave.space import Arch, Cell, Choice, Fixed, Layer, Layout, Link, NetworkSize, Region, Space
+    from cleave.terminal import Terminal
 
 __version__: str
 
@@ -38,6 +39,7 @@ __all__ = [
     "SearchResult",
     "Space",
     "Stop",
+    "Terminal",
     "UserError",
     "Watcher",
     "load",
@@ -64,6 +66,7 @@ _HOMES = {
     "cleave.space": (
         "Arch", "Cell", "Choice", "Fixed", "Layer", "Layout", "Link", "NetworkSize", "Region", "Space",
     ),
+    "cleave.terminal": ("Terminal",),
 }  # fmt: skip
 
 

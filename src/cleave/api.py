@@ -35,6 +35,7 @@ from cleave.result import SearchResult, read_result
 from cleave.search import runner as search_runner
 from cleave.search.watch import Callback, Callbacks, Stop
 from cleave.settings import Recipe
+from cleave.space import Space
 from cleave.split.matrix import partition_file, partition_matrix
 from cleave.study import recipes as study_recipes
 from cleave.study import runner as study_runner
@@ -53,6 +54,7 @@ __all__ = [
     "study",
 ]
 
+SpaceObject = Space | type[Space]
 Folder = str | Path | SearchResult
 
 
@@ -93,7 +95,7 @@ def resume(
     run: Folder,
     *,
     data: DataLike | None = None,
-    space: SpaceLike | None = None,
+    space: SpaceObject | None = None,
     device: str | None = None,
     workers: int | None = 1,
     callbacks: Iterable[Callback] = (),
@@ -103,14 +105,18 @@ def resume(
 
     `data` and `space`: again what was given as tensors, as a Dataset, as an object.
     """
-    space_keys(space, workers)
+    space_again(space, workers)
     watcher = Callbacks(checked_callbacks(callbacks), stop)
     found = search_runner.resume(folder_of(run), watcher, workers, device, given_again(data))
     return read_result(Path(found["run"]))
 
 
-def load(run: str | Path) -> SearchResult:
-    """The result of a finished search; UserError where it is not finished, or not as it was written."""
+def load(run: str | Path, *, space: SpaceObject | None = None) -> SearchResult:
+    """The result of a finished search; UserError where it is not finished, or not as it was written.
+
+    `space`: again what was given as an object, where another process searched it.
+    """
+    space_again(space)
     return read_result(Path(run))
 
 
@@ -261,6 +267,13 @@ def given_again(data: DataLike | None) -> Given | None:
     if keys and given is None:
         raise UserError("data: a run knows the name of its images; leave data out")
     return given
+
+
+def space_again(space: SpaceObject | None, workers: int | None = 1) -> None:
+    """Registers a space that no recipe can name; UserError for a name: the run knows its own."""
+    if isinstance(space, str):
+        raise UserError(f"space: a run knows the name of its space; leave space={shown(space)} out")
+    space_keys(space, workers)
 
 
 def checked_callbacks(callbacks: Iterable[Callback]) -> list[Callback]:

@@ -55,7 +55,7 @@ def raw_of(recipe: RecipeLike | None) -> Raw:
 def dumped(settings: BaseModel) -> Raw:
     """What was set of settings, and their name where they have one, which says what they are of."""
     raw = {}
-    for key in settings.model_fields:
+    for key in type(settings).model_fields:
         value = getattr(settings, key)
         if isinstance(value, BaseModel):
             raw[key] = dumped(value)
@@ -83,7 +83,7 @@ def space_keys(space: SpaceLike | None, workers: int | None) -> dict[str, Any]:
     made = space() if isinstance(space, type) else space
     if not isinstance(made, Space):
         raise UserError(f"space: give a name or a cleave.Space, not {shown(space)}")
-    if isinstance(made, BUILT_IN):
+    if type(made) in BUILT_IN:
         return {"space.name": made.name, "space.ops": list(made.choices[0].candidates)}
     check_importable(made, workers)
     return {"space.name": register(made)}
