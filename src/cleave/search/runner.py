@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
 from shlex import quote
@@ -28,8 +29,6 @@ from cleave.settings import Recipe
 from cleave.space import find_space
 from cleave.torch_state import cpu_threads
 
-LAST_SAVED = "go on from what was saved last with"
-
 
 def start(
     recipe: Recipe, out: Path | None, watcher: Watcher, workers: int | None = 1, given: Given | None = None
@@ -49,7 +48,7 @@ def start(
     for line in report_lines(problem.report):
         watcher.say(line)
     path = make_folder(out) if out else new_folder(name_of(recipe))
-    with RunLock(path):
+    with RunLock(path), watcher.stop:  # from now on there is something to go on with
         return go_on(create(path, recipe, environment(problem)), problem, watcher, workers)
 
 
@@ -74,7 +73,8 @@ def resume(
         if is_whole(path, watcher.say):
             return view(path)
         problem = reopened(path, origin, device, watcher, given)
-        return go_on(RunFolder(path, origin), problem, watcher, workers)
+        with watcher.stop:
+            return go_on(RunFolder(path, origin), problem, watcher, workers)
 
 
 def reopened(path: Path, origin: Origin, device: str | None, watcher: Watcher, given: Given | None) -> Problem:
@@ -93,20 +93,28 @@ def recipe_of(origin: Origin, flags: Mapping[str, Any]) -> Recipe:
 
 def go_on(folder: RunFolder, problem: Problem, watcher: Watcher, workers: int | None) -> dict[str, Any]:
     """Runs what is left of a run that this process has locked; an interruption says how to go on."""
-    watcher.say(f"run folder: {folder.path}")
-    write_json(folder.path / IMAGES, problem.report)
-    count = workers or usual_workers(problem.recipe.device, problem.recipe.threads)
-    with cpu_threads(problem.recipe.threads), watcher.stop as stop:
+    recipe, stop = problem.recipe, watcher.stop
+    with resumable(folder.path), cpu_threads(recipe.threads):
+        watcher.say(f"run folder: {folder.path}")
+        write_json(folder.path / IMAGES, problem.report)
+        count = workers or usual_workers(recipe.device, recipe.threads)
         search = Search(problem, folder, stop, watcher)
-        try:
-            with make_crew(count, most_parts(problem), SearchJob(problem, folder.files), stop, search.overview) as crew:
-                result = search.run(crew)
-        except Interrupted as error:
-            raise Interrupted(f"interrupted and saved; go on with: cleave resume {quote(str(folder.path))}") from error
-        except KeyboardInterrupt as error:  # in the middle of a step
-            raise Interrupted(f"interrupted; {LAST_SAVED}: cleave resume {quote(str(folder.path))}") from error
+        with make_crew(count, most_parts(problem), SearchJob(problem, folder.files), stop, search.overview) as crew:
+            result = search.run(crew)
         search.finish(result)
     return view(folder.path)
+
+
+@contextmanager
+def resumable(path: Path) -> Iterator[None]:
+    """Has an interruption of a run say how to go on."""
+    try:
+        yield
+    except Interrupted as error:
+        raise Interrupted(f"interrupted and saved; go on with: cleave resume {quote(str(path))}") from error
+    except KeyboardInterrupt as error:  # in the middle of a step
+        last = "go on from what was saved last with"
+        raise Interrupted(f"interrupted; {last}: cleave resume {quote(str(path))}") from error
 
 
 def name_of(recipe: Recipe) -> str:

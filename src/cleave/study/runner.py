@@ -14,16 +14,13 @@ metrics.json, figures/, report.html
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 from cleave.config import checked, load
 from cleave.data.report import IMAGES, report_lines
-from cleave.errors import Interrupted, UserError
+from cleave.errors import UserError
 from cleave.resolve import absolute, resolve_device, resolve_images
 from cleave.run.durable import json_bytes, write_bytes, write_json
 from cleave.run.folder import TIMING, make_folder, new_folder
@@ -35,7 +32,7 @@ from cleave.run.reading import Shape, shaped
 from cleave.search.crew import Crew, make_crew, usual_workers
 from cleave.search.environment import compare, surroundings
 from cleave.search.overview import Overview
-from cleave.search.runner import LAST_SAVED
+from cleave.search.runner import resumable
 from cleave.search.watch import Watcher
 from cleave.space import find_space
 from cleave.study.log import join, log_bytes
@@ -144,30 +141,18 @@ def environment(study: Study) -> dict[str, Any]:
 def go_on(job: StudyJob, origin: Origin, watcher: Watcher, workers: int | None) -> dict[str, Any]:
     """Does the parts that are left of a study that this process has locked, then the results."""
     path, study = job.run, job.study
-    watcher.say(f"study folder: {path}")
-    write_json(path / IMAGES, study.report)
     count = workers or usual_workers(study.recipe.device, study.recipe.threads)
     stages = [trainings(study), tunings(study)]
-    parts = [part for stage in stages for part in stage]
-    overview = Overview(watcher)
-    with resumable(job.run), cpu_threads(study.recipe.threads), watcher.stop as stop:
-        for stage in stages:
-            left = [part for part in stage if not job.is_done(part)]
-            with make_crew(count, len(left), job, stop, overview) as crew:
-                perform_all(left, crew, overview)
-    with resumable(job.run):  # all parts are saved
-        return conclude(job, origin, parts)
-
-
-@contextmanager
-def resumable(path: Path) -> Iterator[None]:
-    """Has an interruption say how to go on."""
-    try:
-        yield
-    except Interrupted as error:
-        raise Interrupted(f"interrupted and saved; go on with: cleave resume {quote(str(path))}") from error
-    except KeyboardInterrupt as error:
-        raise Interrupted(f"interrupted; {LAST_SAVED}: cleave resume {quote(str(path))}") from error
+    with resumable(path), cpu_threads(study.recipe.threads):
+        watcher.say(f"study folder: {path}")
+        write_json(path / IMAGES, study.report)
+        overview = Overview(watcher)
+        with watcher.stop as stop:
+            for stage in stages:
+                left = [part for part in stage if not job.is_done(part)]
+                with make_crew(count, len(left), job, stop, overview) as crew:
+                    perform_all(left, crew, overview)
+        return conclude(job, origin, [part for stage in stages for part in stage])  # all parts are saved
 
 
 def perform_all(parts: list[Part], crew: Crew[Part, int], overview: Overview) -> None:
