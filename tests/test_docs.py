@@ -39,6 +39,13 @@ def test_the_guide_to_extending_runs_from_top_to_bottom(tmp_path: Path, monkeypa
         OPERATIONS.pop("sep_conv_3x3_once", None)
 
 
+def test_the_guide_to_python_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (code,) = blocks(ROOT / "docs" / "api.md", "python")
+    exec(compile(code, "api.md", "exec"), {})
+    assert (tmp_path / "runs" / "mine" / "result.json").is_file()
+
+
 def test_the_readme_begins_with_the_two_commands() -> None:
     first = next(line for line in README.read_text().splitlines() if line.startswith("    make"))
     assert first.split()[:2] == ["make", "demo"]

@@ -1,12 +1,88 @@
-"""cleave: weight-sharing neural architecture search that decides which networks should share weights."""
+"""cleave: weight-sharing neural architecture search that decides which networks should share weights.
+
+    import cleave
+
+    result = cleave.search(method="rsps", splitter="random", data="bundled")
+    result.show()
+
+Nothing is loaded before it is asked for: `import cleave` takes no torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cleave import settings
+    from cleave.api import load, partition, plan, rank, resume, resume_study, search, study
+    from cleave.errors import Interrupted, UserError
+    from cleave.net import Norm, operation
+    from cleave.result import SearchResult
+    from cleave.search.watch import Moment, Stop, Watcher
+    from cleave.space import Arch, Cell, Choice, Fixed, Layer, Layout, Link, NetworkSize, Region, Space
+    from cleave.terminal import Terminal
 
 __version__: str
 
+__all__ = [
+    "Arch",
+    "Cell",
+    "Choice",
+    "Fixed",
+    "Interrupted",
+    "Layer",
+    "Layout",
+    "Link",
+    "Moment",
+    "NetworkSize",
+    "Norm",
+    "Region",
+    "SearchResult",
+    "Space",
+    "Stop",
+    "Terminal",
+    "UserError",
+    "Watcher",
+    "load",
+    "operation",
+    "partition",
+    "plan",
+    "rank",
+    "resume",
+    "resume_study",
+    "search",
+    "settings",
+    "study",
+]
 
-def __getattr__(name: str) -> str:
-    """`__version__`, looked up when it is asked for: that takes time in which nobody hears Ctrl-C."""
-    if name != "__version__":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib.metadata import version
+_MODULES = ("plan", "rank", "search", "settings", "study")
+"""The first of them are called as the functions of their names: see `cleave.callable_module`."""
 
-    return version("cleave-nas")
+_HOMES = {
+    "cleave.api": ("load", "partition", "resume", "resume_study"),
+    "cleave.errors": ("Interrupted", "UserError"),
+    "cleave.net": ("Norm", "operation"),
+    "cleave.result": ("SearchResult",),
+    "cleave.search.watch": ("Moment", "Stop", "Watcher"),
+    "cleave.space": (
+        "Arch", "Cell", "Choice", "Fixed", "Layer", "Layout", "Link", "NetworkSize", "Region", "Space",
+    ),
+    "cleave.terminal": ("Terminal",),
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> object:
+    """A public name, loaded when it is asked for: that takes time in which nobody hears Ctrl-C."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("cleave-nas")
+    if name in _MODULES:
+        return import_module(f"cleave.{name}")
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(home), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "__version__"})

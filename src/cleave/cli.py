@@ -69,15 +69,16 @@ def search(
 
     Without a recipe: NAS-Bench-201, DARTS, gradient matching, the bundled images.
     """
+    from cleave import api
     from cleave.config import load_recipe
-    from cleave.search.runner import start
+    from cleave.search.watch import SignalStop
     from cleave.terminal import Terminal
 
     flags = flags_of(data, data_root, benchmark, seed, device, skip_damaged)
     settings = load_recipe(recipe, changes or (), flags)
     with Terminal() as terminal:
-        result = start(settings, out, terminal, workers)
-    tell_run(result, as_json)
+        result = api.search(recipe=settings, out=out, workers=workers, callbacks=[terminal], stop=SignalStop())
+    tell_run(result.to_json(), as_json)
 
 
 @app.command()
@@ -94,13 +95,14 @@ def plan(
 
     A few steps are timed on this machine; nothing is written.
     """
+    from cleave import api
     from cleave.config import load_recipe
-    from cleave.plan import plan_search, text
+    from cleave.plan.text import text
     from cleave.terminal import Terminal
 
     settings = load_recipe(recipe, changes or (), flags_of(data, data_root, None, None, device, skip_damaged))
     with Terminal() as terminal:
-        found = plan_search(settings, terminal)
+        found = api.plan(recipe=settings, callbacks=[terminal])
     tell(found, as_json, lambda: print(text(found)))
 
 
@@ -110,26 +112,27 @@ app.command()(reproduce)
 @app.command()
 def resume(run: Run, workers: Workers = None, device: Device = None, as_json: Json = False) -> None:
     """Go on with an interrupted search or study; it ends as if nothing had happened."""
-    from cleave.search.runner import resume as go_on
-    from cleave.study.runner import is_study
+    from cleave import api
+    from cleave.search.watch import SignalStop
     from cleave.terminal import Terminal
 
-    if is_study(run):
+    if api.is_study(run):
         resume_study(run, workers, device, as_json)
         return
     with Terminal() as terminal:
-        result = go_on(run, terminal, workers, device)
-    tell_run(result, as_json)
+        result = api.resume(run, workers=workers, device=device, callbacks=[terminal], stop=SignalStop())
+    tell_run(result.to_json(), as_json)
 
 
 def resume_study(folder: Path, workers: int | None, device: str | None, as_json: bool) -> None:
     """Goes on with a study."""
+    from cleave import api
+    from cleave.search.watch import SignalStop
     from cleave.study.metrics_text import print_metrics
-    from cleave.study.runner import resume as go_on
     from cleave.terminal import Terminal
 
     with Terminal() as terminal:
-        found = go_on(folder, terminal, workers, device)
+        found = api.resume_study(folder, workers=workers, device=device, callbacks=[terminal], stop=SignalStop())
     tell(found, as_json, lambda: print_metrics(found))
 
 
@@ -168,9 +171,9 @@ def partition(
     as_json: Json = False,
 ) -> None:
     """Cut a matrix of similarities into balanced groups, exactly."""
-    from cleave.split.matrix import partition_file
+    from cleave import api
 
-    found = partition_file(matrix, parts, distance)
+    found = api.partition(matrix, parts, distance=distance)
     lines = [f"group {i}: {', '.join(group)}" for i, group in enumerate(found["groups"])]
     tell(found, as_json, lambda: print(*lines, f"cut: {found['cut']:g}", sep="\n"))
 

@@ -19,7 +19,7 @@ import torch
 
 from cleave.data import sources
 from cleave.data.bundled import read_bundled
-from cleave.data.images import Images
+from cleave.data.images import TENSORS, Images
 from cleave.data.sources import SOURCES, Archive, data_root, load
 from cleave.errors import UserError
 from tests.data.official import (
@@ -171,7 +171,7 @@ def test_what_may_not_be_read_is_told_as_that(tmp_path: Path, monkeypatch: pytes
             load(data, "train", root)
 
 
-@pytest.mark.parametrize("name", [name for name in SOURCES if name != "bundled"])
+@pytest.mark.parametrize("name", [name for name in SOURCES if name not in ("bundled", TENSORS)])
 def test_what_is_not_there_is_refused_with_what_to_get_and_where_to_put_it(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError, match=rf"^data\.name: {name} is not in {tmp_path}: download .*https://.*{tmp_path}"):
         load(name, "train", tmp_path, download=False)

@@ -22,7 +22,7 @@ from cleave.reproduce.measures import BEST_LEAF, CHOSEN, MEAN_LEAF
 from cleave.reproduce.runner import Request, make_grid, plan_experiment, reproduce
 from cleave.reproduce.table import compared, comparisons, interval, lines, markdown
 from cleave.resolve import resolve
-from cleave.search.watch import Moment, Watcher
+from cleave.search.watch import Moment, SignalStop, Watcher
 from cleave.space import find_space
 from tests.tiny import HERE, Ended, write_table
 
@@ -80,6 +80,8 @@ def test_an_interrupted_experiment_goes_on_from_there(table: Path, tmp_path: Pat
         return Request("table6", "tiny", flags={"benchmark": str(table)}, out=tmp_path / folder)
 
     class Stopper(Watcher):
+        stop = SignalStop()
+
         def see(self, moment: Moment) -> None:
             if self.second and moment.done > 3:
                 signal.raise_signal(signal.SIGINT)

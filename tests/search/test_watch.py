@@ -10,7 +10,7 @@ import pytest
 
 from cleave.errors import Interrupted
 from cleave.search import watch
-from cleave.search.watch import Stop, stop_on_signals
+from cleave.search.watch import SignalStop, Stop
 from cleave.signals import ASKING
 
 pytestmark = pytest.mark.usefixtures("hangup_heard")
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("hangup_heard")
 
 @pytest.mark.parametrize("number", ASKING)
 def test_a_signal_is_heard_at_the_next_check(number: signal.Signals) -> None:
-    with stop_on_signals() as stop:
+    with SignalStop() as stop:
         stop.check()
         os.kill(os.getpid(), number)
         with pytest.raises(Interrupted):
@@ -28,7 +28,7 @@ def test_a_signal_is_heard_at_the_next_check(number: signal.Signals) -> None:
 def test_a_second_ctrl_c_is_not_held_back() -> None:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have its children ignore it
     try:
-        with stop_on_signals() as stop:
+        with SignalStop() as stop:
             os.kill(os.getpid(), signal.SIGINT)
             assert stop.requested
             with pytest.raises(KeyboardInterrupt):
@@ -39,7 +39,7 @@ def test_a_second_ctrl_c_is_not_held_back() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
 def test_what_is_sent_twice_by_a_shell_or_by_timeout_still_saves(number: signal.Signals) -> None:
-    with stop_on_signals() as stop:
+    with SignalStop() as stop:
         os.kill(os.getpid(), number)
         os.kill(os.getpid(), number)
         assert stop.requested
@@ -55,7 +55,7 @@ def test_a_second_sigterm_that_somebody_sends_later_ends_at_once(monkeypatch: py
     monkeypatch.setattr(watch, "PATIENCE", -1.0)
     before = signal.signal(signal.SIGTERM, end)
     try:
-        with stop_on_signals():
+        with SignalStop():
             os.kill(os.getpid(), signal.SIGTERM)
             with pytest.raises(Ended):
                 os.kill(os.getpid(), signal.SIGTERM)
@@ -67,7 +67,7 @@ def test_outside_the_main_thread_nothing_is_heard_and_nothing_goes_wrong() -> No
     before, found = [signal.getsignal(number) for number in ASKING], list[object]()
 
     def work() -> None:
-        with stop_on_signals() as stop:
+        with SignalStop() as stop:
             found.extend([stop.requested, *(signal.getsignal(number) for number in ASKING)])
 
     thread = threading.Thread(target=work)
@@ -78,7 +78,7 @@ def test_outside_the_main_thread_nothing_is_heard_and_nothing_goes_wrong() -> No
 
 def test_handlers_are_put_back() -> None:
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    with stop_on_signals():
+    with SignalStop():
         assert signal.getsignal(signal.SIGINT) is not before[0]
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 

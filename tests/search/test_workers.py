@@ -201,7 +201,7 @@ def test_what_goes_wrong_while_workers_start_leaves_none_behind(
             started.append(self)
 
     monkeypatch.setattr("cleave.search.workers.Worker", OnlyOne)
-    with pytest.raises(Interrupted, match="go on with"):
+    with pytest.raises(Interrupted, match="go on from what was saved last"):
         begin(images, tmp_path / "run", {}, workers=2)
     assert started[0].process.exitcode == -signal.SIGKILL
 

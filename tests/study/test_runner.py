@@ -13,7 +13,7 @@ import pytest
 from cleave.errors import Interrupted, UserError
 from cleave.run.folder import new_folder
 from cleave.run.reading import read_json
-from cleave.search.watch import Moment, Watcher
+from cleave.search.watch import Moment, SignalStop, Watcher
 from cleave.study import runner
 from cleave.study.clusters import write_partition
 from cleave.study.log import read_log
@@ -113,7 +113,7 @@ class Asker(Watcher):
     """Presses Ctrl-C once."""
 
     def __init__(self, moments: int) -> None:
-        self.left = moments
+        self.left, self.stop = moments, SignalStop()
 
     def see(self, moment: Moment) -> None:
         self.left -= 1

@@ -15,6 +15,9 @@ from cleave.errors import UserError
 
 Part = Literal["train", "test"]
 
+TENSORS = "tensors"
+"""What a recipe calls images that were given in Python."""
+
 RESIZE_CHUNK = 4096  # images resized at once: bounds the memory that their floating-point copy takes
 
 
@@ -64,14 +67,14 @@ class Images:
         if self.pixels.shape[-1] == size:
             return self
         chunks = torch.split(self.pixels, RESIZE_CHUNK)
-        return replace(self, pixels=torch.cat([_resized(chunk, size) for chunk in chunks]))
+        return replace(self, pixels=torch.cat([resized(chunk, size) for chunk in chunks]))
 
     def to(self, device: torch.device | str) -> Images:
         """The same images with pixels and labels on `device`."""
         return replace(self, pixels=self.pixels.to(device), labels=self.labels.to(device))
 
 
-def _resized(pixels: Tensor, size: int) -> Tensor:
+def resized(pixels: Tensor, size: int) -> Tensor:
     """uint8 [n, channels, h, w] -> uint8 [n, channels, size, size]; in floats, which all devices have."""
     sized = interpolate(pixels.float(), (size, size), mode="bilinear", align_corners=False, antialias=True)
     return sized.round().clamp(0, 255).to(torch.uint8)

@@ -24,7 +24,7 @@ from cleave.data.cifar import read_cifar10, read_cifar100
 from cleave.data.fashion import read_fashion
 from cleave.data.folder import Folder, open_folder
 from cleave.data.imagenet16 import read_imagenet16
-from cleave.data.images import Images, Part
+from cleave.data.images import TENSORS, Images, Part
 from cleave.data.reading import Reading
 from cleave.data.split import for_training
 from cleave.errors import PATH, UserError, brief, cause, plain, unknown
@@ -59,11 +59,19 @@ def _cifar(read: Callable[[Path, Part], Images | None], published: type[CIFAR10]
     return Source(read, by_hand, (Archive(published.url, published.tgz_md5),))
 
 
+def _given_in_python(root: Path, part: Part) -> Images | None:
+    raise UserError(
+        f"data.name: {TENSORS} stands for images that were given in Python: give them again there, as in "
+        f"cleave.resume(run, data=(images, labels)), or name a set or a folder (./{TENSORS})"
+    )
+
+
 _FASHION_URL = FashionMNIST.mirrors[0]
 _FASHION_FOLDER = "FashionMNIST/raw"
 
 SOURCES: dict[str, Source] = {
     "bundled": Source(lambda root, part: read_bundled(part)),
+    TENSORS: Source(_given_in_python),
     "cifar10": _cifar(read_cifar10, CIFAR10),
     "cifar100": _cifar(read_cifar100, CIFAR100),
     "imagenet16-120": Source(
@@ -161,7 +169,7 @@ def _folder(data: str) -> Path:
         raise UserError(f"data.name: {brief(data, PATH)} is a file, not a folder of images")
     if _is_path(data):
         raise UserError(f"data.name: there is no folder {brief(data, PATH)}")
-    raise unknown("data.name", data, SOURCES)
+    raise unknown("data.name", data, [name for name in SOURCES if name != TENSORS])
 
 
 def _read(name: str, part: Part, root: Path, download: bool) -> Images:

@@ -12,6 +12,7 @@ from torch.nn.functional import elu
 from cleave.method.architecture import ArchitectureMethod
 from cleave.method.base import Turn, gates_from
 from cleave.net import Gates
+from cleave.torch_state import seeded
 
 
 class Drnas(ArchitectureMethod):
@@ -39,7 +40,6 @@ def drawn(concentrations: Mapping[str, Tensor], generator: torch.Generator) -> d
     torch draws Dirichlet numbers from its global generators only, so these are borrowed and given back.
     """
     devices = {each.device for each in concentrations.values() if each.is_cuda}
-    with torch.random.fork_rng(devices=list(devices)):
-        torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
+    with seeded(int(torch.randint(2**62, (), generator=generator)), devices):
         # What torch would check, that concentrations are positive, is a wait for the device.
         return {choice: Dirichlet(each, validate_args=False).rsample() for choice, each in concentrations.items()}

@@ -13,6 +13,7 @@ from cleave.net.gates import Gates
 from cleave.net.ops import Norm
 from cleave.net.place import make_block, places
 from cleave.space import Arch, Layout, Region
+from cleave.torch_state import seeded
 
 
 class Network(nn.Module):
@@ -43,8 +44,7 @@ def build(
 
     Searched operations have no affine normalisation by default, as in the search phase of NAS-Bench-201 and DARTS.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         network = Network(layout, region, classes, norm or Norm(affine=False))
     warn_of_faulty(network)
     return network.to(device)

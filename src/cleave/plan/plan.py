@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import torch
-
+from cleave.data.given import Given
 from cleave.memory import memory_for
 from cleave.plan.memory import available_bytes, peak_bytes, size_text, step_memory
 from cleave.plan.timing import Stopwatch
@@ -26,6 +25,7 @@ from cleave.search.work import (
 )
 from cleave.settings import RandomSettings, Recipe
 from cleave.space import find_space
+from cleave.torch_state import cpu_threads
 
 MEMORY_SHARE = 0.9
 """Of the memory that is free, what a search may need before there is a warning."""
@@ -50,7 +50,7 @@ class Phase:
         return None if self.seconds_per_step is None else self.count * self.steps * self.seconds_per_step
 
 
-def plan_search(recipe: Recipe, watcher: Watcher | None = None) -> dict[str, Any]:
+def plan_search(recipe: Recipe, watcher: Watcher | None = None, given: Given | None = None) -> dict[str, Any]:
     """{"images", "sub_supernets", "phases", "steps", "seconds", "memory", "warnings"}; no run is written.
 
     UserError for what `cleave search` would refuse as well. Seconds are estimates: medians of a few steps. Where a
@@ -58,8 +58,14 @@ def plan_search(recipe: Recipe, watcher: Watcher | None = None) -> dict[str, Any
     weights would fit.
     """
     recipe, notes = resolve(recipe, find_space(recipe.space.name, recipe.space.ops))
-    problem = open_problem(recipe, watcher)
-    torch.set_num_threads(recipe.threads)
+    problem = open_problem(recipe, watcher, given)
+    with cpu_threads(recipe.threads):
+        return planned(problem, notes)
+
+
+def planned(problem: Problem, notes: list[str]) -> dict[str, Any]:
+    """The same of a problem at hand, with what is to be said about its recipe."""
+    recipe = problem.recipe
     memory, free = step_memory(problem), available_bytes(recipe.device)
     need = memory.of(recipe.search.batch_size)
     watch = Stopwatch.fitting(problem, memory, free and int(MEMORY_SHARE * free))

@@ -41,26 +41,28 @@ def rank(
 
     Held against their accuracy when trained alone, and against trivial baselines.
     """
-    from cleave.rank.question import Question
-    from cleave.rank.runner import rank as rank_run
+    from cleave import api
     from cleave.rank.text import print_ranking
+    from cleave.search.watch import SignalStop
     from cleave.terminal import Terminal
 
-    question = Question(
-        sample=sample,
-        seed=seed,
-        connected=connected,
-        images=images,
-        recalibrate=recalibrate,
-        average=average,
-        benchmark=benchmark,
-        dataset=dataset,
-        predictions=tuple(predictions or ()),
-        out=out,
-        data_root=data_root,
-        device=device,
-        threads=threads,
-    )
     with Terminal() as terminal:
-        found = rank_run(source, question, terminal)
+        found = api.rank(
+            source,
+            sample=sample,
+            seed=seed,
+            connected=connected,
+            images=images,
+            recalibrate=recalibrate,
+            average=average,
+            benchmark=benchmark,
+            dataset=dataset,
+            predictions=predictions or (),
+            out=out,
+            data_root=data_root,
+            device=device,
+            threads=threads,
+            callbacks=[terminal],
+            stop=SignalStop(),
+        )
     tell(found, as_json, lambda: print_ranking(found))

@@ -8,6 +8,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
+from cleave.data.given import Given
 from cleave.errors import UserError
 from cleave.net import Network, Norm, build
 from cleave.resolve import resolve_device
@@ -78,10 +79,10 @@ def read_recipe(path: Path, flags: dict[str, Any]) -> Recipe:
     return recipe_of(origin, flags)
 
 
-def open_finished(path: Path, recipe: Recipe, watcher: Watcher) -> FinishedRun:
+def open_finished(path: Path, recipe: Recipe, watcher: Watcher, given: Given | None = None) -> FinishedRun:
     """A finished run with its images; UserError where something of it is damaged or not its own."""
     here = {"device": resolve_device(recipe.device), "benchmark": None}  # a table may lack what is not ranked
-    problem = open_problem(recipe.model_copy(update=here), watcher)
+    problem = open_problem(recipe.model_copy(update=here), watcher, given)
     origin = read_origin(path, SEARCH)
     compare(origin.environment, environment(problem), problem.recipe.data.name, path, watcher)
     state = State.from_json(newest_saved(path)["search"], path / CHECKPOINTS)

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from cleave.config import load_recipe
+from cleave.data.given import Given
 from cleave.errors import Interrupted
 from cleave.files import holds_text, refuse_pipe
 from cleave.memory import memory_for
@@ -23,12 +22,13 @@ from cleave.rank.published import published_rows
 from cleave.rank.question import Question, check_free
 from cleave.run.durable import write_bytes
 from cleave.search.runner import start
-from cleave.search.watch import Watcher, stop_on_signals
+from cleave.search.watch import Watcher
 from cleave.split import Node
 from cleave.stats.ranking import score
+from cleave.torch_state import cpu_threads
 
 
-def rank(source: Path, question: Question, watcher: Watcher) -> dict[str, Any]:
+def rank(source: Path, question: Question, watcher: Watcher, given: Given | None = None) -> dict[str, Any]:
     """Ranks the architectures of a finished run, or of a recipe after its search, and writes a CSV file.
 
     Returns {"run", "file", "dataset", "architectures", "images", "recalibrated", "averaged", "seconds", "rows"}, the
@@ -41,7 +41,7 @@ def rank(source: Path, question: Question, watcher: Watcher) -> dict[str, Any]:
     file = question.out or path / "ranking.csv"
     check_free(file)
     contest = prepare(recipe, question)
-    run = open_finished(path, recipe, watcher)
+    run = open_finished(path, recipe, watcher, given)
     leaves = run.holders(contest.archs)
     accuracy = judged(run, contest, leaves, question, watcher)
     rows = scored(contest, accuracy, question.seed)
@@ -73,11 +73,11 @@ def searched(recipe_file: Path, question: Question, watcher: Watcher) -> Path:
 
 def judged(run: FinishedRun, contest: Contest, leaves: Sequence[Node], question: Question, watcher: Watcher) -> Numbers:
     """Each architecture's held-out accuracy, unless a signal comes."""
-    torch.set_num_threads(1)  # children run side by side instead
-    with stop_on_signals() as stop, memory_for("ranking", "--threads or --images"):
+    one = cpu_threads(1)  # children run side by side instead
+    with one, watcher.stop as stop, memory_for("ranking", "--threads or --images"):
         try:
             return judge(run, contest.archs, leaves, question, stop, watcher)
-        except Interrupted as error:
+        except (Interrupted, KeyboardInterrupt) as error:
             raise Interrupted("interrupted; no ranking was written") from error
 
 

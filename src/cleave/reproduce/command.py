@@ -36,6 +36,7 @@ def reproduce(
     from cleave.reproduce.runner import Request, plan_experiment
     from cleave.reproduce.runner import reproduce as run_experiment
     from cleave.reproduce.text import plan_text, report_text
+    from cleave.search.watch import Callbacks, SignalStop
     from cleave.terminal import Terminal
 
     if name is None:
@@ -48,7 +49,7 @@ def reproduce(
         tell(planned, as_json, lambda: print(plan_text(planned)))
         return
     with Terminal() as terminal:
-        report = run_experiment(request, terminal)
+        report = run_experiment(request, Callbacks([terminal], SignalStop()))
     tell(report, as_json, lambda: report_text(report))
 
 

@@ -20,7 +20,7 @@ from cleave.run.reading import Timing, shaped
 from cleave.search.environment import compare
 from cleave.search.problem import Problem, open_problem
 from cleave.search.runner import environment
-from cleave.search.watch import Watcher, stop_on_signals
+from cleave.search.watch import Watcher
 from cleave.settings import Recipe
 from cleave.space import find_space
 
@@ -56,7 +56,7 @@ def perform(folder: Path, recipe: Recipe, budget: Budget, watcher: Watcher, work
     recipe, _ = resolve(recipe, find_space(recipe.space.name, recipe.space.ops))
     problem = open_problem(recipe, watcher)
     make_folder(folder)
-    with RunLock(folder), stop_on_signals() as stop:
+    with RunLock(folder), watcher.stop as stop:
         origin = opened(folder, recipe, problem, watcher)
         found, before = kept(folder)
         began = time.monotonic()

@@ -15,9 +15,12 @@ from cleave.run.origin import CHECKPOINTS
 @contextmanager
 def resumable(path: Path) -> Iterator[None]:
     """Has an interruption say how to go on with the run in a folder, as soon as one is begun there."""
+    command = f"cleave resume {quote(str(path))}"
     try:
         yield
-    except (Interrupted, KeyboardInterrupt) as error:
+    except Interrupted as error:
+        raise Interrupted(f"interrupted and saved; go on with: {command}") from error
+    except KeyboardInterrupt as error:  # in the middle of a step
         if last_number(path / CHECKPOINTS) == 0:
             raise
-        raise Interrupted(f"interrupted and saved; go on with: cleave resume {quote(str(path))}") from error
+        raise Interrupted(f"interrupted; go on from what was saved last with: {command}") from error

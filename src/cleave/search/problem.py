@@ -11,7 +11,8 @@ from typing import Any
 from cleave.bench.table import Table, find
 from cleave.data.augment import Augment, Normalise
 from cleave.data.chance import Chance
-from cleave.data.images import Images
+from cleave.data.given import Given
+from cleave.data.images import TENSORS, Images
 from cleave.data.reading import Reading
 from cleave.data.report import image_report
 from cleave.data.split import Listed, cut
@@ -98,12 +99,18 @@ def reading_of(skip_damaged: bool, watcher: Watcher) -> Reading:
     return Reading(skip_damaged, progress, watcher.say)
 
 
-def open_images(data: DataSettings, watcher: Watcher) -> tuple[Images, Images, dict[str, Any]]:
+def open_images(data: DataSettings, watcher: Watcher, given: Given | None) -> tuple[Images, Images, dict[str, Any]]:
     """Images to train on, images held out, and the report on both."""
     from cleave.data import sources  # not at the top: workers need no torchvision, which is slow to import
 
     reading, root = reading_of(data.skip_damaged, watcher), Path(data.root) if data.root else None
-    source = sources.find(data.name, "train", root, data.image_size, reading=reading)
+    if given is not None and data.name != TENSORS:
+        raise UserError(f"data: the images of this run are {data.name}, so that no others can be given; leave data out")
+    source: Listed = (
+        given(data.image_size, reading.progress)
+        if given is not None
+        else sources.find(data.name, "train", root, data.image_size, reading=reading)
+    )
     chosen = cut(source, data.train_fraction, min(data.limit or len(source), len(source)))
     train, valid = source.take_each(*chosen)
     reading.check()
@@ -123,11 +130,11 @@ def unused_keys(data: DataSettings, source: Listed) -> list[str]:
 
 
 @memory_for("the images", "data.image_size or data.limit")
-def open_problem(recipe: Recipe, watcher: Watcher | None = None) -> Problem:
-    """Loads what a resolved recipe names; UserError where it is not there or too small."""
+def open_problem(recipe: Recipe, watcher: Watcher | None = None, given: Given | None = None) -> Problem:
+    """Loads what a resolved recipe names, or what is given; UserError where it is not there or too small."""
     space = find_space(recipe.space.name, recipe.space.ops)
     data = recipe.data
-    trained, held, report = open_images(data, watcher or Watcher())
+    trained, held, report = open_images(data, watcher or Watcher(), given)
     train, valid = trained.to(recipe.device), held.to(recipe.device)
     for part in (train, valid):
         if len(part) < recipe.search.batch_size:

@@ -7,9 +7,8 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from cleave.config import load
+from cleave.data.given import Given
 from cleave.data.report import IMAGES, report_lines
 from cleave.resolve import resolve, resolve_device
 from cleave.run.durable import write_json
@@ -23,13 +22,18 @@ from cleave.search.environment import compare, surroundings
 from cleave.search.loop import Search
 from cleave.search.problem import Problem, open_problem
 from cleave.search.searching import SearchJob, most_parts
-from cleave.search.watch import Watcher, stop_on_signals
+from cleave.search.watch import Watcher
 from cleave.settings import Recipe
 from cleave.space import find_space
+from cleave.torch_state import cpu_threads
 
 
-def start(recipe: Recipe, out: Path | None, watcher: Watcher, workers: int | None = 1) -> dict[str, Any]:
+def start(
+    recipe: Recipe, out: Path | None, watcher: Watcher, workers: int | None = 1, given: Given | None = None
+) -> dict[str, Any]:
     """Runs a new search in a new folder; returns the outcome with "run" and "seconds".
+
+    `watcher.stop` is asked wherever the search can be saved. `given`: images that no recipe can name.
 
     `workers`: the processes that share the work, None for as many as there are cores for; they change no result. More
     than one imports the main program anew, so that it needs its `if __name__ == "__main__"`.
@@ -38,15 +42,21 @@ def start(recipe: Recipe, out: Path | None, watcher: Watcher, workers: int | Non
     recipe, notes = resolve(recipe, find_space(recipe.space.name, recipe.space.ops))
     for note in notes:
         watcher.say(note)
-    problem = open_problem(recipe, watcher)
+    problem = open_problem(recipe, watcher, given)
     for line in report_lines(problem.report):
         watcher.say(line)
     path = make_folder(out) if out else new_folder(name_of(recipe))
-    with RunLock(path), resumable(path):
+    with RunLock(path), resumable(path), watcher.stop:  # from now on there is something to go on with
         return go_on(create(path, recipe, environment(problem)), problem, watcher, workers)
 
 
-def resume(path: Path, watcher: Watcher, workers: int | None = 1, device: str | None = None) -> dict[str, Any]:
+def resume(
+    path: Path,
+    watcher: Watcher,
+    workers: int | None = 1,
+    device: str | None = None,
+    given: Given | None = None,
+) -> dict[str, Any]:
     """Goes on with a run, or tells its outcome again; ends as if it had never been interrupted.
 
     What of a finished run is not as it was written is made again where it can be. `workers` as in `start`, and not
@@ -60,15 +70,16 @@ def resume(path: Path, watcher: Watcher, workers: int | None = 1, device: str | 
         settle(path, origin, watcher.say)
         if is_whole(path, watcher.say):
             return view(path)
-        problem = reopened(path, origin, device, watcher)
-        return go_on(RunFolder(path, origin), problem, watcher, workers)
+        problem = reopened(path, origin, device, watcher, given)
+        with watcher.stop:
+            return go_on(RunFolder(path, origin), problem, watcher, workers)
 
 
-def reopened(path: Path, origin: Origin, device: str | None, watcher: Watcher) -> Problem:
+def reopened(path: Path, origin: Origin, device: str | None, watcher: Watcher, given: Given | None) -> Problem:
     """The problem of a run that was begun before; UserError where its images are others now."""
     recipe = recipe_of(origin, {"device": device})
     here = recipe.model_copy(update={"device": resolve_device(recipe.device)})  # it may be another machine
-    problem = open_problem(here, watcher)
+    problem = open_problem(here, watcher, given)
     compare(origin.environment, environment(problem), recipe.data.name, path, watcher)
     return problem
 
@@ -80,11 +91,11 @@ def recipe_of(origin: Origin, flags: Mapping[str, Any]) -> Recipe:
 
 def go_on(folder: RunFolder, problem: Problem, watcher: Watcher, workers: int | None) -> dict[str, Any]:
     """Runs what is left of a run that this process has locked."""
-    torch.set_num_threads(problem.recipe.threads)
-    watcher.say(f"run folder: {folder.path}")
-    write_json(folder.path / IMAGES, problem.report)
-    count = workers or usual_workers(problem.recipe.device, problem.recipe.threads)
-    with stop_on_signals() as stop:
+    recipe, stop = problem.recipe, watcher.stop
+    with cpu_threads(recipe.threads):
+        watcher.say(f"run folder: {folder.path}")
+        write_json(folder.path / IMAGES, problem.report)
+        count = workers or usual_workers(recipe.device, recipe.threads)
         search = Search(problem, folder, stop, watcher)
         with make_crew(count, most_parts(problem), SearchJob(problem, folder.files), stop, search.overview) as crew:
             result = search.run(crew)
@@ -98,10 +109,13 @@ def name_of(recipe: Recipe) -> str:
 
 
 def environment(problem: Problem) -> dict[str, Any]:
-    """Where a run was made, and a fingerprint of the images."""
+    """Where a run was made, a fingerprint of the images, and how networks of the run take them (0 to 1)."""
     return {
         **surroundings(problem.recipe.device, problem.recipe.threads),
         "train_images": len(problem.train),
         "held_out_images": len(problem.valid),
         "images": problem.fingerprint(),
+        "classes": problem.classes,
+        "mean": problem.normalise.mean.tolist(),
+        "std": problem.normalise.std.tolist(),
     }

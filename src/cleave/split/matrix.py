@@ -1,4 +1,4 @@
-"""The minimum cut of a matrix in a file."""
+"""The minimum cut of a matrix, in a file or at hand."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from cleave.csv_file import number, numbers, read_lines
 from cleave.errors import UserError, brief, shown
-from cleave.split.partition import cut_cost, min_cut
+from cleave.split.partition import Groups, cut_cost, min_cut
 from cleave.split.splitters import named
 
 
@@ -23,11 +24,29 @@ def partition_file(path: Path, parts: int, distance: bool) -> dict[str, Any]:
     entries between groups. UserError names the file and the line.
     """
     names, rows = read_matrix(path)
-    if not 1 <= parts <= len(names):
-        raise UserError(f"--parts {parts}: {path} has {len(names)} candidates, so give 1 to {len(names)}")
-    entries = torch.tensor(rows, dtype=torch.float64)
+    groups, cut = balanced_groups(torch.tensor(rows, dtype=torch.float64), parts, distance, str(path))
+    return {"groups": [list(group) for group in named(groups, names)], "cut": cut}
+
+
+def partition_matrix(entries: Tensor, parts: int, distance: bool) -> dict[str, Any]:
+    """The same of a symmetric matrix [n, n]; groups of the numbers of its rows."""
+    if entries.ndim != 2 or entries.shape[0] != entries.shape[1] or not len(entries):
+        raise UserError(f"the matrix has to be [n, n], not {list(entries.shape)}")
+    rows, off = entries.double().cpu(), ~torch.eye(len(entries), dtype=torch.bool)
+    if not bool(rows[off].isfinite().all()):
+        raise UserError("the matrix holds what is no finite number")
+    names = [str(number) for number in range(len(rows))]
+    check_symmetric("the matrix", names, rows.tolist())
+    groups, cut = balanced_groups(rows, parts, distance, "the matrix")
+    return {"groups": [list(group) for group in groups], "cut": cut}
+
+
+def balanced_groups(entries: Tensor, parts: int, distance: bool, what: str) -> tuple[Groups, float]:
+    """The best groups and their cut; UserError where there are fewer candidates than parts."""
+    if not 1 <= parts <= len(entries):
+        raise UserError(f"--parts {parts}: {what} has {len(entries)} candidates, so give 1 to {len(entries)}")
     groups = min_cut(-entries if distance else entries, parts)
-    return {"groups": [list(group) for group in named(groups, names)], "cut": cut_cost(entries, groups)}
+    return groups, cut_cost(entries, groups)
 
 
 def read_matrix(path: Path) -> tuple[list[str], list[list[float]]]:
@@ -47,13 +66,13 @@ def read_matrix(path: Path) -> tuple[list[str], list[list[float]]]:
         others = [i for i in range(len(names)) if i != j]
         numbers(path, name, [(lines[i].number, rows[i][j]) for i in others])
     entries = [[number(cell) for cell in row] for row in rows]
-    check_symmetric(path, names, entries)
+    check_symmetric(str(path), names, entries)
     return names, entries
 
 
-def check_symmetric(path: Path, names: list[str], entries: list[list[float]]) -> None:
+def check_symmetric(what: str, names: list[str], entries: list[list[float]]) -> None:
     for i, j in combinations(range(len(names)), 2):
         one, other = entries[i][j], entries[j][i]
         if not isclose(one, other, rel_tol=1e-6, abs_tol=1e-9):
             pair = f"{brief(names[i])}, {brief(names[j])}"
-            raise UserError(f"{path}: not symmetric: {pair} is {one} but the other way {other}")
+            raise UserError(f"{what}: not symmetric: {pair} is {one} but the other way {other}")

@@ -72,10 +72,11 @@ def run(
 
     Interrupted, it goes on with `cleave resume`.
     """
+    from cleave import api
+    from cleave.search.watch import SignalStop
     from cleave.study.catalogue import ENTRIES, listing
     from cleave.study.metrics_text import print_metrics
     from cleave.study.recipes import as_yaml, read
-    from cleave.study.runner import start
     from cleave.terminal import Terminal
 
     if recipe is None:
@@ -86,7 +87,7 @@ def run(
         tell(settings.model_dump(mode="json"), as_json, lambda: print(as_yaml(settings), end=""))
         return
     with Terminal() as terminal:
-        found = start(settings, out, terminal, workers)
+        found = api.study(settings, out=out, workers=workers, callbacks=[terminal], stop=SignalStop())
     tell(found, as_json, lambda: print_metrics(found))
 
 
@@ -125,6 +126,7 @@ def table(
 
     The same command goes on where an interrupted one stopped.
     """
+    from cleave.search.watch import Callbacks, SignalStop
     from cleave.study.catalogue import TITLES
     from cleave.study.tables import Request, make_table
     from cleave.study.tables_text import print_table
@@ -137,7 +139,7 @@ def table(
     flags = study_flags(None, data_root, truth, seed, device)
     request = Request(name, budget, only or (), changes or (), flags, out, workers)
     with Terminal() as terminal:
-        found = make_table(request, terminal)
+        found = make_table(request, Callbacks([terminal], SignalStop()))
     tell(found, as_json, lambda: print_table(found))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from cleave.config import load, read_yaml
+from cleave.config import Raw, load, read_yaml
 from cleave.files import holds_text
 from cleave.study.catalogue import at_budget, find_entry
 from cleave.study.settings import StudyRecipe
@@ -15,13 +15,17 @@ from cleave.yaml_text import written
 
 def read(recipe: str, budget: str, changes: Iterable[str], flags: Mapping[str, Any]) -> StudyRecipe:
     """The recipe of a file, or of a study of the paper at a budget, with what was changed. UserError names the key."""
+    return load(StudyRecipe, raw(recipe, budget), changes, flags)
+
+
+def raw(recipe: str | Path, budget: str) -> Raw:
+    """The same as a mapping, before anything is changed."""
     path = Path(recipe)
-    is_file = path.suffix in (".yaml", ".yml") or holds_text(path)
-    if is_file:
-        return load(StudyRecipe, read_yaml(path), changes, flags)
-    entry = find_entry(recipe)
+    if path.suffix in (".yaml", ".yml") or holds_text(path):
+        return read_yaml(path)
+    entry = find_entry(str(recipe))
     at_budget([entry], budget)
-    return load(StudyRecipe, entry.recipe(budget), changes, flags)
+    return entry.recipe(budget)
 
 
 def as_yaml(recipe: StudyRecipe) -> str:

@@ -18,8 +18,6 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from cleave.config import checked, load
 from cleave.data.report import IMAGES, report_lines
 from cleave.errors import UserError
@@ -35,7 +33,7 @@ from cleave.run.resumable import resumable
 from cleave.search.crew import Crew, make_crew, usual_workers
 from cleave.search.environment import compare, surroundings
 from cleave.search.overview import Overview
-from cleave.search.watch import Watcher, stop_on_signals
+from cleave.search.watch import Watcher
 from cleave.space import find_space
 from cleave.study.log import join, log_bytes
 from cleave.study.notes import meaningless
@@ -43,6 +41,7 @@ from cleave.study.part import LOG, Part, StudyJob, trainings, tunings
 from cleave.study.problem import Study, open_study
 from cleave.study.results import write_results
 from cleave.study.settings import StudyRecipe
+from cleave.torch_state import cpu_threads
 
 GROUPS, LEDGER = "supernets.json", "ledger.json"
 
@@ -142,19 +141,18 @@ def environment(study: Study) -> dict[str, Any]:
 def go_on(job: StudyJob, origin: Origin, watcher: Watcher, workers: int | None) -> dict[str, Any]:
     """Does the parts that are left of a study that this process has locked, then the results."""
     path, study = job.run, job.study
-    torch.set_num_threads(study.recipe.threads)
-    watcher.say(f"study folder: {path}")
-    write_json(path / IMAGES, study.report)
     count = workers or usual_workers(study.recipe.device, study.recipe.threads)
     stages = [trainings(study), tunings(study)]
-    parts = [part for stage in stages for part in stage]
-    overview = Overview(watcher)
-    with stop_on_signals() as stop:
-        for stage in stages:
-            left = [part for part in stage if not job.is_done(part)]
-            with make_crew(count, len(left), job, stop, overview) as crew:
-                perform_all(left, crew, overview)
-    return conclude(job, origin, parts)
+    with cpu_threads(study.recipe.threads):
+        watcher.say(f"study folder: {path}")
+        write_json(path / IMAGES, study.report)
+        overview = Overview(watcher)
+        with watcher.stop as stop:
+            for stage in stages:
+                left = [part for part in stage if not job.is_done(part)]
+                with make_crew(count, len(left), job, stop, overview) as crew:
+                    perform_all(left, crew, overview)
+        return conclude(job, origin, [part for stage in stages for part in stage])  # all parts are saved
 
 
 def perform_all(parts: list[Part], crew: Crew[Part, int], overview: Overview) -> None:
