@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cleave.common import Changes, Data, DataRoot, Device, Json, Seed, SkipDamaged, tell
+from cleave.common import Changes, Data, DataRoot, Device, ExtensionFiles, Json, Seed, SkipDamaged, SpaceName, tell
 from cleave.errors import UserError
 from cleave.study.metrics_command import metrics
 from cleave.study.report_command import report
@@ -65,6 +65,8 @@ def run(
     out: Out = None,
     device: Device = None,
     workers: Workers = None,
+    space: SpaceName = None,
+    extensions: ExtensionFiles = None,
     recipe_only: Annotated[bool, typer.Option("--recipe", help="Only print the whole recipe.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -81,7 +83,9 @@ def run(
     if recipe is None:
         tell({"studies": list(ENTRIES)}, as_json, lambda: print(listing()))
         return
-    settings = read(recipe, budget, changes or (), study_flags(data, data_root, truth, seed, device, skip_damaged))
+    flags = study_flags(data, data_root, truth, seed, device, skip_damaged)
+    own = {"space.name": space, "extensions": extensions or None}
+    settings = read(recipe, budget, changes or (), {**flags, **own})
     if recipe_only:
         tell(settings.model_dump(mode="json"), as_json, lambda: print(as_yaml(settings), end=""))
         return
