@@ -37,7 +37,6 @@ class Chain(Space):
     name = "chain"
     paper_size = NetworkSize(channels=16, cells=1)
     choices = tuple(Choice(f"layer{number}", BLOCKS) for number in range(LAYERS))
-    letters = {block.removeprefix("chain_")[0]: block for block in BLOCKS}
 
     def layout(self, size: NetworkSize, image_channels: int) -> Layout:
         widths = [size.channels * 2 ** (number // 4) for number in range(LAYERS)]
@@ -51,4 +50,5 @@ class Chain(Space):
         return "".join(arch[choice.name].removeprefix("chain_")[0] for choice in self.choices)
 
     def parse(self, text: str) -> Arch:
-        return {choice.name: self.letters[letter] for choice, letter in zip(self.choices, text, strict=True)}
+        letters = {block.removeprefix("chain_")[0]: block for block in BLOCKS}
+        return {choice.name: letters[letter] for choice, letter in zip(self.choices, text, strict=True)}

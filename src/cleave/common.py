@@ -80,11 +80,5 @@ def flags_of(
     paths = {"data.root": data_root, "benchmark": benchmark}
     given = {key: None if path is None else str(path) for key, path in paths.items()}
     own = {"space.name": space, "extensions": extensions or None}
-    return {
-        **given,
-        **own,
-        "data.name": data,
-        "data.skip_damaged": skip_damaged or None,
-        "seed": seed,
-        "device": device,
-    }
+    images = {"data.name": data, "data.skip_damaged": skip_damaged or None}
+    return {**given, **own, **images, "seed": seed, "device": device}

@@ -16,7 +16,6 @@ from cleave.net.cost import costs
 from cleave.net.count import MultiplyAdds
 from cleave.space import Arch, NetworkSize, Region, Space
 from cleave.space.laws import LawBroken, check_data, part, require
-from cleave.split import shared_parameters
 
 __all__ = ["LawBroken", "check_space"]
 
@@ -32,7 +31,7 @@ def check_space(
     draws: int = 5,
     seed: int = 0,
 ) -> None:
-    """Holds a space to what searches, studies and plans take for granted; LawBroken, a ValueError, names what is not so.
+    """Holds a space to what searches, studies and plans take for granted; LawBroken (a ValueError) says what is not so.
 
     Names, texts, regions and draws; then, on networks of a `size` and `draws` random architectures, places, shared and
     own parameters, extraction, what is left out, what is live, costs, and children that go on with their parent's
@@ -94,14 +93,29 @@ def check_places(case: Case, network: Network) -> None:
 
 
 def check_parameters(case: Case, network: Network) -> None:
-    """A choice's own parameters and the shared ones are disjoint, and cover the network."""
+    """A choice's own parameters are of the network, and what its candidates share is used whichever of them runs.
+
+    By construction (`cleave.split.shared_parameters`) all that is not a choice's own is shared.
+    """
     everything = {id(parameter) for parameter in network.parameters()}
     for choice in case.space.choices:
-        shared = {id(parameter) for parameter in shared_parameters(network, choice.name).values()}
         found = [place for place in places(network).values() if choice.name in place.choices]
         own = {id(parameter) for place in found for parameter in place.own(choice.name)}
-        law = "own and shared parameters are disjoint and cover the network"
-        require(shared.isdisjoint(own) and shared | own == everything, case.space, law, choice.name)
+        law = "a choice's own parameters are parameters of the network"
+        require(own <= everything, case.space, law, choice.name)
+        rest = [parameter for place in found for parameter in place.parameters() if id(parameter) not in own]
+        arch = case.space.sample(case.space.region, case.generator)
+        uses = {used(case, network, {**arch, choice.name: candidate}, rest) for candidate in choice.candidates}
+        law = "what the candidates of a choice share is used whichever runs"
+        require(len(uses) == 1, case.space, law, choice.name)
+
+
+def used(case: Case, network: Network, arch: Arch, parameters: list[nn.Parameter]) -> tuple[bool, ...]:
+    """Which of the parameters an architecture's outputs depend on."""
+    if not parameters:
+        return ()
+    outputs = network(torch.zeros(2, *case.image, dtype=torch.float64), one_hot(arch)).sum()
+    return tuple(each is not None for each in torch.autograd.grad(outputs, parameters, allow_unused=True))
 
 
 def check_extraction(case: Case, network: Network, arch: Arch) -> None:

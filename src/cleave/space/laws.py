@@ -90,8 +90,6 @@ def check_listing(space: Space, region: Region) -> None:
         return
     listed = list(space.every(region))
     require(len(listed) == count, space, "count is how many `every` lists", f"{count} and {len(listed)}")
-    texts = {space.format(arch) for arch in listed}
-    require(len(texts) == count, space, "every architecture has a text of its own", f"{len(texts)} texts of {count}")
     for arch in listed:
         check_arch(space, arch, region, "an architecture that is listed")
     valid = bool(enumerate_valid(space, region))

@@ -53,7 +53,7 @@ app = typer.Typer(
 def run(
     recipe: Annotated[
         str | None,
-        typer.Argument(metavar="RECIPE.yaml|NAME", help="Without it the names are listed.", show_default=False),
+        typer.Argument(metavar="RECIPE.yaml|NAME", help="Without it and --space: a list.", show_default=False),
     ] = None,
     budget: Budget = "small",
     changes: Changes = None,
@@ -80,7 +80,7 @@ def run(
     from cleave.study.runner import start
     from cleave.terminal import Terminal
 
-    if recipe is None:
+    if recipe is None and space is None:
         tell({"studies": list(ENTRIES)}, as_json, lambda: print(listing()))
         return
     flags = study_flags(data, data_root, truth, seed, device, skip_damaged)

@@ -13,8 +13,13 @@ from cleave.study.settings import StudyRecipe
 from cleave.yaml_text import written
 
 
-def read(recipe: str, budget: str, changes: Iterable[str], flags: Mapping[str, Any]) -> StudyRecipe:
-    """The recipe of a file, or of a study of the paper at a budget, with what was changed. UserError names the key."""
+def read(recipe: str | None, budget: str, changes: Iterable[str], flags: Mapping[str, Any]) -> StudyRecipe:
+    """The recipe of a file, or of a study of the paper at a budget, or the usual one (None), with what was changed.
+
+    UserError names the key.
+    """
+    if recipe is None:
+        return load(StudyRecipe, {}, changes, flags)
     path = Path(recipe)
     is_file = path.suffix in (".yaml", ".yml") or holds_text(path)
     if is_file:
