@@ -25,7 +25,7 @@ STUDY = {
     "space.channels": 2, "space.children": 6, "data.name": "bundled", "data.limit": 60, "data.image_size": 8,
     "training.epochs": 1, "looks.dense": 2, "looks.images": 10, "instances": 2,
 }  # fmt: skip
-SAMPLES = {"rsps": {"method.samples": 2}}
+SAMPLES = {"rsps": {"method.samples": 2}, "random": {"method.samples": 2}}
 PAIRS = [(method, splitter) for method in METHODS for splitter in SPLITTERS]
 
 
@@ -37,7 +37,7 @@ def _registries() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_images(tmp_path_factory.mktemp("chain") / "images", each=8)
+    return write_images(tmp_path_factory.mktemp("chain") / "images", each=12)
 
 
 def test_it_is_short_and_keeps_the_laws() -> None:
