@@ -32,7 +32,7 @@ def test_the_guide_to_extending_runs_from_top_to_bottom(tmp_path: Path, monkeypa
     monkeypatch.chdir(tmp_path)
     code = "\n".join(blocks(ROOT / "docs" / "extending.md", "python"))
     with as_they_were():
-        exec(compile(code, "extending.md", "exec"), {})  # the guide is a program
+        exec(compile(code, "extending.md", "exec", dont_inherit=True), {})  # the guide is a program
 
 
 def test_the_guide_shows_the_whole_example() -> None:

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from cleave.config import load_recipe
 from cleave.extensions import LOADED, load_extension
 from cleave.search.loop import Search
 from cleave.search.worker import Worker
+from cleave.yaml_text import written
 from tests.registries import as_they_were
-from tests.tiny import Ended, sets, write_images
+from tests.tiny import Ended, sets, write_images, write_table
 
 EXAMPLE = Path(__file__).parents[1] / "docs" / "examples" / "chain.py"
 CODE = EXAMPLE.read_text()
@@ -204,6 +206,43 @@ def test_a_space_that_breaks_a_law_is_refused_before_anything_runs(
     ended = Ended(search(images, tmp_path / "run", "--space", f"{file}:Chain"), capsys)
     assert ended.refuses(f"cleave: {file}", words)
     assert not (tmp_path / "run").exists()
+
+
+FIRSTS = """
+from typing import Literal
+from cleave.method import method
+from cleave.method.rsps import Rsps, RspsSettings
+
+class FirstsSettings(RspsSettings):
+    name: Literal["firsts"] = "firsts"
+
+@method(FirstsSettings)
+class Firsts(Rsps):
+    pass
+"""
+
+
+def test_a_recipe_with_a_method_of_a_file_is_searched_and_ranked(
+    tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_table(tmp_path / "table.npz")
+    file = tmp_path / "firsts.py"
+    file.write_text(FIRSTS)
+    changes = {**SIZES, "data.name": images, "space.ops": ["none", "skip_connect", "nor_conv_1x1"]}
+    recipe = load_recipe(None, [f"{key}={value}" for key, value in changes.items()], {}).model_dump(mode="json")
+    recipe |= {"method": {"name": "firsts", "samples": 2}, "split": {"splitter": "random", "splits": 1}}
+    (tmp_path / "recipe.yaml").write_text(written(recipe))
+    words = ["--benchmark", "table.npz", "--dataset", "cifar10", "--sample", "6", "--images", "4", "--json"]
+    told = Ended(["rank", "recipe.yaml", "--extension", "firsts.py", *words], capsys)
+    assert told.status == 0, told.err
+    run = Path(json.loads(told.out)["run"])
+    assert environment(run) == {str(file): hashlib.sha256(FIRSTS.encode()).hexdigest()}
+    file.write_text(FIRSTS + "# changed")
+    again = ["rank", str(run), "--out", "again.csv", *words]
+    ended = Ended(again, capsys)
+    assert ended.refuses(f"{file}: is not as it was when the run was begun; put it back")
+    assert "--changed" not in ended.err
 
 
 def test_the_same_bytes_are_run_once_and_others_anew(tmp_path: Path) -> None:

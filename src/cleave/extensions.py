@@ -73,7 +73,7 @@ def imported(path: Path, data: bytes, sha256: str) -> ModuleType:
     linecache.checkcache(str(path))
     try:
         with telling_lines(path), registering(path):
-            exec(compile(data, str(path), "exec"), module.__dict__)
+            exec(compile(data, str(path), "exec", dont_inherit=True), module.__dict__)
     except BaseException:
         del sys.modules[name]
         raise
@@ -165,11 +165,15 @@ def file_hashes(extensions: Iterable[str], space: str) -> dict[str, str]:
     return {file: load_extension(file).sha256 for file in files_of(extensions, space)}
 
 
-def check_unchanged(begun: Mapping[str, str], allowed: bool, say: Callable[[str], None]) -> None:
-    """UserError where a file is not as a run was begun with, unless that is allowed: then it is said. Runs nothing."""
+def check_unchanged(begun: Mapping[str, str], allowed: bool | None, say: Callable[[str], None]) -> None:
+    """UserError where a file is not as a run was begun with, unless that is allowed: then it is said. Runs nothing.
+
+    `allowed` is None where there is no flag by which it could be.
+    """
     for file, sha256 in begun.items():
         if hashlib.sha256(read_bytes(Path(file), LIMIT)).hexdigest() == sha256:
             continue
         if not allowed:
-            raise UserError(f"{file}: is not as it was when the run was begun; put it back, or allow it with {ALLOW}")
+            way_out = "" if allowed is None else f", or allow it with {ALLOW}"
+            raise UserError(f"{file}: is not as it was when the run was begun; put it back{way_out}")
         say(f"{file}: is not as it was when the run was begun ({ALLOW}): figures may differ from a run in one piece")

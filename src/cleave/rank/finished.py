@@ -76,7 +76,7 @@ def read_recipe(path: Path, flags: dict[str, Any]) -> Recipe:
     if not is_finished(path):
         raise UserError(f"{path}: is not finished; go on with: cleave resume {quote(str(path))}")
     check_written(path, newest_saved(path)["finished"], (RESULT,))
-    check_unchanged(origin.environment.get("extensions", {}), False, lambda line: None)
+    check_unchanged(origin.environment.get("extensions", {}), None, lambda line: None)
     return recipe_of(origin, flags)
 
 
