@@ -14,8 +14,8 @@ from torch.utils.data import DataLoader
 from benchmarks.naive import Allowed, Batch, Rows, Supernet
 from benchmarks.naive_data import fresh, held_loader, training_loader
 from benchmarks.naive_steps import Trainer, flat, gradients_of
+from cleave.method import ArchitectureSettings
 from cleave.search.problem import Problem
-from cleave.settings import ArchitectureSettings
 from cleave.space import Arch
 
 Draw = tuple[Batch, Rows]

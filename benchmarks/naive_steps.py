@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_, vector_to_parameters
 
 from benchmarks.naive import Batch, Supernet
-from cleave.settings import ArchitectureSettings
+from cleave.method import ArchitectureSettings
 
 DISTANCE = 0.01
 """How far the weights are moved, all together, for a finite difference (DARTS: epsilon = 0.01 / |v|)."""

@@ -16,9 +16,9 @@ from benchmarks.naive_data import fresh, held_loader, training_loader
 from benchmarks.naive_search import Draw
 from benchmarks.naive_steps import Trainer
 from benchmarks.problems import SPACE, Scale, problem_of, recipe_of
+from cleave.method import ArchitectureSettings
 from cleave.search.learner import Learner
 from cleave.search.problem import open_problem
-from cleave.settings import ArchitectureSettings
 from cleave.space.sample import distinct
 
 ALLOWED = SPACE.region.allowed

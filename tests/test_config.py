@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from cleave.config import known_keys, load_recipe, parse_change, put
 from cleave.errors import UserError
-from cleave.settings import DartsSettings, Recipe, RspsSettings
+from cleave.method.darts import DartsSettings
+from cleave.method.rsps import RspsSettings
+from cleave.settings import Recipe
 
 NAMES = st.text("abcdefgh_", min_size=1, max_size=6)
 VALUES = st.one_of(st.integers(), st.booleans(), st.text("abc xyz"), st.lists(st.integers(), max_size=3))

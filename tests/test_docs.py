@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from cleave import cli
-from cleave.net.ops import OPERATIONS
-from cleave.space.registry import SPACES
+from tests.registries import as_they_were
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -32,11 +31,13 @@ def readme_commands() -> list[str]:
 def test_the_guide_to_extending_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     code = "\n".join(blocks(ROOT / "docs" / "extending.md", "python"))
-    try:
-        exec(compile(code, "extending.md", "exec"), {})  # the guide is a program
-    finally:
-        SPACES.pop("chain", None)
-        OPERATIONS.pop("sep_conv_3x3_once", None)
+    with as_they_were():
+        exec(compile(code, "extending.md", "exec", dont_inherit=True), {})  # the guide is a program
+
+
+def test_the_guide_shows_the_whole_example() -> None:
+    example = (ROOT / "docs" / "examples" / "chain.py").read_text()
+    assert example in blocks(ROOT / "docs" / "extending.md", "python")
 
 
 def test_the_guide_to_python_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

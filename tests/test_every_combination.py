@@ -21,7 +21,7 @@ from cleave.run.origin import SEARCH, read_origin
 from cleave.search.loop import Search
 from cleave.search.problem import Problem, open_problem
 from cleave.search.watch import Stop, Watcher
-from cleave.settings import METHOD_NAMES, Recipe
+from cleave.settings import Recipe
 from cleave.space import Region, Space, find_space
 from tests.toys import TOYS, toys_known
 
@@ -110,10 +110,6 @@ def check_cost(outcome: dict[str, Any], search: Search, problem: Problem) -> Non
     assert outcome["cost"]["split_passes"] == passes * recipe.split.batches
     archs = leaves * (3 if recipe.method.name == "rsps" else 1)
     assert outcome["cost"]["eval_images"] == archs * len(problem.valid)
-
-
-def test_every_method_has_settings_and_every_settings_a_method() -> None:
-    assert set(METHODS) == set(METHOD_NAMES)
 
 
 @pytest.mark.parametrize(("branch", "parts"), [("3", [3, 3]), ("[2, 3]", [2, 3]), ("[3, 2]", [3, 2])])

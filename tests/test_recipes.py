@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from cleave.config import load_recipe
+from cleave.method.rsps import RspsSettings
 from cleave.resolve import resolve
 from cleave.search.runner import start
 from cleave.search.schedule import schedule
 from cleave.search.watch import Watcher
-from cleave.settings import RspsSettings
 from cleave.space import find_space
 
 RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.yaml"))

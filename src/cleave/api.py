@@ -98,16 +98,19 @@ def resume(
     space: SpaceObject | None = None,
     device: str | None = None,
     workers: int | None = 1,
+    changed_extensions: bool = False,
     callbacks: Iterable[Callback] = (),
     stop: Stop | None = None,
 ) -> SearchResult:
     """Goes on with an interrupted search, which ends as if nothing had happened; a finished one is told again.
 
-    `data` and `space`: again what was given as tensors, as a Dataset, as an object.
+    `data` and `space`: again what was given as tensors, as a Dataset, as an object. `changed_extensions`: even if a
+    user's file that the run names is another now.
     """
     space_again(space, workers)
     watcher = Callbacks(checked_callbacks(callbacks), stop)
-    found = search_runner.resume(folder_of(run), watcher, workers, device, given_again(data))
+    images = given_again(data)
+    found = search_runner.resume(folder_of(run), watcher, workers, device, images, changed_extensions)
     return read_result(Path(found["run"]))
 
 
@@ -137,6 +140,7 @@ def rank(
     data_root: str | Path | None = None,
     device: str | None = None,
     threads: int | None = None,
+    extensions: Sequence[str | Path] = (),
     callbacks: Iterable[Callback] = (),
     stop: Stop | None = None,
 ) -> dict[str, Any]:
@@ -159,6 +163,7 @@ def rank(
         data_root=path_or_none(data_root),
         device=device,
         threads=threads,
+        extensions=tuple(map(str, extensions)),
     )
     watcher = Callbacks(checked_callbacks(callbacks), stop)
     return rank_runner.rank(folder_of(run), question, watcher, given_again(data))
@@ -220,11 +225,13 @@ def resume_study(
     *,
     device: str | None = None,
     workers: int | None = 1,
+    changed_extensions: bool = False,
     callbacks: Iterable[Callback] = (),
     stop: Stop | None = None,
 ) -> dict[str, Any]:
     """Goes on with an interrupted study; a finished one is told again."""
-    return study_runner.resume(Path(folder), Callbacks(checked_callbacks(callbacks), stop), workers, device)
+    watcher = Callbacks(checked_callbacks(callbacks), stop)
+    return study_runner.resume(Path(folder), watcher, workers, device, changed_extensions)
 
 
 def partition(matrix: object, parts: int, *, distance: bool = False) -> dict[str, Any]:

@@ -16,11 +16,13 @@ from cleave.common import (
     Data,
     DataRoot,
     Device,
+    ExtensionFiles,
     Json,
     RecipeFile,
     Run,
     Seed,
     SkipDamaged,
+    SpaceName,
     TableFile,
     Workers,
     flags_of,
@@ -63,6 +65,8 @@ def search(
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Run folder; default: a new one in runs/.")] = None,
     device: Device = None,
     workers: Workers = None,
+    space: SpaceName = None,
+    extensions: ExtensionFiles = None,
     as_json: Json = False,
 ) -> None:
     """Search an architecture.
@@ -74,7 +78,7 @@ def search(
     from cleave.search.watch import SignalStop
     from cleave.terminal import Terminal
 
-    flags = flags_of(data, data_root, benchmark, seed, device, skip_damaged)
+    flags = flags_of(data, data_root, benchmark, seed, device, skip_damaged, space, extensions)
     settings = load_recipe(recipe, changes or (), flags)
     with Terminal() as terminal:
         result = api.search(recipe=settings, out=out, workers=workers, callbacks=[terminal], stop=SignalStop())
@@ -89,6 +93,8 @@ def plan(
     data_root: DataRoot = None,
     skip_damaged: SkipDamaged = False,
     device: Device = None,
+    space: SpaceName = None,
+    extensions: ExtensionFiles = None,
     as_json: Json = False,
 ) -> None:
     """Tell what a search will take, before it runs: steps, seconds, memory.
@@ -100,7 +106,8 @@ def plan(
     from cleave.plan.text import text
     from cleave.terminal import Terminal
 
-    settings = load_recipe(recipe, changes or (), flags_of(data, data_root, None, None, device, skip_damaged))
+    flags = flags_of(data, data_root, None, None, device, skip_damaged, space, extensions)
+    settings = load_recipe(recipe, changes or (), flags)
     with Terminal() as terminal:
         found = api.plan(recipe=settings, callbacks=[terminal])
     tell(found, as_json, lambda: print(text(found)))
@@ -110,21 +117,42 @@ app.command()(reproduce)
 
 
 @app.command()
-def resume(run: Run, workers: Workers = None, device: Device = None, as_json: Json = False) -> None:
-    """Go on with an interrupted search or study; it ends as if nothing had happened."""
+def resume(
+    run: Run,
+    workers: Workers = None,
+    device: Device = None,
+    changed_extensions: Annotated[
+        bool,
+        typer.Option("--changed-extensions", help="Go on even if a Python file that the run names has changed."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Go on with an interrupted search or study; it ends as if nothing had happened.
+
+    Python files that the run names (extensions, its space) are run: of a run folder from somebody else, look first.
+    """
     from cleave import api
     from cleave.search.watch import SignalStop
     from cleave.terminal import Terminal
 
     if api.is_study(run):
-        resume_study(run, workers, device, as_json)
+        resume_study(run, workers, device, changed_extensions, as_json)
         return
     with Terminal() as terminal:
-        result = api.resume(run, workers=workers, device=device, callbacks=[terminal], stop=SignalStop())
+        result = api.resume(
+            run,
+            workers=workers,
+            device=device,
+            changed_extensions=changed_extensions,
+            callbacks=[terminal],
+            stop=SignalStop(),
+        )
     tell_run(result.to_json(), as_json)
 
 
-def resume_study(folder: Path, workers: int | None, device: str | None, as_json: bool) -> None:
+def resume_study(
+    folder: Path, workers: int | None, device: str | None, changed_extensions: bool, as_json: bool
+) -> None:
     """Goes on with a study."""
     from cleave import api
     from cleave.search.watch import SignalStop
@@ -132,7 +160,14 @@ def resume_study(folder: Path, workers: int | None, device: str | None, as_json:
     from cleave.terminal import Terminal
 
     with Terminal() as terminal:
-        found = api.resume_study(folder, workers=workers, device=device, callbacks=[terminal], stop=SignalStop())
+        found = api.resume_study(
+            folder,
+            workers=workers,
+            device=device,
+            changed_extensions=changed_extensions,
+            callbacks=[terminal],
+            stop=SignalStop(),
+        )
     tell(found, as_json, lambda: print_metrics(found))
 
 
@@ -149,14 +184,20 @@ app.command()(rank)
 
 @app.command()
 def space(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The space, as in nasbench201.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME|FILE.py:CLASS", help="The space, as in nasbench201; of a file, which is run.")
+    ],
     changes: Changes = None,
+    extensions: ExtensionFiles = None,
+    check: Annotated[bool, typer.Option("--check", help="First hold it to what every space promises.")] = False,
     as_json: Json = False,
 ) -> None:
     """Describe a search space: choices, size, parameters of its supernet."""
     from cleave.describe import describe, text
+    from cleave.extensions import load_all
 
-    description = describe(name, changes or ())
+    load_all(extensions or ())
+    description = describe(name, changes or (), check)
     tell(description, as_json, lambda: print(text(description)))
 
 

@@ -29,6 +29,22 @@ SkipDamaged = Annotated[
     bool, typer.Option("--skip-damaged", help="Leave out image files that cannot be used; they are counted and listed.")
 ]
 Seed = Annotated[int | None, typer.Option(metavar="N", help="Seed of all that is random.")]
+SpaceName = Annotated[
+    str | None,
+    typer.Option(
+        "--space", metavar="NAME|FILE.py:CLASS", help="The search space; of a file, which is run.", show_default=False
+    ),
+]
+ExtensionFiles = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--extension",
+        metavar="FILE.py",
+        help="Python file with methods, splitters, operations, spaces or images of your own; it is run, so trust it. "
+        "Repeatable.",
+        show_default=False,
+    ),
+]
 Workers = Annotated[
     int | None,
     typer.Option(
@@ -57,8 +73,12 @@ def flags_of(
     seed: int | None,
     device: str | None,
     skip_damaged: bool = False,
+    space: str | None = None,
+    extensions: list[str] | None = None,
 ) -> dict[str, Any]:
     """The recipe's keys that have flags of their own; None where a flag was not given."""
     paths = {"data.root": data_root, "benchmark": benchmark}
     given = {key: None if path is None else str(path) for key, path in paths.items()}
-    return {**given, "data.name": data, "data.skip_damaged": skip_damaged or None, "seed": seed, "device": device}
+    own = {"space.name": space, "extensions": extensions or None}
+    images = {"data.name": data, "data.skip_damaged": skip_damaged or None}
+    return {**given, **own, **images, "seed": seed, "device": device}

@@ -7,13 +7,15 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from inspect import isclass
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from cleave.errors import SHOWN, UserError, brief, shown, unknown
+from cleave.extensions import use_extensions
 from cleave.files import read_text
-from cleave.settings import METHOD_NAMES, Recipe, Settings
+from cleave.registry import UNKNOWN, registry
+from cleave.settings import OPEN, Recipe, Settings
 from cleave.yaml_text import LIMIT, NotYaml, parse
 
 Raw = dict[str, Any]
@@ -29,13 +31,21 @@ def load_recipe(path: Path | None, changes: Iterable[str], flags: Mapping[str, A
 
 
 def load(model: type[Kind], raw: Raw, changes: Iterable[str], flags: Mapping[str, Any]) -> Kind:
-    """Settings of any kind: the defaults, changed by what was read, by `key=value` changes and by flags."""
+    """Settings of any kind: the defaults, changed by what was read, by `key=value` changes and by flags.
+
+    The files that it names as extensions are run first.
+    """
     for change in changes:
         put(raw, *parse_change(change))
     for key, value in flags.items():
         if value is not None:
-            put(raw, key, value)
-    return checked(model, raw)
+            put(raw, key, added(raw.get(key), value) if key == "extensions" else value)
+    return checked(model, use_extensions(raw))
+
+
+def added(before: Any, files: list[str]) -> Any:  # noqa: ANN401
+    """Files beside those that a recipe lists; what is no list is left to whoever checks it."""
+    return [*before, *files] if isinstance(before, list) else files if before is None else before
 
 
 def read_yaml(path: Path) -> Raw:
@@ -91,8 +101,9 @@ def explain(model: type[Settings], error: ValidationError) -> str:
     key, kind, given = key_of(model, mistake["loc"]), mistake["type"], mistake["input"]
     if kind == "extra_forbidden":
         return unknown_key(model, key)
-    if kind == "union_tag_invalid":
-        return str(unknown(f"{key}.name", mistake["ctx"]["tag"], quoted(mistake["ctx"]["expected_tags"])))
+    if kind == UNKNOWN:
+        what = f"{key}.{OPEN[key][1]}" if key in OPEN else key
+        return str(unknown(what, mistake["ctx"]["given"], mistake["ctx"]["known"]))
     if kind == "literal_error" and isinstance(given, str):
         return str(unknown(key, given, quoted(mistake["ctx"]["expected"])))
     if key in sections(model):
@@ -101,21 +112,17 @@ def explain(model: type[Settings], error: ValidationError) -> str:
 
 
 def key_of(model: type[Settings], location: tuple[int | str, ...]) -> str:
-    """The dotted key of a location, in which pydantic also names the types of unions.
-
-    As in ("split", "branch", "int") and ("method", "darts", "momentum").
-    """
-    of_union = location[0] == "method" and location[1:2] and location[1] in METHOD_NAMES
-    parts = [part for i, part in enumerate(location) if not (of_union and i == 1)]
-    depth = 2 if parts[0] in sections(model) else 1
-    return ".".join(str(part) for i, part in enumerate(parts) if i < depth or isinstance(part, int))
+    """The dotted key of a location, in which pydantic also names the types of unions: ("split", "branch", "int")."""
+    depth = 2 if location[0] in sections(model) else 1
+    return ".".join(str(part) for i, part in enumerate(location) if i < depth or isinstance(part, int))
 
 
 def unknown_key(model: type[Settings], key: str) -> str:
     """Suggests the key of a similar name, in another section too: "epochs" may be meant as search.epochs."""
     known = known_keys(model)
     if key in known:
-        return f"{key}: has no meaning with this method.name; leave it out"
+        section = key.partition(".")[0]
+        return f"{key}: has no meaning with this {section}.{OPEN[section][1]}; leave it out"
     section, _, name = key.rpartition(".")
     alike = [each for each in known if get_close_matches(name[:SHOWN], [each.rpartition(".")[2]])]
     if near := get_close_matches(key[:SHOWN], alike, n=1, cutoff=0):
@@ -133,13 +140,14 @@ def known_keys(model: type[Settings]) -> list[str]:
 
 def sections(model: type[Settings]) -> dict[str, list[type[Settings]]]:
     """The keys that hold keys of their own, with what they may be (for `method` one of several)."""
-    annotations = {name: field.annotation for name, field in model.model_fields.items()}
-    kinds = {name: get_args(annotation) or (annotation,) for name, annotation in annotations.items()}
-    inner = {
-        name: [kind for kind in several if isclass(kind) and get_origin(kind) is None and issubclass(kind, Settings)]
-        for name, several in kinds.items()
-    }
-    return {name: several for name, several in inner.items() if several}
+    kinds = {name: field.annotation for name, field in model.model_fields.items()}
+    closed = {name: [kind] for name, kind in kinds.items() if isclass(kind) and issubclass(kind, Settings)}
+    return {name: kinds_of(name) if name in OPEN else several for name, several in closed.items()}
+
+
+def kinds_of(section: str) -> list[type[Settings]]:
+    """The settings of every kind that a section may name."""
+    return [kind.settings_class for kind in registry(OPEN[section][0]).values()]
 
 
 def quoted(text: str) -> list[str]:

@@ -11,6 +11,7 @@ from cleave.net import build, cost, count_parameters
 from cleave.settings import Positive, Settings
 from cleave.space import NetworkSize, Space, find_space
 from cleave.space.sample import enumerate_valid
+from cleave.testing import check_space
 
 LISTED = 1_000
 """Architectures at most that are listed one by one."""
@@ -27,11 +28,12 @@ class Question(Settings):
     image_size: Positive = 32  # pixels
 
 
-def describe(name: str, changes: Sequence[str]) -> dict[str, Any]:
+def describe(name: str, changes: Sequence[str], check: bool = False) -> dict[str, Any]:
     """{"name", "size", "choices", "supernet_parameters", "parameters", "multiply_adds", "architectures"}.
 
     The cost of architectures trained alone: {"min", "max"}, and where there are at most `LISTED` valid ones a list of
-    {"arch", "parameters", "multiply_adds"}, else null. Keys may be written as in a recipe ("space.channels").
+    {"arch", "parameters", "multiply_adds"}, else null. `check`: first hold it to the laws (`cleave.testing`).
+    Keys may be written as in a recipe ("space.channels").
     """
     raw: Raw = {}
     for change in changes:
@@ -39,6 +41,8 @@ def describe(name: str, changes: Sequence[str]) -> dict[str, Any]:
         put(raw, key.removeprefix("space."), value)
     question = checked(Question, raw)
     space = find_space(name, question.ops)
+    if check:
+        check_space(space)
     paper = space.paper_size
     size = NetworkSize(question.channels or paper.channels, question.cells or paper.cells)
     supernet = build(space.layout(size, question.image_channels), space.region, question.classes, seed=0)

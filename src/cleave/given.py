@@ -118,7 +118,7 @@ def method_keys(method: MethodLike | None) -> dict[str, Any]:
     """The keys of a method's name or settings."""
     if method is None or isinstance(method, str):
         return without({"method.name": method})
-    made = method() if isinstance(method, type) else method
+    made = method.model_validate({}) if isinstance(method, type) else method
     if not isinstance(made, MethodSettings):
         raise UserError(f"method: give a name or settings, as in settings.RspsSettings(samples=5), not {shown(method)}")
     return {"method": dumped(made)}

@@ -12,26 +12,19 @@ from cleave.bench.table import imported
 from cleave.data.sources import SOURCES
 from cleave.errors import UserError, plain, shown, unknown
 from cleave.files import refuse_pipe
+from cleave.method import METHODS
 from cleave.places import expanded
-from cleave.settings import MethodSettings, RandomSettings, Recipe, SplitSettings
+from cleave.settings import MethodSettings, Recipe, SplitSettings
 from cleave.space import Space
 from cleave.split.hypotheses import LIMIT
 from cleave.split.partition import balanced_partitions
+from cleave.split.products import BY_PRODUCTS
 from cleave.split.race import RaceRule
-
-SCORED = ("similarity", "average", "batches", "rule", "enable", "shared")
-MEANINGLESS = {
-    "none": ("splits", "branch", "choice", "warmup_epochs", "restart", *SCORED),
-    "exhaustive": ("branch", *SCORED),
-    "random": SCORED,
-    "gradient": (),
-}
-"""The keys of `split` that have no meaning for a splitter."""
+from cleave.split.similarity import SIMILARITIES
+from cleave.split.splitters import SPLITTERS
 
 RACED_FROM = 16
 """The mini-batches from which a race is worth while."""
-
-SPLITS = {"none": 0, "exhaustive": 1, "random": 2, "gradient": 2}
 
 
 def resolve(recipe: Recipe, space: Space) -> tuple[Recipe, list[str]]:
@@ -43,7 +36,7 @@ def resolve(recipe: Recipe, space: Space) -> tuple[Recipe, list[str]]:
     split, notes = resolve_split(recipe.split, space)
     notes += meaningless_elsewhere(recipe, split)
     check_falling(recipe)
-    check_compile(recipe)
+    check_method(recipe, space)
     changes = {
         "split": split,
         "method": resolve_method(recipe),
@@ -60,9 +53,10 @@ def meaningless_elsewhere(recipe: Recipe, split: SplitSettings) -> list[str]:
     if recipe.search.anneal == "path" and not (split.splits and split.restart):
         notes.append("search.anneal=path has no meaning without a restart after splits; it is not used")
     name = recipe.method.name
-    if name == "random" and split.splits and not split.restart:
-        notes.append("split.restart=false has no meaning with method.name=random: nothing is shared; it is not used")
-    if split.enable == "own" and name in ("gdas", "rsps", "random") and split.splitter == "gradient":
+    method = METHODS[name]
+    if method.alone and split.splits and not split.restart:
+        notes.append(f"split.restart=false has no meaning with method.name={name}: nothing is shared; it is not used")
+    if split.enable == "own" and method.single_path and SPLITTERS[split.splitter].scores:
         notes.append(f"split.enable=own has no meaning with method.name={name}: every weight is 1; it is not used")
     return notes
 
@@ -75,31 +69,31 @@ def check_falling(recipe: Recipe) -> None:
             raise UserError(f"method.{key}_min={lowest}: is above method.{key}={highest}; swap them")
 
 
-def check_compile(recipe: Recipe) -> None:
-    """A single path is another network in every step, and would be compiled anew."""
+def check_method(recipe: Recipe, space: Space) -> None:
+    """What the method needs must be there; a single path, another network in every step, would be compiled anew."""
     name = recipe.method.name
-    if recipe.compile and name in ("gdas", "rsps", "random"):
+    method = METHODS[name]
+    if recipe.compile and method.single_path:
         raise UserError(f"compile=true: method.name={name} runs another path in every step; leave compile out")
+    if reason := method.refuses(recipe.method, space):
+        raise UserError(f"method.name={name}: {reason}; use another method or space than {space.name}")
 
 
 def resolve_method(recipe: Recipe) -> MethodSettings:
-    """Random search with as many samples as a leaf's epochs pay for, unless their number is given."""
-    method, epochs = recipe.method, recipe.search.epochs
-    if not isinstance(method, RandomSettings) or method.samples is not None:
-        return method
-    if method.epochs_each > epochs:
-        raise UserError(f"method.epochs_each={method.epochs_each}: more than search.epochs={epochs}, which pays for it")
-    return method.model_copy(update={"samples": epochs // method.epochs_each})
+    """The method's settings with nothing left open."""
+    resolved: MethodSettings = METHODS[recipe.method.name].resolved(recipe.method, recipe.search.epochs)
+    return resolved
 
 
 def resolve_split(split: SplitSettings, space: Space) -> tuple[SplitSettings, list[str]]:
     """The tree's levels, branching and choices, checked against the space's choices."""
-    given = [key for key in MEANINGLESS[split.splitter] if _differs(split, key)]
+    kind = SPLITTERS[split.splitter]
+    given = [key for key in kind.meaningless if _differs(split, key)]
     notes = [f"split.{key} has no meaning with split.splitter={split.splitter}; it is not used" for key in given]
     splits = levels(split)
     if splits > len(space.choices):
         raise UserError(f"split.splits={splits}: {space.name} has only {len(space.choices)} choices to split")
-    branch = None if split.splitter in ("none", "exhaustive") else _per_level("branch", split.branch or 2, splits)
+    branch = _per_level("branch", split.branch or 2, splits) if kind.branches else None
     choice = _resolve_choice(split, splits, space) if splits else None
     _check_levels(splits, branch, choice, space)
     rule = _resolve_rule(split, branch, space)
@@ -108,12 +102,12 @@ def resolve_split(split: SplitSettings, space: Space) -> tuple[SplitSettings, li
 
 def levels(split: SplitSettings) -> int:
     """How often the space is split: as said, as many times as `branch` lists, or the splitter's usual number."""
-    if split.splitter == "none":
-        return 0
+    kind = SPLITTERS[split.splitter]
+    if "splits" in kind.meaningless:
+        return kind.splits
     if split.splits is not None:
         return split.splits
-    listed = isinstance(split.branch, list) and split.splitter != "exhaustive"
-    return len(split.branch) if listed and isinstance(split.branch, list) else SPLITS[split.splitter]
+    return len(split.branch) if isinstance(split.branch, list) and kind.branches else kind.splits
 
 
 def _differs(split: SplitSettings, key: str) -> bool:
@@ -125,7 +119,7 @@ def _differs(split: SplitSettings, key: str) -> bool:
 
 def _resolve_rule(split: SplitSettings, branch: list[int] | None, space: Space) -> str:
     """A race where it can be run and is worth while, unless another rule is given."""
-    if split.splitter != "gradient":
+    if not SPLITTERS[split.splitter].scores:
         return "exact"
     hindrance = _no_race(split, branch or [], space)
     if split.rule == "race" and hindrance:
@@ -137,8 +131,8 @@ def _no_race(split: SplitSettings, branch: list[int], space: Space) -> str | Non
     """Why there can be no race, if so."""
     if split.batches < RaceRule.first:
         return f"begins with {RaceRule.first} mini-batches; split.batches={split.batches}"
-    if split.similarity == "l2":
-        return "distances have no common measure by which a difference would be negligible"
+    if SIMILARITIES[split.similarity] not in BY_PRODUCTS:
+        return f"split.similarity={split.similarity} has no common measure by which a difference would be negligible"
     for count, parts in ((len(choice.candidates), parts) for choice in space.choices for parts in branch):
         if parts <= count and balanced_partitions(count, parts) > LIMIT:
             return f"{count} candidates in {parts} parts have over {LIMIT:,} balanced partitions"
@@ -155,10 +149,11 @@ def _per_level(key: str, value: Any, splits: int) -> list[Any]:  # noqa: ANN401
 
 
 def _resolve_choice(split: SplitSettings, splits: int, space: Space) -> str | list[str]:
-    usual = "lowest" if split.splitter == "gradient" else "random"
+    scores = SPLITTERS[split.splitter].scores
+    usual = "lowest" if scores else "random"
     choice = usual if split.choice is None else split.choice
-    if choice == "lowest" and split.splitter != "gradient":
-        raise UserError("split.choice=lowest needs split.splitter=gradient: the others score no cut")
+    if choice == "lowest" and not scores:
+        raise UserError(f"split.choice=lowest needs split.splitter=gradient: {split.splitter} scores no cut")
     if choice in ("lowest", "random"):
         return choice
     names = [choice] if isinstance(choice, str) else choice

@@ -7,11 +7,13 @@ protocols are recipes of their own.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_args
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny
 
 from cleave.errors import plain
+from cleave.registry import known_name, registry
 
 
 def spelled(*names: str, **aliases: str) -> BeforeValidator:
@@ -24,17 +26,11 @@ def spelled(*names: str, **aliases: str) -> BeforeValidator:
     return BeforeValidator(canonical)
 
 
-SplitterName = Annotated[
-    Literal["none", "exhaustive", "random", "gradient"],
-    spelled(
-        "none", "exhaustive", "random", "gradient",
-        oneshot="none", fewshot="exhaustive", gradientmatching="gradient", gm="gradient",
-    ),
-]  # fmt: skip
-SimilarityName = Annotated[
-    Literal["cos", "l2", "filter-cos"],
-    spelled("cos", "l2", "filter-cos", cosine="cos", perfiltercos="filter-cos", filtercosine="filter-cos"),
-]
+METHODS, SPLITTERS = "cleave.method:METHODS", "cleave.split.splitters:SPLITTERS"
+SIMILARITIES = "cleave.split.similarity:SIMILARITIES"
+"""Where what may be named is registered; a user's file adds to it."""
+SplitterName = Annotated[str, BeforeValidator(partial(known_name, SPLITTERS))]
+SimilarityName = Annotated[str, BeforeValidator(partial(known_name, SIMILARITIES))]
 AverageName = Annotated[
     Literal["gradients", "similarities"],
     spelled("gradients", "similarities", gradient="gradients", cosines="similarities", cosine="similarities"),
@@ -46,6 +42,8 @@ Positive = Annotated[int, Field(strict=True, ge=1, le=MOST)]
 NotNegative = Annotated[int, Field(strict=True, ge=0, le=MOST)]
 Name = Annotated[str, Field(max_length=4096)]
 """Also of files: the longest path that Linux takes."""
+Extensions = list[Name]
+"""A user's own Python files, which are run before anything else: methods, splitters, operations, spaces, images."""
 ImageSize = Annotated[int, Field(strict=True, ge=8, le=4096)]
 Threads = Annotated[int, Field(strict=True, ge=1, le=1024)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
@@ -61,7 +59,7 @@ class Settings(BaseModel):
 class SpaceSettings(Settings):
     """Which architectures there are, and the size of the supernet."""
 
-    name: Name = "nasbench201"
+    name: Name = "nasbench201"  # or FILE.py:Class, which runs that file
     ops: int | list[str] | None = None  # how many operations or which; null: all
     channels: Positive = 8  # of the first cells
     cells: Positive = 1  # per stage
@@ -83,85 +81,19 @@ class DataSettings(Settings):
 
 
 class MethodSettings(Settings):
-    """How weights are trained: SGD with Nesterov momentum, cosine from `learning_rate` to `learning_rate_min`."""
+    """How weights are trained: SGD with Nesterov momentum, cosine from `learning_rate` to `learning_rate_min`.
+
+    A method's settings are a subclass that ends with its name, as in `name: Literal["darts"] = "darts"`.
+    """
+
+    if TYPE_CHECKING:  # else it would come first in every recipe
+        name: str
 
     learning_rate: Annotated[float, Field(gt=0)] = 0.025
     learning_rate_min: Annotated[float, Field(ge=0)] = 0.001
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     weight_decay: Annotated[float, Field(ge=0)] = 5e-4
     clip: Annotated[float, Field(gt=0)] = 5.0  # largest length of a weight gradient
-
-
-class ArchitectureSettings(MethodSettings):
-    """Adam on the architecture weights."""
-
-    # Adam moves a weight by about this in a step. Published is 3e-4, for some 15,000 steps; this is for a few hundred.
-    architecture_learning_rate: Annotated[float, Field(gt=0)] = 0.03
-    architecture_betas: tuple[Beta, Beta] = (0.5, 0.999)
-    architecture_weight_decay: Annotated[float, Field(ge=0)] = 1e-3
-
-
-class DartsSettings(ArchitectureSettings):
-    """DARTS, first order."""
-
-    name: Literal["darts"] = "darts"
-
-
-class Darts2Settings(ArchitectureSettings):
-    """DARTS, second order."""
-
-    name: Literal["darts2"] = "darts2"
-
-
-class GumbelSettings(ArchitectureSettings):
-    """Samples at a temperature that falls linearly over the epochs of a leaf's search."""
-
-    temperature: Annotated[float, Field(gt=0)] = 1.0  # in the first epoch
-    temperature_min: Annotated[float, Field(gt=0)] = 0.1  # in the last
-
-
-class SnasSettings(GumbelSettings):
-    """SNAS: soft samples."""
-
-    name: Literal["snas"] = "snas"
-
-
-class GdasSettings(GumbelSettings):
-    """GDAS: hard samples, one candidate per choice."""
-
-    name: Literal["gdas"] = "gdas"
-    temperature: Annotated[float, Field(gt=0)] = 10.0
-
-
-class DrnasSettings(ArchitectureSettings):
-    """DrNAS: samples of a Dirichlet distribution, without progressive partial channels."""
-
-    name: Literal["drnas"] = "drnas"
-
-
-class RspsSettings(MethodSettings):
-    """Random search with parameter sharing."""
-
-    name: Literal["rsps"] = "rsps"
-    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
-    samples: Positive = 200  # architectures evaluated per leaf
-    rejects: bool = True  # drop the worse half again and again, on ever more held-out images; false: all on all
-
-
-class RandomSettings(MethodSettings):
-    """Random search: architectures of the leaf trained one after the other, alone; the best one is taken."""
-
-    name: Literal["random"] = "random"
-    epochs_each: Positive = 1  # that an architecture is trained for
-    samples: Positive | None = None  # architectures per leaf; null: as many as search.epochs allows
-
-
-AnyMethod = Annotated[
-    DartsSettings | Darts2Settings | SnasSettings | GdasSettings | DrnasSettings | RspsSettings | RandomSettings,
-    Field(discriminator="name"),
-]
-METHOD_NAMES = tuple(kind.model_fields["name"].default for kind in get_args(get_args(AnyMethod)[0]))
-METHOD_ALIASES = {"darts1st": "darts", "dartsv1": "darts", "darts2nd": "darts2", "dartsv2": "darts2"}
 
 
 class SplitSettings(Settings):
@@ -205,12 +137,23 @@ class TrustSettings(Settings):
     control: NotNegative = 19
 
 
-def _named_method(value: Any) -> Any:  # noqa: ANN401
-    """A method without a name is the default one; its name may be spelled in other ways."""
-    if not isinstance(value, Mapping):
-        return value
-    name = value.get("name", METHOD_NAMES[0])
-    return {**value, "name": METHOD_ALIASES.get(plain(name), plain(name)) if isinstance(name, str) else name}
+OPEN = {"method": (METHODS, "name", "darts"), "split": (SPLITTERS, "splitter", "gradient")}
+"""The sections whose keys depend on a kind: where kinds are registered, the key that names one, and the usual one."""
+
+
+def _of_kind(section: str, value: Any = None) -> Any:  # noqa: ANN401
+    """A section as the settings of the kind that it names; a kind that is not named is the usual one."""
+    place, key, usual = OPEN[section]
+    given = {} if value is None else value
+    if not isinstance(given, Mapping):
+        return given
+    name = known_name(place, given.get(key, usual))
+    settings: type[Settings] = registry(place)[name].settings_class
+    return settings.model_validate({**given, key: name})
+
+
+AnyMethod = Annotated[SerializeAsAny[MethodSettings], BeforeValidator(partial(_of_kind, "method"))]
+AnySplit = Annotated[SerializeAsAny[SplitSettings], BeforeValidator(partial(_of_kind, "split"))]
 
 
 class Recipe(Settings):
@@ -218,8 +161,8 @@ class Recipe(Settings):
 
     space: SpaceSettings = SpaceSettings()
     data: DataSettings = DataSettings()
-    method: Annotated[AnyMethod, BeforeValidator(_named_method)] = DartsSettings()
-    split: SplitSettings = SplitSettings()
+    method: AnyMethod = Field(default_factory=partial(_of_kind, "method"))
+    split: AnySplit = Field(default_factory=partial(_of_kind, "split"))
     search: SearchSettings = SearchSettings()
     trust: TrustSettings = TrustSettings()
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = 0
@@ -227,4 +170,5 @@ class Recipe(Settings):
     threads: Threads = 1  # of the CPU; on networks as small as the default ones a second thread only costs
     precision: Literal["float32", "bfloat16"] = "float32"  # of a search's passes; bfloat16 is for GPUs made for it
     compile: bool = False  # training steps by torch.compile: a minute or more for every node, so for long searches
+    extensions: Extensions = Field(default=[])
     benchmark: Name | None = None  # table of trained accuracies; null: the imported one, if there is one

@@ -16,6 +16,7 @@ from rich.tree import Tree
 from cleave.bench.table import DATASETS
 from cleave.search.watch import Moment, Watcher
 from cleave.space import find_space
+from cleave.space.registry import SPACES
 
 LINES = 20
 """How many lines a whole search prints where there is no terminal to draw a bar in."""
@@ -91,8 +92,9 @@ def print_run(result: dict[str, Any], console: Console | None = None) -> None:
     console.print(Text(chosen_line(result)))
     console.print(Text(classes_line(result)))
     console.print(Text(chosen["arch"]), soft_wrap=True)  # in one piece, to be copied
-    space = find_space(result["space"])
-    console.print(Text(space.draw(space.parse(chosen["arch"]))))
+    if result["space"] in SPACES:  # else it is of a user's file, which is not run for a drawing
+        space = find_space(result["space"])
+        console.print(Text(space.draw(space.parse(chosen["arch"]))))
     if chosen["benchmark"]:
         print_benchmark(console, result)
     print_trust(console, result["trust"])

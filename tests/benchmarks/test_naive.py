@@ -18,8 +18,8 @@ from benchmarks.naive_steps import Trainer, gradients_of
 from benchmarks.pairs import published, trainer_of
 from benchmarks.works import in_float64
 from cleave.method import METHODS, Descent, Held, Method, Weights
+from cleave.method.second_order import Darts2Settings
 from cleave.net import Gate, Gates, Network, build
-from cleave.settings import Darts2Settings
 from cleave.space import NetworkSize, find_space
 from cleave.split import Matching, Probe, match, shared_parameters
 from cleave.split.similarity import cosine

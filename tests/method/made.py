@@ -12,26 +12,12 @@ from torch.nn.functional import cross_entropy
 
 from cleave.method import METHODS, Descent, Held, Method, Turn, Weights
 from cleave.net import Gates, Network, build
-from cleave.settings import (
-    Darts2Settings,
-    DartsSettings,
-    DrnasSettings,
-    GdasSettings,
-    MethodSettings,
-    RandomSettings,
-    RspsSettings,
-    SnasSettings,
-)
+from cleave.settings import MethodSettings
 from cleave.space import Arch, NetworkSize, Region, Space
 
 SETTINGS: dict[str, MethodSettings] = {
-    "darts": DartsSettings(),
-    "darts2": Darts2Settings(),
-    "snas": SnasSettings(),
-    "gdas": GdasSettings(),
-    "drnas": DrnasSettings(),
-    "rsps": RspsSettings(samples=8),
-    "random": RandomSettings(samples=8),
+    name: kind.settings_class(**({"samples": 8} if "samples" in kind.settings_class.model_fields else {}))
+    for name, kind in METHODS.items()
 }
 LEARNING = [name for name, kind in METHODS.items() if kind.learns]
 

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from cleave.method import METHODS, Darts, Descent, Method, Rsps
+from cleave.method.darts import DartsSettings
+from cleave.method.rsps import RspsSettings
 from cleave.net import Gates
-from cleave.settings import DartsSettings, RspsSettings
 from cleave.space import Arch, Region, Space, find_space
 from tests.method.made import INDIFFERENT, LEARNING, Judge, held_out, made, narrowed, supernet, turn
 from tests.toys import TOYS

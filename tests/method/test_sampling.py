@@ -11,8 +11,7 @@ from torch.nn.functional import elu
 
 from cleave.method import Gdas, Method
 from cleave.method.drnas import drawn
-from cleave.method.gumbel import noise, relaxed, temperature
-from cleave.settings import GumbelSettings
+from cleave.method.gumbel import GumbelSettings, noise, relaxed, temperature
 from cleave.space import find_space
 from tests.method.made import INDIFFERENT, held_out, made, narrowed, supernet, turn
 

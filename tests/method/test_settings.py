@@ -10,7 +10,7 @@ from cleave.config import load_recipe
 from cleave.errors import UserError
 from cleave.method import METHODS
 from cleave.resolve import resolve
-from cleave.settings import METHOD_ALIASES, METHOD_NAMES, Recipe
+from cleave.settings import Recipe
 from cleave.space import find_space
 
 
@@ -33,10 +33,10 @@ def test_methods_may_be_spelled_as_people_spell_them(written: str, meant: str) -
     assert recipe(f"method.name={written}").method.name == meant
 
 
-def test_every_method_has_settings_and_every_alias_a_method() -> None:
-    assert set(METHODS) == set(METHOD_NAMES)
-    assert set(METHOD_ALIASES.values()) <= set(METHODS)
-    assert not set(METHOD_ALIASES) & set(METHODS)
+def test_every_method_has_settings_of_its_name_and_every_alias_a_method() -> None:
+    assert {kind.settings_class().model_dump()["name"]: kind for kind in METHODS.values()} == METHODS
+    assert set(METHODS.aliases.values()) <= set(METHODS)
+    assert not set(METHODS.aliases) & set(METHODS)
 
 
 @pytest.mark.parametrize("name", METHODS)

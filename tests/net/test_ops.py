@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.autograd import gradcheck
 
+from cleave.errors import UserError
 from cleave.net.ops import OPERATIONS, AveragePool, MaxPool, Norm, Zero, make, operation
 from cleave.space.nb201 import OPERATIONS as NB201
 from tests.reference.network import average_pool
@@ -60,9 +61,15 @@ def test_without_running_statistics_evaluation_normalises_by_the_batch() -> None
     assert tracking(x).mean() > 1
 
 
-def test_a_name_cannot_be_registered_twice() -> None:
-    with pytest.raises(AssertionError, match="registered twice"):
-        operation("none")(OPERATIONS["none"])
+def test_a_name_that_is_registered_again_is_the_later_operation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(OPERATIONS, "none", OPERATIONS["none"])
+    operation("none")(lambda channels_in, channels_out, stride, norm: nn.Identity())
+    assert isinstance(make("none", 2, 2, 1, Norm()), nn.Identity)
+
+
+def test_an_unknown_operation_is_an_error_with_the_nearest_one() -> None:
+    with pytest.raises(UserError, match=r"operation: unknown 'nor_conv_3x'; did you mean 'nor_conv_3x3'\?"):
+        make("nor_conv_3x", 2, 2, 1, Norm())
 
 
 SIZES = [(4, 4), (5, 7), (16, 9), (1, 6), (6, 1), (1, 1)]

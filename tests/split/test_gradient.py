@@ -13,7 +13,7 @@ from cleave.split import Matching, Probe, match, shared_parameters
 from cleave.split.gradient import alone, gradients
 from cleave.split.similarity import SIMILARITIES, cosine
 from tests.reference import similarity as slow
-from tests.toys import TOYS
+from tests.toys import TOYS, ToyDropping
 
 SPACE = find_space("nasbench201")
 SIZE = NetworkSize(channels=2, cells=1)
@@ -193,3 +193,18 @@ def test_the_exact_score_is_that_of_the_running_sum_to_the_last_bit(name: str) -
     means = [(a + b + c) / 3 for a, b, c in zip(first, second, third, strict=True)]
     found = match(batches, "3<-1", candidates, parameters, Matching(SIMILARITIES[name]))
     assert torch.equal(found, SIMILARITIES[name](means))
+
+
+def test_a_choice_that_a_path_leaves_out_runs_while_its_candidates_are_compared() -> None:
+    space = ToyDropping()
+    arch = space.sample(space.region, torch.Generator().manual_seed(0))
+    left_out = next(choice for choice in space.choices if choice.name not in arch)
+    network = build(space.layout(NetworkSize(4, 1), 1), space.region, 3, seed=0).double()
+    parameters = shared_parameters(network, left_out.name)
+    (probe,) = probes(network, [one_hot(arch)])
+    found = gradients(probe, left_out.name, left_out.candidates, parameters, own_weight=True)
+    for row, candidate in enumerate(left_out.candidates):
+        loss = probe.loss(one_hot({**arch, left_out.name: candidate}))
+        expected = torch.autograd.grad(loss, list(parameters.values()), materialize_grads=True)
+        for gradient, column in zip(expected, found, strict=True):
+            torch.testing.assert_close(column[row], gradient)

@@ -14,6 +14,7 @@ from http.client import HTTPException
 from pathlib import Path
 from stat import S_ISDIR
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 from urllib.error import HTTPError
 
 from torchvision.datasets import CIFAR10, CIFAR100, FashionMNIST
@@ -29,8 +30,9 @@ from cleave.data.reading import Reading
 from cleave.data.split import for_training
 from cleave.errors import PATH, UserError, brief, cause, plain, unknown
 from cleave.places import cache_folder, expanded
+from cleave.registry import Registry
 
-__all__ = ["SOURCES", "Archive", "Part", "Source", "data_root", "find", "load"]
+__all__ = ["SOURCES", "Archive", "Part", "Source", "data_root", "find", "load", "source"]
 
 TIMEOUT = 20.0  # seconds without an answer after which a download is given up
 _FAILURES = (OSError, RuntimeError, HTTPException, EOFError, tarfile.TarError)
@@ -69,7 +71,7 @@ def _given_in_python(root: Path, part: Part) -> Images | None:
 _FASHION_URL = FashionMNIST.mirrors[0]
 _FASHION_FOLDER = "FashionMNIST/raw"
 
-SOURCES: dict[str, Source] = {
+_BUILT_IN = {
     "bundled": Source(lambda root, part: read_bundled(part)),
     TENSORS: Source(_given_in_python),
     "cifar10": _cifar(read_cifar10, CIFAR10),
@@ -86,6 +88,26 @@ SOURCES: dict[str, Source] = {
         archives=tuple(Archive(_FASHION_URL + name, md5, _FASHION_FOLDER) for name, md5 in FashionMNIST.resources),
     ),
 }
+
+
+SOURCES: Registry[Source] = Registry("data.name")
+for _name, _source in _BUILT_IN.items():
+    SOURCES.register(_name, _source)
+
+Reader = TypeVar("Reader", bound=Callable[[Path, Part], Images | None])
+
+
+def source(name: str, by_hand: str = "") -> Callable[[Reader], Reader]:
+    """Registers a reader of images: from (data root, "train" or "test") to `Images`, None where they are not there.
+
+    `by_hand` says what to do then; {root} stands for the data root.
+    """
+
+    def register(read: Reader) -> Reader:
+        SOURCES.register(name, Source(read, by_hand))
+        return read
+
+    return register
 
 
 def load(

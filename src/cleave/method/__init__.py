@@ -1,6 +1,7 @@
-"""Base methods, each a small class on one protocol."""
+"""Base methods, each one file: a small class on one protocol, and its settings."""
 
-from cleave.method.base import Evaluate, Method, Turn
+from cleave.method.architecture import ArchitectureMethod, ArchitectureSettings
+from cleave.method.base import METHODS, Evaluate, Method, Turn, gates_from, method
 from cleave.method.darts import Darts
 from cleave.method.drnas import Drnas
 from cleave.method.gdas import Gdas
@@ -10,18 +11,10 @@ from cleave.method.rsps import Rsps
 from cleave.method.second_order import Darts2
 from cleave.method.snas import Snas
 
-METHODS: dict[str, type[Method]] = {
-    "darts": Darts,
-    "darts2": Darts2,
-    "snas": Snas,
-    "gdas": Gdas,
-    "drnas": Drnas,
-    "rsps": Rsps,
-    "random": RandomSearch,
-}
-
 __all__ = [
     "METHODS",
+    "ArchitectureMethod",
+    "ArchitectureSettings",
     "Darts",
     "Darts2",
     "Descent",
@@ -36,4 +29,6 @@ __all__ = [
     "Snas",
     "Turn",
     "Weights",
+    "gates_from",
+    "method",
 ]

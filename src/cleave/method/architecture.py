@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from cleave.method.base import Evaluate, Method, Turn
 from cleave.method.held import Held
 from cleave.net import Gates
-from cleave.settings import ArchitectureSettings
+from cleave.settings import Beta, MethodSettings
 from cleave.space import Arch, Region, Space
+
+
+class ArchitectureSettings(MethodSettings):
+    """Adam on the architecture weights."""
+
+    # Adam moves a weight by about this in a step. Published is 3e-4, for some 15,000 steps; this is for a few hundred.
+    architecture_learning_rate: Annotated[float, Field(gt=0)] = 0.03
+    architecture_betas: tuple[Beta, Beta] = (0.5, 0.999)
+    architecture_weight_decay: Annotated[float, Field(ge=0)] = 1e-3
 
 
 class ArchitectureMethod(Method):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from cleave.errors import UserError
 from cleave.method.held import Held
 from cleave.net import Gate, Gates
+from cleave.registry import Registry
+from cleave.settings import MethodSettings
 from cleave.space import Arch, Region, Space
 
 
@@ -41,6 +44,12 @@ class Method(nn.Module, ABC):
     and how it settles on an architecture (`derive`).
     """
 
+    settings_class: type[MethodSettings] = MethodSettings
+    """What a recipe may say about it; set by `method`."""
+
+    single_path = False
+    """Whether every weight step runs one candidate of each choice, with a weight of 1."""
+
     learns = False
     """Whether there are architecture steps."""
 
@@ -54,6 +63,21 @@ class Method(nn.Module, ABC):
         """`generator` is for initial values only."""
         super().__init__()
         self.settings, self.space, self.region = settings, space, region
+
+    @classmethod
+    def refuses(cls, settings: Any, space: Space) -> str | None:  # noqa: ANN401
+        """What the method needs of a space that this one does not have, for people; None where it works on it."""
+        return None
+
+    @classmethod
+    def resolved(cls, settings: Any, epochs: int) -> Any:  # noqa: ANN401
+        """The settings with nothing left open, for leaves of so many epochs; UserError for what contradicts."""
+        return settings
+
+    @staticmethod
+    def epochs_each(settings: Any) -> int:  # noqa: ANN401
+        """For how many epochs each architecture is trained; of a method whose architectures are trained alone."""
+        raise AssertionError("architectures are not trained alone")
 
     @staticmethod
     def evaluated(settings: Any, batches: int) -> int:  # noqa: ANN401
@@ -81,6 +105,35 @@ class Method(nn.Module, ABC):
     def strengths(self) -> dict[str, Tensor]:
         """Per choice the weights of the allowed candidates, where the method has such."""
         return {}
+
+
+METHODS: Registry[type[Method]] = Registry("method.name")
+
+MethodClass = TypeVar("MethodClass", bound=type[Method])
+
+
+def method(settings: type[MethodSettings], *aliases: str) -> Callable[[MethodClass], MethodClass]:
+    """Registers a method under the `name` of its settings, a subclass of `MethodSettings`.
+
+    `class MySettings(MethodSettings): name: Literal["mine"] = "mine"` before `@method(MySettings) class Mine(Method)`.
+    """
+
+    def register(kind: MethodClass) -> MethodClass:
+        name = named_by(settings, kind)
+        METHODS.register(name, kind, *aliases)
+        kind.settings_class = settings
+        return kind
+
+    return register
+
+
+def named_by(settings: type[MethodSettings], kind: type) -> str:
+    """The name that settings give a method; UserError where they give none."""
+    field = settings.model_fields.get("name")
+    if field is None or not isinstance(field.default, str):
+        example = 'name: Literal["mine"] = "mine"'
+        raise UserError(f"method {kind.__name__}: its settings, {settings.__name__}, have no name, as in {example}")
+    return field.default
 
 
 def gates_from(weights: Mapping[str, Tensor], region: Region) -> Gates:

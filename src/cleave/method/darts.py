@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from cleave.method.architecture import ArchitectureMethod
-from cleave.method.base import Turn, gates_from
+from typing import Literal
+
+from cleave.method.architecture import ArchitectureMethod, ArchitectureSettings
+from cleave.method.base import Turn, gates_from, method
 from cleave.net import Gates
 
 
+class DartsSettings(ArchitectureSettings):
+    """DARTS, first order."""
+
+    name: Literal["darts"] = "darts"
+
+
+@method(DartsSettings, "darts-1st", "darts-v1")
 class Darts(ArchitectureMethod):
     """The softmax of alpha weighs the candidates' outputs."""
 

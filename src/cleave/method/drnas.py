@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.distributions import Dirichlet
 from torch.nn.functional import elu
 
-from cleave.method.architecture import ArchitectureMethod
-from cleave.method.base import Turn, gates_from
+from cleave.method.architecture import ArchitectureMethod, ArchitectureSettings
+from cleave.method.base import Turn, gates_from, method
 from cleave.net import Gates
 from cleave.torch_state import seeded
 
 
+class DrnasSettings(ArchitectureSettings):
+    """DrNAS: samples of a Dirichlet distribution, without progressive partial channels."""
+
+    name: Literal["drnas"] = "drnas"
+
+
+@method(DrnasSettings)
 class Drnas(ArchitectureMethod):
     """Weights ~ Dirichlet(elu(alpha) + 1), differentiated through the sample.
 

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 import torch
+from pydantic import Field
 
 from cleave.method.architecture import ArchitectureMethod
-from cleave.method.base import Turn
-from cleave.method.gumbel import relaxed
+from cleave.method.base import Turn, method
+from cleave.method.gumbel import GumbelSettings, relaxed
 from cleave.net import Gate, Gates
 
 
+class GdasSettings(GumbelSettings):
+    """GDAS: hard samples, one candidate per choice."""
+
+    name: Literal["gdas"] = "gdas"
+    temperature: Annotated[float, Field(gt=0)] = 10.0
+
+
+@method(GdasSettings)
 class Gdas(ArchitectureMethod):
     """The largest entry of a Gumbel-softmax sample runs alone: weight 1 forwards, the entry itself backwards."""
+
+    single_path = True
 
     def mixture(self, turn: Turn) -> Gates:
         samples = relaxed(self.alpha, self.settings, turn)

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
+from cleave.method.architecture import ArchitectureSettings
 from cleave.method.base import Turn
-from cleave.settings import GumbelSettings
+
+
+class GumbelSettings(ArchitectureSettings):
+    """Samples at a temperature that falls linearly over the epochs of a leaf's search."""
+
+    temperature: Annotated[float, Field(gt=0)] = 1.0  # in the first epoch
+    temperature_min: Annotated[float, Field(gt=0)] = 0.1  # in the last
 
 
 def relaxed(alpha: nn.ParameterDict, settings: GumbelSettings, turn: Turn) -> dict[str, Tensor]:

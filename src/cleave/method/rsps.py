@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-import torch
+from typing import Annotated, Literal
 
-from cleave.method.base import Evaluate, Method, Turn
+import torch
+from pydantic import Field
+
+from cleave.method.base import Evaluate, Method, Turn, method
 from cleave.method.rejects import batches_seen, survivor
 from cleave.net import Gates, one_hot
-from cleave.settings import RspsSettings
+from cleave.settings import MethodSettings, Positive
 from cleave.space import Arch
 from cleave.space.sample import distinct
 
 
+class RspsSettings(MethodSettings):
+    """Random search with parameter sharing."""
+
+    name: Literal["rsps"] = "rsps"
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    samples: Positive = 200  # architectures evaluated per leaf
+    rejects: bool = True  # drop the worse half again and again, on ever more held-out images; false: all on all
+
+
+@method(RspsSettings)
 class Rsps(Method):
     """Every weight step trains one valid architecture of the region, drawn uniformly; the rest stands still."""
+
+    single_path = True
 
     @staticmethod
     def evaluated(settings: RspsSettings, batches: int) -> int:

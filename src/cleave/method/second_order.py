@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn.utils import get_total_norm
 
-from cleave.method.base import Turn
+from cleave.method.architecture import ArchitectureSettings
+from cleave.method.base import Turn, method
 from cleave.method.darts import Darts
 from cleave.method.held import Descent, Held, Weights
 from cleave.net import Gates
@@ -19,6 +21,13 @@ DISTANCE = 0.01
 Gradients = Sequence[Tensor]
 
 
+class Darts2Settings(ArchitectureSettings):
+    """DARTS, second order."""
+
+    name: Literal["darts2"] = "darts2"
+
+
+@method(Darts2Settings, "darts-2nd", "darts-v2")
 class Darts2(Darts):
     """DARTS whose held-out loss is that of the weights after the step that follows, with what alpha does to it.
 

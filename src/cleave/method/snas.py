@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from cleave.method.architecture import ArchitectureMethod
-from cleave.method.base import Turn, gates_from
-from cleave.method.gumbel import relaxed
+from cleave.method.base import Turn, gates_from, method
+from cleave.method.gumbel import GumbelSettings, relaxed
 from cleave.net import Gates
 
 
+class SnasSettings(GumbelSettings):
+    """SNAS: soft samples."""
+
+    name: Literal["snas"] = "snas"
+
+
+@method(SnasSettings)
 class Snas(ArchitectureMethod):
     """Gumbel-softmax weights over the allowed candidates; alpha is learned on held-out batches.
 

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
 
+from cleave.errors import unknown
 from cleave.net.convolution import Conv2d
+from cleave.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -31,15 +33,14 @@ class Norm:
 Factory = Callable[[int, int, int, Norm], nn.Module]
 """(channels in, channels out, stride, norm) -> module."""
 
-OPERATIONS: dict[str, Factory] = {}
+OPERATIONS: Registry[Factory] = Registry("operation")
 
 
 def operation(name: str) -> Callable[[Factory], Factory]:
     """Registers a factory under the name by which choices and layouts refer to it."""
 
     def register(factory: Factory) -> Factory:
-        assert name not in OPERATIONS, f"operation {name!r} is registered twice"
-        OPERATIONS[name] = factory
+        OPERATIONS.register(name, factory)
         return factory
 
     return register
@@ -216,5 +217,7 @@ def _residual(channels_in: int, channels_out: int, stride: int, norm: Norm) -> n
 
 
 def make(name: str, channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
-    """The module of a registered operation."""
+    """The module of a registered operation; UserError for an unknown one."""
+    if name not in OPERATIONS:
+        raise unknown("operation", name, OPERATIONS)
     return OPERATIONS[name](channels_in, channels_out, stride, norm)

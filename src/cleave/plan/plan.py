@@ -23,7 +23,7 @@ from cleave.search.work import (
     scored_passes,
     trained_alone,
 )
-from cleave.settings import RandomSettings, Recipe
+from cleave.settings import Recipe
 from cleave.space import find_space
 from cleave.torch_state import cpu_threads
 
@@ -101,8 +101,8 @@ def level_phases(problem: Problem, depth: int, watch: Stopwatch) -> list[Phase]:
     """Training, splitting and evaluation of the nodes at a depth."""
     recipe, plan = problem.recipe, schedule(problem.recipe, depth)
     count, per_epoch = nodes_at(recipe, problem.space, depth), problem.steps_per_epoch
-    if plan.searching and isinstance(recipe.method, RandomSettings):
-        trials, epochs = count * trained_alone(problem, recipe.method), recipe.method.epochs_each
+    if plan.searching and problem.method.alone:
+        trials, epochs = count * trained_alone(problem), problem.method.epochs_each(recipe.method)
         return [Phase("train alone", trials, epochs, epochs * per_epoch, watch.alone())]
     phases = []
     if plan.epochs:

@@ -13,7 +13,7 @@ from cleave.plan.memory import StepMemory
 from cleave.search.learner import Alone, Learner
 from cleave.search.problem import Problem
 from cleave.search.schedule import alone, schedule
-from cleave.search.splitting import parts_at
+from cleave.search.splitting import parts_at, splitter_of
 from cleave.space import Region
 from cleave.split import Node
 
@@ -86,7 +86,7 @@ def typical_region(problem: Problem, depth: int) -> Region:
             name for name, left in region.allowed.items() if left == whole.allowed[name] and len(left) >= parts
         )
         candidates = region.allowed[choice]
-        size = 1 if problem.recipe.split.splitter == "exhaustive" else -(-len(candidates) // parts)
+        size = -(-len(candidates) // parts) if splitter_of(problem.recipe).branches else 1
         region = region.restrict(choice, candidates[-size:])
     return region
 

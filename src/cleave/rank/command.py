@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cleave.common import DataRoot, Device, Json, TableFile, tell
+from cleave.common import DataRoot, Device, ExtensionFiles, Json, TableFile, tell
 
 
 def rank(
@@ -32,6 +32,7 @@ def rank(
     ] = None,
     data_root: DataRoot = None,
     device: Device = None,
+    extensions: ExtensionFiles = None,
     threads: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Architectures evaluated at once; default: one per core.")
     ] = None,
@@ -62,6 +63,7 @@ def rank(
             data_root=data_root,
             device=device,
             threads=threads,
+            extensions=extensions or (),
             callbacks=[terminal],
             stop=SignalStop(),
         )

@@ -10,6 +10,7 @@ from typing import Any
 
 from cleave.data.given import Given
 from cleave.errors import UserError
+from cleave.extensions import check_unchanged
 from cleave.net import Network, Norm, build
 from cleave.resolve import resolve_device
 from cleave.run.folder import RESULT, RunFiles
@@ -76,6 +77,7 @@ def read_recipe(path: Path, flags: dict[str, Any]) -> Recipe:
     if not is_finished(path):
         raise UserError(f"{path}: is not finished; go on with: cleave resume {quote(str(path))}")
     check_written(path, newest_saved(path)["finished"], (RESULT,))
+    check_unchanged(origin.environment.get("extensions", {}), None, lambda line: None)
     return recipe_of(origin, flags)
 
 

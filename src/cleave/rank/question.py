@@ -20,7 +20,7 @@ class Question:
     estimated; 0: by the batch, as in the search. average: how many of the last snapshots of each leaf. benchmark,
     dataset: None for the run's own. predictions: CSV files to score beside the run. out: None for ranking.csv in the
     run folder. data_root, device: as in a recipe; None for the run's own. threads: architectures evaluated at once,
-    which changes no figure; None for as many as there are cores.
+    which changes no figure; None for as many as there are cores. extensions: a user's own files, for a recipe.
     """
 
     sample: int | None = None
@@ -36,12 +36,13 @@ class Question:
     data_root: Path | None = None
     device: str | None = None
     threads: int | None = None
+    extensions: tuple[str, ...] = ()
 
     @property
     def flags(self) -> dict[str, Any]:
         """The recipe's keys that it changes."""
         root = None if self.data_root is None else str(self.data_root)
-        return {"data.root": root, "device": self.device}
+        return {"data.root": root, "device": self.device, "extensions": list(self.extensions) or None}
 
 
 def check_free(file: Path) -> None:

@@ -11,10 +11,10 @@ from typing import Any, Protocol, TypeVar
 from cleave.config import load_recipe
 from cleave.errors import UserError, brief, refuse_repeats
 from cleave.reproduce.experiment import Budget, Experiment, Figures, Row
-from cleave.resolve import MEANINGLESS
 from cleave.run.origin import newest_meta
 from cleave.search.watch import Watcher
 from cleave.settings import Recipe
+from cleave.split.splitters import SPLITTERS
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Grid:
         sizes = self.experiment.sizes[self.budget]
         data = {"data.name": row.dataset}
         changes = {**data, **sizes.recipe(row.method), **self.experiment.changes, **row.changes}
-        unused = {f"split.{key}" for key in MEANINGLESS[changes["split.splitter"]]}
+        unused = {f"split.{key}" for key in SPLITTERS[changes["split.splitter"]].meaningless}
         used = {key: value for key, value in changes.items() if key not in unused}
         return load_recipe(None, (), {**self.flags, **used, "seed": seed})
 

@@ -25,7 +25,6 @@ from cleave.search.session import Session, finite
 from cleave.search.splitting import make_splitter, parts_at
 from cleave.search.stability import agreement, mean_entropy, panel
 from cleave.search.watch import Stop, Watcher
-from cleave.settings import RandomSettings
 from cleave.space import Arch
 from cleave.split import Node, Probe
 from cleave.split.splitters import Situation
@@ -72,12 +71,11 @@ class Performance(Session):
 
     def _search_alone(self, node: Node) -> None:
         """A leaf whose architectures share nothing."""
-        settings = self.problem.recipe.method
-        assert isinstance(settings, RandomSettings)
+        epochs = self.problem.method.epochs_each(self.problem.recipe.method)
 
         def evaluate(arch: Arch) -> Accuracy:
             place = Alone(f"{node.label} {len(self.findings.accuracies)}", arch)
-            return self._trained_alone(place, settings.epochs_each)
+            return self._trained_alone(place, epochs)
 
         method = make_method(self.problem, node, Chance(self.problem.recipe.seed, node.label))
         self._derive(node, method, Trained(lambda arch: self._once(arch, evaluate)))

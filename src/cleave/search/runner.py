@@ -10,6 +10,7 @@ from typing import Any
 from cleave.config import load
 from cleave.data.given import Given
 from cleave.data.report import IMAGES, report_lines
+from cleave.extensions import check_unchanged, file_hashes
 from cleave.resolve import resolve, resolve_device
 from cleave.run.durable import write_json
 from cleave.run.folder import RunFolder, create, make_folder, new_folder
@@ -45,7 +46,7 @@ def start(
     problem = open_problem(recipe, watcher, given)
     for line in report_lines(problem.report):
         watcher.say(line)
-    path = make_folder(out) if out else new_folder(name_of(recipe))
+    path = make_folder(out) if out else new_folder(name_of(problem))
     with RunLock(path), resumable(path), watcher.stop:  # from now on there is something to go on with
         return go_on(create(path, recipe, environment(problem)), problem, watcher, workers)
 
@@ -56,11 +57,13 @@ def resume(
     workers: int | None = 1,
     device: str | None = None,
     given: Given | None = None,
+    changed_extensions: bool = False,
 ) -> dict[str, Any]:
     """Goes on with a run, or tells its outcome again; ends as if it had never been interrupted.
 
     What of a finished run is not as it was written is made again where it can be. `workers` as in `start`, and not
     necessarily as many as there; `device`: another one than the recipe's, on which figures may differ.
+    `changed_extensions`: even if a user's file that the recipe names is another now.
     """
     check_begun(path, SEARCH)
     if is_whole(path, lambda _: None):  # nothing is written, so that the disk may be one that takes nothing
@@ -70,6 +73,7 @@ def resume(
         settle(path, origin, watcher.say)
         if is_whole(path, watcher.say):
             return view(path)
+        check_unchanged(origin.environment.get("extensions", {}), changed_extensions, watcher.say)
         problem = reopened(path, origin, device, watcher, given)
         with watcher.stop:
             return go_on(RunFolder(path, origin), problem, watcher, workers)
@@ -103,15 +107,17 @@ def go_on(folder: RunFolder, problem: Problem, watcher: Watcher, workers: int | 
     return view(folder.path)
 
 
-def name_of(recipe: Recipe) -> str:
+def name_of(problem: Problem) -> str:
     """What the folder of a run is called."""
-    return f"{recipe.space.name}-{recipe.method.name}-{recipe.split.splitter}-seed{recipe.seed}"
+    recipe = problem.recipe
+    return f"{problem.space.name}-{recipe.method.name}-{recipe.split.splitter}-seed{recipe.seed}"
 
 
 def environment(problem: Problem) -> dict[str, Any]:
     """Where a run was made, a fingerprint of the images, and how networks of the run take them (0 to 1)."""
     return {
         **surroundings(problem.recipe.device, problem.recipe.threads),
+        "extensions": file_hashes(problem.recipe.extensions, problem.recipe.space.name),
         "train_images": len(problem.train),
         "held_out_images": len(problem.valid),
         "images": problem.fingerprint(),

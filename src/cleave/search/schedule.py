@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import cos, pi
 
+from cleave.search.splitting import splitter_of
 from cleave.settings import Recipe
 
 
@@ -37,7 +38,7 @@ def schedule(recipe: Recipe, depth: int) -> Schedule:
     splits, warmup, epochs = recipe.split.splits or 0, recipe.split.warmup_epochs, recipe.search.epochs
     path = splits * warmup + epochs
     if depth < splits:
-        matters = recipe.split.splitter == "gradient" or not recipe.split.restart
+        matters = splitter_of(recipe).scores or not recipe.split.restart
         return Schedule(warmup if matters else 0, depth * warmup, path, searching=False, fresh=depth == 0)
     if depth > 0 and not recipe.split.restart:
         return Schedule(epochs, splits * warmup, path, searching=True, fresh=False)

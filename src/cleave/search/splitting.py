@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 from cleave.settings import Recipe
-from cleave.split.splitters import (
-    Chooser,
-    Exhaustive,
-    GivenChoice,
-    GradientMatching,
-    Racing,
-    Random,
-    Splitter,
-    any_choice,
-    lowest_cut,
-)
+from cleave.split.splitters import SPLITTERS, Splitter
 
-KINDS: dict[str, type[Exhaustive] | type[Random]] = {"exhaustive": Exhaustive, "random": Random}
-RULES: dict[str, type[GradientMatching] | type[Racing]] = {"exact": GradientMatching, "race": Racing}
-CHOOSERS: dict[str, Chooser] = {"lowest": lowest_cut, "random": any_choice}
+
+def splitter_of(recipe: Recipe) -> type[Splitter]:
+    """Its class, which tells what there is to know of it before it runs."""
+    return SPLITTERS[recipe.split.splitter]
 
 
 def make_splitter(recipe: Recipe, depth: int) -> Splitter:
     """The splitter of the nodes at a depth of the tree."""
-    choice = recipe.split.choice
-    chooser = GivenChoice(choice[depth]) if isinstance(choice, list) else CHOOSERS[choice or "random"]
-    if recipe.split.splitter == "gradient":
-        return RULES[recipe.split.rule or "exact"](chooser)
-    return KINDS[recipe.split.splitter](chooser)
+    return splitter_of(recipe).of(recipe.split, depth)
 
 
 def parts_at(recipe: Recipe, depth: int) -> int:

@@ -6,8 +6,9 @@ from math import prod
 
 from cleave.search.problem import Problem
 from cleave.search.schedule import schedule
+from cleave.search.splitting import splitter_of
 from cleave.search.state import Cost
-from cleave.settings import RandomSettings, Recipe
+from cleave.settings import Recipe
 from cleave.space import Space
 from cleave.split.race import RaceRule
 
@@ -63,16 +64,16 @@ def nodes_at(recipe: Recipe, space: Space, depth: int) -> int:
 
 
 def _training(problem: Problem, depth: int) -> int:
-    plan, settings = schedule(problem.recipe, depth), problem.recipe.method
-    if plan.searching and isinstance(settings, RandomSettings):
-        return trained_alone(problem, settings) * settings.epochs_each * problem.steps_per_epoch
-    architecture = problem.method.passes if plan.searching and problem.method.learns else 0
+    plan, method = schedule(problem.recipe, depth), problem.method
+    if plan.searching and method.alone:
+        return trained_alone(problem) * method.epochs_each(problem.recipe.method) * problem.steps_per_epoch
+    architecture = method.passes if plan.searching and method.learns else 0
     return plan.epochs * problem.steps_per_epoch * (1 + architecture)
 
 
 def scored_passes(problem: Problem, depth: int) -> int:
     """The passes by which one node at a depth is split."""
-    if problem.recipe.split.splitter != "gradient":
+    if not splitter_of(problem.recipe).scores:
         return 0
     sizes = sorted(len(choice.candidates) for choice in problem.space.choices)
     split, sizes = problem.recipe.split, sizes[: len(sizes) - depth]
@@ -96,9 +97,9 @@ def held_out_batches(problem: Problem) -> int:
     return -(-len(problem.valid) // problem.recipe.search.eval_batch_size)
 
 
-def trained_alone(problem: Problem, settings: RandomSettings) -> int:
-    """The architectures of a leaf that random search trains."""
-    return problem.method.evaluated(settings, 1)
+def trained_alone(problem: Problem) -> int:
+    """The architectures of a leaf that a method trains one by one."""
+    return problem.method.evaluated(problem.recipe.method, 1)
 
 
 def _evaluating(problem: Problem, images: int) -> int:

@@ -13,6 +13,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
+from cleave.errors import UserError
+from cleave.extensions import LOADED, load_extension
 from cleave.signals import ASKING
 
 PR_SET_PDEATHSIG = 1  # of Linux's sys/prctl.h
@@ -24,16 +26,24 @@ class Parcel:
     def __init__(self, content: object) -> None:
         self.content = content
 
-    def __getstate__(self) -> bytes:
-        return bytes(ForkingPickler.dumps(self.content))  # inside multiprocessing's own, which passes on open files
+    def __getstate__(self) -> tuple[list[tuple[str, str]], bytes]:
+        extensions = [(str(each.file), each.sha256) for each in LOADED.values()]
+        # Inside multiprocessing's own, which passes on open files.
+        return extensions, bytes(ForkingPickler.dumps(self.content))
 
-    def __setstate__(self, state: bytes) -> None:
+    def __setstate__(self, state: tuple[list[tuple[str, str]], bytes]) -> None:
         self.content = state
 
     def open(self) -> Any:  # noqa: ANN401
-        """What was sent; once, by who received it."""
-        assert isinstance(self.content, bytes)
-        return pickle.loads(self.content)
+        """What was sent; once, by who received it. First the sender's extensions are loaded, which it may be made of.
+
+        UserError where one of them is another now.
+        """
+        assert isinstance(self.content, tuple)
+        extensions, data = self.content
+        for file, sha256 in extensions:
+            load_extension(file, sha256)
+        return pickle.loads(data)
 
 
 def begin(pipe: Connection, parcel: Parcel) -> None:
@@ -42,7 +52,12 @@ def begin(pipe: Connection, parcel: Parcel) -> None:
     leave_to_parent()
     from cleave.search.worker_process import serve
 
-    serve(pipe, parcel.open())
+    try:
+        job = parcel.open()
+    except UserError as error:
+        pipe.send(error)
+        return
+    serve(pipe, job)
 
 
 def end_with_parent() -> None:

@@ -3,7 +3,7 @@
 from cleave.space.choice import Arch, Choice
 from cleave.space.layout import Cell, Fixed, Layer, Layout, Link
 from cleave.space.region import Region
-from cleave.space.registry import find_space
+from cleave.space.registry import find_space, register_space
 from cleave.space.space import NetworkSize, Space
 
 __all__ = [
@@ -18,4 +18,5 @@ __all__ = [
     "Region",
     "Space",
     "find_space",
+    "register_space",
 ]

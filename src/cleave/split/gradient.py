@@ -74,10 +74,13 @@ def gradients(
     parameters: Mapping[str, nn.Parameter],
     own_weight: bool,
 ) -> list[Tensor]:
-    """Per parameter the gradient under each candidate, [candidates, *shape]."""
-    rows = []
+    """Per parameter the gradient under each candidate, [candidates, *shape].
+
+    A choice that the probe's path leaves out runs all the same: its candidates could not be told apart else.
+    """
+    rows, before = [], probe.gates.get(choice, Gate(()))
     for candidate in candidates:
-        loss = probe.loss({**probe.gates, choice: alone(candidate, probe.gates[choice], own_weight)})
+        loss = probe.loss({**probe.gates, choice: alone(candidate, before, own_weight)})
         rows.append(torch.autograd.grad(loss, list(parameters.values()), materialize_grads=True))
     return [torch.stack(column) for column in zip(*rows, strict=True)]
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from cleave.registry import Registry
+
 Gradients = Sequence[Tensor]
 """Per shared parameter the candidates' gradients, [candidates, *shape of the parameter]."""
 
@@ -14,17 +16,33 @@ Similarity = Callable[[Gradients], Tensor]
 """Gradients -> symmetric similarities [candidates, candidates], float64."""
 
 
+SIMILARITIES: Registry[Similarity] = Registry("split.similarity")
+
+
+def similarity(name: str, *aliases: str) -> Callable[[Similarity], Similarity]:
+    """Registers a criterion under the name by which recipes refer to it."""
+
+    def register(function: Similarity) -> Similarity:
+        SIMILARITIES.register(name, function, *aliases)
+        return function
+
+    return register
+
+
+@similarity("cos", "cosine")
 def cosine(gradients: Gradients) -> Tensor:
     """The cosine of the whole gradients (GM-NAS, eq. 2); 0 with a gradient that is zero throughout."""
     return normalised(gram(gradients))
 
 
+@similarity("l2")
 def negative_l2(gradients: Gradients) -> Tensor:
     """Minus the Euclidean distance of the whole gradients (GM-NAS, table 6)."""
     squares = sum((pairwise_squares(parameter) for parameter in gradients), start=torch.zeros(()))
     return -squares.sqrt()
 
 
+@similarity("filter-cos", "per-filter-cos", "filter-cosine")
 def filter_cosine(gradients: Gradients) -> Tensor:
     """The mean cosine over output filters (after Zhao et al. 2021, dataset condensation; GM-NAS, table 6).
 
@@ -65,6 +83,3 @@ def as_filters(parameter: Tensor) -> Tensor:
     """[candidates, filters, numbers per filter] in float64."""
     rows = parameter.double()
     return rows.flatten(2) if rows.dim() > 2 else rows.unsqueeze(1)
-
-
-SIMILARITIES: dict[str, Similarity] = {"cos": cosine, "l2": negative_l2, "filter-cos": filter_cosine}

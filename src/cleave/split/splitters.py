@@ -5,10 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
+from cleave.registry import Registry
+from cleave.settings import SplitSettings
 from cleave.space import Region
 from cleave.space.space import pick
 from cleave.split.partition import Groups, at_random, cut_cost, cut_links, each_alone, min_cut
@@ -70,19 +73,86 @@ ROUNDING = 1e-12
 """What is closer, relatively, differs by the rounding of float64 sums alone: as in `cleave.split.partition`."""
 
 
+SCORED = ("similarity", "average", "batches", "rule", "enable", "shared")
+"""The keys of `split` that say how candidates are compared."""
+CHOOSERS: dict[str, Chooser] = {"lowest": lowest_cut, "random": any_choice}
+
+
 class Splitter(ABC):
-    """Divides one choice of a node into groups."""
+    """Divides one choice of a node into groups.
+
+    A new splitter is one class: its facts, and `split`. Where recipes may say more of it than of others, its
+    `settings_class` is a subclass of `SplitSettings`.
+    """
+
+    settings_class: type[SplitSettings] = SplitSettings
+    """What a recipe may say about it."""
+
+    splits = 2
+    """How often the space is split where the recipe does not say."""
+
+    branches = True
+    """Whether a recipe says in how many groups (`split.branch`); else every candidate is a group by itself."""
+
+    scores = False
+    """Whether it compares candidates, for which a node is trained first."""
+
+    meaningless: tuple[str, ...] = SCORED
+    """The keys of `split` that say nothing to it."""
+
+    def __init__(self, chooser: Chooser) -> None:
+        self.chooser = chooser
+
+    @classmethod
+    def of(cls, settings: SplitSettings, depth: int) -> Splitter:
+        """The one for the nodes at a depth of the tree, from resolved settings."""
+        return cls(chooser_at(settings, depth))
 
     @abstractmethod
     def split(self, situation: Situation) -> Split:
         """The division of the node at hand."""
 
 
-@dataclass(frozen=True)
+SPLITTERS: Registry[type[Splitter]] = Registry("split.splitter")
+
+SplitterClass = TypeVar("SplitterClass", bound=type[Splitter])
+
+
+def splitter(name: str, *aliases: str) -> Callable[[SplitterClass], SplitterClass]:
+    """Registers a splitter under the name by which recipes refer to it."""
+
+    def register(kind: SplitterClass) -> SplitterClass:
+        SPLITTERS.register(name, kind, *aliases)
+        return kind
+
+    return register
+
+
+def chooser_at(settings: SplitSettings, depth: int) -> Chooser:
+    """What chooses among the choices of a node at a depth."""
+    choice = settings.choice
+    return GivenChoice(choice[depth]) if isinstance(choice, list) else CHOOSERS[choice or "random"]
+
+
+@splitter("none", "one-shot")
+class Unsplit(Splitter):
+    """One supernet for the whole space."""
+
+    splits = 0
+    branches = False
+    meaningless = ("splits", "branch", "choice", "warmup_epochs", "restart", *SCORED)
+
+    def split(self, situation: Situation) -> Split:
+        raise AssertionError("nothing is split")
+
+
+@splitter("exhaustive", "few-shot")
 class Exhaustive(Splitter):
     """Every candidate of the choice by itself (few-shot NAS, Zhao et al. 2021)."""
 
-    chooser: Chooser
+    splits = 1
+    branches = False
+    meaningless = ("branch", *SCORED)
 
     def split(self, situation: Situation) -> Split:
         (choice,) = self.chooser(situation)
@@ -90,11 +160,9 @@ class Exhaustive(Splitter):
         return Split(choice, candidates, named(each_alone(len(candidates)), candidates))
 
 
-@dataclass(frozen=True)
+@splitter("random")
 class Random(Splitter):
     """Balanced groups drawn at random (GM-NAS, table 1)."""
-
-    chooser: Chooser
 
     def split(self, situation: Situation) -> Split:
         (choice,) = self.chooser(situation)
@@ -103,22 +171,25 @@ class Random(Splitter):
         return Split(choice, candidates, named(groups, candidates))
 
 
-@dataclass(frozen=True)
+@splitter("gradient", "gradient-matching", "gm")
 class GradientMatching(Splitter):
     """The balanced groups that cut the least gradient similarity; every splittable choice is scored."""
 
-    chooser: Chooser
+    scores = True
+    meaningless = ()
+
+    @classmethod
+    def of(cls, settings: SplitSettings, depth: int) -> Splitter:
+        kind = Racing if settings.rule == "race" else cls
+        return kind(chooser_at(settings, depth))
 
     def split(self, situation: Situation) -> Split:
         similarities = {choice: situation.score(choice) for choice in splittable(situation)}
         return lowest(self.chooser(situation), similarities, situation)
 
 
-@dataclass(frozen=True)
-class Racing(Splitter):
+class Racing(GradientMatching):
     """The same by a race: only choices in contention are scored, each as far as it may still win."""
-
-    chooser: Chooser
 
     def split(self, situation: Situation) -> Split:
         contenders = self.chooser(situation)

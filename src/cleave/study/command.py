@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cleave.common import Changes, Data, DataRoot, Device, Json, Seed, SkipDamaged, tell
+from cleave.common import Changes, Data, DataRoot, Device, ExtensionFiles, Json, Seed, SkipDamaged, SpaceName, tell
 from cleave.errors import UserError
 from cleave.study.metrics_command import metrics
 from cleave.study.report_command import report
@@ -53,7 +53,7 @@ app = typer.Typer(
 def run(
     recipe: Annotated[
         str | None,
-        typer.Argument(metavar="RECIPE.yaml|NAME", help="Without it the names are listed.", show_default=False),
+        typer.Argument(metavar="RECIPE.yaml|NAME", help="Without it and --space: a list.", show_default=False),
     ] = None,
     budget: Budget = "small",
     changes: Changes = None,
@@ -65,6 +65,8 @@ def run(
     out: Out = None,
     device: Device = None,
     workers: Workers = None,
+    space: SpaceName = None,
+    extensions: ExtensionFiles = None,
     recipe_only: Annotated[bool, typer.Option("--recipe", help="Only print the whole recipe.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -79,10 +81,12 @@ def run(
     from cleave.study.recipes import as_yaml, read
     from cleave.terminal import Terminal
 
-    if recipe is None:
+    if recipe is None and space is None:
         tell({"studies": list(ENTRIES)}, as_json, lambda: print(listing()))
         return
-    settings = read(recipe, budget, changes or (), study_flags(data, data_root, truth, seed, device, skip_damaged))
+    flags = study_flags(data, data_root, truth, seed, device, skip_damaged)
+    own = {"space.name": space, "extensions": extensions or None}
+    settings = read(recipe, budget, changes or (), {**flags, **own})
     if recipe_only:
         tell(settings.model_dump(mode="json"), as_json, lambda: print(as_yaml(settings), end=""))
         return

@@ -22,6 +22,7 @@ from cleave.files import first_bytes, read_text, readable
 from cleave.run.durable import write_bytes
 from cleave.run.reading import open_plain
 from cleave.space import Space, find_space
+from cleave.space.registry import SPACES
 
 Numbers = NDArray[np.float64]
 
@@ -93,7 +94,10 @@ class Log:
 
     @cached_property
     def space(self) -> Space:
-        return find_space(self.meta["space"]["name"], self.meta["space"]["ops"])
+        name = self.meta["space"]["name"]
+        if SPACES.canonical(name) not in SPACES:
+            raise UserError(f"{self.name}: {shown(name)} is a space of somebody's own; give its file with --extension")
+        return find_space(name, self.meta["space"]["ops"])
 
     @cached_property
     def instances(self) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cleave.common import Json, tell
+from cleave.common import ExtensionFiles, Json, tell
 
 
 def metrics(
@@ -24,17 +24,20 @@ def metrics(
     ] = None,
     last: Annotated[int | None, typer.Option(metavar="K", min=1, help="Only the last so many dense looks.")] = None,
     seed: Annotated[int, typer.Option(metavar="S", min=0, help="Seed of intervals, simulations, random row.")] = 0,
+    extensions: ExtensionFiles = None,
     as_json: Json = False,
 ) -> None:
     """Measure how well and how stably a study's supernets rank their children.
 
     Held against children trained alone, trivial baselines and the noise of the truth itself.
     """
+    from cleave.extensions import load_all
     from cleave.study.log import read_log
     from cleave.study.metrics_report import report
     from cleave.study.metrics_text import print_metrics
     from cleave.study.truth import log_file, read_truth
 
+    load_all(extensions or ())
     log = read_log(log_file(source), order)
     found = report(log, read_truth(truth, log) if truth else None, statistics, last, seed)
     tell(found, as_json, lambda: print_metrics(found))

@@ -13,9 +13,12 @@ from cleave.study.settings import StudyRecipe
 from cleave.yaml_text import written
 
 
-def read(recipe: str, budget: str, changes: Iterable[str], flags: Mapping[str, Any]) -> StudyRecipe:
-    """The recipe of a file, or of a study of the paper at a budget, with what was changed. UserError names the key."""
-    return load(StudyRecipe, raw(recipe, budget), changes, flags)
+def read(recipe: str | None, budget: str, changes: Iterable[str], flags: Mapping[str, Any]) -> StudyRecipe:
+    """The recipe of a file, or of a study of the paper at a budget, or the usual one (None), with what was changed.
+
+    UserError names the key.
+    """
+    return load(StudyRecipe, {} if recipe is None else raw(recipe, budget), changes, flags)
 
 
 def raw(recipe: str | Path, budget: str) -> Raw:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cleave.common import Json, tell
+from cleave.common import ExtensionFiles, Json, tell
 
 
 def report(
@@ -27,10 +27,12 @@ def report(
         list[Path] | None, typer.Option(metavar="STUDY", help="Draw its S-Tau beside this one's; repeatable.")
     ] = None,
     seed: Annotated[int, typer.Option(metavar="S", min=0, help="Seed of intervals, simulations, random row.")] = 0,
+    extensions: ExtensionFiles = None,
     as_json: Json = False,
 ) -> None:
     """Write a study's figures and tables as one page of HTML that needs no network."""
     from cleave.errors import refuse_repeats
+    from cleave.extensions import load_all
     from cleave.study.figures import Subject
     from cleave.study.log import read_log
     from cleave.study.metrics_report import report as measure
@@ -38,6 +40,7 @@ def report(
     from cleave.study.truth import log_file, read_truth
 
     refuse_repeats("--beside", [each.resolve() for each in beside or ()])
+    load_all(extensions or ())
     log = read_log(log_file(source), order)
     true = read_truth(truth, log) if truth else None
     others = {str(each): read_log(log_file(each)) for each in beside or ()}

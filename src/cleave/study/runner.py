@@ -21,6 +21,7 @@ from typing import Any
 from cleave.config import checked, load
 from cleave.data.report import IMAGES, report_lines
 from cleave.errors import UserError
+from cleave.extensions import check_unchanged, file_hashes
 from cleave.resolve import absolute, resolve_device, resolve_images
 from cleave.run.durable import json_bytes, write_bytes, write_json
 from cleave.run.folder import TIMING, make_folder, new_folder
@@ -70,16 +71,23 @@ def start(recipe: StudyRecipe, out: Path | None, watcher: Watcher, workers: int 
         return go_on(StudyJob(study, path, origin.identity), origin, watcher, workers)
 
 
-def resume(path: Path, watcher: Watcher, workers: int | None = 1, device: str | None = None) -> dict[str, Any]:
+def resume(
+    path: Path,
+    watcher: Watcher,
+    workers: int | None = 1,
+    device: str | None = None,
+    changed_extensions: bool = False,
+) -> dict[str, Any]:
     """Goes on with a study; ends as if it had never been interrupted. One that is finished is told again.
 
     Parts that are not as they were written are done again. `device`: another one than the recipe's, on which figures
-    may differ.
+    may differ. `changed_extensions`: even if a user's file that the recipe names is another now.
     """
     check_begun(path, STUDY)
     with RunLock(path), resumable(path):
         origin = read_origin(path, STUDY)
         settle(path, origin, watcher.say)
+        check_unchanged(origin.environment.get("extensions", {}), changed_extensions, watcher.say)
         study = reopened(path, origin, device, watcher)
         return go_on(StudyJob(study, path, origin.identity), origin, watcher, workers)
 
@@ -132,6 +140,7 @@ def environment(study: Study) -> dict[str, Any]:
     """Where a study was made, and a fingerprint of the images."""
     return {
         **surroundings(study.recipe.device, study.recipe.threads),
+        "extensions": file_hashes(study.recipe.extensions, study.recipe.space.name),
         "train_images": len(study.train),
         "judged_images": len(study.judged),
         "images": study.fingerprint(),

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from cleave.settings import DataSettings, Name, NotNegative, Positive, Settings, SpaceSettings, Threads
+from cleave.settings import DataSettings, Extensions, Name, NotNegative, Positive, Settings, SpaceSettings, Threads
 
 StatisticsName = Literal["tracked", "batch", "recalibrated"]
 
@@ -117,6 +117,7 @@ class StudyRecipe(Settings):
     instances: Positive = 2  # repetitions
     vary: Literal["weights", "order"] = "weights"  # what differs between them: all that is random, or the order alone
     truth: Name | None = None  # accuracies of the children trained alone: a CSV or another study's log
+    extensions: Extensions = Field(default=[])
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = 0
     device: Name = "auto"  # auto | cpu | cuda | cuda:N
     threads: Threads = 1  # of the CPU, in each worker
