@@ -22,10 +22,11 @@ import cleave
 from cleave import api, cli
 from cleave.data.images import Images
 from cleave.data.split import held_out
+from cleave.method import DartsSettings, RspsSettings
 from cleave.net import build, count_parameters
 from cleave.run.origin import SEARCH, read_origin
 from cleave.search.watch import Callbacks, SignalStop
-from cleave.settings import DartsSettings, Recipe, RspsSettings, SplitSettings
+from cleave.settings import Recipe, SplitSettings
 from cleave.space.nb201 import NASBench201
 from cleave.space.registry import SPACES, find_space
 from cleave.torch_state import cpu_threads, seeded

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cleave import settings
+    from cleave import method, settings
     from cleave.api import load, partition, plan, rank, resume, resume_study, search, study
     from cleave.errors import Interrupted, UserError
     from cleave.net import Norm, operation
@@ -43,6 +43,7 @@ __all__ = [
     "UserError",
     "Watcher",
     "load",
+    "method",
     "operation",
     "partition",
     "plan",
@@ -54,8 +55,8 @@ __all__ = [
     "study",
 ]
 
-_MODULES = ("plan", "rank", "search", "settings", "study")
-"""The first of them are called as the functions of their names: see `cleave.callable_module`."""
+_MODULES = ("method", "plan", "rank", "search", "settings", "study")
+"""Those that are verbs are called as the functions of their names: see `cleave.callable_module`."""
 
 _HOMES = {
     "cleave.api": ("load", "partition", "resume", "resume_study"),

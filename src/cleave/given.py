@@ -120,7 +120,9 @@ def method_keys(method: MethodLike | None) -> dict[str, Any]:
         return without({"method.name": method})
     made = method.model_validate({}) if isinstance(method, type) else method
     if not isinstance(made, MethodSettings):
-        raise UserError(f"method: give a name or settings, as in settings.RspsSettings(samples=5), not {shown(method)}")
+        raise UserError(
+            f"method: give a name or settings, as in cleave.method.RspsSettings(samples=5), not {shown(method)}"
+        )
     return {"method": dumped(made)}
 
 
