@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 
-from cleave.config import Kind, Raw, checked, put, read_yaml
+from cleave.config import Kind, Raw, checked, put, read_yaml, use_extensions
 from cleave.data.given import Dataset, Given, of_dataset, of_tensors
 from cleave.data.images import TENSORS
 from cleave.errors import UserError, plain, shown
@@ -40,7 +40,7 @@ def recipe_from(kind: type[Kind], recipe: RecipeLike | None, *asked: Mapping[str
     for keys in asked:
         for key, value in keys.items():
             put(raw, key, value)
-    return checked(kind, raw)
+    return checked(kind, use_extensions(raw))
 
 
 def raw_of(recipe: RecipeLike | None) -> Raw:
