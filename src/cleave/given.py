@@ -10,10 +10,11 @@ from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 
-from cleave.config import Kind, Raw, checked, put, read_yaml, use_extensions
+from cleave.config import Kind, Raw, checked, put, read_yaml
 from cleave.data.given import Dataset, Given, of_dataset, of_tensors
 from cleave.data.images import TENSORS
 from cleave.errors import UserError, plain, shown
+from cleave.extensions import use_extensions
 from cleave.settings import MethodSettings, Settings, SplitSettings
 from cleave.space import Space
 from cleave.space.cells64 import Cells64
