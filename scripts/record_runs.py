@@ -54,7 +54,7 @@ STUDIES = (
     "figure4/tuned", "figure5/statistics",
 )  # fmt: skip
 TRACES = ("result.json", "tree.json", "events.jsonl")
-NO_TRACE = {"seconds", "run"}
+NO_TRACE = {"seconds", "run", "folder"}
 """Keys whose values are other ones in every run."""
 
 
@@ -112,7 +112,7 @@ def compare(before: Path, after: Path) -> int:
     names = sorted({path.name for folder in (before, after) for path in folder.glob("*.json")})
     different = 0
     for name in names:
-        one, other = (json.loads(read(folder / name)) for folder in (before, after))
+        one, other = (without_trace(json.loads(read(folder / name))) for folder in (before, after))
         if place := difference(one, other, ""):
             different += 1
             print(f"{name}: {place}")
