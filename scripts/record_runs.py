@@ -54,7 +54,7 @@ STUDIES = (
     "figure4/tuned", "figure5/statistics",
 )  # fmt: skip
 TRACES = ("result.json", "tree.json", "events.jsonl")
-NO_TRACE = {"seconds", "run", "folder"}
+NO_TRACE = {"seconds", "run", "folder", "log"}
 """Keys whose values are other ones in every run."""
 
 
