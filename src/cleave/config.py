@@ -44,7 +44,7 @@ def load(model: type[Kind], raw: Raw, changes: Iterable[str], flags: Mapping[str
 
 
 def added(before: Any, files: list[str]) -> Any:  # noqa: ANN401
-    """Files beside those that a recipe lists; what is no list is left to whoever checks it."""
+    """Files beside those that a recipe lists; what is no list is refused later."""
     return [*before, *files] if isinstance(before, list) else files if before is None else before
 
 

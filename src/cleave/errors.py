@@ -1,4 +1,4 @@
-"""The errors that are the user's to mend, and the signal that a run was asked to stop."""
+"""The errors that are the user's to correct, and the signal that a run was asked to stop."""
 
 from __future__ import annotations
 

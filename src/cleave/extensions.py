@@ -65,7 +65,7 @@ def load_all(files: Iterable[str]) -> list[str]:
 
 
 def imported(path: Path, data: bytes, sha256: str) -> ModuleType:
-    """The module of a file's bytes. It can be found by its name from the start, as whoever pickles its classes does."""
+    """The module of a file's bytes. It can be found by its name from the start, as pickling its classes needs."""
     name = f"cleave_extension_{re.sub(r'[^0-9A-Za-z_]', '_', path.stem)}_{sha256[:8]}"
     module = ModuleType(name)
     module.__file__ = str(path)
@@ -143,7 +143,7 @@ def class_in(entry: str, base: type, what: str) -> Any:  # noqa: ANN401
 
 
 def use_extensions(raw: dict[str, Any]) -> dict[str, Any]:
-    """A raw recipe whose files have been run, and are named by whole paths; the rest is for whoever checks it."""
+    """A raw recipe whose files have been run, and are named by whole paths; the rest is checked later."""
     listed, space = raw.get("extensions"), raw.get("space")
     changes: dict[str, Any] = {}
     if isinstance(listed, list) and all(isinstance(each, str) for each in listed):

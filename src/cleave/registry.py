@@ -1,4 +1,4 @@
-"""What can be named in a recipe, by name: open to whoever adds a kind. Nothing here needs torch."""
+"""What can be named in a recipe, by name: open to new kinds. Nothing here needs torch."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def registering(file: Path) -> Iterator[None]:
 
 
 class Registry(dict[str, Kind]):
-    """Kinds by name. Whoever registers a name again replaces the kind, as in a notebook whose cell is run again.
+    """Kinds by name. Registering a name again replaces the kind, as in a notebook whose cell is run again.
 
     A user's file may not: it would change what a name means that somebody else gave.
     """

@@ -74,7 +74,7 @@ class DataSettings(Settings):
     image_size: ImageSize | None = 16
     # The rest is held out; no meaning with a folder that has train/, val/ and test/, where val/ is held out.
     train_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    limit: Positive | None = 4000  # at most so many images are used; null: all
+    limit: Positive | None = 4000  # images that are used at most; null: all
     skip_damaged: bool = False  # leave out files of a folder that cannot be used; false: they are an error
     padding: NotNegative | None = None  # pixels of random shift; null: an eighth of the size
     flip: bool = True  # mirror images half of the time
@@ -122,7 +122,7 @@ class SearchSettings(Settings):
     batch_size: Positive = 64  # images
     eval_batch_size: Positive = 250  # images
     anneal: Literal["leaf", "path"] = "leaf"  # cosine over a leaf's own epochs, or over those from the root on
-    snapshots: Positive = 1  # weights kept of every leaf: those of its last so many epochs
+    snapshots: Positive = 1  # epochs of every leaf whose weights are kept, from its last one back
     checkpoint_seconds: Annotated[float, Field(ge=0)] = 20.0  # at least this long between checkpoints
 
 

@@ -1,4 +1,4 @@
-"""The laws that every space keeps, for whoever writes one: `check_space(MySpace())` in a test of yours.
+"""The laws that every space keeps, for those who write one: `check_space(MySpace())` in a test of yours.
 
 What can be told without a network is in `cleave.space.laws` and is checked whenever a user's space is made.
 """

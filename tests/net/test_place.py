@@ -1,4 +1,4 @@
-"""Whoever asks a network what belongs to which choice gets an answer for every kind of block, or an error.
+"""What belongs to which choice is answered for every kind of block, or is an error.
 
 The laws that hold for every space are in `cleave.testing`; tests/test_testing.py has them checked.
 """

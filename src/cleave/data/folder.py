@@ -44,7 +44,7 @@ class Folder:
     def take_each(self, *several: Tensor) -> list[Images]:
         """The images at each of several indices (int64 [k]), but for those that cannot be used.
 
-        They are read together; whoever reads asks `reading.check()` at last, so that all that is damaged is told.
+        They are read together; ask `reading.check()` at last, so that all that is damaged is told.
         """
         indices = torch.cat(several)
         paths = [os.path.join(self.root, self.files[index]) for index in indices.tolist()]

@@ -93,7 +93,7 @@ def _given(images: Listed, total: int, first: int) -> tuple[Tensor, Tensor]:
 
 
 def _drawn(members: list[Tensor], count: int) -> Tensor:
-    """So many images in proportion to the classes, at least one of each, mixed."""
+    """A number of images in proportion to the classes, at least one of each, mixed."""
     sizes = [len(of_class) for of_class in members]
     if count < len(sizes):
         raise UserError(f"data.limit: {count} images are not one for each of the {len(sizes)} classes")
@@ -132,7 +132,7 @@ def shuffled_classes(labels: Tensor) -> list[Tensor]:
 def apportion(total: int, sizes: Sequence[int], low: Sequence[int], high: Sequence[int]) -> list[int]:
     """`total` shared out in proportion to `sizes`, each share within `low` .. `high` (largest remainders).
 
-    Shares are rounded down to start with; what is left goes one by one to whoever is furthest from its due.
+    Shares are rounded down to start with; what is left goes one by one to the class that is furthest from its due.
     """
     assert sum(low) <= total <= sum(high)
     due = [total * size / sum(sizes) for size in sizes]

@@ -66,7 +66,7 @@ class InOrder(Sequence[Batch]):
         return len(self._pairs)
 
     def first(self, batches: int) -> int:
-        """How many images the first so many batches hold."""
+        """How many images the first `batches` batches hold."""
         return sum(len(labels) for _, labels in self._pairs[:batches])
 
     def __getitem__(self, number: int) -> Batch:  # type: ignore[override]

@@ -110,7 +110,7 @@ class ArchitectureMethod(Method):
         }
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Copies of them: whoever they came from goes on with its own."""
+        """Copies of them, since the parent goes on with its own."""
         for choice, moments in state.items():
             alpha = self.alpha[choice]
             # Adam keeps its count of steps on the CPU and its moments with the parameter.

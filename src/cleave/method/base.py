@@ -19,13 +19,13 @@ from cleave.space import Arch, Region, Space
 
 
 class Evaluate(Protocol):
-    """The accuracy of architectures under a leaf's weights, on held-out images that come in so many batches."""
+    """The accuracy of architectures under a leaf's weights, on `batches` batches of held-out images."""
 
     @property
     def batches(self) -> int: ...
 
     def __call__(self, arch: Arch, batches: int | None = None) -> float:
-        """On all held-out images, or on those of the first so many batches; what is known is not computed again."""
+        """On all held-out images, or on the first `batches` batches of them; what is known is not computed again."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Method(nn.Module, ABC):
 
     @classmethod
     def resolved(cls, settings: Any, epochs: int) -> Any:  # noqa: ANN401
-        """The settings with nothing left open, for leaves of so many epochs; UserError for what contradicts."""
+        """The settings with nothing left open, for leaves of `epochs` epochs; UserError for what contradicts."""
         return settings
 
     @staticmethod

@@ -8,7 +8,7 @@ from cleave.method.base import Evaluate
 from cleave.space import Arch
 
 SHARE = 40
-"""The first round sees one in so many batches."""
+"""The first round sees one batch in `SHARE`."""
 
 
 def survivor(candidates: Sequence[Arch], evaluate: Evaluate) -> Arch:

@@ -61,7 +61,7 @@ def add(result: Tensor, term: Term, in_place: bool) -> Tensor:
     output, weight = term
     if weight is None:
         return result.add_(output) if in_place else result + output
-    weight = weight.to(output.dtype)  # under autocast: lest all become float32
+    weight = weight.to(output.dtype)  # under autocast, where all would become float32
     return result.addcmul_(output, weight) if in_place else torch.addcmul(result, output, weight)
 
 
@@ -124,7 +124,7 @@ def begins(module: nn.Module) -> Hashable:
 
 
 def once(known: dict[Hashable, Tensor], module: nn.Module, x: Tensor) -> Tensor:
-    """The module's output, computed by whoever needs it first."""
+    """The module's output, computed when it is first needed."""
     name = begins(module)
     if name not in known:
         known[name] = torch.relu(x) if isinstance(module, nn.ReLU) else module(x)

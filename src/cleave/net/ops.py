@@ -87,7 +87,7 @@ class AveragePool(nn.Module):
 
     def _sum(self, x: Tensor, channels: int) -> Tensor:
         ones, by, around, each = x.new_ones(channels, 1, 3, 3), [self.stride] * 2, [1, 1], [1, 1]
-        # Not conv2d: whoever counts the work of convolutions (cleave.net.count) shall not count a pooling.
+        # Not conv2d: cleave.net.count counts the work of those, and a pooling counts as none.
         return torch.convolution(x, ones, None, by, around, each, False, [0, 0], channels)
 
 

@@ -32,7 +32,7 @@ def rank(source: Path, question: Question, watcher: Watcher, given: Given | None
     """Ranks the architectures of a finished run, or of a recipe after its search, and writes a CSV file.
 
     Returns {"run", "file", "dataset", "architectures", "images", "recalibrated", "averaged", "seconds", "rows"}, the
-    rows by name as `cleave.stats.ranking.score` gives them. UserError for what the user can mend, most of it before
+    rows by name as `cleave.stats.ranking.score` gives them. UserError for what the user can correct, most of it before
     anything runs; Interrupted when asked to stop: the file is then not there.
     """
     path = searched(source, question, watcher) if holds_text(source) else source

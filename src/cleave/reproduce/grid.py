@@ -1,4 +1,4 @@
-"""Runs every row of an experiment for every seed; what is there already is gone on from, or read."""
+"""Runs every row of an experiment for every seed; what is there already is continued, or read."""
 
 from __future__ import annotations
 

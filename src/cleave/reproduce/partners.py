@@ -176,7 +176,7 @@ def try_out(problem: Problem, setup: Setup, pair: Pair, wanted: Collection[Kind]
 
 
 def train(learner: Learner, epochs: int, check: Check) -> None:
-    """Goes on until so many epochs are over in all."""
+    """Goes on until that many epochs are over in all."""
     while learner.epoch < epochs:
         check()
         learner.advance()

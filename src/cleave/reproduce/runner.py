@@ -52,7 +52,7 @@ class Request:
 def reproduce(request: Request, watcher: Watcher) -> dict[str, Any]:
     """Runs what is not there yet, writes table.json, table.md and figure.png, and returns the table with "folder".
 
-    UserError for what the user can mend; Interrupted when asked to stop: the same request goes on from there.
+    UserError for what the user can correct; Interrupted when asked to stop: the same request goes on from there.
     """
     grid = with_table(make_grid(request))
     out = request.out or Path("runs") / f"reproduce-{grid.experiment.name}-{grid.budget}"

@@ -25,7 +25,7 @@ class Crew(Protocol[PartType, FoundOut]):
     def finished(self) -> tuple[PartType, FoundOut]:
         """Waits until one of the parts that were begun is finished.
 
-        Raises Interrupted when asked to stop and UserError for what the user can mend; all that is under way is
+        Raises Interrupted when asked to stop and UserError for what the user can correct; all that is under way is
         saved by then.
         """
 

@@ -153,7 +153,7 @@ class Learner:
         if self.step % self.problem.steps_per_epoch == 0:
             self.sums.zero_()
             self._set_learning_rate()
-        batch = cache(partial(self.train.batch, self.step))  # drawn once, by whoever asks first
+        batch = cache(partial(self.train.batch, self.step))  # drawn once, when it is first asked for
         if self.architecture_steps:
             held = Held(partial(self._loss, self.held.batch(self.step)), partial(self._descent, batch))
             self.method.learn(held, self.turn("architecture", self.step))

@@ -29,7 +29,7 @@ class Overview:
         self._show(list(self.under_way.values()))
 
     def finish(self, part: str, finished: int) -> None:
-        """A part is over, and all that are over were so many passes; its last moment is shown once more."""
+        """A part is over; `finished` counts the passes of all that are. Its last moment is shown once more."""
         self.finished = finished
         if (last := self.under_way.pop(part, None)) is not None:
             self._show([replace(last, done=0), *self.under_way.values()])

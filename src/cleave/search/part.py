@@ -24,7 +24,7 @@ from cleave.split import Node, Split, Tree
 
 @dataclass(frozen=True)
 class Parent:
-    """A finished node whose weights may be gone on from; `kept` is their identity, None where there are none."""
+    """A finished node whose weights others may start from; `kept` is their identity, None where there are none."""
 
     label: str
     region: Region
@@ -46,7 +46,7 @@ class Visit:
 
 @dataclass(frozen=True)
 class Trial:
-    """An architecture of the control, to be trained alone for so many epochs and evaluated."""
+    """An architecture of the control, to be trained alone for a number of epochs and evaluated."""
 
     place: Alone
     epochs: int

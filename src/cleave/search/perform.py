@@ -93,7 +93,7 @@ class Performance(Session):
         return learner.judge(place.arch)
 
     def _keep(self, label: str, learner: Learner) -> None:
-        """Puts trained weights aside for whoever asks for them later."""
+        """Puts trained weights aside for later."""
         with finite(label):
             self.findings.kept[label] = self.run.keep_leaf(label, learner.record())
 

@@ -38,7 +38,7 @@ def start(
 
     `workers`: the processes that share the work, None for as many as there are cores for; they change no result. More
     than one imports the main program anew, so that it needs its `if __name__ == "__main__"`.
-    UserError for what the user can mend; Interrupted, with everything saved, when asked to stop.
+    UserError for what the user can correct; Interrupted, with everything saved, when asked to stop.
     """
     recipe, notes = resolve(recipe, find_space(recipe.space.name, recipe.space.ops))
     for note in notes:

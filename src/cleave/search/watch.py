@@ -1,4 +1,4 @@
-"""What a running search tells whoever watches it, and how it is asked to stop."""
+"""What a running search tells those who watch it, and how it is asked to stop."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ NEVER = Stop()
 
 @runtime_checkable
 class Callback(Protocol):
-    """Whoever looks on. Raising `Interrupted` asks to stop: what is under way is saved first."""
+    """What looks on. Raising `Interrupted` asks to stop: what is under way is saved first."""
 
     def see(self, moment: Moment) -> None: ...
     def say(self, line: str) -> None: ...

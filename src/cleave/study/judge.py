@@ -181,7 +181,7 @@ def identity(module: nn.Module, weights_only: bool) -> tuple[int, ...]:
 
 
 class Remembered(nn.Module):
-    """An operation that runs once for each of its inputs, whoever else runs it with the same tensors."""
+    """An operation that runs once for each of its inputs, for all children that run it with the same tensors."""
 
     def __init__(self, name: Hashable, operation: nn.Module, memory: Memory) -> None:
         super().__init__()

@@ -57,7 +57,7 @@ def start(recipe: StudyRecipe, out: Path | None, watcher: Watcher, workers: int 
     """Runs a new study in a new folder; returns its report with "folder" and "seconds".
 
     `workers`: the processes that share its parts, None for as many as there are cores for; they change no figure.
-    UserError for what the user can mend; Interrupted, with everything saved, when asked to stop.
+    UserError for what the user can correct; Interrupted, with everything saved, when asked to stop.
     """
     for note in meaningless(recipe):
         watcher.say(note)

@@ -43,7 +43,7 @@ class Request:
 def make_table(request: Request, watcher: Watcher) -> dict[str, Any]:
     """Runs what is not there yet, writes table.json, table.md and report.html, and returns the table with "folder".
 
-    UserError for what the user can mend; Interrupted when asked to stop: the same request goes on from there.
+    UserError for what the user can correct; Interrupted when asked to stop: the same request goes on from there.
     """
     entries = chosen(request)
     recipes = [recipe_of(entry, request) for entry in entries]
