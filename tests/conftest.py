@@ -14,7 +14,7 @@ import hypothesis
 import pytest
 import torch
 
-from tests.slow import is_slow
+from tests.slow import slow
 
 hypothesis.settings.register_profile("no_clock", deadline=None)  # a loaded machine is no bug
 hypothesis.settings.load_profile("no_clock")
@@ -72,6 +72,7 @@ def cifar_root(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks what `make test` leaves out; see `tests/slow.py`."""
+    left_out = slow([item.nodeid for item in items])
     for item in items:
-        if is_slow(item.nodeid):
+        if item.nodeid in left_out:
             item.add_marker(pytest.mark.slow)

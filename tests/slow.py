@@ -6,6 +6,8 @@ Each is a pattern of test ids, with the test that holds the same promise in `mak
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from itertools import groupby
 
 from cleave.method import METHODS
 
@@ -44,6 +46,11 @@ LEFT_OUT = {
         r"test_a_run_that_is_killed_in_every_phase_ends_in_the_same_bytes\[darts\]",
         r"test_parts_that_end_in_any_order_leave_the_same_behind\[(random|darts)\]",
     ],
+    "the same for Ctrl-C and a terminal that is closed": [
+        r"test_a_process_that_is_asked_to_stop_saves_and_says_how_to_go_on\[1[05]\]",
+        r"test_a_search_that_is_asked_to_stop_saves_every_part\[(warned_by_slurm|to_all)\]",
+    ],
+    "the same folders, made by the tests": [r"data/test_cases\.py::.*\[reference"],
     "the same for first order": [r"test_compiled_steps_are_the_same_steps\[darts2\]"],
     "table1 and table6 are grids of searches too": [
         r"test_every_experiment_runs_whole_at_its_tiny_budget\[(table3|table7|figure17)\]"
@@ -55,6 +62,17 @@ LEFT_OUT = {
 PATTERNS = [pattern for patterns in LEFT_OUT.values() for pattern in patterns]
 
 
-def is_slow(nodeid: str) -> bool:
-    """Whether `make test` leaves a test out."""
-    return any(re.search(pattern, nodeid) for pattern in PATTERNS)
+THINNED = re.compile(
+    r"::test_(a_damaged_file_is_named_or_made_again|what_is_damaged_is_made_again|a_damaged_checkpoint_is_set_aside"
+    r"|a_run_killed_at_a_call_ends_in_the_same_bytes|a_folder_without_permission_is_named"
+    r"|any_name_is_taken_or_refused_in_one_line|json_of_another_shape_is_(named_and_)?made_again)\["
+)
+"""Of each of these `make test` runs one case in `EACH`: the same damage is done to many files, or many kinds to one."""
+EACH = 3
+
+
+def slow(ids: Sequence[str]) -> set[str]:
+    """Those that `make test` leaves out."""
+    thinned = groupby((each for each in ids if THINNED.search(each)), key=lambda each: each.partition("[")[0])
+    cases = {each for _, group in thinned for number, each in enumerate(group) if number % EACH}
+    return cases | {each for each in ids if any(re.search(pattern, each) for pattern in PATTERNS)}

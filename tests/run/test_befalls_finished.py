@@ -81,8 +81,8 @@ def test_an_outcome_edited_to_99_percent_is_not_told_as_true(done: Path, whole: 
     text = re.sub(r'"valid_accuracy": [\d.]+', '"valid_accuracy": 99.0', result.read_text())
     result.write_text(text)
     assert json.loads(text)["chosen"]["valid_accuracy"] == 99
-    assert shown(done, capsys).refuses(str(result), "not there as it was written", f"cleave resume {done}")
-    assert Ended(["rank", str(done)], capsys).refuses(str(result), "not there as it was written")
+    assert shown(done, capsys).refuses(str(result), "not as it was written", f"cleave resume {done}")
+    assert Ended(["rank", str(done)], capsys).refuses(str(result), "not as it was written")
     assert "99.0" in result.read_text()
     assert resumed(done, capsys).status == 0
     assert whole_again(done, whole)

@@ -93,7 +93,7 @@ def test_too_few_mini_batches_for_a_race_are_refused() -> None:
 
 
 def test_distances_do_not_race_since_what_is_negligible_depends_on_their_unit() -> None:
-    with pytest.raises(UserError, match=r"split\.rule=race: distances have no common measure"):
+    with pytest.raises(UserError, match=r"split\.rule=race: split\.similarity=l2 has no common measure"):
         problem("split.rule=race", "split.batches=16", "split.similarity=l2")
 
 
