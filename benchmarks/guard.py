@@ -68,7 +68,7 @@ def losses(learner: Learner, trainer: Trainer) -> tuple[float, float]:
 
 @torch.no_grad()
 def fast_loss(learner: Learner, batch: Batch) -> float:
-    gates = learner.method.gates(learner.turn("guard", 0))
+    gates = learner.method.gates(learner.context("guard", 0))
     return float(cross_entropy(learner.logits(batch[0], gates), batch[1]))
 
 

@@ -19,7 +19,7 @@ import torch
 from benchmarks.agree import Disagreement
 from benchmarks.catalogue import MEMORY, WORKS, Work
 from benchmarks.problems import SHORT, Scale
-from cleave.search.worker_start import end_with_parent, leave_to_parent
+from cleave.engine.worker_start import end_with_parent, leave_to_parent
 from cleave.signals import hearing
 
 Numbers = dict[str, Any]

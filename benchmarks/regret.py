@@ -23,7 +23,7 @@ from torch import Tensor
 from benchmarks.regret_case import Case, Rows, Sizes, measure
 from cleave.split.partition import Groups, cut_cost, cut_links, min_cut
 from cleave.split.products import mean_cosine
-from cleave.split.race import Entrant, Outcome, RaceRule, race
+from cleave.split.race import Entrant, RaceOutcome, RaceRule, race
 from cleave.split.similarity import Gradients, cosine
 from cleave.split.splitters import first_lowest
 from cleave.split.tally import Extrapolated
@@ -84,7 +84,7 @@ def settled(different: Tensor, own: Tensor) -> Tensor:
     return mean_cosine((different + (own - different) / REFERENCE).unsqueeze(0))
 
 
-def replay(case: Case, rule: RaceRule) -> Outcome:
+def replay(case: Case, rule: RaceRule) -> RaceOutcome:
     """A race on what was measured."""
 
     def probe(choice: str, number: int) -> list[Tensor]:
@@ -97,7 +97,7 @@ def replay(case: Case, rule: RaceRule) -> Outcome:
     return race(entrants, probe, rule)
 
 
-def share(case: Case, outcome: Outcome) -> float:
+def share(case: Case, outcome: RaceOutcome) -> float:
     """Passes of a race over those of the fixed rule; a choice's candidates take one for each probe."""
     candidates = {choice: len(rows) for choice, rows in case.separate.items()}
     most = {choice: len(each) for choice, each in case.own.items()}

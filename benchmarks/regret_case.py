@@ -100,7 +100,7 @@ def vectorised_inputs(learner: Learner, purpose: str, numbers: range) -> Inputs:
 
 def gates_of(learner: Learner, purpose: str, number: int) -> Gates:
     """The method's gates."""
-    return learner.method.gates(learner.turn(f"{purpose} gates", number))
+    return learner.method.gates(learner.context(f"{purpose} gates", number))
 
 
 def spread(gate: Gate, allowed: tuple[str, ...]) -> Tensor:

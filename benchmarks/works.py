@@ -14,6 +14,7 @@ from torch import Tensor
 from benchmarks.naive import Batch
 from benchmarks.problems import SPACE
 from cleave.data.augment import Normalise
+from cleave.engine.progress import Callback
 from cleave.net import Gates
 from cleave.search.exam import Exam
 from cleave.search.learner import Learner
@@ -21,7 +22,6 @@ from cleave.search.problem import Problem
 from cleave.search.racing import race_for
 from cleave.search.runner import start
 from cleave.search.schedule import schedule
-from cleave.search.watch import Watcher
 from cleave.settings import Recipe
 from cleave.space import Arch
 from cleave.split import Node
@@ -71,7 +71,7 @@ def search(recipe: Recipe, workers: int) -> Mapping[str, Any]:
     threads = torch.get_num_threads()
     with TemporaryDirectory() as folder:
         try:
-            return start(recipe, Path(folder, "run"), Watcher(), workers)
+            return start(recipe, Path(folder, "run"), Callback(), workers)
         finally:
             torch.set_num_threads(threads)
 

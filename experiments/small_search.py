@@ -17,9 +17,9 @@ from typing import Any
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from cleave.config import load_recipe
+from cleave.engine.progress import Callback
 from cleave.errors import refuse_repeats
 from cleave.search.runner import resume, start
-from cleave.search.watch import Watcher
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "nasbench201-small-cifar10.yaml"
 ROWS = {
@@ -55,14 +55,14 @@ def main() -> None:
 def search(name: str, seed: int, changes: list[str], options: argparse.Namespace) -> dict[str, Any]:
     folder: Path = options.out / f"{name.replace(', ', '-').replace(' ', '')}-seed{seed}"
     if (folder / "recipe.yaml").exists():
-        return resume(folder, Watcher())
+        return resume(folder, Callback())
     flags = {
         "data.root": str(options.data_root),
         "benchmark": str(options.benchmark),
         "threads": options.threads,
         "seed": seed,
     }
-    return start(load_recipe(RECIPE, changes, flags), folder, Watcher())
+    return start(load_recipe(RECIPE, changes, flags), folder, Callback())
 
 
 def row(name: str, results: list[dict[str, Any]]) -> str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from cleave.search.watch import Moment, Stop, Watcher
+from cleave.engine.progress import Callback, Progress
+from cleave.engine.stop import Stop
 
 
-class Recorder(Watcher):
+class Recorder(Callback):
     """Keeps the moments seen and the lines said."""
 
     def __init__(self) -> None:
-        self.moments: list[Moment] = []
+        self.moments: list[Progress] = []
         self.lines: list[str] = []
 
-    def see(self, moment: Moment) -> None:
+    def see(self, moment: Progress) -> None:
         self.moments.append(moment)
 
     def say(self, line: str) -> None:

@@ -22,10 +22,11 @@ import cleave
 from cleave import api, cli
 from cleave.data.images import Images
 from cleave.data.split import held_out
+from cleave.engine.progress import Callbacks
+from cleave.engine.stop import SignalStop
 from cleave.method import DartsSettings, RspsSettings
 from cleave.net import build, count_parameters
 from cleave.run.origin import SEARCH, read_origin
-from cleave.search.watch import Callbacks, SignalStop
 from cleave.settings import Recipe, SplitSettings
 from cleave.space.nb201 import NASBench201
 from cleave.space.registry import SPACES, find_space
@@ -333,13 +334,13 @@ def test_the_weights_of_random_search_are_not_kept(tmp_path: Path) -> None:
         found.network()
 
 
-class Asking(cleave.Watcher):
+class Asking(cleave.Callback):
     """Asks to stop after so many steps."""
 
     def __init__(self, steps: int) -> None:
         self.steps = steps
 
-    def see(self, moment: cleave.Moment) -> None:
+    def see(self, progress: cleave.Progress) -> None:
         self.steps -= 1
         if self.steps == 0:
             raise cleave.Interrupted
@@ -369,11 +370,11 @@ def test_another_thread_can_stop_a_search(images: Path, tmp_path: Path) -> None:
     assert cleave.resume(tmp_path / "run").arch
 
 
-class Pressing(cleave.Watcher):
+class Pressing(cleave.Callback):
     """As Ctrl-C in a notebook: Python raises it in the middle of something."""
 
-    def see(self, moment: cleave.Moment) -> None:
-        if moment.done > 2:
+    def see(self, progress: cleave.Progress) -> None:
+        if progress.done > 2:
             raise KeyboardInterrupt
 
 
@@ -390,8 +391,8 @@ def test_a_search_in_a_thread_sets_no_signal_handlers(images: Path, tmp_path: Pa
 
     during: list[list[object]] = []
 
-    class Looking(cleave.Watcher):
-        def see(self, moment: cleave.Moment) -> None:
+    class Looking(cleave.Callback):
+        def see(self, progress: cleave.Progress) -> None:
             during.append(handlers())
 
     before, found = handlers(), list[cleave.SearchResult]()
@@ -512,7 +513,7 @@ def test_several_callbacks_see_the_same() -> None:
     one, other = Recorder(), Recorder()
     both = Callbacks([one, other])
     both.say("a line")
-    both.see(cleave.Moment(1, 2, "root", "search"))
+    both.see(cleave.Progress(1, 2, "root", "search"))
     assert one.lines == other.lines == ["a line"]
     assert one.moments == other.moments
 

@@ -14,13 +14,14 @@ import pytest
 import torch
 
 from cleave.config import load_recipe
+from cleave.engine.progress import Callback
+from cleave.engine.stop import Stop
 from cleave.method import METHODS
 from cleave.resolve import resolve
 from cleave.run.folder import RunFolder, create, make_folder
 from cleave.run.origin import SEARCH, read_origin
 from cleave.search.loop import Search
 from cleave.search.problem import Problem, open_problem
-from cleave.search.watch import Stop, Watcher
 from cleave.settings import Recipe
 from cleave.space import Region, Space, find_space
 from tests.toys import TOYS, toys_known
@@ -55,7 +56,7 @@ def run(folder: Path, recipe: Recipe) -> tuple[dict[str, Any], Search, Problem]:
     problem = open_problem(recipe)
     make_folder(folder)
     create(folder, recipe, {})
-    search = Search(problem, RunFolder(folder, read_origin(folder, SEARCH)), Stop(), Watcher())
+    search = Search(problem, RunFolder(folder, read_origin(folder, SEARCH)), Stop(), Callback())
     return search.run(), search, problem
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from cleave.config import load_recipe
+from cleave.engine.worker import Worker
 from cleave.extensions import LOADED, load_extension
 from cleave.search.loop import Search
-from cleave.search.worker import Worker
 from cleave.yaml_text import written
 from tests.registries import as_they_were
 from tests.tiny import Ended, sets, write_images, write_table

@@ -12,16 +12,17 @@ import pytest
 import torch
 
 from cleave import memory
+from cleave.engine.executor import SerialExecutor
+from cleave.engine.job import performed
+from cleave.engine.overview import Overview
+from cleave.engine.progress import Callback
+from cleave.engine.stop import NEVER, Stop
+from cleave.engine.worker_process import answered
 from cleave.free_memory import left_by_groups
 from cleave.memory import OutOfMemory, lacks_memory, memory_for, seen_to_fit, too_large, within_memory
 from cleave.net import Network
-from cleave.search.crew import ThisProcess
-from cleave.search.job import performed
-from cleave.search.learner import Alone
-from cleave.search.overview import Overview
-from cleave.search.part import Findings, Part, Trial
-from cleave.search.watch import NEVER, Stop, Watcher
-from cleave.search.worker_process import answered
+from cleave.search.learner import Standalone
+from cleave.search.task import StandaloneTask, Task, TaskResult
 from cleave.study.training import Training
 from cleave.study.tuning import Tuning
 from tests.study.small import small_study, trained
@@ -246,17 +247,20 @@ class Greedy:
 
     run, threads, sizes, images = Path("run"), 1, "this.key or that.key", ()
 
-    def perform(self, part: Part, stop: Stop, watcher: Watcher) -> Findings:
+    def perform(self, part: Task, stop: Stop, callback: Callback) -> TaskResult:
         raise MemoryError
 
 
 def test_elsewhere_in_a_part_the_keys_are_named_and_in_a_worker_also_the_number_of_them() -> None:
-    crew, part = ThisProcess(Greedy(), NEVER, Overview(Watcher())), Trial(Alone("control 3", {}), 1)
-    crew.begin(part)
+    executor, part = (
+        SerialExecutor(Greedy(), NEVER, Overview(Callback())),
+        StandaloneTask(Standalone("control 3", {}), 1),
+    )
+    executor.begin(part)
     with pytest.raises(OutOfMemory) as told:
-        crew.finished()
+        executor.finished()
     assert str(told.value) == "control 3: there is not enough memory; lower this.key or that.key"
-    answer = answered(lambda: performed(Greedy(), part, NEVER, Watcher()))
+    answer = answered(lambda: performed(Greedy(), part, NEVER, Callback()))
     assert str(answer) == f"{told.value}; or go on with fewer --workers"
 
 

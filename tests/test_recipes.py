@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from cleave.config import load_recipe
+from cleave.engine.progress import Callback
 from cleave.method.rsps import RspsSettings
 from cleave.resolve import resolve
 from cleave.search.runner import start
 from cleave.search.schedule import schedule
-from cleave.search.watch import Watcher
 from cleave.space import find_space
 
 RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.yaml"))
@@ -38,7 +38,7 @@ def test_a_recipe_is_valid_and_resolves_without_notes(path: Path) -> None:
 def test_a_recipe_runs_when_it_is_cut_down(path: Path, tmp_path: Path) -> None:
     rsps = isinstance(load_recipe(path, (), {}).method, RspsSettings)
     changes = [*CUT, "method.samples=2"] if rsps else CUT
-    outcome = start(load_recipe(path, changes, {}), tmp_path / "run", Watcher())
+    outcome = start(load_recipe(path, changes, {}), tmp_path / "run", Callback())
     assert len(outcome["leaves"]) == 4
 
 
@@ -74,7 +74,7 @@ def test_a_recipe_of_a_study_is_valid_and_runs_when_it_is_cut_down(path: Path, t
     from cleave.study.runner import start as start_study
 
     assert meaningless(read(str(path), "small", (), {})) == []
-    found = start_study(read(str(path), "small", SMALL, {}), tmp_path / "study", Watcher())
+    found = start_study(read(str(path), "small", SMALL, {}), tmp_path / "study", Callback())
     assert found["n"]["children"] == 3
 
 

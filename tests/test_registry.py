@@ -17,20 +17,20 @@ from cleave.data.bundled import read_bundled
 from cleave.data.images import Images
 from cleave.data.images import Part as ImagePart
 from cleave.data.sources import source
+from cleave.engine.progress import Callback
 from cleave.errors import UserError
 from cleave.method import METHODS, Method, gates_from, method
-from cleave.method.base import Evaluate, Turn
+from cleave.method.base import Evaluate, StepContext
 from cleave.method.rsps import Rsps, RspsSettings
 from cleave.net import Gates
 from cleave.registry import Registry
 from cleave.resolve import resolve
 from cleave.search.runner import start
-from cleave.search.watch import Watcher
 from cleave.settings import MethodSettings, Recipe, SplitSettings
 from cleave.space import Arch, Space, find_space
 from cleave.split import Split
 from cleave.split.similarity import Gradients, cosine, similarity
-from cleave.split.splitters import Random, Situation, splittable, splitter
+from cleave.split.splitters import Random, SplitRequest, splittable, splitter
 from tests.registries import as_they_were
 
 TINY = [
@@ -46,7 +46,7 @@ def _registries() -> Iterator[None]:
 
 
 def searched(folder: Path, *changes: str) -> dict[str, Any]:
-    return start(load_recipe(None, [*TINY, *changes], {}), folder / "run", Watcher())
+    return start(load_recipe(None, [*TINY, *changes], {}), folder / "run", Callback())
 
 
 class EvenSettings(MethodSettings):
@@ -59,7 +59,7 @@ class EvenSettings(MethodSettings):
 class Even(Method):
     """All candidates with the same weight."""
 
-    def gates(self, turn: Turn) -> Gates:
+    def gates(self, context: StepContext) -> Gates:
         weights = {choice: torch.full((len(names),), 1 / len(names)) for choice, names in self.region.allowed.items()}
         return gates_from(weights, self.region)
 
@@ -143,7 +143,7 @@ def test_a_splitter_of_ones_own_has_settings_and_facts(tmp_path: Path) -> None:
         settings_class = HalfSettings
         splits = 1
 
-        def split(self, situation: Situation) -> Split:
+        def split(self, situation: SplitRequest) -> Split:
             choice = splittable(situation)[0]
             names = situation.region.allowed[choice]
             return Split(choice, names, (names[:1], names[1:]))

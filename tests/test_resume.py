@@ -16,13 +16,13 @@ import pytest
 import torch
 
 from cleave.config import load_recipe
+from cleave.engine.progress import Callback, Progress
 from cleave.errors import UserError
 from cleave.run.folder import RunFolder, make_folder
 from cleave.run.generations import Record
 from cleave.run.lock import RunLock
 from cleave.run.origin import SEARCH, read_origin
 from cleave.search.runner import resume, start
-from cleave.search.watch import Moment, Watcher
 from tests.recorder import Recorder
 from tests.tiny import EVERY_STEP, HERE, RSPS, SIZES, Ended, generations, part_generations, same, write_images
 
@@ -44,13 +44,13 @@ class Killed(Exception):
     """The process is gone; nothing that the search does may catch this."""
 
 
-class Killer(Watcher):
+class Killer(Callback):
     """Kills the run when so much of it is done."""
 
     def __init__(self, done: int) -> None:
         self.done = done
 
-    def see(self, moment: Moment) -> None:
+    def see(self, moment: Progress) -> None:
         if moment.done >= self.done:
             raise Killed
 
@@ -60,19 +60,19 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_images(tmp_path_factory.mktemp("images"))
 
 
-def begin(images: Path, out: Path, changes: dict[str, Any], watcher: Watcher) -> dict[str, Any]:
+def begin(images: Path, out: Path, changes: dict[str, Any], callback: Callback) -> dict[str, Any]:
     merged = {**SIZES, **EVERY_STEP, **changes, "data.name": images}
-    return start(load_recipe(None, [f"{key}={value}" for key, value in merged.items()], {}), out, watcher)
+    return start(load_recipe(None, [f"{key}={value}" for key, value in merged.items()], {}), out, callback)
 
 
-def some_of_each_phase(moments: list[Moment]) -> list[int]:
+def some_of_each_phase(moments: list[Progress]) -> list[int]:
     """How much is done at a random moment of each phase and at two more, in order."""
     phases = {moment.doing.split()[0] for moment in moments}
     of_phases = [random.choice([each for each in moments if each.doing.startswith(phase)]) for phase in phases]
     return sorted({moment.done for moment in [*of_phases, *random.sample(moments, 2)]})
 
 
-def killed_again_and_again(images: Path, out: Path, changes: dict[str, Any], moments: list[Moment]) -> int:
+def killed_again_and_again(images: Path, out: Path, changes: dict[str, Any], moments: list[Progress]) -> int:
     """Runs to the end through several kills; returns how many there were."""
     kills = some_of_each_phase(moments)
     with pytest.raises(Killed):
@@ -80,7 +80,7 @@ def killed_again_and_again(images: Path, out: Path, changes: dict[str, Any], mom
     for done in kills[1:]:
         with pytest.raises(Killed):
             resume(out, Killer(done))
-    resume(out, Watcher())
+    resume(out, Callback())
     return len(kills)
 
 
@@ -114,15 +114,15 @@ def test_a_run_that_is_killed_while_it_saves_ends_in_the_same_bytes(
 ) -> None:
     with monkeypatch.context() as patched:
         disk = KillingDisk(1_000_000, patched)
-        begin(images, tmp_path / "whole", RSPS, Watcher())
+        begin(images, tmp_path / "whole", RSPS, Callback())
         waits = 1_000_000 - disk.left
     out = tmp_path / "killed"
     for session in (partial(begin, images, out, RSPS), partial(resume, out), partial(resume, out)):
         with monkeypatch.context() as patched:
             KillingDisk(random.randint(20, waits // 4), patched)
             with pytest.raises(Killed):
-                session(watcher=Watcher())
-    resume(out, Watcher())
+                session(callback=Callback())
+    resume(out, Callback())
     assert same(tmp_path / "whole", out)
 
 
@@ -136,13 +136,13 @@ def test_a_run_that_is_killed_before_its_first_checkpoint_begins_anew(images: Pa
     assert [path.name for path in generations(tmp_path / "killed")] == ["000001", "000002"]  # that it was begun
     assert part_generations(tmp_path / "killed") == []
     assert (tmp_path / "killed" / "parts" / "root" / "events.jsonl").read_bytes() != b""
-    resume(tmp_path / "killed", Watcher())
+    resume(tmp_path / "killed", Callback())
     assert same(tmp_path / "whole", tmp_path / "killed")
 
 
 def test_the_seed_decides_everything(images: Path, tmp_path: Path) -> None:
     for name, seed in {"one": 3, "same": 3, "other": 4}.items():
-        begin(images, tmp_path / name, {**RSPS, "seed": seed}, Watcher())
+        begin(images, tmp_path / name, {**RSPS, "seed": seed}, Callback())
     assert same(tmp_path / "one", tmp_path / "same")
     for name in ("result.json", "events.jsonl"):
         assert (tmp_path / "one" / name).read_bytes() != (tmp_path / "other" / name).read_bytes()
@@ -256,7 +256,7 @@ def test_a_run_can_be_resumed_from_another_folder(tmp_path: Path, monkeypatch: p
         begin(Path("images"), tmp_path / "run", RSPS, Killer(5))
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    assert resume(Path("../run"), Watcher())["run"] == "../run"
+    assert resume(Path("../run"), Callback())["run"] == "../run"
 
 
 @pytest.mark.parametrize("folder", ["checkpoints", "parts/0.0/checkpoints"])
@@ -288,9 +288,9 @@ def test_after_all_checkpoints_were_damaged_nothing_starts_again_of_itself(
 
 def test_a_finished_run_tells_its_outcome_without_its_images(tmp_path: Path) -> None:
     images = write_images(tmp_path / "images")
-    outcome = begin(images, tmp_path / "run", RSPS, Watcher())
+    outcome = begin(images, tmp_path / "run", RSPS, Callback())
     shutil.rmtree(images)
-    assert resume(tmp_path / "run", Watcher()) == outcome
+    assert resume(tmp_path / "run", Callback()) == outcome
 
 
 def test_a_device_that_is_not_here_is_named(images: Path, tmp_path: Path, capsys: Capture) -> None:
@@ -304,7 +304,7 @@ def test_a_device_that_is_not_here_is_named(images: Path, tmp_path: Path, capsys
 def test_other_versions_than_at_the_start_are_mentioned(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Listener(Watcher):
+    class Listener(Callback):
         def __init__(self) -> None:
             self.lines: list[str] = []
 
@@ -322,9 +322,9 @@ def test_other_versions_than_at_the_start_are_mentioned(
 def test_two_searches_cannot_begin_in_one_folder(images: Path, tmp_path: Path) -> None:
     make_folder(tmp_path / "run")
     with RunLock(tmp_path / "run"), pytest.raises(UserError, match="in use by process"):
-        begin(images, tmp_path / "run", RSPS, Watcher())
+        begin(images, tmp_path / "run", RSPS, Callback())
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["lock"]
-    assert begin(images, tmp_path / "run", RSPS, Watcher())["leaves"]
+    assert begin(images, tmp_path / "run", RSPS, Callback())["leaves"]
 
 
 def test_a_checkpoint_of_another_version_is_refused_in_one_line(

@@ -15,7 +15,7 @@ from typing import IO
 import pytest
 
 from cleave import streams
-from cleave.streams import Stream, Unwritten
+from cleave.streams import OutputStream, Unwritten
 from tests.tiny import HERE, RSPS, Ended, search, write_images
 
 Capture = pytest.CaptureFixture[str]
@@ -145,7 +145,7 @@ class Failing(io.StringIO):
 
 def test_a_stream_that_failed_is_not_asked_again() -> None:
     inner = Failing(takes=1)
-    stream = Stream(inner, vital=False)
+    stream = OutputStream(inner, vital=False)
     for _ in range(4):
         assert stream.write("some") == 4
     stream.flush()
@@ -155,7 +155,7 @@ def test_a_stream_that_failed_is_not_asked_again() -> None:
 
 
 def test_a_vital_stream_says_so_once() -> None:
-    stream = Stream(Failing(takes=0), vital=True)
+    stream = OutputStream(Failing(takes=0), vital=True)
     with pytest.raises(Unwritten, match="no space left on device"):
         stream.write("some")
     assert stream.write("more") == 4

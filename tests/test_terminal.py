@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from cleave.search.watch import Moment
+from cleave.engine.progress import Progress
 from cleave.space import find_space
 from cleave.terminal import Terminal, describe, print_run
 
@@ -94,8 +94,10 @@ def test_every_connection_of_an_architecture_is_drawn_and_nothing_else() -> None
 
 
 def test_a_moment_is_told_with_what_is_known_of_it() -> None:
-    assert describe(Moment(1, 2, "0.1", "search", lambda: (1.23456, 78.9))) == "leaf 0.1  search  loss 1.235  acc 78.9%"
-    assert describe(Moment(1, 2, "root", "compare 3<-0")) == "leaf root  compare 3<-0"
+    assert (
+        describe(Progress(1, 2, "0.1", "search", lambda: (1.23456, 78.9))) == "leaf 0.1  search  loss 1.235  acc 78.9%"
+    )
+    assert describe(Progress(1, 2, "root", "compare 3<-0")) == "leaf root  compare 3<-0"
 
 
 @pytest.mark.parametrize("total", [7, 40, 1000])
@@ -104,7 +106,7 @@ def test_without_a_terminal_a_search_is_a_few_lines_up_to_a_hundred_percent(
 ) -> None:
     with Terminal() as terminal:
         for done in range(total + 5):  # the total is an estimate, and may be too low
-            terminal.see(Moment(done, total, "root", "search"))
+            terminal.see(Progress(done, total, "root", "search"))
     out, err = capsys.readouterr()
     percents = [int(line.split("%")[0]) for line in err.splitlines()]
     assert out == ""
@@ -118,7 +120,7 @@ def test_a_search_has_lines_of_its_own_after_those_of_reading_images(capsys: pyt
     with Terminal() as terminal:
         for kind, doing in (("", "reading images"), ("leaf", "search")):
             for done in range(101):
-                terminal.see(Moment(done, 100, "", doing, kind=kind))
+                terminal.see(Progress(done, 100, "", doing, kind=kind))
     lines = capsys.readouterr().err.splitlines()
     assert sum("reading images" in line for line in lines) == sum("search" in line for line in lines) == 21
 
@@ -139,7 +141,7 @@ def test_in_a_terminal_there_is_a_bar_with_leaf_loss_accuracy_and_time_left(monk
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "80")
     with Terminal() as terminal:
-        terminal.see(Moment(30, 60, "0.1", "search", lambda: (0.5, 81.0)))
+        terminal.see(Progress(30, 60, "0.1", "search", lambda: (0.5, 81.0)))
     shown = re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue())
     assert re.search(r"━+ +50% -*[0-9:-]+ leaf 0\.1  search  loss 0\.500  acc 81\.0%", shown), shown
 

@@ -95,7 +95,7 @@ class DrawingElsewhere(Plain):
 
 
 class DerivingElsewhere(Plain):
-    def derive(self, region: Region, strengths: Mapping[str, Tensor]) -> Arch:
+    def derive(self, region: Region, weights: Mapping[str, Tensor]) -> Arch:
         return {choice.name: choice.candidates[0] for choice in self.choices}
 
 
@@ -220,8 +220,8 @@ class Scales(NamedSpace):
     def uniform(self, region: Region, generator: torch.Generator) -> Arch:
         return {"first": super().uniform(region, generator)["first"]}
 
-    def derive(self, region: Region, strengths: Mapping[str, Tensor]) -> Arch:
-        return {"first": super().derive(region, strengths)["first"]}
+    def derive(self, region: Region, weights: Mapping[str, Tensor]) -> Arch:
+        return {"first": super().derive(region, weights)["first"]}
 
 
 @pytest.fixture(autouse=True)

@@ -139,10 +139,10 @@ class ToyDropping(ToyDarts):
         kept = {name for each in pairs for name in each[int(torch.randint(len(each), (), generator=generator))]}
         return {name: candidate for name, candidate in super().uniform(region, generator).items() if name in kept}
 
-    def derive(self, region: Region, strengths: Mapping[str, Tensor]) -> Arch:
+    def derive(self, region: Region, weights: Mapping[str, Tensor]) -> Arch:
         """The two edges whose strongest candidate is strongest, each with that one."""
-        whole = super().derive(region, strengths)
-        strongest = {name: float(strengths[name].max()) * len(region.allowed[name]) for name in whole}
+        whole = super().derive(region, weights)
+        strongest = {name: float(weights[name].max()) * len(region.allowed[name]) for name in whole}
         kept = {
             name for names in self.nodes() for name in sorted(names, key=lambda each: -strongest[each])[: self.kept]
         }

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cleave import method, settings
     from cleave.api import load, partition, plan, rank, resume, resume_study, search, study
+    from cleave.engine.progress import Callback, Progress
+    from cleave.engine.stop import Stop
     from cleave.errors import Interrupted, UserError
     from cleave.net import Norm, operation
     from cleave.result import SearchResult
-    from cleave.search.watch import Moment, Stop, Watcher
     from cleave.space import Arch, Cell, Choice, Fixed, Layer, Layout, Link, NetworkSize, Region, Space
     from cleave.terminal import Terminal
 
@@ -25,6 +26,7 @@ __version__: str
 
 __all__ = [
     "Arch",
+    "Callback",
     "Cell",
     "Choice",
     "Fixed",
@@ -32,16 +34,15 @@ __all__ = [
     "Layer",
     "Layout",
     "Link",
-    "Moment",
     "NetworkSize",
     "Norm",
+    "Progress",
     "Region",
     "SearchResult",
     "Space",
     "Stop",
     "Terminal",
     "UserError",
-    "Watcher",
     "load",
     "method",
     "operation",
@@ -63,7 +64,8 @@ _HOMES = {
     "cleave.errors": ("Interrupted", "UserError"),
     "cleave.net": ("Norm", "operation"),
     "cleave.result": ("SearchResult",),
-    "cleave.search.watch": ("Moment", "Stop", "Watcher"),
+    "cleave.engine.progress": ("Callback", "Progress"),
+    "cleave.engine.stop": ("Stop",),
     "cleave.space": (
         "Arch", "Cell", "Choice", "Fixed", "Layer", "Layout", "Link", "NetworkSize", "Region", "Space",
     ),

@@ -13,6 +13,8 @@ from typing import Any
 import torch
 
 from cleave.data.given import Given
+from cleave.engine.progress import CallbackLike, Callbacks
+from cleave.engine.stop import Stop
 from cleave.errors import UserError, shown
 from cleave.given import (
     DataLike,
@@ -30,10 +32,9 @@ from cleave.given import (
 )
 from cleave.plan.plan import plan_search
 from cleave.rank import runner as rank_runner
-from cleave.rank.question import Question
+from cleave.rank.question import RankQuestion
 from cleave.result import SearchResult, read_result
 from cleave.search import runner as search_runner
-from cleave.search.watch import Callback, Callbacks, Stop
 from cleave.settings import Recipe
 from cleave.space import Space
 from cleave.split.matrix import partition_file, partition_matrix
@@ -70,7 +71,7 @@ def search(
     seed: int | None = None,
     device: str | None = None,
     workers: int | None = 1,
-    callbacks: Iterable[Callback] = (),
+    callbacks: Iterable[CallbackLike] = (),
     stop: Stop | None = None,
 ) -> SearchResult:
     """Searches an architecture in a new run folder.
@@ -99,7 +100,7 @@ def resume(
     device: str | None = None,
     workers: int | None = 1,
     changed_extensions: bool = False,
-    callbacks: Iterable[Callback] = (),
+    callbacks: Iterable[CallbackLike] = (),
     stop: Stop | None = None,
 ) -> SearchResult:
     """Goes on with an interrupted search, which ends as if nothing had happened; a finished one is told again.
@@ -108,9 +109,9 @@ def resume(
     user's file that the run names is another now.
     """
     space_again(space, workers)
-    watcher = Callbacks(checked_callbacks(callbacks), stop)
+    callback = Callbacks(checked_callbacks(callbacks), stop)
     images = given_again(data)
-    found = search_runner.resume(folder_of(run), watcher, workers, device, images, changed_extensions)
+    found = search_runner.resume(folder_of(run), callback, workers, device, images, changed_extensions)
     return read_result(Path(found["run"]))
 
 
@@ -141,7 +142,7 @@ def rank(
     device: str | None = None,
     threads: int | None = None,
     extensions: Sequence[str | Path] = (),
-    callbacks: Iterable[Callback] = (),
+    callbacks: Iterable[CallbackLike] = (),
     stop: Stop | None = None,
 ) -> dict[str, Any]:
     """Ranks architectures by their accuracy under a run's weights: rank correlations, and a CSV file.
@@ -149,7 +150,7 @@ def rank(
     `run`: a finished search, or the file of a recipe to search first. What is asked is as in `cleave rank --help`.
     `data`: again what was given as tensors. Returns what `cleave rank --json` prints.
     """
-    question = Question(
+    question = RankQuestion(
         sample=sample,
         seed=seed,
         connected=connected,
@@ -165,8 +166,8 @@ def rank(
         threads=threads,
         extensions=tuple(map(str, extensions)),
     )
-    watcher = Callbacks(checked_callbacks(callbacks), stop)
-    return rank_runner.rank(folder_of(run), question, watcher, given_again(data))
+    callback = Callbacks(checked_callbacks(callbacks), stop)
+    return rank_runner.rank(folder_of(run), question, callback, given_again(data))
 
 
 def plan(
@@ -179,7 +180,7 @@ def plan(
     settings: Mapping[str, Any] | None = None,
     seed: int | None = None,
     device: str | None = None,
-    callbacks: Iterable[Callback] = (),
+    callbacks: Iterable[CallbackLike] = (),
 ) -> dict[str, Any]:
     """What a search will take, from a few steps timed here; nothing is written. Arguments as of `search`.
 
@@ -201,7 +202,7 @@ def study(
     seed: int | None = None,
     device: str | None = None,
     workers: int | None = 1,
-    callbacks: Iterable[Callback] = (),
+    callbacks: Iterable[CallbackLike] = (),
     stop: Stop | None = None,
 ) -> dict[str, Any]:
     """Trains supernets under a policy of sharing and looks at all children again and again.
@@ -216,8 +217,10 @@ def study(
     keys = {key: None if text is None else str(text) for key, text in texts.items()}
     keys = {**without({**keys, "seed": seed, "device": device}), **space_keys(space, workers)}
     once(keys, settings or {})
-    watcher = Callbacks(checked_callbacks(callbacks), stop)
-    return study_runner.start(recipe_from(StudyRecipe, read, keys, settings or {}), path_or_none(out), watcher, workers)
+    callback = Callbacks(checked_callbacks(callbacks), stop)
+    return study_runner.start(
+        recipe_from(StudyRecipe, read, keys, settings or {}), path_or_none(out), callback, workers
+    )
 
 
 def resume_study(
@@ -226,12 +229,12 @@ def resume_study(
     device: str | None = None,
     workers: int | None = 1,
     changed_extensions: bool = False,
-    callbacks: Iterable[Callback] = (),
+    callbacks: Iterable[CallbackLike] = (),
     stop: Stop | None = None,
 ) -> dict[str, Any]:
     """Goes on with an interrupted study; a finished one is told again."""
-    watcher = Callbacks(checked_callbacks(callbacks), stop)
-    return study_runner.resume(Path(folder), watcher, workers, device, changed_extensions)
+    callback = Callbacks(checked_callbacks(callbacks), stop)
+    return study_runner.resume(Path(folder), callback, workers, device, changed_extensions)
 
 
 def partition(matrix: object, parts: int, *, distance: bool = False) -> dict[str, Any]:
@@ -283,13 +286,13 @@ def space_again(space: SpaceObject | None, workers: int | None = 1) -> None:
     space_keys(space, workers)
 
 
-def checked_callbacks(callbacks: Iterable[Callback]) -> list[Callback]:
+def checked_callbacks(callbacks: Iterable[CallbackLike]) -> list[CallbackLike]:
     """The same, each with what it is called by."""
     found = list(callbacks)
     for each in found:
-        if not isinstance(each, Callback):
+        if not isinstance(each, CallbackLike):
             raise UserError(
-                f"callbacks: each needs see(moment) and say(line), as cleave.Watcher has; {shown(each)} has not"
+                f"callbacks: each needs see(moment) and say(line), as cleave.Callback has; {shown(each)} has not"
             )
     return found
 

@@ -75,7 +75,7 @@ def search(
     """
     from cleave import api
     from cleave.config import load_recipe
-    from cleave.search.watch import SignalStop
+    from cleave.engine.stop import SignalStop
     from cleave.terminal import Terminal
 
     flags = flags_of(data, data_root, benchmark, seed, device, skip_damaged, space, extensions)
@@ -132,7 +132,7 @@ def resume(
     Python files that the run names (extensions, its space) are run: of a run folder from somebody else, look first.
     """
     from cleave import api
-    from cleave.search.watch import SignalStop
+    from cleave.engine.stop import SignalStop
     from cleave.terminal import Terminal
 
     if api.is_study(run):
@@ -155,7 +155,7 @@ def resume_study(
 ) -> None:
     """Goes on with a study."""
     from cleave import api
-    from cleave.search.watch import SignalStop
+    from cleave.engine.stop import SignalStop
     from cleave.study.metrics_text import print_metrics
     from cleave.terminal import Terminal
 

@@ -22,7 +22,7 @@ LARGEST = 2**26
 
 
 @dataclass(frozen=True)
-class Line:
+class CsvLine:
     """The cells of a line of the file (numbered from 1), without the blanks around them."""
 
     number: int
@@ -30,14 +30,14 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Row:
+class CsvRow:
     """The same by the names of the columns; what has no name, as pandas' index, is left out."""
 
     line: int
     cells: dict[str, str]
 
 
-def read_rows(path: Path) -> tuple[list[str], list[Row]]:
+def read_rows(path: Path) -> tuple[list[str], list[CsvRow]]:
     """The names in a file's header, and its lines below by these names.
 
     UserError where the file cannot be read, is none, has two columns of one name, or lines of other lengths.
@@ -48,10 +48,10 @@ def read_rows(path: Path) -> tuple[list[str], list[Row]]:
         raise UserError(f"{path}: has two columns {shown(twice)}; give them different names")
     refuse_uneven(path, header, lines)
     pairs = ((line.number, zip(header.cells, line.cells, strict=True)) for line in lines)
-    return names, [Row(number, {name: text for name, text in cells if name}) for number, cells in pairs]
+    return names, [CsvRow(number, {name: text for name, text in cells if name}) for number, cells in pairs]
 
 
-def refuse_uneven(path: Path, header: Line, lines: Sequence[Line]) -> None:
+def refuse_uneven(path: Path, header: CsvLine, lines: Sequence[CsvLine]) -> None:
     """UserError where a line is not as long as the header."""
     for line in lines:
         if len(line.cells) != len(header.cells):
@@ -59,11 +59,11 @@ def refuse_uneven(path: Path, header: Line, lines: Sequence[Line]) -> None:
             raise UserError(f"{path}: line {line.number} has {here}, the header {needed}; write as many, with commas")
 
 
-def read_lines(path: Path) -> list[Line]:
+def read_lines(path: Path) -> list[CsvLine]:
     """Every line in which something stands, at least one; UserError where the file cannot be read or is no CSV."""
     reader = csv.reader(StringIO(read_text(path, LARGEST), newline=""), strict=True)
     try:
-        lines = [Line(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
+        lines = [CsvLine(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
     except csv.Error as error:
         raise UserError(f"{path}: line {reader.line_num} is not CSV ({error})") from error
     written = [line for line in lines if any(line.cells)]
@@ -83,9 +83,9 @@ def find_column(path: Path, header: Sequence[str], names: Sequence[str]) -> str:
     )
 
 
-def by_name(path: Path, rows: Sequence[Row], column: str) -> dict[str, Row]:
+def by_name(path: Path, rows: Sequence[CsvRow], column: str) -> dict[str, CsvRow]:
     """The rows by what stands in this column; UserError where it is the same twice."""
-    found: dict[str, Row] = {}
+    found: dict[str, CsvRow] = {}
     for row in rows:
         name = row.cells[column]
         if name in found:
@@ -95,7 +95,7 @@ def by_name(path: Path, rows: Sequence[Row], column: str) -> dict[str, Row]:
     return found
 
 
-def column_of(path: Path, rows: Sequence[Row], name: str, low: float = -inf, high: float = inf) -> Numbers:
+def column_of(path: Path, rows: Sequence[CsvRow], name: str, low: float = -inf, high: float = inf) -> Numbers:
     """A column of these rows as `numbers`."""
     return numbers(path, name, [(row.line, row.cells[name]) for row in rows], low, high)
 

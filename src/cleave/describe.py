@@ -17,7 +17,7 @@ LISTED = 1_000
 """Architectures at most that are listed one by one."""
 
 
-class Question(Settings):
+class DescribeSettings(Settings):
     """What `--set` may change; the size is the published one unless given."""
 
     ops: int | list[str] | None = None
@@ -39,7 +39,7 @@ def describe(name: str, changes: Sequence[str], check: bool = False) -> dict[str
     for change in changes:
         key, value = parse_change(change)
         put(raw, key.removeprefix("space."), value)
-    question = checked(Question, raw)
+    question = checked(DescribeSettings, raw)
     space = find_space(name, question.ops)
     if check:
         check_space(space)

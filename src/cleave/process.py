@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from cleave.signals import INTERRUPTED, end_on_signals, hearing, interrupting
-from cleave.streams import Stream, Unwritten, prepare
+from cleave.streams import OutputStream, Unwritten, prepare
 
 DONE, WRONG = 0, 2
 MOST = 5_000
@@ -29,7 +29,7 @@ def run_process(program: str, command: Callable[[list[str]], int]) -> NoReturn:
     sys.exit(status)
 
 
-def completed(program: str, command: Callable[[list[str]], int], out: Stream | None) -> int:
+def completed(program: str, command: Callable[[list[str]], int], out: OutputStream | None) -> int:
     """The command's status once all that it printed is written."""
     try:
         with hearing(interrupting(program)):
@@ -43,7 +43,7 @@ def completed(program: str, command: Callable[[list[str]], int], out: Stream | N
         return complain(program, "interrupted", INTERRUPTED)
 
 
-def tell_loss(program: str, err: Stream | None) -> None:
+def tell_loss(program: str, err: OutputStream | None) -> None:
     """Says what became of standard error: there if it works again, else on standard output, which may be JSON only."""
     if err is None or err.lost is None:
         return

@@ -29,7 +29,7 @@ class Unwritten(Exception):
         """Whether its reader has gone, as `head` does: nothing to complain of."""
 
 
-class Stream:
+class OutputStream:
     """A text stream that fails at most once: from then on it takes everything and writes nothing.
 
     vital: whether the failure raises Unwritten; else it is only kept as `lost`.
@@ -72,12 +72,12 @@ class Stream:
             os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
 
 
-def prepare() -> tuple[Stream | None, Stream | None]:
+def prepare() -> tuple[OutputStream | None, OutputStream | None]:
     """Makes both streams of this process such; None for one that was closed when it started, as Python has it."""
     occupy()
     prepare_errors()
     out, err = (
-        None if stream is None else Stream(stream, vital)
+        None if stream is None else OutputStream(stream, vital)
         for stream, vital in ((tolerant(sys.stdout), True), (tolerant(sys.stderr), False))
     )
     sys.stdout, sys.stderr = cast("TextIO", out), cast("TextIO", err)

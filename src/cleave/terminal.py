@@ -7,14 +7,14 @@ from shlex import quote
 from types import TracebackType
 from typing import Any
 
+from rich import progress as bars
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
 from cleave.bench.table import DATASETS
-from cleave.search.watch import Moment, Watcher
+from cleave.engine.progress import Callback, Progress
 from cleave.space import find_space
 from cleave.space.registry import SPACES
 
@@ -24,58 +24,58 @@ LINES = 20
 REDRAW_SECONDS = 0.1
 
 
-class Terminal(Watcher):
+class Terminal(Callback):
     """Progress on stderr: a live bar in a terminal, a line now and then elsewhere."""
 
     def __init__(self) -> None:
         self.console = Console(stderr=True, highlight=False, soft_wrap=True)
-        self.progress = Progress(
-            BarColumn(bar_width=16),
-            TextColumn("{task.percentage:>3.0f}%"),
-            TimeRemainingColumn(compact=True),
-            TextColumn("{task.description}", markup=False),
+        self.bar = bars.Progress(
+            bars.BarColumn(bar_width=16),
+            bars.TextColumn("{task.percentage:>3.0f}%"),
+            bars.TimeRemainingColumn(compact=True),
+            bars.TextColumn("{task.description}", markup=False),
             console=self.console,
         )
-        self.task = self.progress.add_task("starting", total=None)
-        self.printed, self.kind = -1, Moment.kind
+        self.task = self.bar.add_task("starting", total=None)
+        self.printed, self.kind = -1, Progress.kind
         self.drawn_at = 0.0
 
     def __enter__(self) -> Terminal:
         if self.console.is_terminal:
-            self.progress.start()
+            self.bar.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.console.is_terminal:
-            self.progress.update(self.task, visible=self.drawn_at > 0)  # a bar that showed nothing leaves nothing
-            self.progress.stop()
+            self.bar.update(self.task, visible=self.drawn_at > 0)  # a bar that showed nothing leaves nothing
+            self.bar.stop()
 
-    def see(self, moment: Moment) -> None:
-        done = min(moment.done, moment.total)  # the total is an estimate
-        if moment.kind != self.kind:
-            self.printed, self.kind = -1, moment.kind  # another kind of work has lines of its own
+    def see(self, progress: Progress) -> None:
+        done = min(progress.done, progress.total)  # the total is an estimate
+        if progress.kind != self.kind:
+            self.printed, self.kind = -1, progress.kind  # another kind of work has lines of its own
         if self.console.is_terminal:
-            self._redraw(moment, done)
-        elif LINES * done // moment.total > self.printed:
-            self.printed = LINES * done // moment.total
-            self.say(f"{100 * done // moment.total:3d}%  {describe(moment)}")
+            self._redraw(progress, done)
+        elif LINES * done // progress.total > self.printed:
+            self.printed = LINES * done // progress.total
+            self.say(f"{100 * done // progress.total:3d}%  {describe(progress)}")
 
-    def _redraw(self, moment: Moment, done: int) -> None:
+    def _redraw(self, progress: Progress, done: int) -> None:
         if time.monotonic() - self.drawn_at >= REDRAW_SECONDS:
             self.drawn_at = time.monotonic()
-            self.progress.update(self.task, total=moment.total, completed=done, description=describe(moment))
+            self.bar.update(self.task, total=progress.total, completed=done, description=describe(progress))
 
     def say(self, line: str) -> None:
         self.console.print(line, markup=False)
 
 
-def describe(moment: Moment) -> str:
+def describe(progress: Progress) -> str:
     """Where a search is, in one line."""
-    words = [f"{moment.kind} {moment.leaf}".strip(), moment.doing]
-    if moment.means is not None:
-        loss, accuracy = moment.means()
+    words = [f"{progress.kind} {progress.leaf}".strip(), progress.doing]
+    if progress.means is not None:
+        loss, accuracy = progress.means()
         words += [f"loss {loss:.3f}", f"acc {accuracy:.1f}%"]
     return "  ".join(words)
 

@@ -17,13 +17,13 @@ from benchmarks.naive_search import Draw, accuracy, balanced, best_split, simila
 from benchmarks.naive_steps import Trainer, gradients_of
 from benchmarks.pairs import published, trainer_of
 from benchmarks.works import in_float64
-from cleave.method import METHODS, Descent, Held, Method, Weights
+from cleave.method import METHODS, Method, SgdStep, ValidationLoss, Weights
 from cleave.method.second_order import Darts2Settings
 from cleave.net import Gate, Gates, Network, build
 from cleave.space import NetworkSize, find_space
 from cleave.split import Matching, Probe, match, shared_parameters
 from cleave.split.similarity import cosine
-from tests.method.made import made, turn
+from tests.method.made import context, made
 from tests.reference.partition import all_balanced, minimum
 from tests.search.test_learner import leaf, problem
 
@@ -109,7 +109,7 @@ gated = pytest.mark.parametrize("name", ["darts", "gdas", "rsps"])
 @gated
 def test_logits_are_the_same(size: tuple[int, int, int], dtype: torch.dtype, name: str) -> None:
     twins, method = Twins.of(size, dtype), learning(name, dtype)
-    gates = method.gates(turn(int(torch.randint(1000, ()))))
+    gates = method.gates(context(int(torch.randint(1000, ()))))
     images, _ = twins.batch()
     assert twins.close(twins.naive(images, rows_of(gates, ALLOWED)), twins.network(images, gates))
 
@@ -140,7 +140,7 @@ def test_gradients_of_weights_and_alphas_are_the_same(
 
 def gates_of(method: Method, seed: int) -> Gates:
     """What an architecture step runs, or where there is none, a weight step."""
-    return method.mixture(turn(seed)) if method.learns else method.gates(turn(seed))
+    return method.mixture(context(seed)) if method.learns else method.gates(context(seed))
 
 
 @sizes
@@ -154,8 +154,8 @@ def test_second_order_gradients_are_the_same(size: tuple[int, int, int]) -> None
     for name, buffer in buffers.items():
         trainer.sgd.state[naive_weights[own_name(name)]]["momentum_buffer"] = buffer.clone()
     train, held = twins.batch(), twins.batch()
-    descent = Descent(lambda g, w=None: twins.loss(train, g, w), weights, buffers, 0.025, 0.9, 5e-4, nesterov=True)
-    fast = method.gradients(Held(lambda g, w=None: twins.loss(held, g, w), lambda: descent), turn())
+    descent = SgdStep(lambda g, w=None: twins.loss(train, g, w), weights, buffers, 0.025, 0.9, 5e-4, nesterov=True)
+    fast = method.gradients(ValidationLoss(lambda g, w=None: twins.loss(held, g, w), lambda: descent), context())
     naive = trainer.second_order_gradients(train, held)
     largest = max(gradient.abs().max().item() for gradient in fast)
     assert largest > 0
@@ -178,7 +178,7 @@ def test_similarities_of_an_edge_are_the_same(size: tuple[int, int, int], dtype:
     def same() -> bool:
         twins, method = Twins.of(size, dtype), learning(name, dtype)
         batches = [twins.batch() for _ in range(3)]
-        gates = [method.gates(turn(seed)) for seed in range(3)]
+        gates = [method.gates(context(seed)) for seed in range(3)]
         probes = [Probe(lambda g, b=b: twins.loss(b, g), g) for b, g in zip(batches, gates, strict=True)]
         draws: list[Draw] = [(b, rows_of(g, ALLOWED)) for b, g in zip(batches, gates, strict=True)]
         shared = shared_parameters(twins.network, edge)
@@ -230,7 +230,7 @@ def test_all_balanced_partitions_are_tried(count: int, parts: int) -> None:
 
 def test_the_split_is_that_of_the_lowest_cut() -> None:
     twins = Twins.of((2, 1, 8), torch.float64)
-    rows = rows_of(learning("darts", torch.float64).gates(turn()), ALLOWED)
+    rows = rows_of(learning("darts", torch.float64).gates(context()), ALLOWED)
     draws: list[Draw] = [(twins.batch(), rows) for _ in range(2)]
     edge, groups = best_split(twins.naive, ALLOWED, 2, lambda: draws)
     costs = {

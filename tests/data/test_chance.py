@@ -8,7 +8,7 @@ import torch
 from cleave.data.augment import Augment, Normalise, gather
 from cleave.data.chance import Chance
 from cleave.data.images import Images
-from cleave.data.stream import InOrder, Stream
+from cleave.data.stream import BatchStream, InOrder
 
 
 def some_images(count: int = 23, size: int = 8, channels: int = 2) -> Images:
@@ -16,8 +16,8 @@ def some_images(count: int = 23, size: int = 8, channels: int = 2) -> Images:
     return Images(pixels, torch.arange(count) % 3, ("a", "b", "c"), shuffled=True)
 
 
-def stream(images: Images, batch_size: int, leaf: str = "root", seed: int = 0, purpose: str = "train") -> Stream:
-    return Stream(images, batch_size, Augment(1), Normalise.of(images), Chance(seed, leaf), purpose)
+def stream(images: Images, batch_size: int, leaf: str = "root", seed: int = 0, purpose: str = "train") -> BatchStream:
+    return BatchStream(images, batch_size, Augment(1), Normalise.of(images), Chance(seed, leaf), purpose)
 
 
 def test_equal_arguments_give_equal_numbers_and_others_do_not() -> None:
@@ -72,7 +72,7 @@ def test_leaves_seeds_and_purposes_see_different_orders() -> None:
 
 def test_labels_stay_with_their_images() -> None:
     images = some_images()
-    plain = Stream(images, 7, Augment(0, flip=False), Normalise.of(images), Chance(0, "root"), "train")
+    plain = BatchStream(images, 7, Augment(0, flip=False), Normalise.of(images), Chance(0, "root"), "train")
     x, y = plain.batch(3)
     chosen = plain.indices(3)
     assert torch.equal(y, images.labels[chosen])

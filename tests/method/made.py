@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
-from cleave.method import METHODS, Descent, Held, Method, Turn, Weights
+from cleave.method import METHODS, Method, SgdStep, StepContext, ValidationLoss, Weights
 from cleave.net import Gates, Network, build
 from cleave.settings import MethodSettings
 from cleave.space import Arch, NetworkSize, Region, Space
@@ -26,8 +26,8 @@ def made(name: str, space: Space, region: Region | None = None, seed: int = 0) -
     return METHODS[name](SETTINGS[name], space, region or space.region, torch.Generator().manual_seed(seed))
 
 
-def turn(seed: int = 0, epoch: int = 0, epochs: int = 1) -> Turn:
-    return Turn(epoch, epochs, torch.Generator().manual_seed(seed))
+def context(seed: int = 0, epoch: int = 0, epochs: int = 1) -> StepContext:
+    return StepContext(epoch, epochs, torch.Generator().manual_seed(seed))
 
 
 def narrowed(space: Space) -> Region:
@@ -53,11 +53,11 @@ def _loss(network: Network, images: Tensor, labels: Tensor, gates: Gates, weight
     return cross_entropy(functional_call(network, dict(weights or own), (images, gates)), labels)
 
 
-def held_out(network: Network) -> Held:
+def held_out(network: Network) -> ValidationLoss:
     """A held-out batch, and a first weight step on another."""
     weights = dict(network.named_parameters())
-    descent = Descent(random_loss(network, 8), weights, {}, 0.025, momentum=0.9, weight_decay=5e-4, nesterov=True)
-    return Held(random_loss(network, 7), lambda: descent)
+    sgd_step = SgdStep(random_loss(network, 8), weights, {}, 0.025, momentum=0.9, weight_decay=5e-4, nesterov=True)
+    return ValidationLoss(random_loss(network, 7), lambda: sgd_step)
 
 
 class Judge:

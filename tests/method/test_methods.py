@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from cleave.method import METHODS, Darts, Descent, Method, Rsps
+from cleave.method import METHODS, Darts, Method, Rsps, SgdStep
 from cleave.method.darts import DartsSettings
 from cleave.method.rsps import RspsSettings
 from cleave.net import Gates
 from cleave.space import Arch, Region, Space, find_space
-from tests.method.made import INDIFFERENT, LEARNING, Judge, held_out, made, narrowed, supernet, turn
+from tests.method.made import INDIFFERENT, LEARNING, Judge, context, held_out, made, narrowed, supernet
 from tests.toys import TOYS
 
 SPACES = [find_space("nasbench201"), find_space("nasbench201", 4), *(toy() for toy in TOYS)]
@@ -38,7 +38,7 @@ def test_only_allowed_candidates_are_active(name: str, space: Space) -> None:
     region = narrowed(space)
     method = made(name, space, region)
     for step in range(20):
-        gates = method.gates(turn(step))
+        gates = method.gates(context(step))
         assert gates.keys() <= region.allowed.keys()  # a single path may leave choices out
         for choice, gate in gates.items():
             assert gate.active
@@ -49,10 +49,10 @@ def test_only_allowed_candidates_are_active(name: str, space: Space) -> None:
 def test_gates_carry_no_gradient_and_follow_the_generator_alone(name: str, space: Space) -> None:
     method = made(name, space)
     before = torch.get_rng_state()
-    one = method.gates(turn(5))
+    one = method.gates(context(5))
     assert torch.equal(torch.get_rng_state(), before)
     torch.rand(3)
-    again = method.gates(turn(5))
+    again = method.gates(context(5))
     for choice, gate in one.items():
         assert gate.active == again[choice].active
         if gate.weight is not None:
@@ -80,7 +80,7 @@ def test_the_state_comes_back_whole(learning: str, space: Space) -> None:
 
 def learn(method: Method, space: Space, step: int = 0) -> None:
     network = supernet(space, method.region)
-    method.learn(held_out(network), turn(step, epoch=step, epochs=2))
+    method.learn(held_out(network), context(step, epoch=step, epochs=2))
     assert all(parameter.grad is None for parameter in network.parameters())
 
 
@@ -96,16 +96,16 @@ def test_an_architecture_step_moves_alpha_where_there_is_a_choice(learning: str,
 
 @pytest.mark.parametrize("name", [name for name in LEARNING if name != "darts2"])
 def test_first_order_methods_never_ask_for_the_weight_step_that_follows(name: str) -> None:
-    def refuse() -> Descent:
+    def refuse() -> SgdStep:
         raise AssertionError("asked")
 
     method = made(name, SPACES[0])
-    method.learn(replace(held_out(supernet(SPACES[0], method.region)), descent=refuse), turn())
+    method.learn(replace(held_out(supernet(SPACES[0], method.region)), sgd_step=refuse), context())
 
 
-def test_strengths_sum_to_one_over_the_allowed(learning: str, space: Space) -> None:
+def test_architecture_weights_sum_to_one_over_the_allowed(learning: str, space: Space) -> None:
     method = made(learning, space, narrowed(space))
-    for choice, weights in method.strengths().items():
+    for choice, weights in method.architecture_weights().items():
         assert len(weights) == len(method.region.allowed[choice])
         assert weights.sum().item() == pytest.approx(1)
 
@@ -145,7 +145,7 @@ def test_a_darts_step_is_adam_on_the_gradient_of_the_held_out_loss() -> None:
     moments = {choice: (torch.zeros(5), torch.zeros(5)) for choice in twin}
     held = replace(held_out(supernet(space, space.region)), loss=loss)
     for step in range(1, 4):
-        method.learn(held, turn())
+        method.learn(held, context())
         for choice, alpha in twin.items():
             soft = alpha.softmax(0)
             gradient = soft * (goal[choice] - (soft * goal[choice]).sum())
@@ -164,7 +164,7 @@ def test_rsps_runs_one_connected_path_drawn_uniformly() -> None:
     space = SPACES[0]
     region = Region(dict.fromkeys(space.region.allowed, ("none", "skip_connect")))
     method = made("rsps", space, region)
-    drawn = [method.gates(turn(step)) for step in range(400)]
+    drawn = [method.gates(context(step)) for step in range(400)]
     archs = [{choice: gate.active[0] for choice, gate in gates.items()} for gates in drawn]
     assert all(len(gate.active) == 1 and gate.weight is None for gates in drawn for gate in gates.values())
     assert all(space.valid(arch) for arch in archs)
@@ -205,4 +205,4 @@ def test_rsps_with_rejects_takes_the_best_where_all_images_agree(batches: int) -
 def test_a_method_without_an_architecture_step_refuses_one() -> None:
     method = made("rsps", SPACES[0])
     with pytest.raises(AssertionError, match="Rsps has no architecture step"):
-        method.learn(held_out(supernet(SPACES[0], method.region)), turn())
+        method.learn(held_out(supernet(SPACES[0], method.region)), context())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from cleave.method import Gdas, Method
 from cleave.method.drnas import drawn
 from cleave.method.gumbel import GumbelSettings, noise, relaxed, temperature
 from cleave.space import find_space
-from tests.method.made import INDIFFERENT, held_out, made, narrowed, supernet, turn
+from tests.method.made import INDIFFERENT, context, held_out, made, narrowed, supernet
 
 SPACE = find_space("nasbench201")
 SAMPLING = ["snas", "gdas", "drnas"]
@@ -38,14 +39,14 @@ def single(alpha: Tensor) -> nn.ParameterDict:
 
 
 def test_every_step_draws_anew(method: Method) -> None:
-    drawings = [method.gates(turn(seed)) for seed in range(30)]
+    drawings = [method.gates(context(seed)) for seed in range(30)]
     seen = {tuple((gate.active, str(gate.weight)) for gate in gates.values()) for gates in drawings}
     assert len(seen) > 20
 
 
 def test_samples_weigh_all_that_run_and_sum_to_one(method: Method) -> None:
     for seed in range(20):
-        for choice, gate in method.mixture(turn(seed)).items():
+        for choice, gate in method.mixture(context(seed)).items():
             weight = torch.ones(1) if gate.weight is None else gate.weight
             assert weight.sum().item() == pytest.approx(1)
             assert (weight >= 0).all()
@@ -55,7 +56,7 @@ def test_samples_weigh_all_that_run_and_sum_to_one(method: Method) -> None:
 @pytest.mark.parametrize("heat", [0.1, 1.0, 10.0])
 def test_the_largest_entry_follows_the_softmax_of_alpha_at_any_temperature(heat: float) -> None:
     settings, alpha = GumbelSettings(temperature=heat), torch.randn(5)
-    samples = torch.stack([relaxed(single(alpha), settings, turn(seed))["choice"] for seed in range(3000)])
+    samples = torch.stack([relaxed(single(alpha), settings, context(seed))["choice"] for seed in range(3000)])
     largest = nn.functional.one_hot(samples.argmax(dim=1), 5).double()
     expected = alpha.double().softmax(dim=0)
     error = (expected * (1 - expected) / len(samples)).sqrt()
@@ -72,7 +73,7 @@ def test_gumbel_noise_has_the_mean_and_the_variance_of_its_distribution() -> Non
 def test_heat_makes_samples_even_and_cold_makes_them_hard() -> None:
     alpha = single(torch.randn(5))
     hot, cold = (
-        relaxed(alpha, GumbelSettings(temperature=heat, temperature_min=heat), turn(1))["choice"]
+        relaxed(alpha, GumbelSettings(temperature=heat, temperature_min=heat), context(1))["choice"]
         for heat in (1000.0, 0.001)
     )
     assert hot.argmax() == cold.argmax()
@@ -83,20 +84,20 @@ def test_heat_makes_samples_even_and_cold_makes_them_hard() -> None:
 @pytest.mark.parametrize(("first", "last"), [(1.0, 0.1), (10.0, 0.1), (3.0, 3.0)])
 def test_the_temperature_falls_linearly_to_its_least_in_the_last_epoch(first: float, last: float) -> None:
     settings = GumbelSettings(temperature=first, temperature_min=last)
-    course = [temperature(settings, turn(epoch=epoch, epochs=7)) for epoch in range(7)]
+    course = [temperature(settings, context(epoch=epoch, epochs=7)) for epoch in range(7)]
     assert course == pytest.approx(torch.linspace(first, last, 7).tolist())
 
 
 def test_before_a_search_and_in_a_single_epoch_the_temperature_has_not_fallen() -> None:
     settings = GumbelSettings(temperature=2.0)
-    assert temperature(settings, turn(epoch=0, epochs=0)) == 2
-    assert temperature(settings, turn(epoch=0, epochs=1)) == 2
+    assert temperature(settings, context(epoch=0, epochs=0)) == 2
+    assert temperature(settings, context(epoch=0, epochs=1)) == 2
 
 
 @pytest.mark.parametrize("name", ["snas", "gdas"])
 def test_samples_grow_harder_as_the_search_goes_on(name: str) -> None:
     method = made(name, SPACE)
-    early, late = (relaxed(method.alpha, method.settings, turn(1, epoch, epochs=5)) for epoch in (0, 4))
+    early, late = (relaxed(method.alpha, method.settings, context(1, epoch, epochs=5)) for epoch in (0, 4))
     for choice, sample in early.items():
         assert late[choice].argmax() == sample.argmax()
         assert late[choice].max() > sample.max()
@@ -106,7 +107,7 @@ def test_snas_learns_by_the_derivative_of_its_sample_with_the_noise_held_still()
     method, goal = randomised("snas"), torch.randn(5, dtype=torch.float64)
 
     def outcome() -> Tensor:
-        return (method.mixture(turn(2))["2<-0"].weight * goal).sum()
+        return (method.mixture(context(2))["2<-0"].weight * goal).sum()
 
     torch.testing.assert_close(*derivatives(outcome, method.alpha["2<-0"]))
 
@@ -114,15 +115,20 @@ def test_snas_learns_by_the_derivative_of_its_sample_with_the_noise_held_still()
 def test_gdas_runs_the_largest_entry_with_weight_one_and_learns_by_the_derivative_of_that_entry() -> None:
     method = randomised("gdas")
     for seed in range(10):
-        samples = relaxed(method.alpha, method.settings, turn(seed))
-        for choice, gate in method.mixture(turn(seed)).items():
+        samples = relaxed(method.alpha, method.settings, context(seed))
+        for choice, gate in method.mixture(context(seed)).items():
             index = int(samples[choice].argmax())
             assert gate.active == (SPACE.region.allowed[choice][index],)
             assert gate.weight.tolist() == [1]
             alpha = method.alpha[choice]
             (found,) = torch.autograd.grad(gate.weight.sum(), alpha)
-            _, expected = derivatives(lambda: relaxed(method.alpha, method.settings, turn(seed))[choice][index], alpha)  # noqa: B023
+            entry = partial(sampled, method, choice, index, seed)
+            _, expected = derivatives(entry, alpha)
             torch.testing.assert_close(found, expected)
+
+
+def sampled(method: Gdas, choice: str, index: int, seed: int) -> Tensor:
+    return relaxed(method.alpha, method.settings, context(seed))[choice][index]
 
 
 def derivatives(outcome: Callable[[], Tensor], alpha: nn.Parameter) -> tuple[Tensor, Tensor]:
@@ -141,7 +147,7 @@ def derivatives(outcome: Callable[[], Tensor], alpha: nn.Parameter) -> tuple[Ten
 
 def test_gdas_trains_only_what_it_drew() -> None:
     method, network = made("gdas", SPACE), supernet(SPACE, SPACE.region)
-    gates = method.gates(turn(int(torch.randint(1000, ()))))
+    gates = method.gates(context(int(torch.randint(1000, ()))))
     held_out(network).loss(gates).backward()
     ran = {choice: gate.active for choice, gate in gates.items()}
     for name, parameter in network.named_parameters():

@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cleave.method import Darts2, Descent, Held, Weights, second_order
+from cleave.method import Darts2, SgdStep, ValidationLoss, Weights, second_order
 from cleave.method.second_order import hessian_product, virtual_step
 from cleave.net import Gates
 from cleave.space import Region, find_space
-from tests.method.made import held_out, made, narrowed, supernet, turn
+from tests.method.made import context, held_out, made, narrowed, supernet
 from tests.reference.second_order import gradients as exact_gradients
 from tests.split.test_gradient import smooth
 
@@ -42,14 +42,14 @@ def random(*shape: int) -> Tensor:
     return torch.randn(*shape, dtype=torch.float64)
 
 
-def smooth_held(region: Region, momentum: float, nesterov: bool) -> Held:
+def smooth_held(region: Region, momentum: float, nesterov: bool) -> ValidationLoss:
     """Fresh weights and batches; two weights in three have momentum."""
     names = [f"{choice} {name}" for choice, allowed in region.allowed.items() for name in allowed]
     weights = {name: random(WIDTH, WIDTH).requires_grad_() for name in names}
     buffers = {name: random(WIDTH, WIDTH) for i, name in enumerate(names) if i % 3}
     losses = [Smooth(weights, random(6, WIDTH), random(6, WIDTH)) for _ in range(2)]
-    descent = Descent(losses[0], weights, buffers, 0.1, momentum, weight_decay=0.02, nesterov=nesterov)
-    return Held(losses[1], lambda: descent)
+    sgd_step = SgdStep(losses[0], weights, buffers, 0.1, momentum, weight_decay=0.02, nesterov=nesterov)
+    return ValidationLoss(losses[1], lambda: sgd_step)
 
 
 def double(region: Region) -> Darts2:
@@ -62,13 +62,13 @@ def double(region: Region) -> Darts2:
     return method
 
 
-def differences(method: Darts2, held: Held) -> tuple[Tensor, Tensor]:
+def differences(method: Darts2, held: ValidationLoss) -> tuple[Tensor, Tensor]:
     """What is found, and what is exact, each without the part that one could have had at first order."""
     alphas = list(method.alpha.values())
-    arguments = (held.loss, held.descent())
-    exact = exact_gradients(*arguments, method.mixture(turn()), alphas)
-    direct = exact_gradients(*arguments, method.mixture(turn()), alphas, through=False)
-    found = method.gradients(held, turn())
+    arguments = (held.loss, held.sgd_step())
+    exact = exact_gradients(*arguments, method.mixture(context()), alphas)
+    direct = exact_gradients(*arguments, method.mixture(context()), alphas, through=False)
+    found = method.gradients(held, context())
     return torch.cat(list(found)) - torch.cat(direct), torch.cat(exact) - torch.cat(direct)
 
 
@@ -104,9 +104,9 @@ def test_it_is_so_on_a_supernet_too(region: Region, close: None) -> None:
         for parameter in network.parameters():
             parameter.normal_(std=0.3)
     held = held_out(network)
-    buffers = {name: 0.1 * torch.randn_like(weight) for name, weight in held.descent().weights.items()}
-    descent = replace(held.descent(), buffers=buffers)
-    found, exact = differences(double(region), replace(held, descent=lambda: descent))
+    buffers = {name: 0.1 * torch.randn_like(weight) for name, weight in held.sgd_step().weights.items()}
+    sgd_step = replace(held.sgd_step(), buffers=buffers)
+    found, exact = differences(double(region), replace(held, sgd_step=lambda: sgd_step))
     assert (found - exact).norm() < 1e-4 * exact.norm()
 
 
@@ -118,8 +118,8 @@ def test_the_virtual_step_is_the_one_that_sgd_then_takes(momentum: float, nester
     step_on(weights["always"] * weights["once"], optimizer)
     state = {name: optimizer.state[weight].get("momentum_buffer") for name, weight in weights.items()}
     buffers = {name: buffer.clone() for name, buffer in state.items() if buffer is not None}
-    descent = Descent.of(optimizer, lambda gates: weights["always"].sin().sum(), weights, buffers)
-    ahead = virtual_step(descent, {})
+    sgd_step = SgdStep.of(optimizer, lambda gates: weights["always"].sin().sum(), weights, buffers)
+    ahead = virtual_step(sgd_step, {})
     untouched = {name: weight.detach().clone() for name, weight in weights.items()}
     step_on(weights["always"], optimizer)
     for name, weight in weights.items():
@@ -155,7 +155,7 @@ def test_a_held_out_loss_without_slope_leaves_nothing_to_learn() -> None:
     def flat(gates: Gates, weights: Weights | None = None) -> Tensor:
         return 0 * held.loss(gates, weights)
 
-    found = double(SPACE.region).gradients(replace(held, loss=flat), turn())
+    found = double(SPACE.region).gradients(replace(held, loss=flat), context())
     assert not torch.cat(list(found)).any()
 
 
@@ -163,8 +163,8 @@ def test_without_a_learning_rate_it_is_first_order() -> None:
     region = narrowed(SPACE)
     method, network = double(region), supernet(SPACE, region).double()
     held = held_out(network)
-    still = replace(held.descent(), learning_rate=0.0)
-    first = super(Darts2, method).gradients(held, turn())
-    second = method.gradients(replace(held, descent=lambda: still), turn())
+    still = replace(held.sgd_step(), learning_rate=0.0)
+    first = super(Darts2, method).gradients(held, context())
+    second = method.gradients(replace(held, sgd_step=lambda: still), context())
     for one, other in zip(first, second, strict=True):
         torch.testing.assert_close(one, other)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from cleave.method import METHODS, Held, Turn
+from cleave.method import METHODS, StepContext, ValidationLoss
 from cleave.method.second_order import virtual_step
 from cleave.run.generations import read_record, write_record
 from cleave.search.learner import Learner
@@ -34,9 +34,9 @@ def before_learning(learner: Learner, look: Any) -> None:  # noqa: ANN401
     """Calls `look(held)` in front of every architecture step."""
     learn = learner.method.learn
 
-    def looked(held: Held, turn: Turn) -> None:
+    def looked(held: ValidationLoss, context: StepContext) -> None:
         look(held)
-        learn(held, turn)
+        learn(held, context)
 
     learner.method.learn = looked
 
@@ -53,11 +53,11 @@ def snapshot(learner: Learner) -> list[torch.Tensor]:
 def test_an_architecture_step_leaves_weights_gradients_and_momentum_as_they_are(name: str) -> None:
     learner = searching(name)
     alpha = {choice: value.detach().clone() for choice, value in learner.method.alpha.items()}
-    seen: list[Held] = []
+    seen: list[ValidationLoss] = []
     before_learning(learner, seen.append)
     learner.advance()
     before = snapshot(learner)
-    learner.method.learn(seen[0], learner.turn("architecture", 0))
+    learner.method.learn(seen[0], learner.context("architecture", 0))
     after = snapshot(learner)
     assert len(before) == len(after)
     assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
@@ -70,8 +70,8 @@ def test_the_descent_that_is_told_is_the_weight_step_that_follows(momentum: floa
     still = ["method.clip=1e9", "method.architecture_learning_rate=1e-12", f"method.momentum={momentum}"]
     learner = searching("darts2", *still)
     told: list[dict[str, torch.Tensor]] = []
-    gates = learner.method.gates(learner.turn("gates", learner.step))
-    before_learning(learner, lambda held: told.append(virtual_step(held.descent(), gates)))
+    gates = learner.method.gates(learner.context("gates", learner.step))
+    before_learning(learner, lambda held: told.append(virtual_step(held.sgd_step(), gates)))
     before = {name: weight.detach().clone() for name, weight in learner.network.named_parameters()}
     learner.advance()
     for name, weight in learner.network.named_parameters():

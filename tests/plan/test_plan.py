@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from cleave.config import load_recipe
+from cleave.engine.progress import Callback
 from cleave.method import METHODS
 from cleave.plan import plan_search, text
 from cleave.plan.memory import StepMemory, size_text, step_memory
@@ -21,7 +22,6 @@ from cleave.search.learner import Learner
 from cleave.search.problem import Problem, open_problem
 from cleave.search.runner import start
 from cleave.search.schedule import schedule
-from cleave.search.watch import Watcher
 from cleave.settings import Recipe
 from cleave.space import find_space
 from cleave.split import Node
@@ -64,7 +64,7 @@ def steps(plan: dict[str, Any], *names: str) -> int:
 )
 def test_the_steps_planned_are_the_steps_done(tmp_path: Path, changes: list[str]) -> None:
     plan = plan_search(recipe(*changes))
-    outcome = start(recipe(*changes), tmp_path / "run", Watcher())
+    outcome = start(recipe(*changes), tmp_path / "run", Callback())
     cost, control = outcome["cost"], outcome["trust"]["control"]
     assert plan["sub_supernets"] == len(outcome["leaves"])
     assert steps(plan, "warm-up", "search", "train") == cost["weight_steps"]
@@ -101,7 +101,7 @@ def test_what_a_step_keeps_is_what_autograd_saves() -> None:
     problem, images = opened(), 24
     learner = root(problem)
     pixels, _ = learner.train.batch(0)
-    output = learner.network(pixels[:images], learner.method.gates(learner.turn("memory", 0)))
+    output = learner.network(pixels[:images], learner.method.gates(learner.context("memory", 0)))
     weights = {parameter.data_ptr() for parameter in learner.network.parameters()}
     found: dict[int, int] = {}
     waiting: list[Any] = [output.grad_fn]

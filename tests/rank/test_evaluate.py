@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from cleave.data.stream import Batch
+from cleave.engine.stop import Stop
 from cleave.errors import Interrupted
 from cleave.net import Gates, Network, Norm, build, one_hot, only_live
 from cleave.rank.alike import same_outputs
 from cleave.rank.contest import architectures
 from cleave.rank.evaluate import PIECE, Exam, accuracies
 from cleave.rank.remember import Remembered, remembering
-from cleave.search.watch import Stop
 from cleave.space import Arch, Layout, NetworkSize, Region, Space
 from cleave.space.nb201 import NASBench201
 from tests.toys import TOYS

@@ -15,11 +15,11 @@ import pytest
 from scipy.stats import kendalltau, spearmanr
 
 from cleave.bench.table import EARLY_ACCURACIES, Table
+from cleave.engine.progress import Callback
 from cleave.net.cost import costs
 from cleave.rank.finished import open_finished, read_recipe
 from cleave.search.learner import Learner
 from cleave.search.schedule import schedule
-from cleave.search.watch import Watcher
 from cleave.space.nb201 import NASBench201
 from tests.rank.small import QUICK, SMALL, Capture, answer, column, ranking, rows, searched
 from tests.tiny import Ended, write_images, write_table
@@ -90,7 +90,7 @@ def test_each_child_is_evaluated_in_the_leaf_that_holds_it(
 ) -> None:
     """The learner's own way of evaluating, with the leaf's weights put back, gives the same accuracy."""
     told = ranked(run_with_none, table, tmp_path, capsys, "--sample", "60", "--threads", "2")
-    run = open_finished(run_with_none, read_recipe(run_with_none, {}), Watcher())
+    run = open_finished(run_with_none, read_recipe(run_with_none, {}), Callback())
     learners = {}
     for leaf in run.state.tree.leaves:
         learners[leaf.label] = Learner(run.problem, leaf, schedule(run.problem.recipe, len(leaf.path)))
@@ -163,7 +163,7 @@ def test_snapshots_are_averaged_and_children_recalibrated(
         for number, flags in enumerate(([], ["--average", "2"], ["--recalibrate", "2"]))
     )
     assert (mean["averaged"], tuned["recalibrated"]) == (2, 2)
-    run = open_finished(path, read_recipe(path, {}), Watcher())
+    run = open_finished(path, read_recipe(path, {}), Callback())
     leaf = run.state.tree.leaves[0]
     learner = Learner(run.problem, leaf, schedule(run.problem.recipe, len(leaf.path)))
     learner.restore(run.folder.leaf(f"{leaf.label}@2", run.state.kept[f"{leaf.label}@2"]))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from cleave.method import Descent, Loss
+from cleave.method import Loss, SgdStep
 from cleave.net import Gates
 
 
-def gradients(held: Loss, descent: Descent, gates: Gates, alphas: list[Tensor], through: bool = True) -> list[Tensor]:
+def gradients(held: Loss, descent: SgdStep, gates: Gates, alphas: list[Tensor], through: bool = True) -> list[Tensor]:
     """d held(w - step(alpha), alpha) / d alpha; without `through` the step is taken for a constant."""
     weights = list(descent.weights.values())
     slopes = torch.autograd.grad(descent.loss(gates), weights, create_graph=True, allow_unused=True)

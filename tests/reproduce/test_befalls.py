@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from cleave.engine.progress import Callback
 from cleave.errors import UserError
-from cleave.reproduce.runner import Request, reproduce
-from cleave.search.watch import Watcher
+from cleave.reproduce.runner import ReproduceRequest, reproduce
 from tests.run.befalling import DAMAGES, SHAPES, content, exchange, newest, reseal
 from tests.tiny import write_table
 
@@ -33,8 +33,8 @@ def made(experiments: Path) -> dict[str, dict[str, Any]]:
 
 
 def found(base: Path, out: Path, name: str) -> dict[str, Any]:
-    request = Request(name, "tiny", only=ONLY[name], flags={"benchmark": str(base / "table.npz")}, out=out)
-    report = reproduce(request, Watcher())
+    request = ReproduceRequest(name, "tiny", only=ONLY[name], flags={"benchmark": str(base / "table.npz")}, out=out)
+    report = reproduce(request, Callback())
     return {"lines": [{**line, "seconds": 0} for line in report["lines"]], "comparisons": report["comparisons"]}
 
 

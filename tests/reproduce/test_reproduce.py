@@ -13,16 +13,17 @@ from typing import Any
 import pytest
 from scipy.stats import ttest_1samp
 
+from cleave.engine.progress import Callback, Progress
+from cleave.engine.stop import SignalStop
 from cleave.errors import Interrupted, UserError
 from cleave.reproduce.budgets import SIZES
 from cleave.reproduce.catalogue import EXPERIMENTS, find_experiment, listing
-from cleave.reproduce.experiment import BUDGETS, Published, Row
+from cleave.reproduce.experiment import BUDGETS, ExperimentRow, Published
 from cleave.reproduce.grid import Finding, chosen_rows, slug
 from cleave.reproduce.measures import BEST_LEAF, CHOSEN, MEAN_LEAF
-from cleave.reproduce.runner import Request, make_grid, plan_experiment, reproduce
+from cleave.reproduce.runner import ReproduceRequest, make_grid, plan_experiment, reproduce
 from cleave.reproduce.table import compared, comparisons, interval, lines, markdown
 from cleave.resolve import resolve
-from cleave.search.watch import Moment, SignalStop, Watcher
 from cleave.space import find_space
 from tests.tiny import HERE, Ended, write_table
 
@@ -40,7 +41,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("budget", BUDGETS)
 @pytest.mark.parametrize("name", EVERY)
 def test_every_recipe_is_valid_and_says_nothing_without_meaning(name: str, budget: str, table: Path) -> None:
-    grid = make_grid(Request(name, budget, flags={"benchmark": str(table)}))
+    grid = make_grid(ReproduceRequest(name, budget, flags={"benchmark": str(table)}))
     assert len({slug(row.name) for row in grid.rows}) == len(grid.rows)
     for row in grid.rows:
         recipe = grid.recipe(row, grid.seeds[0])
@@ -51,7 +52,9 @@ def test_every_recipe_is_valid_and_says_nothing_without_meaning(name: str, budge
 
 @pytest.mark.parametrize("name", EVERY)
 def test_every_experiment_runs_whole_at_its_tiny_budget(name: str, table: Path, tmp_path: Path) -> None:
-    report = reproduce(Request(name, "tiny", flags={"benchmark": str(table)}, out=tmp_path / "out"), Watcher())
+    report = reproduce(
+        ReproduceRequest(name, "tiny", flags={"benchmark": str(table)}, out=tmp_path / "out"), Callback()
+    )
     saved = json.loads((tmp_path / "out" / "table.json").read_text())
     assert saved == {key: value for key, value in json.loads(json.dumps(report)).items() if key != "folder"}
     page = (tmp_path / "out" / "table.md").read_text()
@@ -67,22 +70,22 @@ def test_every_experiment_runs_whole_at_its_tiny_budget(name: str, table: Path, 
 
 
 def test_a_finished_experiment_is_told_again_without_running(table: Path, tmp_path: Path) -> None:
-    request = Request("table6", "tiny", only=("l2",), flags={"benchmark": str(table)}, out=tmp_path / "out")
-    first = reproduce(request, Watcher())
+    request = ReproduceRequest("table6", "tiny", only=("l2",), flags={"benchmark": str(table)}, out=tmp_path / "out")
+    first = reproduce(request, Callback())
     weights = sorted((tmp_path / "out" / "runs").rglob("*.safetensors"))
     times = [file.stat().st_mtime_ns for file in weights]
-    assert reproduce(request, Watcher()) == first
+    assert reproduce(request, Callback()) == first
     assert [file.stat().st_mtime_ns for file in weights] == times
 
 
 def test_an_interrupted_experiment_goes_on_from_there(table: Path, tmp_path: Path) -> None:
-    def request(folder: str) -> Request:
-        return Request("table6", "tiny", flags={"benchmark": str(table)}, out=tmp_path / folder)
+    def request(folder: str) -> ReproduceRequest:
+        return ReproduceRequest("table6", "tiny", flags={"benchmark": str(table)}, out=tmp_path / folder)
 
-    class Stopper(Watcher):
+    class Stopper(Callback):
         stop = SignalStop()
 
-        def see(self, moment: Moment) -> None:
+        def see(self, moment: Progress) -> None:
             if self.second and moment.done > 3:
                 signal.raise_signal(signal.SIGINT)
 
@@ -94,28 +97,32 @@ def test_an_interrupted_experiment_goes_on_from_there(table: Path, tmp_path: Pat
     with pytest.raises(Interrupted, match="the same command goes on"):
         reproduce(request("stopped"), Stopper())
     assert not (tmp_path / "stopped" / "table.json").exists()
-    stopped, whole = reproduce(request("stopped"), Watcher()), reproduce(request("whole"), Watcher())
+    stopped, whole = reproduce(request("stopped"), Callback()), reproduce(request("whole"), Callback())
     assert [line["ours"] for line in stopped["lines"]] == [line["ours"] for line in whole["lines"]]
 
 
 @pytest.mark.parametrize("name", ["table6", "table2"])
 def test_runs_of_another_recipe_are_not_taken_for_its_own(name: str, table: Path, tmp_path: Path) -> None:
-    request = Request(name, "tiny", only=SOME_ROWS[name], flags={"benchmark": str(table)}, out=tmp_path / "out")
-    reproduce(request, Watcher())
+    request = ReproduceRequest(
+        name, "tiny", only=SOME_ROWS[name], flags={"benchmark": str(table)}, out=tmp_path / "out"
+    )
+    reproduce(request, Callback())
     (file,) = (tmp_path / "out" / "runs").rglob("recipe.yaml")
     written = file.read_text()
     file.write_text(written.replace("channels: 2", "channels: 3"))
     with pytest.raises(UserError, match=r"space\.channels is 3, but 2 in .*checkpoints"):
-        reproduce(request, Watcher())
+        reproduce(request, Callback())
     file.write_text(written)
     file.parent.rename(file.parent.with_name(file.parent.name.replace("seed0", "seed1")))
     with pytest.raises(UserError, match="was run by another recipe"):
-        reproduce(replace(request, seeds=(1,)), Watcher())
+        reproduce(replace(request, seeds=(1,)), Callback())
 
 
 def test_the_figures_of_an_accuracy_row_are_those_of_the_table(table: Path, tmp_path: Path) -> None:
-    request = Request("table6", "tiny", only=("filter",), flags={"benchmark": str(table)}, out=tmp_path / "out")
-    report = reproduce(request, Watcher())
+    request = ReproduceRequest(
+        "table6", "tiny", only=("filter",), flags={"benchmark": str(table)}, out=tmp_path / "out"
+    )
+    report = reproduce(request, Callback())
     (folder,) = (tmp_path / "out" / "runs").iterdir()
     result = json.loads((folder / "result.json").read_text())
     tests = [leaf["benchmark"]["cifar10"]["test"] for leaf in result["leaves"]]
@@ -125,12 +132,12 @@ def test_the_figures_of_an_accuracy_row_are_those_of_the_table(table: Path, tmp_
     assert found[CHOSEN] == result["chosen"]["benchmark"]["cifar10"]["test"]
 
 
-def finding(row: Row, seed: int, value: float | None) -> Finding:
+def finding(row: ExperimentRow, seed: int, value: float | None) -> Finding:
     return Finding(row, seed, {"accuracy": [value]}, seconds=2.0, environment={})
 
 
 def test_a_line_has_mean_spread_difference_and_interval() -> None:
-    row = Row("a", "darts", published={"accuracy": Published(90.0, 1.0)})
+    row = ExperimentRow("a", "darts", published={"accuracy": Published(90.0, 1.0)})
     values = [91.0, 93.0, 98.0]
     (line,) = lines([row], [finding(row, seed, value) for seed, value in enumerate(values)])
     told = line.to_json()
@@ -141,7 +148,7 @@ def test_a_line_has_mean_spread_difference_and_interval() -> None:
 
 
 def test_what_is_undefined_is_left_out_and_counted() -> None:
-    row = Row("a", "darts")
+    row = ExperimentRow("a", "darts")
     (line,) = lines([row], [finding(row, 0, None), finding(row, 1, 3.0)])
     told = line.to_json()
     assert told["ours"] == {"mean": 3.0, "sd": None, "n": 1, "values": [None, 3.0]}
@@ -162,7 +169,7 @@ def test_one_value_found_again_has_no_interval(value: float) -> None:
 
 
 def test_rows_are_compared_seed_by_seed() -> None:
-    one, other = Row("one", "darts"), Row("other", "darts")
+    one, other = ExperimentRow("one", "darts"), ExperimentRow("other", "darts")
     values = {"one": [5.0, 7.0, None, 9.0], "other": [4.0, 3.0, 1.0, 9.0]}
     findings = [finding(row, seed, values[row.name][seed]) for row in (one, other) for seed in range(4)]
     table = list(lines([one, other], findings))
@@ -174,7 +181,7 @@ def test_rows_are_compared_seed_by_seed() -> None:
 
 
 def test_a_page_has_the_papers_figure_ours_and_the_difference() -> None:
-    row = Row("a row", "darts", published={"accuracy": Published(90.0, 1.0)})
+    row = ExperimentRow("a row", "darts", published={"accuracy": Published(90.0, 1.0)})
     table = list(lines([row], [finding(row, 0, 91.5)]))
     report: dict[str, Any] = {
         "title": "T", "source": "S", "budget": "tiny", "seeds": [0], "unit": "%", "notes": ["n"], "environment": {},
@@ -207,7 +214,7 @@ def test_names_are_found_as_people_write_them() -> None:
 
 
 def test_only_picks_rows_by_their_names() -> None:
-    rows = [Row("DARTS, random, cifar10", "darts"), Row("RSPS, random, cifar100", "rsps")]
+    rows = [ExperimentRow("DARTS, random, cifar10", "darts"), ExperimentRow("RSPS, random, cifar100", "rsps")]
     assert chosen_rows(rows, ["darts"]) == rows[:1]
     assert chosen_rows(rows, ["cifar10"]) == rows[:1]
     assert chosen_rows(rows, []) == rows
@@ -217,7 +224,7 @@ def test_only_picks_rows_by_their_names() -> None:
 
 def test_a_plan_counts_runs_and_writes_nothing(table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    plan = plan_experiment(Request("table6", "tiny", seeds=(0, 1), flags={"benchmark": str(table)}))
+    plan = plan_experiment(ReproduceRequest("table6", "tiny", seeds=(0, 1), flags={"benchmark": str(table)}))
     assert plan["runs"] == 6
     assert plan["seconds"] == pytest.approx(2 * sum(plan["rows"].values()))
     assert list(tmp_path.iterdir()) == []
@@ -233,8 +240,8 @@ def test_the_experiments_that_look_nothing_up_are_known() -> None:
 @pytest.mark.parametrize("name", NO_TABLE)
 def test_what_looks_nothing_up_runs_without_a_table_and_finds_the_same(name: str, table: Path, tmp_path: Path) -> None:
     def figures(flags: dict[str, Any], folder: str) -> list[Any]:
-        request = Request(name, "tiny", only=(NO_TABLE[name],), flags=flags, out=tmp_path / folder)
-        return [line["ours"] for line in reproduce(request, Watcher())["lines"]]
+        request = ReproduceRequest(name, "tiny", only=(NO_TABLE[name],), flags=flags, out=tmp_path / folder)
+        return [line["ours"] for line in reproduce(request, Callback())["lines"]]
 
     assert figures({}, "without") == figures({"benchmark": str(table)}, "with")
 

@@ -14,17 +14,18 @@ import pytest
 from PIL import Image
 
 from cleave.config import load_recipe
+from cleave.engine.progress import Callback, Progress
+from cleave.engine.stop import Stop
 from cleave.resolve import resolve
 from cleave.run import durable
 from cleave.run.folder import create, make_folder
 from cleave.run.generations import META
 from cleave.run.lock import RunLock
 from cleave.search.loop import Search
-from cleave.search.part import Findings, Part
 from cleave.search.perform import perform
 from cleave.search.problem import open_problem
 from cleave.search.runner import environment, start
-from cleave.search.watch import Moment, Stop, Watcher
+from cleave.search.task import Task, TaskResult
 from cleave.settings import Recipe
 from cleave.space import find_space
 from tests.tiny import EVERY_STEP, HERE, RSPS, SIZES, Ended, same
@@ -52,8 +53,8 @@ def recipe_of(images: Path, changes: Mapping[str, Any] | None = None) -> Recipe:
     return load_recipe(None, [f"{key}={value}" for key, value in merged.items()], {})
 
 
-def whole_run(images: Path, out: Path, watcher: Watcher | None = None) -> Path:
-    start(recipe_of(images), out, watcher or Watcher())
+def whole_run(images: Path, out: Path, callback: Callback | None = None) -> Path:
+    start(recipe_of(images), out, callback or Callback())
     return out
 
 
@@ -61,27 +62,27 @@ class LastFirst:
     """Does of the parts that were begun the last one first, so that leaf 1 is finished and waits for leaf 0."""
 
     def __init__(self, search: Search) -> None:
-        self.search, self.parts = search, list[Part]()
+        self.search, self.parts = search, list[Task]()
 
     @property
     def has_room(self) -> bool:
         return len(self.parts) < 2
 
-    def begin(self, part: Part) -> None:
+    def begin(self, part: Task) -> None:
         self.parts.append(part)
 
-    def finished(self) -> tuple[Part, Findings]:
+    def finished(self) -> tuple[Task, TaskResult]:
         part, search = self.parts.pop(), self.search
         return part, perform(search.problem, part, search.folder, Stop(), search.overview.of(part.label))
 
 
-class KillerInLeaf(Watcher):
+class KillerInLeaf(Callback):
     """Kills the run in the last epoch of a leaf, after its first event."""
 
     def __init__(self, leaf: str) -> None:
         self.leaf, self.seen = leaf, 0
 
-    def see(self, moment: Moment) -> None:
+    def see(self, moment: Progress) -> None:
         self.seen += moment.leaf == self.leaf and moment.doing == "search"
         if self.seen == 5:
             raise Killed

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from cleave.engine.progress import Callback, Progress
 from cleave.errors import UserError
-from cleave.search.watch import Moment, Watcher
 from tests.run.befalling import TINY, Damage, Killed, empty, pipe, recipe_of, resumed, whole_again, whole_run
 from tests.tiny import HERE, Ended, search
 
@@ -74,13 +74,13 @@ def test_the_device_is_changed_by_a_flag(half: Path, whole: Path, capsys: Captur
     assert whole_again(half, whole)
 
 
-class Meddler(Watcher):
+class Meddler(Callback):
     """Does something when so much is done, and kills the run a while later where it is still there."""
 
     def __init__(self, meddle: Callable[[], object], then_kill: bool) -> None:
         self.meddle, self.then_kill, self.seen, self.lines = meddle, then_kill, 0, list[str]()
 
-    def see(self, moment: Moment) -> None:
+    def see(self, moment: Progress) -> None:
         self.seen += 1
         if self.seen == 10:
             self.meddle()

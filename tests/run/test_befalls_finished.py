@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from cleave.engine.progress import Callback
 from cleave.run.origin import newest_meta
 from cleave.search.runner import resume
-from cleave.search.watch import Watcher
 from tests.run.befalling import (
     DAMAGES,
     SHAPES,
@@ -119,7 +119,7 @@ def test_an_outcome_that_comes_out_differently_is_never_exchanged_for_the_first(
 
 def test_a_finished_run_on_a_disk_that_takes_nothing_is_told(done: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cleave.run.lock.RunLock.__enter__", lambda self: pytest.fail("wrote a lock"))
-    assert resume(done, Watcher())["chosen"]
+    assert resume(done, Callback())["chosen"]
 
 
 @pytest.mark.parametrize("event", ["{}", "[]", '{"kind": 3}', '{"kind": "split"}', '{"kind": "epoch", "leaf": "0"}'])

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from cleave.engine.worker_process import answered
 from cleave.errors import UserError
 from cleave.run.folder import new_folder
-from cleave.search.worker_process import answered
 from tests.run.befalling import TINY, Killed, resumed, whole_again, whole_run
 from tests.tiny import Ended, search
 

@@ -65,7 +65,7 @@ def test_a_weight_step_is_clipped_nesterov_sgd_with_weight_decay(tiny: Problem) 
     velocity: dict[str, torch.Tensor] = {}
     for step in range(2):
         images, labels = learner.train.batch(step)
-        gates = learner.method.gates(learner.turn("gates", step))
+        gates = learner.method.gates(learner.context("gates", step))
         learner.network.zero_grad()
         cross_entropy(learner.network(images, gates), labels).backward()
         grads = {n: p.grad.clone() for n, p in learner.network.named_parameters() if p.grad is not None}
@@ -86,7 +86,7 @@ def test_what_does_not_run_stands_still_in_spite_of_weight_decay_and_momentum() 
     learner = root(single)
     learner.advance()
     before = {name: value.clone() for name, value in learner.network.state_dict().items()}
-    gates = learner.method.gates(learner.turn("gates", learner.step))
+    gates = learner.method.gates(learner.context("gates", learner.step))
     learner.advance()
     idle = 0
     for name, value in learner.network.named_parameters():
@@ -102,12 +102,12 @@ def test_a_method_is_told_how_far_its_search_is_and_nothing_before(tiny: Problem
     searching, warm = leaf(tiny), root(tiny)
     told = []
     while searching.step < searching.steps:
-        told.append(searching.turn("gates", searching.step).epoch)
+        told.append(searching.context("gates", searching.step).epoch)
         searching.advance()
     per_epoch = tiny.steps_per_epoch
     assert told == [epoch for epoch in range(3) for _ in range(per_epoch)]
-    assert searching.turn("gates", 0).epochs == 3
-    assert (warm.turn("gates", 0).epoch, warm.turn("gates", 0).epochs) == (0, 0)
+    assert searching.context("gates", 0).epochs == 3
+    assert (warm.context("gates", 0).epoch, warm.context("gates", 0).epochs) == (0, 0)
 
 
 def test_steps_are_a_pure_function_of_seed_leaf_and_step(tiny: Problem) -> None:

@@ -1,4 +1,4 @@
-"""Parts may end in any order; what is left behind is the same, byte for byte."""
+"""Tasks may end in any order; what is left behind is the same, byte for byte."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from typing import Any
 import pytest
 
 from cleave.config import load_recipe
+from cleave.engine.executor import usual_workers
+from cleave.engine.progress import Callback, Progress
+from cleave.engine.stop import Stop
 from cleave.errors import Interrupted
 from cleave.resolve import resolve
 from cleave.run.folder import RunFolder, create, make_folder
 from cleave.run.origin import SEARCH, read_origin
 from cleave.search.accuracy import Accuracy, Hits
-from cleave.search.crew import usual_workers
 from cleave.search.loop import Search
-from cleave.search.part import Findings, Part
 from cleave.search.perform import perform
 from cleave.search.problem import Problem, open_problem
 from cleave.search.runner import start
-from cleave.search.searching import most_parts
-from cleave.search.state import Cost
-from cleave.search.watch import Moment, Stop, Watcher
+from cleave.search.searching import most_tasks
+from cleave.search.state import SearchCost
+from cleave.search.task import Task, TaskResult
 from cleave.space import find_space
 from cleave.split import Split
 from tests.tiny import RSPS, SIZES, write_images
@@ -49,35 +50,35 @@ def opened(images: Path, changes: dict[str, Any]) -> Problem:
 
 
 class AnyOrder:
-    """A crew that has room for a few parts and finishes a random one of them; it can be asked to stop."""
+    """A executor that has room for a few tasks and finishes a random one of them; it can be asked to stop."""
 
     def __init__(self, search: Search, room: int, stop_after: int = 1_000_000) -> None:
         self.search, self.room, self.left = search, room, stop_after
-        self.parts: list[Part] = []
+        self.tasks: list[Task] = []
         self.order: list[str] = []
 
     @property
     def has_room(self) -> bool:
-        return len(self.parts) < self.room
+        return len(self.tasks) < self.room
 
-    def begin(self, part: Part) -> None:
-        self.parts.append(part)
+    def begin(self, task: Task) -> None:
+        self.tasks.append(task)
 
-    def finished(self) -> tuple[Part, Findings]:
+    def finished(self) -> tuple[Task, TaskResult]:
         self.left -= 1
         if self.left < 0:
             raise Interrupted
-        part = self.parts.pop(random.randrange(len(self.parts)))
-        self.order.append(part.label)
-        watcher = self.search.overview.of(part.label)
-        return part, perform(self.search.problem, part, self.search.folder, Stop(), watcher)
+        task = self.tasks.pop(random.randrange(len(self.tasks)))
+        self.order.append(task.label)
+        callback = self.search.overview.of(task.label)
+        return task, perform(self.search.problem, task, self.search.folder, Stop(), callback)
 
 
-def new_search(problem: Problem, folder: Path, watcher: Watcher | None = None) -> Search:
+def new_search(problem: Problem, folder: Path, callback: Callback | None = None) -> Search:
     if not (folder / "recipe.yaml").exists():
         make_folder(folder)
         create(folder, problem.recipe, {})
-    return Search(problem, RunFolder(folder, read_origin(folder, SEARCH)), Stop(), watcher or Watcher())
+    return Search(problem, RunFolder(folder, read_origin(folder, SEARCH)), Stop(), callback or Callback())
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -91,11 +92,11 @@ def test_parts_that_end_in_any_order_leave_the_same_behind(kind: str, images: Pa
     problem = opened(images, KINDS[kind])
     outcome = new_search(problem, tmp_path / "whole").run()
     search = new_search(problem, tmp_path / "run")
-    crew = AnyOrder(search, random.randint(2, 5))
-    assert search.run(crew) == outcome
+    executor = AnyOrder(search, random.randint(2, 5))
+    assert search.run(executor) == outcome
     assert content(tmp_path / "run") == content(tmp_path / "whole")
-    assert not (tmp_path / "run" / "parts").exists()
-    assert len(set(crew.order)) == len(crew.order)
+    assert not (tmp_path / "run" / "tasks").exists()
+    assert len(set(executor.order)) == len(executor.order)
 
 
 def test_children_are_begun_before_their_parents_turn_to_be_merged_has_come(images: Path, tmp_path: Path) -> None:
@@ -103,24 +104,24 @@ def test_children_are_begun_before_their_parents_turn_to_be_merged_has_come(imag
     search = new_search(opened(images, RSPS), tmp_path / "run")
 
     class OneFirst(AnyOrder):
-        def finished(self) -> tuple[Part, Findings]:
-            self.parts.sort(key=lambda part: part.label == "0")
+        def finished(self) -> tuple[Task, TaskResult]:
+            self.tasks.sort(key=lambda task: task.label == "0")
             return super().finished()
 
-    crew = OneFirst(search, 3)
+    executor = OneFirst(search, 3)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(random, "randrange", lambda count: 0)
-        search.run(crew)
-    assert crew.order[:4] == ["root", "1", "1.0", "1.1"]
+        search.run(executor)
+    assert executor.order[:4] == ["root", "1", "1.0", "1.1"]
 
 
 def test_what_is_finished_and_not_merged_is_never_done_again(images: Path, tmp_path: Path) -> None:
     problem = opened(images, RSPS)
     outcome = new_search(problem, tmp_path / "whole").run()
-    seen: list[Moment] = []
+    seen: list[Progress] = []
 
-    class Recorder(Watcher):
-        def see(self, moment: Moment) -> None:
+    class Recorder(Callback):
+        def see(self, moment: Progress) -> None:
             seen.append(moment)
 
     out, steps = tmp_path / "run", 0
@@ -131,7 +132,7 @@ def test_what_is_finished_and_not_merged_is_never_done_again(images: Path, tmp_p
         except Interrupted:
             steps = len(seen)
     assert content(out) == content(tmp_path / "whole")
-    whole: list[Moment] = seen.copy()
+    whole: list[Progress] = seen.copy()
     seen.clear()
     new_search(problem, tmp_path / "again", Recorder()).run()
     assert len(whole) == len(seen) > steps > 0
@@ -143,40 +144,42 @@ def test_a_search_that_failed_before_its_parts_were_removed_goes_on(
     problem = opened(images, RSPS)
     new_search(problem, tmp_path / "whole").run()
     with monkeypatch.context() as patched:
-        for name in ("remove_parts", "remove_last_parts"):
+        for name in ("remove_tasks", "remove_last_tasks"):
             patched.setattr(f"cleave.search.loop.{name}", lambda *_: None)
         new_search(problem, tmp_path / "run").run()
-    assert {path.name for path in (tmp_path / "run" / "parts").iterdir()} >= {"root", "0", "1.1", "control 1"}
+    assert {path.name for path in (tmp_path / "run" / "tasks").iterdir()} >= {"root", "0", "1.1", "control 1"}
     new_search(problem, tmp_path / "run").run()
-    assert not (tmp_path / "run" / "parts").exists()
+    assert not (tmp_path / "run" / "tasks").exists()
     assert content(tmp_path / "run") == content(tmp_path / "whole")
 
 
 def test_findings_come_back_from_json_as_they_were() -> None:
     groups = (("a", "b"), ("c",))
     split = Split("1<-0", ("a", "b", "c"), groups)
-    found = Findings(
-        Cost(1, 2, 3, 4), Cost(5), {"1<-0": [[0.1 + 0.2]]}, {"1<-0": 8},
+    found = TaskResult(
+        SearchCost(1, 2, 3, 4), SearchCost(5), {"1<-0": [[0.1 + 0.2]]}, {"1<-0": 8},
         {"y": Hits([3, 4], [7, 0])}, {"x": Accuracy(1 / 3, 0.1 + 0.2)}, [[1.5]],
         {"0": "f"}, split,
     )  # fmt: skip
-    assert Findings.from_json(found.to_json(), Path()) == found
-    assert Findings.from_json(Findings(result={"arch": "x", "entropy": None}, finished=True).to_json(), Path()).finished
+    assert TaskResult.from_json(found.to_json(), Path()) == found
+    assert TaskResult.from_json(
+        TaskResult(result={"arch": "x", "entropy": None}, finished=True).to_json(), Path()
+    ).finished
 
 
 def test_costs_add_up_field_by_field() -> None:
-    one, other = (Cost(*random.sample(range(99), 4)) for _ in range(2))
+    one, other = (SearchCost(*random.sample(range(99), 4)) for _ in range(2))
     assert vars(one + other) == {name: vars(one)[name] + vars(other)[name] for name in vars(one)}
 
 
 @pytest.mark.parametrize(
-    ("changes", "parts"),
+    ("changes", "tasks"),
     [({}, 4), ({"trust.control": 9}, 10), ({"split.splitter": "none", "trust.control": 0}, 1)],
 )
 def test_there_are_as_many_parts_at_once_as_leaves_or_architectures_of_the_control(
-    changes: dict[str, Any], parts: int, images: Path
+    changes: dict[str, Any], tasks: int, images: Path
 ) -> None:
-    assert most_parts(opened(images, changes)) == parts
+    assert most_tasks(opened(images, changes)) == tasks
 
 
 def test_the_usual_workers_are_the_cores_shared_out_among_threads(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,4 +194,4 @@ def test_a_search_through_the_library_starts_no_process_unless_asked(
 ) -> None:
     monkeypatch.setattr("multiprocessing.context.SpawnProcess.start", lambda self: pytest.fail("a process"))
     changes = [f"{key}={value}" for key, value in {**SIZES, **RSPS, "data.name": images}.items()]
-    assert start(load_recipe(None, changes, {}), tmp_path / "run", Watcher())["leaves"]
+    assert start(load_recipe(None, changes, {}), tmp_path / "run", Callback())["leaves"]

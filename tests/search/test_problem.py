@@ -13,6 +13,8 @@ from cleave.data import reading, sources
 from cleave.data.folder import Folder
 from cleave.data.images import Images, Part
 from cleave.data.split import held_out
+from cleave.engine.progress import Callback, Progress
+from cleave.engine.stop import Stop
 from cleave.errors import UserError
 from cleave.resolve import resolve
 from cleave.run.folder import RunFolder, create, make_folder
@@ -20,7 +22,6 @@ from cleave.run.origin import SEARCH, read_origin
 from cleave.search.loop import Search
 from cleave.search.problem import Problem, open_problem
 from cleave.search.runner import start
-from cleave.search.watch import Moment, Stop, Watcher
 from cleave.search.work import planned_search_passes
 from cleave.space import find_space
 from tests.tiny import write_images
@@ -45,7 +46,7 @@ def test_a_search_never_asks_for_test_images(tmp_path: Path, monkeypatch: pytest
         return published(data, part, *arguments, **named)
 
     monkeypatch.setattr(sources, "find", find)
-    start(load_recipe(None, TINY, {}), tmp_path / "run", Watcher())
+    start(load_recipe(None, TINY, {}), tmp_path / "run", Callback())
     assert set(asked) == {"train"}
 
 
@@ -59,7 +60,7 @@ def test_a_search_runs_where_there_are_no_test_images(tmp_path: Path) -> None:
         rows[:, 0] = torch.arange(40) % 10
         (folder / f"data_batch_{number}.bin").write_bytes(rows.numpy().tobytes())
     changes = [*TINY, "data.name=cifar10", f"data.root={tmp_path / 'data'}"]
-    assert start(load_recipe(None, changes, {}), tmp_path / "run", Watcher())["chosen"]["arch"]
+    assert start(load_recipe(None, changes, {}), tmp_path / "run", Callback())["chosen"]["arch"]
 
 
 def test_training_and_held_out_images_never_mix() -> None:
@@ -101,10 +102,10 @@ def test_other_images_have_another_fingerprint() -> None:
 )
 def test_the_planned_work_is_the_work_done(tmp_path: Path, changes: list[str]) -> None:
     problem = opened(*changes)
-    moments: list[Moment] = []
+    moments: list[Progress] = []
 
-    class Recorder(Watcher):
-        def see(self, moment: Moment) -> None:
+    class Recorder(Callback):
+        def see(self, moment: Progress) -> None:
             moments.append(moment)
 
     make_folder(tmp_path / "run")

@@ -10,17 +10,18 @@ import pytest
 
 from cleave.bench.table import Table
 from cleave.config import load_recipe
+from cleave.engine.progress import Callback, Progress
+from cleave.engine.stop import Stop
 from cleave.errors import Interrupted
 from cleave.resolve import resolve
 from cleave.run.events import Events
 from cleave.run.folder import RunFolder, create, make_folder
 from cleave.run.origin import SEARCH, read_origin
-from cleave.search.learner import Alone, Learner
+from cleave.search.learner import Learner, Standalone
 from cleave.search.loop import Search
 from cleave.search.problem import Problem, open_problem
 from cleave.search.schedule import alone
 from cleave.search.trust import ControlTrust, LeafTrust, below_majority, warnings
-from cleave.search.watch import Moment, Stop, Watcher
 from cleave.space import find_space
 from cleave.stats.intervals import wilson
 from tests.tiny import write_table
@@ -39,12 +40,12 @@ def opened(*changes: str, benchmark: Path | None = None) -> Problem:
 
 
 def searched(
-    folder: Path, problem: Problem, watcher: Watcher | None = None, stop: Stop | None = None
+    folder: Path, problem: Problem, callback: Callback | None = None, stop: Stop | None = None
 ) -> dict[str, Any]:
     if not (folder / "recipe.yaml").exists():
         make_folder(folder)
         create(folder, problem.recipe, {})
-    return Search(problem, RunFolder(folder, read_origin(folder, SEARCH)), stop or Stop(), watcher or Watcher()).run()
+    return Search(problem, RunFolder(folder, read_origin(folder, SEARCH)), stop or Stop(), callback or Callback()).run()
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +86,7 @@ def test_the_control_is_the_chosen_architecture_among_random_ones_trained_alone(
     outcome: dict[str, Any], problem: Problem
 ) -> None:
     control = outcome["trust"]["control"]
-    place = Alone("control 0", SPACE.parse(outcome["chosen"]["arch"]))
+    place = Standalone("control 0", SPACE.parse(outcome["chosen"]["arch"]))
     learner = Learner(problem, place, alone(control["epochs"]))
     while learner.step < learner.steps:
         learner.advance()
@@ -193,16 +194,16 @@ def test_a_search_stopped_in_its_control_goes_on_there(
 ) -> None:
     stop = Stop()
 
-    class Stopper(Watcher):
-        def see(self, moment: Moment) -> None:
+    class Stopper(Callback):
+        def see(self, moment: Progress) -> None:
             stop.requested = moment.leaf == "control 2"
 
     with pytest.raises(Interrupted):
         searched(tmp_path / "run", problem, Stopper(), stop)
     seen: list[str] = []
 
-    class Recorder(Watcher):
-        def see(self, moment: Moment) -> None:
+    class Recorder(Callback):
+        def see(self, moment: Progress) -> None:
             seen.append(moment.leaf)
 
     assert searched(tmp_path / "run", problem, Recorder()) == outcome

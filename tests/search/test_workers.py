@@ -20,16 +20,17 @@ from typing import Any
 import pytest
 
 from cleave.config import load_recipe
+from cleave.engine.overview import Overview
+from cleave.engine.processes import ProcessExecutor
+from cleave.engine.progress import Callback, Progress
+from cleave.engine.stop import Stop
+from cleave.engine.worker import Worker, ending
 from cleave.errors import Interrupted, UserError
 from cleave.run.lock import RunLock
-from cleave.search.learner import Alone
-from cleave.search.overview import Overview
-from cleave.search.part import Findings, Part, Trial
+from cleave.search.learner import Standalone
 from cleave.search.runner import resume, start
 from cleave.search.searching import SearchJob
-from cleave.search.watch import Moment, Stop, Watcher
-from cleave.search.worker import Worker, ending
-from cleave.search.workers import Workers
+from cleave.search.task import StandaloneTask, Task, TaskResult
 from tests.process import PATIENCE, at_work, until
 from tests.tiny import (
     EVERY_STEP,
@@ -60,26 +61,26 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_images(tmp_path_factory.mktemp("images"))
 
 
-def begin(images: Path, out: Path, changes: dict[str, Any], workers: int, watcher: Watcher | None = None) -> None:
+def begin(images: Path, out: Path, changes: dict[str, Any], workers: int, callback: Callback | None = None) -> None:
     settings = [f"{key}={value}" for key, value in {**SIZES, **changes, "data.name": images}.items()]
-    start(load_recipe(None, settings, {}), out, watcher or Watcher(), workers)
+    start(load_recipe(None, settings, {}), out, callback or Callback(), workers)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_any_number_of_workers_leaves_the_same_bytes(kind: str, images: Path, tmp_path: Path) -> None:
     workers, changes = KINDS[kind]
-    moments: list[Moment] = []
+    progresses: list[Progress] = []
 
-    class Recorder(Watcher):
-        def see(self, moment: Moment) -> None:
-            moments.append(moment)
+    class Recorder(Callback):
+        def see(self, progress: Progress) -> None:
+            progresses.append(progress)
 
     begin(images, tmp_path / "one", changes, 1)
     begin(images, tmp_path / "several", changes, workers, Recorder())
     assert same(tmp_path / "one", tmp_path / "several")
     assert leaves(tmp_path / "one") == leaves(tmp_path / "several")
-    assert not (tmp_path / "several" / "parts").exists()
-    assert 0 < moments[-1].done <= moments[-1].total
+    assert not (tmp_path / "several" / "tasks").exists()
+    assert 0 < progresses[-1].done <= progresses[-1].total
 
 
 def leaves(run: Path) -> dict[str, bytes]:
@@ -87,7 +88,7 @@ def leaves(run: Path) -> dict[str, bytes]:
 
 
 def running(words: list[str], out: Path, saved: int) -> AbstractContextManager[subprocess.Popen[str]]:
-    """A search with two workers that are both at it, and of which some part has been saved so often."""
+    """A search with two workers that are both at it, and of which some task has been saved so often."""
 
     def far_enough() -> bool:
         numbers = [int(generation.name) for generation in part_generations(out)]
@@ -97,14 +98,14 @@ def running(words: list[str], out: Path, saved: int) -> AbstractContextManager[s
 
 
 def holders(out: Path) -> set[int]:
-    """The processes that hold parts, by their locks."""
-    return {int(number) for lock in found(out, "parts/*/lock") for number in re.findall(r"\d+", content(lock))}
+    """The processes that hold tasks, by their locks."""
+    return {int(number) for lock in found(out, "tasks/*/lock") for number in re.findall(r"\d+", content(lock))}
 
 
 def content(lock: Path) -> str:
     try:
         return lock.read_text()
-    except FileNotFoundError:  # a part that is finished takes its lock with it
+    except FileNotFoundError:  # a task that is finished takes its lock with it
         return ""
 
 
@@ -128,7 +129,7 @@ def test_a_run_whose_processes_are_killed_goes_on_with_any_number_of_workers(ima
             workers = holders(out)
             process.kill()
         until(lambda workers=workers: not any(map(alive, workers)))
-    resume(out, Watcher())
+    resume(out, Callback())
     assert same(tmp_path / "whole", out)
     assert leaves(tmp_path / "whole") == leaves(out)
 
@@ -191,16 +192,16 @@ def test_a_worker_that_is_killed_is_one_line_and_costs_only_the_time_since_its_c
 def test_what_goes_wrong_while_workers_start_leaves_none_behind(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    started = list[Worker[Part, Findings]]()
+    started = list[Worker[Task, TaskResult]]()
 
-    class OnlyOne(Worker[Part, Findings]):
+    class OnlyOne(Worker[Task, TaskResult]):
         def __init__(self, job: SearchJob) -> None:
             if started:
                 raise KeyboardInterrupt
             super().__init__(job)
             started.append(self)
 
-    monkeypatch.setattr("cleave.search.workers.Worker", OnlyOne)
+    monkeypatch.setattr("cleave.engine.processes.Worker", OnlyOne)
     with pytest.raises(Interrupted, match="go on from what was saved last"):
         begin(images, tmp_path / "run", {}, workers=2)
     assert started[0].process.exitcode == -signal.SIGKILL
@@ -219,7 +220,7 @@ class Loading:
         code += f"pathlib.Path({str(self.mark)!r}, str(os.getpid())).touch()\n"
         return exec, (code + f"time.sleep({10 * PATIENCE})",)
 
-    def perform(self, part: Part, stop: Stop, watcher: Watcher) -> Findings:
+    def perform(self, task: Task, stop: Stop, callback: Callback) -> TaskResult:
         raise AssertionError
 
     @property
@@ -230,14 +231,14 @@ class Loading:
 
 def test_a_worker_that_still_loads_is_not_waited_for(tmp_path: Path) -> None:
     job, stop = Loading(tmp_path), Stop()
-    with Workers(2, job, stop, Overview(Watcher())) as crew:
+    with ProcessExecutor(2, job, stop, Overview(Callback())) as executor:
         for label in "01":
-            crew.begin(Trial(Alone(label, {}), 1))
+            executor.begin(StandaloneTask(Standalone(label, {}), 1))
         until(lambda: len(job.workers) == 2)
         stop.requested = True
         with pytest.raises(Interrupted):
-            crew.finished()
-    assert [worker.process.exitcode for worker in crew.workers] == [-signal.SIGKILL] * 2
+            executor.finished()
+    assert [worker.process.exitcode for worker in executor.workers] == [-signal.SIGKILL] * 2
 
 
 def test_who_is_asked_to_stop_between_two_workers_starts_no_other(
@@ -245,28 +246,29 @@ def test_who_is_asked_to_stop_between_two_workers_starts_no_other(
 ) -> None:
     job, stop = Loading(tmp_path), Stop()
 
-    class Asking(Worker[Part, Findings]):
+    class Asking(Worker[Task, TaskResult]):
         def __init__(self, job: Loading) -> None:
             super().__init__(job)
             stop.requested = True
 
-    monkeypatch.setattr("cleave.search.workers.Worker", Asking)
-    crew = Workers(3, job, stop, Overview(Watcher()))
-    with pytest.raises(Interrupted), crew:
+    monkeypatch.setattr("cleave.engine.processes.Worker", Asking)
+    executor = ProcessExecutor(3, job, stop, Overview(Callback()))
+    with pytest.raises(Interrupted), executor:
         pass
-    assert [worker.process.exitcode for worker in crew.workers] == [-signal.SIGKILL]
+    assert [worker.process.exitcode for worker in executor.workers] == [-signal.SIGKILL]
 
 
 PARENT = """
 import sys
 from pathlib import Path
-from cleave.search.overview import Overview
-from cleave.search.watch import Stop, Watcher
-from cleave.search.workers import Workers
+from cleave.engine.overview import Overview
+from cleave.engine.progress import Callback
+from cleave.engine.stop import Stop
+from cleave.engine.processes import ProcessExecutor
 from tests.search.test_workers import Loading
 
 if __name__ == "__main__":
-    with Workers(2, Loading(Path(sys.argv[1])), Stop(), Overview(Watcher())):
+    with ProcessExecutor(2, Loading(Path(sys.argv[1])), Stop(), Overview(Callback())):
         input()
 """
 

@@ -124,13 +124,13 @@ def test_large_regions_are_sampled_without_listing(generator: torch.Generator, m
 
 def test_derive_takes_the_strongest_allowed_candidate() -> None:
     region = SPACE.region.restrict("3<-0", ["none", "avg_pool_3x3"])
-    strengths = {choice: torch.rand(len(allowed)) for choice, allowed in region.allowed.items()}
-    strengths["3<-0"] = torch.tensor([0.2, 0.8])
-    arch = SPACE.derive(region, strengths)
+    weights = {choice: torch.rand(len(allowed)) for choice, allowed in region.allowed.items()}
+    weights["3<-0"] = torch.tensor([0.2, 0.8])
+    arch = SPACE.derive(region, weights)
     assert arch in region
     assert arch["3<-0"] == "avg_pool_3x3"
     for choice, allowed in region.allowed.items():
-        assert strengths[choice][allowed.index(arch[choice])] == strengths[choice].max()
+        assert weights[choice][allowed.index(arch[choice])] == weights[choice].max()
 
 
 @pytest.mark.parametrize("name", ["nasbench201", "NAS-Bench-201", "nas_bench_201", "NB201"])

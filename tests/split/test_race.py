@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from cleave.split.partition import canonical
-from cleave.split.race import Entrant, Outcome, Race, RaceRule, expected_gain, race, standard_errors
+from cleave.split.race import Entrant, Race, RaceOutcome, RaceRule, expected_gain, race, standard_errors
 from cleave.split.similarity import SIMILARITIES
 from cleave.split.splitters import best_groups
 from cleave.split.tally import Extrapolated, MeanGradients, MeanSimilarities
@@ -54,7 +54,7 @@ class Problem:
             for choice, count in self.counts.items()
         }
 
-    def run(self, rule: RaceRule, name: str = "cos", parts: int = 2) -> Outcome:
+    def run(self, rule: RaceRule, name: str = "cos", parts: int = 2) -> RaceOutcome:
         return race(self.entrants(rule, name, parts), self.probe, rule)
 
     def exact(self, choice: str, probes: int, name: str = "cos") -> Tensor:

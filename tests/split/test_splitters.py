@@ -14,7 +14,7 @@ from cleave.split.splitters import (
     GivenChoice,
     GradientMatching,
     Racing,
-    Situation,
+    SplitRequest,
     any_choice,
     best_groups,
     first_lowest,
@@ -44,11 +44,11 @@ class Compared:
         return {choice: self.similarities[choice] for choice in choices}
 
 
-def situation(
+def request(
     similarities: Mapping[str, Tensor], parts: int, seed: int = 0, compared: Compared | None = None
-) -> Situation:
+) -> SplitRequest:
     race, generator = compared or Compared(similarities), torch.Generator().manual_seed(seed)
-    return Situation(REGION, list(REGION.allowed), parts, similarities.__getitem__, race, generator)
+    return SplitRequest(REGION, list(REGION.allowed), parts, similarities.__getitem__, race, generator)
 
 
 def test_of_costs_that_are_equal_but_for_rounding_the_first_is_the_lowest() -> None:
@@ -61,8 +61,8 @@ def test_of_costs_that_are_equal_but_for_rounding_the_first_is_the_lowest() -> N
 @pytest.mark.parametrize("chooser", CHOOSERS)
 def test_racing_splits_as_the_exact_rule_does_on_the_same_similarities(chooser: Chooser, parts: int) -> None:
     similarities = random_similarities()
-    exact = GradientMatching(chooser).split(situation(similarities, parts, seed=7))
-    raced = Racing(chooser).split(situation(similarities, parts, seed=7))
+    exact = GradientMatching(chooser).split(request(similarities, parts, seed=7))
+    raced = Racing(chooser).split(request(similarities, parts, seed=7))
     assert (raced.choice, raced.groups, raced.candidates) == (exact.choice, exact.groups, exact.candidates)
     assert raced.scores.items() <= exact.scores.items()
 
@@ -71,7 +71,7 @@ def test_a_race_is_only_among_the_choices_in_contention() -> None:
     similarities = random_similarities()
     compared = Compared(similarities)
     for chooser in CHOOSERS:
-        Racing(chooser).split(situation(similarities, 3, seed=1, compared=compared))
+        Racing(chooser).split(request(similarities, 3, seed=1, compared=compared))
     (every, parts), (one, _), (given, _) = compared.asked
     assert (every, parts) == (["a", "b", "d"], 3)
     assert len(one) == 1
@@ -80,21 +80,21 @@ def test_a_race_is_only_among_the_choices_in_contention() -> None:
 
 def test_the_exact_rule_scores_every_splittable_choice_whoever_is_in_contention() -> None:
     for chooser in CHOOSERS:
-        split = GradientMatching(chooser).split(situation(random_similarities(), 3))
+        split = GradientMatching(chooser).split(request(random_similarities(), 3))
         assert list(split.scores) == ["a", "b", "d"]
 
 
 def test_the_lowest_mean_link_wins_and_of_equals_the_first() -> None:
     similarities = random_similarities()
-    split = GradientMatching(lowest_cut).split(situation(similarities, 2))
+    split = GradientMatching(lowest_cut).split(request(similarities, 2))
     links = {name: best_groups(REGION.allowed[name], similarities[name], 2).mean_link for name in REGION.allowed}
     assert split.choice == min(links, key=lambda name: links[name])
     equal = {choice: torch.full_like(value, 0.25) for choice, value in similarities.items()}
-    assert GradientMatching(lowest_cut).split(situation(equal, 2)).choice == "a"
+    assert GradientMatching(lowest_cut).split(request(equal, 2)).choice == "a"
 
 
 def test_a_random_choice_is_drawn_once_and_uniformly() -> None:
-    now = situation(random_similarities(), 2)
+    now = request(random_similarities(), 2)
     drawn = [any_choice(now)[0] for _ in range(2000)]
     assert splittable(now) == ["a", "b", "c", "d"]
     assert all(400 < drawn.count(choice) < 600 for choice in REGION.allowed)

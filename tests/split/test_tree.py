@@ -17,7 +17,7 @@ from cleave.split.splitters import (
     GivenChoice,
     GradientMatching,
     Random,
-    Situation,
+    SplitRequest,
     any_choice,
     lowest_cut,
     splittable,
@@ -30,8 +30,8 @@ def everything(region: Region) -> bool:
     return True
 
 
-def situation(unsplit: list[str], parts: int = 2, seed: int = 0) -> Situation:
-    return Situation(REGION, unsplit, parts, SIMILAR.__getitem__, no_race, torch.Generator().manual_seed(seed))
+def request(unsplit: list[str], parts: int = 2, seed: int = 0) -> SplitRequest:
+    return SplitRequest(REGION, unsplit, parts, SIMILAR.__getitem__, no_race, torch.Generator().manual_seed(seed))
 
 
 def no_race(choices: Sequence[str], parts: int) -> Mapping[str, torch.Tensor]:
@@ -55,7 +55,7 @@ SIMILAR = {
 def grown() -> Tree:
     tree = Tree(REGION)
     tree.grow(tree.nodes[()], Split("a", REGION.allowed["a"], (("p", "q"), ("r", "s"))), everything)
-    split = GradientMatching(lowest_cut).split(situation(["b", "c"]))
+    split = GradientMatching(lowest_cut).split(request(["b", "c"]))
     tree.grow(tree.nodes[(0,)], split, everything)
     return tree
 
@@ -102,7 +102,7 @@ def test_a_region_without_a_valid_architecture_is_never_visited() -> None:
 
 
 def test_the_lowest_cut_is_split_and_all_choices_are_scored() -> None:
-    split = GradientMatching(lowest_cut).split(situation(["a", "b"]))
+    split = GradientMatching(lowest_cut).split(request(["a", "b"]))
     assert split.choice == "b"
     assert split.groups == (("p", "r"), ("q", "s"))
     assert set(split.scores) == {"a", "b"}
@@ -112,27 +112,27 @@ def test_the_lowest_cut_is_split_and_all_choices_are_scored() -> None:
 
 def test_cuts_are_compared_per_link() -> None:
     """c cuts one link at .2, b four at .1: b is the more dissimilar though its sum is larger."""
-    assert GradientMatching(lowest_cut).split(situation(["a", "b", "c"])).choice == "b"
+    assert GradientMatching(lowest_cut).split(request(["a", "b", "c"])).choice == "b"
 
 
 def test_a_given_choice_keeps_its_best_groups() -> None:
-    split = GradientMatching(GivenChoice("a")).split(situation(["a", "b"]))
+    split = GradientMatching(GivenChoice("a")).split(request(["a", "b"]))
     assert (split.choice, split.groups) == ("a", (("p", "q"), ("r", "s")))
 
 
 def test_choices_with_fewer_candidates_than_parts_are_left_out() -> None:
-    assert splittable(situation(["a", "b", "c"], parts=3)) == ["a", "b"]
-    assert "c" not in GradientMatching(lowest_cut).split(situation(["a", "b", "c"], parts=3)).scores
+    assert splittable(request(["a", "b", "c"], parts=3)) == ["a", "b"]
+    assert "c" not in GradientMatching(lowest_cut).split(request(["a", "b", "c"], parts=3)).scores
 
 
 def test_exhaustive_puts_every_candidate_alone() -> None:
-    split = Exhaustive(GivenChoice("a")).split(situation(["a"]))
+    split = Exhaustive(GivenChoice("a")).split(request(["a"]))
     assert split.groups == (("p",), ("q",), ("r",), ("s",))
 
 
 def test_random_draws_choice_and_groups_from_its_generator_alone() -> None:
-    drawn = [Random(any_choice).split(situation(["a", "b", "c"], seed=seed)) for seed in range(60)]
-    again = [Random(any_choice).split(situation(["a", "b", "c"], seed=seed)) for seed in range(60)]
+    drawn = [Random(any_choice).split(request(["a", "b", "c"], seed=seed)) for seed in range(60)]
+    again = [Random(any_choice).split(request(["a", "b", "c"], seed=seed)) for seed in range(60)]
     assert drawn == again
     assert {split.choice for split in drawn} == {"a", "b", "c"}
     assert len({split.groups for split in drawn if split.choice == "a"}) == 3

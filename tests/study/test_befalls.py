@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from cleave.engine.progress import Callback
 from cleave.errors import UserError
 from cleave.run.durable import owner_of
-from cleave.search.watch import Watcher
 from cleave.study import runner
 from cleave.study.runner import is_told, start
 from cleave.study.truth import log_file
@@ -48,7 +48,7 @@ def _no_page() -> Iterator[None]:
 def studies(tmp_path_factory: pytest.TempPathFactory, _no_page: None) -> Path:
     """A whole study, and one in the middle of its second supernet."""
     base = tmp_path_factory.mktemp("studies")
-    start(recipe_of(MANY), base / "whole", Watcher())
+    start(recipe_of(MANY), base / "whole", Callback())
     with pytest.raises(Killed):
         start(recipe_of(MANY), base / "half", Killer(12))
     return base
@@ -168,7 +168,7 @@ def test_a_kill_before_the_files_for_people_leaves_a_study_that_can_be_gone_on_w
     with monkeypatch.context() as patched:
         patched.setattr("cleave.run.origin.write_bytes", lambda *_: os.stat(tmp_path / "killed"))
         with pytest.raises(FileNotFoundError):
-            start(recipe_of(MANY), tmp_path / "run", Watcher())
+            start(recipe_of(MANY), tmp_path / "run", Callback())
     assert sorted(os.listdir(tmp_path / "run")) == ["checkpoints", "lock"]
     assert resumed(tmp_path / "run", capsys).status == 0
     assert log_bytes(tmp_path / "run") == log_bytes(studies / "whole")

@@ -16,7 +16,7 @@ from cleave.study.catalogue import (
     ENTRIES,
     PATTERNS,
     TITLES,
-    Entry,
+    StudyEntry,
     at_budget,
     find_entry,
     find_table,
@@ -147,6 +147,6 @@ def test_the_listing_has_a_line_for_each() -> None:
 
 
 def test_a_budgets_own_changes_win() -> None:
-    entry = Entry("a/b", "", {"training.epochs": 5, "seed": 3}, {"tiny": {"training.epochs": 7}})
+    entry = StudyEntry("a/b", "", {"training.epochs": 5, "seed": 3}, {"tiny": {"training.epochs": 7}})
     assert [load(StudyRecipe, entry.recipe(budget), (), {}).training.epochs for budget in ("tiny", "small")] == [7, 5]
     assert entry.recipe("tiny")["seed"] == 3

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from cleave.data.stream import Batch
+from cleave.engine.stop import NEVER
 from cleave.errors import Interrupted
 from cleave.net import Norm
-from cleave.search.watch import NEVER
 from cleave.space import Arch, NetworkSize, Space, find_space
 from cleave.study.judge import CHUNK, Judge, Kind, chunks
 from cleave.study.ledger import walk

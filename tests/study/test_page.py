@@ -18,7 +18,7 @@ from cleave.errors import UserError
 from cleave.study.figures import FIGURES, Drawings, Subject, draw
 from cleave.study.log import write_log
 from cleave.study.metrics_report import report as measure
-from cleave.study.page import Made, read_made, write_page
+from cleave.study.page import Provenance, read_made, write_page
 from cleave.study.report_command import report
 from cleave.study.truth import Truth
 from tests.study.made import log_of, made_log, some_accuracies, some_children
@@ -70,7 +70,7 @@ class Page(HTMLParser):
         self.text += data
 
 
-MADE = Made(LEDGER, "space:\n  name: cells64\n", {"torch": "2.14.0", "cores": 2})
+MADE = Provenance(LEDGER, "space:\n  name: cells64\n", {"torch": "2.14.0", "cores": 2})
 
 
 @dataclass
@@ -81,7 +81,7 @@ class Shown:
     report: dict[str, Any]
     drawings: Drawings
 
-    def page(self, path: Path, made: Made | None = MADE) -> Page:
+    def page(self, path: Path, made: Provenance | None = MADE) -> Page:
         return Page(write_page(path / "page.html", self.subject, self.report, made, self.drawings).read_text())
 
 
@@ -143,7 +143,7 @@ def test_a_study_judged_by_test_images_says_so(tmp_path: Path, study: Shown) -> 
 
 def test_what_others_wrote_is_shown_and_not_run(tmp_path: Path, study: Shown) -> None:
     evil = "<script>alert(1)</script>"
-    found = study.page(tmp_path, Made([{**LEDGER[0], "what": evil}], evil, {evil: evil}))
+    found = study.page(tmp_path, Provenance([{**LEDGER[0], "what": evil}], evil, {evil: evil}))
     assert "script" not in found.tags
     assert found.text.count(evil) == 4
 
@@ -161,7 +161,7 @@ def test_clusters_have_all_children_once(tmp_path: Path, study: Shown) -> None:
 
 
 def test_a_folder_says_how_its_study_was_made_as_far_as_it_knows(tmp_path: Path) -> None:
-    assert read_made(tmp_path) == Made()
+    assert read_made(tmp_path) == Provenance()
     (tmp_path / "ledger.json").write_text(json.dumps({"parts": LEDGER}))
     (tmp_path / "study.yaml").write_text(MADE.recipe)
     (tmp_path / "environment.json").write_text(json.dumps(MADE.environment))

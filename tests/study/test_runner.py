@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from cleave.engine.progress import Callback, Progress
+from cleave.engine.stop import SignalStop
 from cleave.errors import Interrupted, UserError
 from cleave.run.folder import new_folder
 from cleave.run.reading import read_json
-from cleave.search.watch import Moment, SignalStop, Watcher
 from cleave.study import runner
 from cleave.study.clusters import write_partition
 from cleave.study.log import read_log
@@ -42,7 +43,7 @@ class Killer(Recorder):
         super().__init__()
         self.left, self.ending = moments, ending
 
-    def see(self, moment: Moment) -> None:
+    def see(self, moment: Progress) -> None:
         self.left -= 1
         if self.left == 0:
             raise self.ending
@@ -60,9 +61,9 @@ def _no_page() -> Iterator[None]:
 def whole(tmp_path_factory: pytest.TempPathFactory, _no_page: None) -> Path:
     """A study that was left alone."""
     folder = tmp_path_factory.mktemp("runner") / "whole"
-    watcher = Recorder()
-    assert start(recipe_of(MANY), folder, watcher)["folder"] == str(folder)
-    assert len(watcher.moments) == MOMENTS
+    callback = Recorder()
+    assert start(recipe_of(MANY), folder, callback)["folder"] == str(folder)
+    assert len(callback.moments) == MOMENTS
     return folder
 
 
@@ -109,13 +110,13 @@ def test_a_study_that_is_killed_again_and_again_ends_in_the_same_bytes(whole: Pa
     assert [{**cost, "seconds": 0} for cost in costs[0]] == [{**cost, "seconds": 0} for cost in costs[1]]
 
 
-class Asker(Watcher):
+class Asker(Callback):
     """Presses Ctrl-C once."""
 
     def __init__(self, moments: int) -> None:
         self.left, self.stop = moments, SignalStop()
 
-    def see(self, moment: Moment) -> None:
+    def see(self, moment: Progress) -> None:
         self.left -= 1
         if self.left == 0:
             signal.raise_signal(signal.SIGINT)
@@ -126,9 +127,9 @@ def test_a_study_that_is_asked_to_stop_says_how_to_go_on_and_does(whole: Path, t
     with pytest.raises(Interrupted, match=r"go on with: cleave resume '.*a run'"):
         start(recipe_of({**MANY, "checkpoint_seconds": 1000}), run, Asker(10))
     assert not (run / "log.parquet").exists()
-    watcher = Recorder()
-    resume(run, watcher)
-    assert len(watcher.moments) == MOMENTS - 10, "what was done is done again"
+    callback = Recorder()
+    resume(run, callback)
+    assert len(callback.moments) == MOMENTS - 10, "what was done is done again"
     log, other = read_log(run / "log.parquet"), read_log(whole / "log.parquet")
     assert all((log.rows[name] == other.rows[name]).all() for name in log.rows)
 
@@ -136,14 +137,14 @@ def test_a_study_that_is_asked_to_stop_says_how_to_go_on_and_does(whole: Path, t
 def test_two_workers_end_in_the_same_bytes(tmp_path: Path) -> None:
     recipe = recipe_of({"sharing.policy": "groups", "sharing.groups": 2, "training.order": "iid"})
     for workers in (1, 2):
-        start(recipe, tmp_path / str(workers), Watcher(), workers)
+        start(recipe, tmp_path / str(workers), Callback(), workers)
     assert log_bytes(tmp_path / "1") == log_bytes(tmp_path / "2")
 
 
 def test_a_finished_study_is_told_again_and_nothing_is_done(whole: Path) -> None:
-    before, watcher = log_bytes(whole), Recorder()
-    assert resume(whole, watcher)["told"] is True
-    assert watcher.moments == []
+    before, callback = log_bytes(whole), Recorder()
+    assert resume(whole, callback)["told"] is True
+    assert callback.moments == []
     assert log_bytes(whole) == before
 
 
@@ -154,7 +155,7 @@ def test_a_study_is_not_gone_on_with_on_other_images(tmp_path: Path) -> None:
         start(recipe, run, Killer(2))
     write_images(images)
     with pytest.raises(UserError, match=r"images: not the images that .*run was started with"):
-        resume(run, Watcher())
+        resume(run, Callback())
 
 
 def test_a_study_goes_on_in_its_own_groups_whatever_became_of_the_file(tmp_path: Path) -> None:
@@ -165,7 +166,7 @@ def test_a_study_goes_on_in_its_own_groups_whatever_became_of_the_file(tmp_path:
     with pytest.raises(Killed):
         start(recipe_of({**given, "checkpoint_seconds": 0}), run, Killer(8))
     write_partition(groups, children, [range(0, 8, 2), range(1, 8, 2)])
-    resume(run, Watcher())
+    resume(run, Callback())
     log = read_log(run / "log.parquet")
     for group in (0, 1):
         seen = set(log.where(group=group).rows["evaluated"].tolist())
@@ -176,14 +177,14 @@ def test_a_folder_with_anything_in_it_is_left_as_it_is(whole: Path, tmp_path: Pa
     (tmp_path / "mine.txt").write_text("mine")
     for folder in (tmp_path, whole):
         with pytest.raises(UserError, match="is not empty; nothing is overwritten"):
-            start(recipe_of(MANY), folder, Watcher())
+            start(recipe_of(MANY), folder, Callback())
     assert (tmp_path / "mine.txt").read_text() == "mine"
     assert not is_study(tmp_path)
 
 
 def test_a_folder_that_holds_no_study_cannot_be_gone_on_with(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"holds no study \(no study.yaml\)"):
-        resume(tmp_path, Watcher())
+        resume(tmp_path, Callback())
 
 
 @pytest.mark.parametrize(
@@ -198,24 +199,24 @@ def test_what_cannot_be_run_is_said_before_there_is_a_folder(
     changes: dict[str, Any], words: str, tmp_path: Path
 ) -> None:
     with pytest.raises(UserError, match=words):
-        start(recipe_of(changes), tmp_path / "run", Watcher())
+        start(recipe_of(changes), tmp_path / "run", Callback())
     assert not (tmp_path / "run").exists()
 
 
 def test_snapshots_that_a_matched_budget_never_comes_to_are_refused_before_anything_is_trained(tmp_path: Path) -> None:
     matched = {"sharing.policy": "groups", "sharing.groups": 4, "sharing.budget": "matched", "tune.epochs": [2]}
-    watcher = Recorder()
+    callback = Recorder()
     with pytest.raises(UserError, match=r"tune\.epochs"):
-        start(recipe_of(matched), tmp_path / "run", watcher)
-    assert watcher.moments == []
+        start(recipe_of(matched), tmp_path / "run", callback)
+    assert callback.moments == []
 
 
 def test_keys_without_a_meaning_are_named(tmp_path: Path) -> None:
-    watcher = Killer(1)
+    callback = Killer(1)
     with pytest.raises(Killed):
-        start(recipe_of({"sharing.cells": 1, "vary": "order", "instances": 2}), tmp_path / "run", watcher)
-    assert any(line.startswith("sharing.cells has no meaning with sharing.policy=all") for line in watcher.lines)
-    assert any("vary=order with training.order=fixed" in line for line in watcher.lines)
+        start(recipe_of({"sharing.cells": 1, "vary": "order", "instances": 2}), tmp_path / "run", callback)
+    assert any(line.startswith("sharing.cells has no meaning with sharing.policy=all") for line in callback.lines)
+    assert any("vary=order with training.order=fixed" in line for line in callback.lines)
 
 
 def test_a_folder_without_a_name_is_one_that_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cleave.engine.progress import Callback
 from cleave.errors import UserError
-from cleave.search.watch import Watcher
 from cleave.study.catalogue import ENTRIES, TITLES, find_table
 from cleave.study.log import read_log
 from cleave.study.metrics_report import report
-from cleave.study.tables import Request, beside, chosen, essence, make_table, measures, recipe_of
+from cleave.study.tables import TableRequest, beside, chosen, essence, make_table, measures, recipe_of
 from cleave.study.tables_text import markdown, print_table
 from cleave.study.truth import Truth, read_truth
 from tests.study.made import log_of, some_children
@@ -36,7 +36,9 @@ def truth(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def made(truth: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     out = tmp_path_factory.mktemp("table") / "table"
-    return make_table(Request("table1", "tiny", ("seeds", "orders"), CHANGES, {"truth": str(truth)}, out), Watcher())
+    return make_table(
+        TableRequest("table1", "tiny", ("seeds", "orders"), CHANGES, {"truth": str(truth)}, out), Callback()
+    )
 
 
 def test_a_table_has_a_row_for_every_study_beside_the_papers_figures(made: dict[str, Any], truth: Path) -> None:
@@ -82,15 +84,15 @@ def test_the_same_request_does_nothing_again(made: dict[str, Any], truth: Path) 
     out = Path(made["folder"])
     before = {path: path.stat().st_mtime_ns for path in (out / "studies").rglob("log.parquet")}
     assert (
-        make_table(Request("table1", "tiny", ("seeds",), CHANGES, {"truth": str(truth)}, out), Watcher())["rows"]
+        make_table(TableRequest("table1", "tiny", ("seeds",), CHANGES, {"truth": str(truth)}, out), Callback())["rows"]
         == made["rows"][:1]
     )
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
 def test_the_truth_may_be_given_like_any_other_key(made: dict[str, Any], truth: Path) -> None:
-    request = Request("table1", "tiny", ("seeds",), (*CHANGES, f"truth={truth}"), {}, Path(made["folder"]))
-    again = make_table(request, Watcher())
+    request = TableRequest("table1", "tiny", ("seeds",), (*CHANGES, f"truth={truth}"), {}, Path(made["folder"]))
+    again = make_table(request, Callback())
     assert again["rows"] == made["rows"][:1]
     assert again["truth"] == str(truth)
 
@@ -98,7 +100,7 @@ def test_the_truth_may_be_given_like_any_other_key(made: dict[str, Any], truth: 
 def test_a_folder_of_another_recipe_is_refused(made: dict[str, Any]) -> None:
     other = (*CHANGES, "training.learning_rate=0.05")
     with pytest.raises(UserError, match="was run by another recipe; give --out a new folder"):
-        make_table(Request("table1", "tiny", ("seeds",), other, {}, Path(made["folder"])), Watcher())
+        make_table(TableRequest("table1", "tiny", ("seeds",), other, {}, Path(made["folder"])), Callback())
 
 
 def test_the_text_fits_80_columns(made: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
@@ -124,18 +126,18 @@ def test_figures_say_in_how_many_looks_they_are_defined(capsys: pytest.CaptureFi
 
 def test_where_things_lie_does_not_make_another_recipe() -> None:
     entry = find_table("table3b")[0]
-    plain = recipe_of(entry, Request("table3b", "small"))
-    moved = recipe_of(entry, Request("table3b", "small", flags={"data.root": "/elsewhere", "device": "cpu"}))
-    other = recipe_of(entry, Request("table3b", "small", changes=["seed=1"]))
+    plain = recipe_of(entry, TableRequest("table3b", "small"))
+    moved = recipe_of(entry, TableRequest("table3b", "small", flags={"data.root": "/elsewhere", "device": "cpu"}))
+    other = recipe_of(entry, TableRequest("table3b", "small", changes=["seed=1"]))
     assert essence(plain) == essence(moved) != essence(other)
 
 
 @pytest.mark.parametrize("table", TITLES)
 @pytest.mark.parametrize("budget", ["tiny", "small", "paper"])
 def test_every_table_has_studies_at_every_budget(table: str, budget: str) -> None:
-    entries = chosen(Request(table, budget))
+    entries = chosen(TableRequest(table, budget))
     assert entries
-    assert all(recipe_of(entry, Request(table, budget)).instances >= 1 for entry in entries)
+    assert all(recipe_of(entry, TableRequest(table, budget)).instances >= 1 for entry in entries)
 
 
 def test_the_command_lists_the_tables(capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,7 +33,7 @@ CIFAR10_CLASSES = (
 
 
 @dataclass(frozen=True)
-class Layout:
+class ArchiveLayout:
     """One way the data set is published: the files of each part, and how one file is read."""
 
     folder: str
@@ -65,13 +65,13 @@ def read_python(path: Path, label_key: str) -> tuple[Tensor, Tensor]:
 _TEN = tuple(f"data_batch_{number}" for number in range(1, 6))
 
 CIFAR10 = (
-    Layout(
+    ArchiveLayout(
         "cifar-10-batches-bin",
         train=tuple(f"{name}.bin" for name in _TEN),
         test=("test_batch.bin",),
         read=lambda path: read_binary(path, label_bytes=1),
     ),
-    Layout(
+    ArchiveLayout(
         "cifar-10-batches-py",
         train=_TEN,
         test=("test_batch",),
@@ -79,13 +79,13 @@ CIFAR10 = (
     ),
 )
 CIFAR100 = (
-    Layout(
+    ArchiveLayout(
         "cifar-100-binary",
         train=("train.bin",),
         test=("test.bin",),
         read=lambda path: read_binary(path, label_bytes=2),  # the coarse label, then the fine one
     ),
-    Layout(
+    ArchiveLayout(
         "cifar-100-python",
         train=("train",),
         test=("test",),
@@ -111,7 +111,7 @@ def read_cifar100(root: Path, part: Part) -> Images | None:
 
 
 def _read(
-    layouts: tuple[Layout, ...], root: Path, part: Part, classes_in: Callable[[Path], tuple[str, ...]]
+    layouts: tuple[ArchiveLayout, ...], root: Path, part: Part, classes_in: Callable[[Path], tuple[str, ...]]
 ) -> Images | None:
     for layout in layouts:
         files = layout.find(root, part)
@@ -120,7 +120,7 @@ def _read(
     return None
 
 
-def _images(files: list[Path], layout: Layout, classes: tuple[str, ...]) -> Images:
+def _images(files: list[Path], layout: ArchiveLayout, classes: tuple[str, ...]) -> Images:
     batches = [layout.read(file) for file in files]
     for file, (_, labels) in zip(files, batches, strict=True):
         check_labels(labels, len(classes), file)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from cleave.data.images import Images, Part
 from cleave.data.listing import Listing, below, list_classes, names
-from cleave.data.parts import Found, Parts, find_parts, innermost
+from cleave.data.parts import FoundParts, Parts, find_parts, innermost
 from cleave.data.reading import Reading, printable, read_files
 from cleave.data.split import for_training, shuffled_classes
 from cleave.errors import UserError
@@ -67,11 +67,11 @@ class Folder:
             )
 
     @property
-    def found(self) -> Found:
+    def found(self) -> FoundParts:
         """What was found in the folder."""
         parts = self.parts
         where = {"train": None if parts.whole else parts.train, "held_out": parts.held_out, "test": parts.test}
-        return Found(
+        return FoundParts(
             {part: f"{printable(name)}/" if name else None for part, name in where.items()},
             tuple(map(printable, self.loose)),
             tuple(map(printable, parts.unused)),

@@ -40,7 +40,7 @@ class Parts:
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundParts:
     """A folder of images as a report tells of it: the folder of each part (train, held_out, test; null for one that has
     none of its own), files beside the class folders, folders that are no part.
 

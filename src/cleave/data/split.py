@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from cleave.data.images import Images
-from cleave.data.parts import Found
+from cleave.data.parts import FoundParts
 from cleave.errors import UserError, shown
 
 PERMUTATION_SEED = 0  # the cut is a property of the data, so it does not follow the seed of a search
@@ -32,7 +32,7 @@ class Listed(Protocol):
     @property
     def held_out_from(self) -> int | None: ...
     @property
-    def found(self) -> Found | None: ...
+    def found(self) -> FoundParts | None: ...
     def __len__(self) -> int: ...
     def take_each(self, *several: Tensor) -> list[Images]: ...
 

@@ -16,7 +16,7 @@ Batch = tuple[Tensor, Tensor]
 """Normalised images [n, channels, height, width] and labels [n]."""
 
 
-class Stream:
+class BatchStream:
     """One shuffled pass over the images after another, cut into batches of equal size; the last one of a pass is
     filled from the next pass."""
 

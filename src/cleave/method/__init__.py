@@ -1,15 +1,15 @@
 """Base methods, each one file: a small class on one protocol, and its settings."""
 
 from cleave.method.architecture import ArchitectureMethod, ArchitectureSettings
-from cleave.method.base import METHODS, Evaluate, Method, Turn, gates_from, method
+from cleave.method.base import METHODS, Evaluate, Method, StepContext, gates_from, method
 from cleave.method.darts import Darts, DartsSettings
 from cleave.method.drnas import Drnas, DrnasSettings
 from cleave.method.gdas import Gdas, GdasSettings
-from cleave.method.held import Descent, Held, Loss, Weights
 from cleave.method.random_search import RandomSearch, RandomSettings
 from cleave.method.rsps import Rsps, RspsSettings
 from cleave.method.second_order import Darts2, Darts2Settings
 from cleave.method.snas import Snas, SnasSettings
+from cleave.method.validation import Loss, SgdStep, ValidationLoss, Weights
 
 __all__ = [
     "METHODS",
@@ -19,22 +19,22 @@ __all__ = [
     "Darts2",
     "Darts2Settings",
     "DartsSettings",
-    "Descent",
     "Drnas",
     "DrnasSettings",
     "Evaluate",
     "Gdas",
     "GdasSettings",
-    "Held",
     "Loss",
     "Method",
     "RandomSearch",
     "RandomSettings",
     "Rsps",
     "RspsSettings",
+    "SgdStep",
     "Snas",
     "SnasSettings",
-    "Turn",
+    "StepContext",
+    "ValidationLoss",
     "Weights",
     "gates_from",
     "method",

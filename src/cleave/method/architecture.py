@@ -10,8 +10,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from cleave.method.base import Evaluate, Method, Turn
-from cleave.method.held import Held
+from cleave.method.base import Evaluate, Method, StepContext
+from cleave.method.validation import ValidationLoss
 from cleave.net import Gates
 from cleave.settings import Beta, MethodSettings
 from cleave.space import Arch, Region, Space
@@ -30,7 +30,7 @@ class ArchitectureMethod(Method):
     """`alpha[choice]` is [allowed candidates].
 
     A method of this kind says how alpha runs a batch (`mixture`), and where it differs how alpha begins, what it
-    says of the candidates (`strengths`), and by which gradient it is learned (`gradients`).
+    says of the candidates (`architecture_weights`), and by which gradient it is learned (`gradients`).
     """
 
     learns = True
@@ -63,25 +63,25 @@ class ArchitectureMethod(Method):
         return self._optimizer
 
     @abstractmethod
-    def mixture(self, turn: Turn) -> Gates:
-        """What one step runs, differentiable in alpha. Equal turns give equal gates."""
+    def mixture(self, context: StepContext) -> Gates:
+        """What one step runs, differentiable in alpha. Equal contexts give equal gates."""
 
-    def gates(self, turn: Turn) -> Gates:
+    def gates(self, context: StepContext) -> Gates:
         with torch.no_grad():
-            return self.mixture(turn)
+            return self.mixture(context)
 
-    def strengths(self) -> dict[str, Tensor]:
+    def architecture_weights(self) -> dict[str, Tensor]:
         """The softmax over the allowed candidates."""
         return {choice: alpha.softmax(dim=0) for choice, alpha in self.alpha.items()}
 
-    def gradients(self, held: Held, turn: Turn) -> Sequence[Tensor]:
+    def gradients(self, validation: ValidationLoss, context: StepContext) -> Sequence[Tensor]:
         """That of the held-out loss by each alpha; the weights' gradients are not even computed."""
-        loss = held.loss(self.mixture(turn))
+        loss = validation.loss(self.mixture(context))
         return torch.autograd.grad(loss, list(self.alpha.values()), materialize_grads=True)
 
-    def learn(self, held: Held, turn: Turn) -> None:
+    def learn(self, validation: ValidationLoss, context: StepContext) -> None:
         """One Adam step on alpha."""
-        for alpha, gradient in zip(self.alpha.values(), self.gradients(held, turn), strict=True):
+        for alpha, gradient in zip(self.alpha.values(), self.gradients(validation, context), strict=True):
             alpha.grad = gradient
         self.optimizer.step()
         self.optimizer.zero_grad()
@@ -89,7 +89,7 @@ class ArchitectureMethod(Method):
     def derive(self, evaluate: Evaluate, generator: torch.Generator) -> Arch:
         """The strongest allowed candidate of each choice."""
         with torch.no_grad():
-            return self.space.derive(self.region, self.strengths())
+            return self.space.derive(self.region, self.architecture_weights())
 
     def inherit(self, parent: Mapping[str, Tensor], parent_region: Region) -> None:
         """Alpha of the candidates that are still allowed."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from cleave.errors import UserError
-from cleave.method.held import Held
+from cleave.method.validation import ValidationLoss
 from cleave.net import Gate, Gates
 from cleave.registry import Registry
 from cleave.settings import MethodSettings
@@ -29,7 +29,7 @@ class Evaluate(Protocol):
 
 
 @dataclass(frozen=True)
-class Turn:
+class StepContext:
     """When a method is asked: epoch `epoch` of the `epochs` of its search (0 of 0 before it), with which numbers."""
 
     epoch: int
@@ -88,21 +88,21 @@ class Method(nn.Module, ABC):
         return batches
 
     @abstractmethod
-    def gates(self, turn: Turn) -> Gates:
+    def gates(self, context: StepContext) -> Gates:
         """What one weight step runs, free of gradients; only allowed candidates are active."""
 
     @abstractmethod
     def derive(self, evaluate: Evaluate, generator: torch.Generator) -> Arch:
         """The architecture that the method settles on in its region."""
 
-    def learn(self, held: Held, turn: Turn) -> None:
+    def learn(self, validation: ValidationLoss, context: StepContext) -> None:
         """One architecture step."""
         raise AssertionError(f"{type(self).__name__} has no architecture step")
 
     def inherit(self, parent: Mapping[str, Tensor], parent_region: Region) -> None:
         """Takes over the parent's learned state (its state_dict) where the region still holds it."""
 
-    def strengths(self) -> dict[str, Tensor]:
+    def architecture_weights(self) -> dict[str, Tensor]:
         """Per choice the weights of the allowed candidates, where the method has such."""
         return {}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from cleave.method.architecture import ArchitectureMethod, ArchitectureSettings
-from cleave.method.base import Turn, gates_from, method
+from cleave.method.base import StepContext, gates_from, method
 from cleave.net import Gates
 
 
@@ -19,5 +19,5 @@ class DartsSettings(ArchitectureSettings):
 class Darts(ArchitectureMethod):
     """The softmax of alpha weighs the candidates' outputs."""
 
-    def mixture(self, turn: Turn) -> Gates:
-        return gates_from(self.strengths(), self.region)
+    def mixture(self, context: StepContext) -> Gates:
+        return gates_from(self.architecture_weights(), self.region)

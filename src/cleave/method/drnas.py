@@ -11,7 +11,7 @@ from torch.distributions import Dirichlet
 from torch.nn.functional import elu
 
 from cleave.method.architecture import ArchitectureMethod, ArchitectureSettings
-from cleave.method.base import Turn, gates_from, method
+from cleave.method.base import StepContext, gates_from, method
 from cleave.net import Gates
 from cleave.torch_state import seeded
 
@@ -34,12 +34,12 @@ class Drnas(ArchitectureMethod):
         """Per choice [allowed candidates], all positive."""
         return {choice: elu(alpha) + 1 for choice, alpha in self.alpha.items()}
 
-    def strengths(self) -> dict[str, Tensor]:
+    def architecture_weights(self) -> dict[str, Tensor]:
         """The mean of the distribution."""
         return {choice: each / each.sum() for choice, each in self.concentrations().items()}
 
-    def mixture(self, turn: Turn) -> Gates:
-        return gates_from(drawn(self.concentrations(), turn.generator), self.region)
+    def mixture(self, context: StepContext) -> Gates:
+        return gates_from(drawn(self.concentrations(), context.generator), self.region)
 
 
 def drawn(concentrations: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:

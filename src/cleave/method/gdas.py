@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 
 from cleave.method.architecture import ArchitectureMethod
-from cleave.method.base import Turn, method
+from cleave.method.base import StepContext, method
 from cleave.method.gumbel import GumbelSettings, relaxed
 from cleave.net import Gate, Gates
 
@@ -26,8 +26,8 @@ class Gdas(ArchitectureMethod):
 
     single_path = True
 
-    def mixture(self, turn: Turn) -> Gates:
-        samples = relaxed(self.alpha, self.settings, turn)
+    def mixture(self, context: StepContext) -> Gates:
+        samples = relaxed(self.alpha, self.settings, context)
         # One wait for the device: it has to be known here what runs.
         largest = torch.stack([sample.argmax() for sample in samples.values()]).tolist()
         gates = {}
@@ -36,6 +36,6 @@ class Gdas(ArchitectureMethod):
             gates[choice] = Gate((self.region.allowed[choice][index],), 1 + (weight - weight.detach()))
         return gates
 
-    def gates(self, turn: Turn) -> Gates:
+    def gates(self, context: StepContext) -> Gates:
         """The sampled path; the weights, all 1, are left out."""
-        return {choice: Gate(gate.active) for choice, gate in super().gates(turn).items()}
+        return {choice: Gate(gate.active) for choice, gate in super().gates(context).items()}

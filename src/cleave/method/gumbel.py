@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from cleave.method.architecture import ArchitectureSettings
-from cleave.method.base import Turn
+from cleave.method.base import StepContext
 
 
 class GumbelSettings(ArchitectureSettings):
@@ -19,20 +19,20 @@ class GumbelSettings(ArchitectureSettings):
     temperature_min: Annotated[float, Field(gt=0)] = 0.1  # in the last
 
 
-def relaxed(alpha: nn.ParameterDict, settings: GumbelSettings, turn: Turn) -> dict[str, Tensor]:
-    """Per choice a sample on the simplex, [allowed candidates], fresh for each turn.
+def relaxed(alpha: nn.ParameterDict, settings: GumbelSettings, context: StepContext) -> dict[str, Tensor]:
+    """Per choice a sample on the simplex, [allowed candidates], fresh for each context.
 
     Its largest entry is candidate i with probability softmax(alpha)[i], whatever the temperature.
     """
-    heat = temperature(settings, turn)
+    heat = temperature(settings, context)
     return {
-        choice: ((logits + noise(logits, turn.generator)) / heat).softmax(dim=0) for choice, logits in alpha.items()
+        choice: ((logits + noise(logits, context.generator)) / heat).softmax(dim=0) for choice, logits in alpha.items()
     }
 
 
-def temperature(settings: GumbelSettings, turn: Turn) -> float:
+def temperature(settings: GumbelSettings, context: StepContext) -> float:
     """Linear over the epochs of the search, `temperature_min` in the last one; before the search it has not fallen."""
-    done = turn.epoch / (turn.epochs - 1) if turn.epochs > 1 else 0.0
+    done = context.epoch / (context.epochs - 1) if context.epochs > 1 else 0.0
     return settings.temperature + (settings.temperature_min - settings.temperature) * done
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import torch
 from pydantic import Field
 
-from cleave.method.base import Evaluate, Method, Turn, method
+from cleave.method.base import Evaluate, Method, StepContext, method
 from cleave.method.rejects import batches_seen, survivor
 from cleave.net import Gates, one_hot
 from cleave.settings import MethodSettings, Positive
@@ -34,8 +34,8 @@ class Rsps(Method):
     def evaluated(settings: RspsSettings, batches: int) -> int:
         return batches_seen(settings.samples, batches) if settings.rejects else settings.samples * batches
 
-    def gates(self, turn: Turn) -> Gates:
-        return one_hot(self.space.sample(self.region, turn.generator))
+    def gates(self, context: StepContext) -> Gates:
+        return one_hot(self.space.sample(self.region, context.generator))
 
     def derive(self, evaluate: Evaluate, generator: torch.Generator) -> Arch:
         """The best on held-out images among `settings.samples` different valid architectures; first wins ties."""

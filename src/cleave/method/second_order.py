@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.nn.utils import get_total_norm
 
 from cleave.method.architecture import ArchitectureSettings
-from cleave.method.base import Turn, method
+from cleave.method.base import StepContext, method
 from cleave.method.darts import Darts
-from cleave.method.held import Descent, Held, Weights
+from cleave.method.validation import SgdStep, ValidationLoss, Weights
 from cleave.net import Gates
 
 DISTANCE = 0.01
@@ -36,35 +36,35 @@ class Darts2(Darts):
 
     passes = 4
 
-    def gradients(self, held: Held, turn: Turn) -> Gradients:
+    def gradients(self, validation: ValidationLoss, context: StepContext) -> Gradients:
         """d L_val(w'(alpha), alpha) / d alpha (DARTS, equations 7 and 8), the second derivative by differences.
 
         Clipping is not part of w'(alpha): whether it will bite depends on the whole gradient.
         """
-        descent, alphas = held.descent(), list(self.alpha.values())
+        sgd_step, alphas = validation.sgd_step(), list(self.alpha.values())
 
         def training_gradients(weights: Weights) -> Gradients:
-            loss = descent.loss(self.mixture(turn), weights)
+            loss = sgd_step.loss(self.mixture(context), weights)
             return torch.autograd.grad(loss, alphas, materialize_grads=True)
 
-        ahead = virtual_step(descent, self.gates(turn))
+        ahead = virtual_step(sgd_step, self.gates(context))
         inputs = [*alphas, *ahead.values()]
-        both = torch.autograd.grad(held.loss(self.mixture(turn), ahead), inputs, materialize_grads=True)
+        both = torch.autograd.grad(validation.loss(self.mixture(context), ahead), inputs, materialize_grads=True)
         direct, direction = both[: len(alphas)], dict(zip(ahead, both[len(alphas) :], strict=True))
-        mixed = hessian_product(training_gradients, descent.weights, direction)
-        return [one - descent.slope * other for one, other in zip(direct, mixed, strict=True)]
+        mixed = hessian_product(training_gradients, sgd_step.weights, direction)
+        return [one - sgd_step.slope * other for one, other in zip(direct, mixed, strict=True)]
 
 
-def virtual_step(descent: Descent, gates: Gates) -> dict[str, Tensor]:
+def virtual_step(sgd_step: SgdStep, gates: Gates) -> dict[str, Tensor]:
     """The weights that torch.optim.SGD would go to, new leaves of the graph; nothing is changed.
 
     A weight that no gradient reaches stands still, as in the step itself.
     """
-    values = list(descent.weights.values())
-    gradients = torch.autograd.grad(descent.loss(gates), values, allow_unused=True)
+    values = list(sgd_step.weights.values())
+    gradients = torch.autograd.grad(sgd_step.loss(gates), values, allow_unused=True)
     with torch.no_grad():
-        pairs = zip(descent.weights.items(), gradients, strict=True)
-        ahead = {name: weight if grad is None else descent.moved(name, grad) for (name, weight), grad in pairs}
+        pairs = zip(sgd_step.weights.items(), gradients, strict=True)
+        ahead = {name: weight if grad is None else sgd_step.moved(name, grad) for (name, weight), grad in pairs}
     return {name: weight.detach().requires_grad_() for name, weight in ahead.items()}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from cleave.method.architecture import ArchitectureMethod
-from cleave.method.base import Turn, gates_from, method
+from cleave.method.base import StepContext, gates_from, method
 from cleave.method.gumbel import GumbelSettings, relaxed
 from cleave.net import Gates
 
@@ -26,5 +26,5 @@ class Snas(ArchitectureMethod):
 
     initial = (1.0, 0.01)
 
-    def mixture(self, turn: Turn) -> Gates:
-        return gates_from(relaxed(self.alpha, self.settings, turn), self.region)
+    def mixture(self, context: StepContext) -> Gates:
+        return gates_from(relaxed(self.alpha, self.settings, context), self.region)

@@ -33,7 +33,7 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class Table:
+class CostTable:
     """What places cost at which the same choices meet, by what an architecture chooses there.
 
     An entry is counted when it is first asked for: where a kernel and an expansion meet, their numbers multiply.
@@ -60,7 +60,7 @@ class Costs:
     """
 
     common: Cost
-    tables: Sequence[Table]
+    tables: Sequence[CostTable]
 
     def of(self, arch: Arch) -> Cost:
         """The cost of the network that holds `arch` alone."""
@@ -86,16 +86,16 @@ def total(costs: Iterable[Cost]) -> Cost:
     return Cost(sum(cost.parameters for cost in listed), sum(cost.multiply_adds for cost in listed))
 
 
-def components(tables: Sequence[Table]) -> list[list[Table]]:
+def components(tables: Sequence[CostTable]) -> list[list[CostTable]]:
     """The tables in groups that have no choice in common."""
-    groups: list[list[Table]] = []
+    groups: list[list[CostTable]] = []
     for table in tables:
         linked = [group for group in groups if any(set(table.choices) & set(other.choices) for other in group)]
         groups = [group for group in groups if group not in linked] + [[table, *(t for group in linked for t in group)]]
     return groups
 
 
-def component_extremes(tables: Sequence[Table], allowed: Mapping[str, Sequence[str]], what: str) -> tuple[int, int]:
+def component_extremes(tables: Sequence[CostTable], allowed: Mapping[str, Sequence[str]], what: str) -> tuple[int, int]:
     named = [choice for table in tables for choice in table.choices]
     joint = [choice for choice in dict.fromkeys(named) if named.count(choice) > 1]
     least, most = [], []
@@ -137,7 +137,7 @@ def costs(
     met: dict[tuple[str, ...], list[tuple[Place, torch.Size]]] = defaultdict(list)
     for place, input_size in sizes.items():
         met[place.choices].append((place, input_size))
-    tables = [Table(choices, there) for choices, there in met.items()]
+    tables = [CostTable(choices, there) for choices, there in met.items()]
     return Costs(whole - total(table.of(first) for table in tables), tables)
 
 

@@ -12,7 +12,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from cleave.data.chance import Chance
 from cleave.free_memory import free_bytes
-from cleave.method import Turn
+from cleave.method import StepContext
 from cleave.net import Gate, Gates, Network, Norm
 from cleave.search.learner import make_method
 from cleave.search.problem import Problem
@@ -43,7 +43,7 @@ def step_memory(problem: Problem) -> StepMemory:
         network = Network(problem.layout, root.region, problem.classes, Norm(affine=False))
         pixels = torch.empty(4, *problem.train.pixels.shape[1:])
     chance = Chance(problem.recipe.seed, root.label)
-    gates = make_method(problem, root, chance).gates(Turn(0, 0, chance.generator("memory")))
+    gates = make_method(problem, root, chance).gates(StepContext(0, 0, chance.generator("memory")))
     stored = sum(parameter.numel() * parameter.element_size() for parameter in network.parameters())
     two, four = (saved_bytes(network, pixels[:count], on_meta(gates)) for count in (2, 4))
     return StepMemory(COPIES * stored, fixed=2 * two - four, per_image=(four - two) // 2)

@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from cleave.data.given import Given
+from cleave.engine.progress import Callback
 from cleave.memory import memory_for
 from cleave.plan.memory import available_bytes, peak_bytes, size_text, step_memory
 from cleave.plan.timing import Stopwatch
 from cleave.resolve import resolve
 from cleave.search.problem import Problem, open_problem
 from cleave.search.schedule import schedule
-from cleave.search.watch import Watcher
 from cleave.search.work import (
     control_epochs,
     evaluated_batches,
@@ -50,7 +50,7 @@ class Phase:
         return None if self.seconds_per_step is None else self.count * self.steps * self.seconds_per_step
 
 
-def plan_search(recipe: Recipe, watcher: Watcher | None = None, given: Given | None = None) -> dict[str, Any]:
+def plan_search(recipe: Recipe, callback: Callback | None = None, given: Given | None = None) -> dict[str, Any]:
     """{"images", "sub_supernets", "phases", "steps", "seconds", "memory", "warnings"}; no run is written.
 
     UserError for what `cleave search` would refuse as well. Seconds are estimates: medians of a few steps. Where a
@@ -58,7 +58,7 @@ def plan_search(recipe: Recipe, watcher: Watcher | None = None, given: Given | N
     weights would fit.
     """
     recipe, notes = resolve(recipe, find_space(recipe.space.name, recipe.space.ops))
-    problem = open_problem(recipe, watcher, given)
+    problem = open_problem(recipe, callback, given)
     with cpu_threads(recipe.threads):
         return planned(problem, notes)
 

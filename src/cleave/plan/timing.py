@@ -10,7 +10,7 @@ from statistics import median
 import torch
 
 from cleave.plan.memory import StepMemory
-from cleave.search.learner import Alone, Learner
+from cleave.search.learner import Learner, Standalone
 from cleave.search.problem import Problem
 from cleave.search.schedule import alone, schedule
 from cleave.search.splitting import parts_at, splitter_of
@@ -69,7 +69,7 @@ class Stopwatch:
         if not self.fits:
             return None
         generator, space = torch.Generator().manual_seed(0), self.problem.space
-        places = [Alone("plan", space.sample(space.region, generator)) for _ in range(TIMED)]
+        places = [Standalone("plan", space.sample(space.region, generator)) for _ in range(TIMED)]
         return self.scale * median(timed(Learner(self.problem, place, alone(1)).advance) for place in places)
 
     def _learner(self, depth: int) -> Learner:

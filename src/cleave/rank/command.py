@@ -43,8 +43,8 @@ def rank(
     Held against their accuracy when trained alone, and against trivial baselines.
     """
     from cleave import api
+    from cleave.engine.stop import SignalStop
     from cleave.rank.text import print_ranking
-    from cleave.search.watch import SignalStop
     from cleave.terminal import Terminal
 
     with Terminal() as terminal:

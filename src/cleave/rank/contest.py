@@ -16,7 +16,7 @@ from cleave.method import METHODS
 from cleave.rank.columns import BASELINES, Numbers, baselines, place, true_accuracies
 from cleave.rank.predictions import read_all
 from cleave.rank.published import CORRELATIONS
-from cleave.rank.question import Question, dataset_named
+from cleave.rank.question import RankQuestion, dataset_named
 from cleave.settings import Recipe
 from cleave.space import Arch, Space, find_space
 
@@ -37,7 +37,7 @@ class Contest:
     baselines: Mapping[str, Numbers]
 
 
-def prepare(recipe: Recipe, question: Question) -> Contest:
+def prepare(recipe: Recipe, question: RankQuestion) -> Contest:
     """The contest that is asked for; UserError where recipe, table, files and question do not go together."""
     space = find_space(recipe.space.name, recipe.space.ops)
     check_recipe(recipe, space, question)
@@ -52,7 +52,7 @@ def prepare(recipe: Recipe, question: Question) -> Contest:
     return Contest(space, dataset, archs, names, true_accuracies(table, dataset, places), given, floors)
 
 
-def check_recipe(recipe: Recipe, space: Space, question: Question) -> None:
+def check_recipe(recipe: Recipe, space: Space, question: RankQuestion) -> None:
     """UserError for a run of which there is nothing to rank, or not as asked."""
     if not space.tabulated:
         raise UserError(f"space.name={space.name}: has no table of trained accuracies to rank against; rank another")
@@ -66,7 +66,7 @@ def check_recipe(recipe: Recipe, space: Space, question: Question) -> None:
         )
 
 
-def chosen(space: Space, question: Question) -> list[Arch]:
+def chosen(space: Space, question: RankQuestion) -> list[Arch]:
     """All architectures, or a seeded sample without replacement, in the space's own order."""
     archs = architectures(space, question.connected)
     if question.sample is None:

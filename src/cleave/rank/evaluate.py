@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from cleave.data.stream import Batch
+from cleave.engine.stop import Stop
 from cleave.net import Gates, Network
 from cleave.net.statistics import measuring
 from cleave.rank.remember import remembering
-from cleave.search.watch import Stop
 
 PIECE = 125
 """Children evaluated in one go: neighbours share their beginning, and between pieces progress is told."""

@@ -9,6 +9,7 @@ from shlex import quote
 from typing import Any
 
 from cleave.data.given import Given
+from cleave.engine.progress import Callback
 from cleave.errors import UserError
 from cleave.extensions import check_unchanged
 from cleave.net import Network, Norm, build
@@ -22,7 +23,6 @@ from cleave.search.environment import compare
 from cleave.search.problem import Problem, open_problem
 from cleave.search.runner import environment, recipe_of
 from cleave.search.state import State
-from cleave.search.watch import Watcher
 from cleave.settings import Recipe
 from cleave.space import Arch
 from cleave.split import Node
@@ -81,11 +81,11 @@ def read_recipe(path: Path, flags: dict[str, Any]) -> Recipe:
     return recipe_of(origin, flags)
 
 
-def open_finished(path: Path, recipe: Recipe, watcher: Watcher, given: Given | None = None) -> FinishedRun:
+def open_finished(path: Path, recipe: Recipe, callback: Callback, given: Given | None = None) -> FinishedRun:
     """A finished run with its images; UserError where something of it is damaged or not its own."""
     here = {"device": resolve_device(recipe.device), "benchmark": None}  # a table may lack what is not ranked
-    problem = open_problem(recipe.model_copy(update=here), watcher, given)
+    problem = open_problem(recipe.model_copy(update=here), callback, given)
     origin = read_origin(path, SEARCH)
-    compare(origin.environment, environment(problem), problem.recipe.data.name, path, watcher)
+    compare(origin.environment, environment(problem), problem.recipe.data.name, path, callback)
     state = State.from_json(newest_saved(path)["search"], path / CHECKPOINTS)
     return FinishedRun(problem, RunFiles(path, origin.identity), state)

@@ -10,42 +10,48 @@ import torch
 
 from cleave.data.chance import Chance
 from cleave.data.stream import Batch, InOrder
+from cleave.engine.progress import Callback, Progress
+from cleave.engine.stop import Stop
 from cleave.net import only_live
 from cleave.rank.alike import same_outputs
 from cleave.rank.columns import Numbers
 from cleave.rank.evaluate import Exam, accuracies
 from cleave.rank.finished import FinishedRun
-from cleave.rank.question import Question
+from cleave.rank.question import RankQuestion
 from cleave.search.problem import Problem
-from cleave.search.watch import Moment, Stop, Watcher
 from cleave.space import Arch
 from cleave.split import Node
 
 
 def judge(
-    run: FinishedRun, archs: Sequence[Arch], holders: Sequence[Node], question: Question, stop: Stop, watcher: Watcher
+    run: FinishedRun,
+    archs: Sequence[Arch],
+    holders: Sequence[Node],
+    question: RankQuestion,
+    stop: Stop,
+    callback: Callback,
 ) -> Numbers:
     """Held-out accuracy (percent) of each architecture under its leaf's weights; Interrupted when asked to stop."""
     found = np.empty(len(archs))
     done = 0
     for leaf in {leaf.label: leaf for leaf in holders}.values():
         inside = [position for position, holder in enumerate(holders) if holder is leaf]
-        tell = teller(watcher, leaf, done, len(archs))
+        tell = teller(callback, leaf, done, len(archs))
         found[inside] = judge_leaf(run, leaf, [archs[position] for position in inside], question, stop, tell)
         done += len(inside)
     return found
 
 
-def teller(watcher: Watcher, leaf: Node, before: int, total: int) -> Callable[[int], None]:
-    """Tells the watcher how many architectures are done, those of other leaves before this one included."""
-    return lambda done: watcher.see(Moment(before + done, total, leaf.label, "rank"))
+def teller(callback: Callback, leaf: Node, before: int, total: int) -> Callable[[int], None]:
+    """Tells the callback how many architectures are done, those of other leaves before this one included."""
+    return lambda done: callback.see(Progress(before + done, total, leaf.label, "rank"))
 
 
 def judge_leaf(
     run: FinishedRun,
     leaf: Node,
     archs: Sequence[Arch],
-    question: Question,
+    question: RankQuestion,
     stop: Stop,
     tell: Callable[[int], None],
 ) -> list[float]:

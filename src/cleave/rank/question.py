@@ -12,7 +12,7 @@ from cleave.errors import UserError, plain, unknown
 
 
 @dataclass(frozen=True)
-class Question:
+class RankQuestion:
     """How architectures are chosen and judged, what they are held against, and where the answer is put.
 
     sample: how many architectures, drawn by `seed`; None: all. connected: only those that compute something.

@@ -11,6 +11,7 @@ from typing import Any
 
 from cleave.config import load_recipe
 from cleave.data.given import Given
+from cleave.engine.progress import Callback
 from cleave.errors import Interrupted
 from cleave.files import holds_text, refuse_pipe
 from cleave.memory import memory_for
@@ -19,31 +20,30 @@ from cleave.rank.contest import SUPERNET, Contest, prepare
 from cleave.rank.finished import FinishedRun, open_finished, read_recipe
 from cleave.rank.judge import judge
 from cleave.rank.published import published_rows
-from cleave.rank.question import Question, check_free
+from cleave.rank.question import RankQuestion, check_free
 from cleave.run.durable import write_bytes
 from cleave.search.runner import start
-from cleave.search.watch import Watcher
 from cleave.split import Node
 from cleave.stats.ranking import score
 from cleave.torch_state import cpu_threads
 
 
-def rank(source: Path, question: Question, watcher: Watcher, given: Given | None = None) -> dict[str, Any]:
+def rank(source: Path, question: RankQuestion, callback: Callback, given: Given | None = None) -> dict[str, Any]:
     """Ranks the architectures of a finished run, or of a recipe after its search, and writes a CSV file.
 
     Returns {"run", "file", "dataset", "architectures", "images", "recalibrated", "averaged", "seconds", "rows"}, the
     rows by name as `cleave.stats.ranking.score` gives them. UserError for what the user can correct, most of it before
     anything runs; Interrupted when asked to stop: the file is then not there.
     """
-    path = searched(source, question, watcher) if holds_text(source) else source
+    path = searched(source, question, callback) if holds_text(source) else source
     began = time.monotonic()
     recipe = read_recipe(path, question.flags)
     file = question.out or path / "ranking.csv"
     check_free(file)
     contest = prepare(recipe, question)
-    run = open_finished(path, recipe, watcher, given)
+    run = open_finished(path, recipe, callback, given)
     leaves = run.holders(contest.archs)
-    accuracy = judged(run, contest, leaves, question, watcher)
+    accuracy = judged(run, contest, leaves, question, callback)
     rows = scored(contest, accuracy, question.seed)
     write_bytes(file, table(contest, leaves, accuracy))
     return {
@@ -59,7 +59,7 @@ def rank(source: Path, question: Question, watcher: Watcher, given: Given | None
     }
 
 
-def searched(recipe_file: Path, question: Question, watcher: Watcher) -> Path:
+def searched(recipe_file: Path, question: RankQuestion, callback: Callback) -> Path:
     """The folder of the recipe's search. What is wrong with the question is said before the search."""
     benchmark = None if question.benchmark is None else str(question.benchmark)
     recipe = load_recipe(recipe_file, (), {**question.flags, "benchmark": benchmark})
@@ -68,15 +68,17 @@ def searched(recipe_file: Path, question: Question, watcher: Watcher) -> Path:
     if question.out is not None:
         check_free(question.out)
     prepare(recipe, question)
-    return Path(start(recipe, None, watcher)["run"])
+    return Path(start(recipe, None, callback)["run"])
 
 
-def judged(run: FinishedRun, contest: Contest, leaves: Sequence[Node], question: Question, watcher: Watcher) -> Numbers:
+def judged(
+    run: FinishedRun, contest: Contest, leaves: Sequence[Node], question: RankQuestion, callback: Callback
+) -> Numbers:
     """Each architecture's held-out accuracy, unless a signal comes."""
     one = cpu_threads(1)  # children run side by side instead
-    with one, watcher.stop as stop, memory_for("ranking", "--threads or --images"):
+    with one, callback.stop as stop, memory_for("ranking", "--threads or --images"):
         try:
-            return judge(run, contest.archs, leaves, question, stop, watcher)
+            return judge(run, contest.archs, leaves, question, stop, callback)
         except (Interrupted, KeyboardInterrupt) as error:
             raise Interrupted("interrupted; no ranking was written") from error
 

@@ -32,18 +32,19 @@ def reproduce(
     as_json: Json = False,
 ) -> None:
     """Run an experiment of the paper again: a table with its figures, ours and the difference, and a picture."""
+    from cleave.engine.progress import Callbacks
+    from cleave.engine.stop import SignalStop
     from cleave.reproduce.catalogue import EXPERIMENTS, listing
-    from cleave.reproduce.runner import Request, plan_experiment
+    from cleave.reproduce.runner import ReproduceRequest, plan_experiment
     from cleave.reproduce.runner import reproduce as run_experiment
     from cleave.reproduce.text import plan_text, report_text
-    from cleave.search.watch import Callbacks, SignalStop
     from cleave.terminal import Terminal
 
     if name is None:
         tell({"experiments": list(EXPERIMENTS)}, as_json, lambda: print(listing()))
         return
     flags = flags_of(None, data_root, benchmark, None, device)
-    request = Request(name, budget, numbers("--seeds", seeds), only or (), flags, out, workers)
+    request = ReproduceRequest(name, budget, numbers("--seeds", seeds), only or (), flags, out, workers)
     if plan_only:
         planned = plan_experiment(request)
         tell(planned, as_json, lambda: print(plan_text(planned)))

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from cleave.engine.progress import Callback
 from cleave.errors import UserError
 from cleave.reproduce.budgets import SIZES, Sizes
 from cleave.resolve import resolve
 from cleave.run.origin import SEARCH, holds, read_origin
 from cleave.search.runner import recipe_of, resume, start
-from cleave.search.watch import Watcher
 from cleave.settings import Recipe
 from cleave.space import find_space
 
@@ -29,7 +29,7 @@ class Published:
 
 
 @dataclass(frozen=True)
-class Row:
+class ExperimentRow:
     """One kind of run: its method, what it changes in the budget's recipe, and what the paper found, by measure.
 
     `dataset` is the one that images come from and accuracies are looked up for. Rows of the same `run` are views of
@@ -47,20 +47,20 @@ class Row:
 Figures = Mapping[str, Sequence[float | None]]
 """By measure what a run found: one figure, or several of the same kind; None where one is not defined."""
 
-Measure = Callable[[Path, Row], Figures]
+Measure = Callable[[Path, ExperimentRow], Figures]
 """The figures of a finished run folder."""
 
-Perform = Callable[[Path, Recipe, Budget, Watcher, int | None], float]
+Perform = Callable[[Path, Recipe, Budget, Callback, int | None], float]
 """Runs what a recipe says in a folder, or goes on there, or sees that it is done; returns the seconds that it took.
 
 The last argument is the number of workers, as of `cleave.search.runner.start`.
 """
 
 
-def search(folder: Path, recipe: Recipe, budget: Budget, watcher: Watcher, workers: int | None) -> float:
+def search(folder: Path, recipe: Recipe, budget: Budget, callback: Callback, workers: int | None) -> float:
     """What most experiments perform."""
     go_on = begun(folder, recipe)
-    result = resume(folder, watcher, workers) if go_on else start(recipe, folder, watcher, workers)
+    result = resume(folder, callback, workers) if go_on else start(recipe, folder, callback, workers)
     seconds: float = result["seconds"]
     return seconds
 
@@ -95,7 +95,7 @@ class Experiment:
     title: str
     source: str
     unit: str
-    rows: Callable[[Sizes], list[Row]]
+    rows: Callable[[Sizes], list[ExperimentRow]]
     measure: Measure
     changes: Mapping[str, Any] = field(default_factory=dict)
     perform: Perform = search

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from cleave.config import load_recipe
+from cleave.engine.progress import Callback
 from cleave.errors import UserError, brief, refuse_repeats
-from cleave.reproduce.experiment import Budget, Experiment, Figures, Row
+from cleave.reproduce.experiment import Budget, Experiment, ExperimentRow, Figures
 from cleave.run.origin import newest_meta
-from cleave.search.watch import Watcher
 from cleave.settings import Recipe
 from cleave.split.splitters import SPLITTERS
 
@@ -21,7 +21,7 @@ from cleave.split.splitters import SPLITTERS
 class Finding:
     """One run: its row and seed, its figures by measure, its wall seconds, its environment."""
 
-    row: Row
+    row: ExperimentRow
     seed: int
     figures: Figures
     seconds: float
@@ -39,11 +39,11 @@ class Grid:
 
     experiment: Experiment
     budget: Budget
-    rows: Sequence[Row]
+    rows: Sequence[ExperimentRow]
     seeds: Sequence[int]
     flags: Mapping[str, Any]
 
-    def recipe(self, row: Row, seed: int) -> Recipe:
+    def recipe(self, row: ExperimentRow, seed: int) -> Recipe:
         """The recipe of one run; a budget that names its images has its reasons, else they are the row's."""
         sizes = self.experiment.sizes[self.budget]
         data = {"data.name": row.dataset}
@@ -52,16 +52,16 @@ class Grid:
         used = {key: value for key, value in changes.items() if key not in unused}
         return load_recipe(None, (), {**self.flags, **used, "seed": seed})
 
-    def folder(self, out: Path, row: Row, seed: int) -> Path:
+    def folder(self, out: Path, row: ExperimentRow, seed: int) -> Path:
         return out / "runs" / f"{slug(row.run or row.name)}-seed{seed}"
 
-    def run(self, out: Path, watcher: Watcher, workers: int | None = 1) -> Iterator[Finding]:
+    def run(self, out: Path, callback: Callback, workers: int | None = 1) -> Iterator[Finding]:
         """Seed by seed, so that an interrupted experiment has whole comparisons."""
         runs = [(row, seed) for seed in self.seeds for row in self.rows]
         for number, (row, seed) in enumerate(runs, start=1):
-            watcher.say(f"{number} of {len(runs)}: {row.name}, seed {seed}")
+            callback.say(f"{number} of {len(runs)}: {row.name}, seed {seed}")
             folder = self.folder(out, row, seed)
-            seconds = self.experiment.perform(folder, self.recipe(row, seed), self.budget, watcher, workers)
+            seconds = self.experiment.perform(folder, self.recipe(row, seed), self.budget, callback, workers)
             figures = self.experiment.measure(folder, row)
             yield Finding(row, seed, figures, seconds, newest_meta(folder)["origin"]["environment"])
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from cleave.reproduce.experiment import Figures, Row
+from cleave.reproduce.experiment import ExperimentRow, Figures
 from cleave.run.folder import TREE
 from cleave.run.outcome import check_written
 from cleave.run.reading import read_file
@@ -23,7 +23,7 @@ CHOSEN = "chosen leaf, held out"
 PARAMETRIC = {"nor_conv_1x1", "nor_conv_3x3"}
 
 
-def accuracy(folder: Path, row: Row) -> Figures:
+def accuracy(folder: Path, row: ExperimentRow) -> Figures:
     """Test accuracy (percent) after training alone, by the benchmark table."""
     result = view(folder)
     leaves = [leaf["benchmark"][row.dataset]["test"] for leaf in result["leaves"]]
@@ -31,7 +31,7 @@ def accuracy(folder: Path, row: Row) -> Figures:
     return {BEST_LEAF: [max(leaves)], MEAN_LEAF: [mean(leaves)], CHOSEN: [chosen]}
 
 
-def apart(folder: Path, row: Row) -> Figures:
+def apart(folder: Path, row: ExperimentRow) -> Figures:
     """On how many percent of the root's edges the best balanced cut puts the convolutions together and alone."""
     groups = [set(map(frozenset, score["groups"])) for score in root_scores(folder).values()]
     return {"edges": [100 * sum(frozenset(PARAMETRIC) in parts for parts in groups) / len(groups)]}

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from cleave.reproduce.budgets import Sizes
-from cleave.reproduce.experiment import Experiment, Figures, Published, Row
+from cleave.reproduce.experiment import Experiment, ExperimentRow, Figures, Published
 from cleave.reproduce.measures import apart, read_tree, scores_of
 from cleave.reproduce.searches import METHOD_NAMES
 from cleave.split.cuts import CUTS, Cut
@@ -19,11 +19,11 @@ ONE_SPLIT = {"split.splitter": "gradient", "split.splits": 1, "search.epochs": 1
 """What is measured is known before the leaves are searched, so that their search is as short as can be."""
 
 
-def falling_together(sizes: Sizes) -> list[Row]:
+def falling_together(sizes: Sizes) -> list[ExperimentRow]:
     """With and without warm-up, with five operations and four."""
     always = {"edges": Published(100.0)}
     return [
-        Row(
+        ExperimentRow(
             f"{METHOD_NAMES[method]}, {operations} operations, {warmup} epochs of warm-up",
             method,
             {**ONE_SPLIT, "space.ops": operations, "split.warmup_epochs": warmup},
@@ -35,10 +35,10 @@ def falling_together(sizes: Sizes) -> list[Row]:
     ]
 
 
-def other_cuts(sizes: Sizes) -> list[Row]:
+def other_cuts(sizes: Sizes) -> list[ExperimentRow]:
     """The similarities of two levels of splits."""
     return [
-        Row(
+        ExperimentRow(
             f"{METHOD_NAMES[method]}, {operations} operations",
             method,
             {**ONE_SPLIT, "split.splits": 2, "space.ops": operations},
@@ -48,7 +48,7 @@ def other_cuts(sizes: Sizes) -> list[Row]:
     ]
 
 
-def cuts(folder: Path, row: Row) -> Figures:
+def cuts(folder: Path, row: ExperimentRow) -> Figures:
     """On how many percent of all scored edges another cut gives the groups of the balanced minimum cut."""
     scores = [score for node in read_tree(folder) for score in scores_of(node).values()]
     balanced = [groups_of(score) for score in scores]

@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from cleave.engine.progress import Callback
 from cleave.reproduce.budgets import SIZES, Length, Sizes
-from cleave.reproduce.experiment import Budget, Experiment, Figures, Published, Row, begun
+from cleave.reproduce.experiment import Budget, Experiment, ExperimentRow, Figures, Published, begun
 from cleave.reproduce.partners import FIGURES, Setup, Trial, trials
 from cleave.resolve import resolve
 from cleave.run.folder import make_folder
@@ -20,7 +21,6 @@ from cleave.run.reading import Timing, shaped
 from cleave.search.environment import compare
 from cleave.search.problem import Problem, open_problem
 from cleave.search.runner import environment
-from cleave.search.watch import Watcher
 from cleave.settings import Recipe
 from cleave.space import find_space
 
@@ -40,24 +40,24 @@ COUNTS = {"tiny": (2, 3), "small": (12, 12), "paper": (50, 24)}
 """Architectures, and how many partners of each are tried."""
 
 
-def table2(sizes: Sizes) -> list[Row]:
+def table2(sizes: Sizes) -> list[ExperimentRow]:
     """Two views of the same trials."""
     return [
-        Row(f"beside a {kind} partner", "rsps", {"split.splitter": "gradient"}, published, run="pairs")
+        ExperimentRow(f"beside a {kind} partner", "rsps", {"split.splitter": "gradient"}, published, run="pairs")
         for kind, published in PUBLISHED.items()
     ]
 
 
-def perform(folder: Path, recipe: Recipe, budget: Budget, watcher: Watcher, workers: int | None) -> float:
+def perform(folder: Path, recipe: Recipe, budget: Budget, callback: Callback, workers: int | None) -> float:
     """Architecture by architecture, in this process; what is there already is not done again."""
     architectures, tries = COUNTS[budget]
     lengths = {"warm": recipe.split.warmup_epochs, "epochs": recipe.search.epochs}
     setup = Setup(architectures=architectures, tries=tries, **lengths)
     recipe, _ = resolve(recipe, find_space(recipe.space.name, recipe.space.ops))
-    problem = open_problem(recipe, watcher)
+    problem = open_problem(recipe, callback)
     make_folder(folder)
-    with RunLock(folder), watcher.stop as stop:
-        origin = opened(folder, recipe, problem, watcher)
+    with RunLock(folder), callback.stop as stop:
+        origin = opened(folder, recipe, problem, callback)
         found, before = kept(folder)
         began = time.monotonic()
         checkpoints = Generations(folder / CHECKPOINTS, origin.owner)
@@ -66,11 +66,11 @@ def perform(folder: Path, recipe: Recipe, budget: Budget, watcher: Watcher, work
             seconds = before + time.monotonic() - began
             meta = {"origin": origin.to_json(), "architectures": found, "seconds": seconds}
             checkpoints.commit(Record({}, {}, meta))
-            watcher.say(f"{len(found)} of {architectures} architectures")
+            callback.say(f"{len(found)} of {architectures} architectures")
     return kept(folder)[1]
 
 
-def opened(folder: Path, recipe: Recipe, problem: Problem, watcher: Watcher) -> Origin:
+def opened(folder: Path, recipe: Recipe, problem: Problem, callback: Callback) -> Origin:
     """What the trials in a folder were begun as, now where there are none; UserError where the images are others."""
     now = environment(problem)
     if not begun(folder, recipe, TRIALS):
@@ -78,12 +78,12 @@ def opened(folder: Path, recipe: Recipe, problem: Problem, watcher: Watcher) -> 
         begin(folder, origin, {"architectures": [], "seconds": 0.0})
         return origin
     origin = read_origin(folder, TRIALS)
-    settle(folder, origin, watcher.say)
-    compare(origin.environment, now, recipe.data.name, folder, watcher)
+    settle(folder, origin, callback.say)
+    compare(origin.environment, now, recipe.data.name, folder, callback)
     return origin
 
 
-class Kept(Timing):
+class KeptRow(Timing):
     """meta.json of a checkpoint of trials, beside its origin."""
 
     architectures: list[list[dict[str, Any]]]
@@ -91,13 +91,13 @@ class Kept(Timing):
 
 def kept(folder: Path) -> tuple[list[list[Trial]], float]:
     """The trials of each architecture so far, and the seconds that they took."""
-    saved = shaped(folder / CHECKPOINTS, Kept, newest_meta(folder))
+    saved = shaped(folder / CHECKPOINTS, KeptRow, newest_meta(folder))
     found: list[list[Trial]] = saved["architectures"]
     seconds: float = saved["seconds"]
     return found, seconds
 
 
-def figures(folder: Path, row: Row) -> Figures:
+def figures(folder: Path, row: ExperimentRow) -> Figures:
     """A figure for every architecture; None where it has no partner of the row's kind."""
     kind = next(kind for kind in PUBLISHED if kind in row.name.split())
     ends = [ended(found, kind) for found in kept(folder)[0]]

@@ -89,7 +89,7 @@ class Pair:
         return Region({**Region.of(self.arch).allowed, self.choice: both.allowed[self.choice]})
 
 
-class Outcome(TypedDict):
+class PartnerOutcome(TypedDict):
     """How the architecture alone does under a pair's weights on all images, not augmented: mean cross entropy, and
     percent right. None for a pair that was only warmed up."""
 
@@ -98,7 +98,7 @@ class Outcome(TypedDict):
     valid_accuracy: float | None
 
 
-class Trial(Outcome):
+class Trial(PartnerOutcome):
     """A pair: its architectures as the space writes them, the choice in which they differ, the gradients' cosine."""
 
     architecture: str
@@ -108,7 +108,7 @@ class Trial(Outcome):
     similarity: float
 
 
-WARMED_UP: Outcome = {"train_loss": None, "valid_loss": None, "valid_accuracy": None}
+WARMED_UP: PartnerOutcome = {"train_loss": None, "valid_loss": None, "valid_accuracy": None}
 
 
 def trials(problem: Problem, setup: Setup, check: Check, done: int = 0) -> Iterator[list[Trial]]:
@@ -188,7 +188,7 @@ def checked(probes: Iterator[Probe], check: Check) -> Iterator[Probe]:
         yield probe
 
 
-def outcome(learner: Learner, arch: Arch) -> Outcome:
+def outcome(learner: Learner, arch: Arch) -> PartnerOutcome:
     learner.finite_means()
     return {
         "train_loss": mean_loss(learner, arch, learner.problem.train),

@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from cleave.engine.progress import Callback
 from cleave.rank.contest import SUPERNET
-from cleave.rank.question import Question
+from cleave.rank.question import RankQuestion
 from cleave.rank.runner import rank
 from cleave.reproduce.budgets import Sizes
-from cleave.reproduce.experiment import Budget, Experiment, Figures, Published, Row, search
+from cleave.reproduce.experiment import Budget, Experiment, ExperimentRow, Figures, Published, search
 from cleave.reproduce.searches import FOUR, one_shot
 from cleave.run.durable import json_bytes, read_folder, saving, write_folder
 from cleave.run.origin import SEARCH, read_origin
 from cleave.run.reading import Damaged, Timing, read_json
-from cleave.search.watch import Watcher
 from cleave.settings import Recipe
 
 TOPS = ("0.2", "0.5", "1")
@@ -25,7 +25,7 @@ def top(percent: str) -> str:
     return f"Spearman, top {percent} %"
 
 
-def table7(sizes: Sizes) -> list[Row]:
+def table7(sizes: Sizes) -> list[ExperimentRow]:
     """Sixteen sub-supernets each, and one supernet that is trained as long as the sixteen of the binary tree."""
     published = {
         name: {top(percent): Published(value) for percent, value in zip(TOPS, values, strict=True)}
@@ -35,9 +35,9 @@ def table7(sizes: Sizes) -> list[Row]:
     gradient = {"split.splitter": "gradient", "split.splits": 4, "split.branch": 2}
     epochs = {"search.epochs": sizes.total_epochs("rsps", splits=4)}
     return [
-        Row("few-shot, 2 splits into 4", "rsps", exhaustive, published["few-shot"]),
-        Row("gradient, 4 splits into 2", "rsps", gradient, published["gradient"]),
-        Row("no split, as many epochs", "rsps", {**one_shot(sizes, "rsps"), **epochs}),
+        ExperimentRow("few-shot, 2 splits into 4", "rsps", exhaustive, published["few-shot"]),
+        ExperimentRow("gradient, 4 splits into 2", "rsps", gradient, published["gradient"]),
+        ExperimentRow("no split, as many epochs", "rsps", {**one_shot(sizes, "rsps"), **epochs}),
     ]
 
 
@@ -46,15 +46,15 @@ SAMPLE = {"tiny": 300, "small": None, "paper": None}
 """Architectures that are ranked; None for all."""
 
 
-def perform(folder: Path, recipe: Recipe, budget: Budget, watcher: Watcher, workers: int | None) -> float:
+def perform(folder: Path, recipe: Recipe, budget: Budget, callback: Callback, workers: int | None) -> float:
     """A search, and the ranking of its architectures by its weights."""
-    seconds = search(folder, recipe, budget, watcher, workers)
+    seconds = search(folder, recipe, budget, callback, workers)
     try:
         ranking = kept(folder)
     except Damaged:  # or not there
         with saving(folder):
             (folder / "ranking.csv").unlink(missing_ok=True)  # of an attempt that was interrupted
-        ranking = rank(folder, Question(sample=SAMPLE[budget]), watcher)
+        ranking = rank(folder, RankQuestion(sample=SAMPLE[budget]), callback)
         write_folder(folder / RANKING, {FILE: json_bytes(ranking)}, owner(folder))
     ranked: float = ranking["seconds"]
     return seconds + ranked
@@ -70,7 +70,7 @@ def owner(folder: Path) -> dict[str, str | int]:
     return {"run": read_origin(folder, SEARCH).identity, "part": RANKING}
 
 
-def correlations(folder: Path, row: Row) -> Figures:
+def correlations(folder: Path, row: ExperimentRow) -> Figures:
     """Of the accuracy of every architecture in its leaf with the benchmark's test accuracy."""
     ranked = kept(folder)["rows"][SUPERNET]
     tops = {top(percent): [ranked["top"][percent]["spearman"]] for percent in TOPS}

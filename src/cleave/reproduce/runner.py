@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from cleave.bench.table import need
+from cleave.engine.progress import Callback
 from cleave.errors import Interrupted, UserError, brief, refuse_repeats, shown
 from cleave.plan import plan_search
 from cleave.reproduce.catalogue import EXPERIMENTS, find_experiment
 from cleave.reproduce.experiment import BUDGETS, Budget
 from cleave.reproduce.figure import draw
 from cleave.reproduce.grid import Finding, Grid, chosen_rows
-from cleave.reproduce.table import Line, comparisons, lines, markdown
+from cleave.reproduce.table import TableLine, comparisons, lines, markdown
 from cleave.resolve import absolute
 from cleave.run.durable import saving, write_bytes, write_json
 from cleave.run.folder import make_folder
 from cleave.run.reading import Damaged, Shape, is_there, names_in, read_json
-from cleave.search.watch import Watcher
 
 
 class Owner(Shape):
@@ -34,7 +34,7 @@ SHOWN = ("cleave", "python", "torch", "numpy", "platform", "cpu", "device", "thr
 
 
 @dataclass(frozen=True)
-class Request:
+class ReproduceRequest:
     """What is asked for: an experiment at a budget; `seeds` and `only` empty for the usual ones, all rows.
 
     `workers`: the processes of each search, None for as many as there are cores for.
@@ -49,7 +49,7 @@ class Request:
     workers: int | None = 1
 
 
-def reproduce(request: Request, watcher: Watcher) -> dict[str, Any]:
+def reproduce(request: ReproduceRequest, callback: Callback) -> dict[str, Any]:
     """Runs what is not there yet, writes table.json, table.md and figure.png, and returns the table with "folder".
 
     UserError for what the user can correct; Interrupted when asked to stop: the same request goes on from there.
@@ -57,9 +57,9 @@ def reproduce(request: Request, watcher: Watcher) -> dict[str, Any]:
     grid = with_table(make_grid(request))
     out = request.out or Path("runs") / f"reproduce-{grid.experiment.name}-{grid.budget}"
     claim(out, grid)
-    watcher.say(f"folder: {out}")
+    callback.say(f"folder: {out}")
     try:
-        findings = list(grid.run(out, watcher, request.workers))
+        findings = list(grid.run(out, callback, request.workers))
     except (Interrupted, KeyboardInterrupt) as error:  # the second one between two runs
         raise Interrupted("interrupted; the same command goes on from there") from error
     report = make_report(grid, findings)
@@ -70,7 +70,7 @@ def reproduce(request: Request, watcher: Watcher) -> dict[str, Any]:
     return {"folder": str(out), **report}
 
 
-def plan_experiment(request: Request) -> dict[str, Any]:
+def plan_experiment(request: ReproduceRequest) -> dict[str, Any]:
     """{"runs", "seconds", "rows": {name: seconds of one run}}: what its searches would take here; runs nothing."""
     grid = make_grid(request)
     if not grid.experiment.searches:
@@ -80,7 +80,7 @@ def plan_experiment(request: Request) -> dict[str, Any]:
     return {"runs": seeds * len(rows), "seconds": seeds * sum(rows.values()), "rows": rows}
 
 
-def make_grid(request: Request) -> Grid:
+def make_grid(request: ReproduceRequest) -> Grid:
     """The runs of a request; every recipe is valid, or UserError says what is not."""
     experiment, budget = find_experiment(request.name), find_budget(request.budget)
     refuse_repeats("--seeds", request.seeds)
@@ -132,7 +132,7 @@ def owner_in(mark: Path) -> dict[str, Any] | None:
 def make_report(grid: Grid, findings: Sequence[Finding]) -> dict[str, Any]:
     """The table as JSON: what it says, of what, made where."""
     experiment = grid.experiment
-    table: list[Line] = list(lines(grid.rows, findings))
+    table: list[TableLine] = list(lines(grid.rows, findings))
     return {
         "experiment": experiment.name,
         "title": experiment.title,

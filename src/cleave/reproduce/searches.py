@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cleave.reproduce.budgets import SIZES, Changes, Sizes
-from cleave.reproduce.experiment import Experiment, Published, Row
+from cleave.reproduce.experiment import Experiment, ExperimentRow, Published
 from cleave.reproduce.measures import BEST_LEAF, accuracy
 
 FOUR = {"space.ops": 4}
@@ -23,25 +23,25 @@ def one_shot(sizes: Sizes, method: str) -> Changes:
     return {"split.splitter": "none", "search.epochs": sizes.total_epochs(method)}
 
 
-def table1(sizes: Sizes) -> list[Row]:
+def table1(sizes: Sizes) -> list[ExperimentRow]:
     published = {"darts": (88.55, 70.47, 93.95), "rsps": (88.96, 88.83, 92.52)}
     rows = []
     for method, (exhaustive, random, gradient) in published.items():
         name = METHOD_NAMES[method]
         rows += [
-            Row(f"{name}, exhaustive", method, EXHAUSTIVE, best(exhaustive)),
-            Row(f"{name}, random", method, RANDOM, best(random)),
-            Row(f"{name}, gradient", method, GRADIENT, best(gradient)),
-            Row(f"{name}, no split, as many epochs", method, one_shot(sizes, method)),
+            ExperimentRow(f"{name}, exhaustive", method, EXHAUSTIVE, best(exhaustive)),
+            ExperimentRow(f"{name}, random", method, RANDOM, best(random)),
+            ExperimentRow(f"{name}, gradient", method, GRADIENT, best(gradient)),
+            ExperimentRow(f"{name}, no split, as many epochs", method, one_shot(sizes, method)),
         ]
     return [*rows, random_search(sizes)]
 
 
-def random_search(sizes: Sizes) -> Row:
+def random_search(sizes: Sizes) -> ExperimentRow:
     """As many epochs as DARTS has with its four leaves, spent on architectures that are trained alone."""
     length = sizes.lengths["darts"]
     epochs = {"search.epochs": sizes.total_epochs("darts"), "method.epochs_each": length.epochs}
-    return Row("random search, as many epochs", "random", {"split.splitter": "none", **epochs})
+    return ExperimentRow("random search, as many epochs", "random", {"split.splitter": "none", **epochs})
 
 
 TABLE3 = {  # test accuracy on CIFAR-10, CIFAR-100, ImageNet16-120
@@ -68,7 +68,7 @@ SHORTER = SIZES["small"].changed({"data.limit": 1000, "space.channels": 4, "spli
 """With 36 rows there is less for each."""
 
 
-def table3(sizes: Sizes) -> list[Row]:
+def table3(sizes: Sizes) -> list[ExperimentRow]:
     """Unsplit rows get as many epochs as split ones; the published ones ran by the protocols of their own papers."""
     rows = []
     for place, dataset in enumerate(DATASETS):
@@ -76,31 +76,32 @@ def table3(sizes: Sizes) -> list[Row]:
             unsplit = random_search(sizes).changes if method == "random" else one_shot(sizes, method)
             changes = {"exhaustive": EXHAUSTIVE, "gradient": GRADIENT, "none": unsplit}[splitter]
             name = f"{NAMES[method]}, {SPLITS[splitter]}, {dataset}"
-            rows.append(Row(name, method, changes, best(*figures[place]), dataset))
+            rows.append(ExperimentRow(name, method, changes, best(*figures[place]), dataset))
     return rows
 
 
-def table6(sizes: Sizes) -> list[Row]:
+def table6(sizes: Sizes) -> list[ExperimentRow]:
     figures = {"l2": (92.52, 0.93), "filter-cos": (93.87, 0.11), "cos": (93.95, 0.08)}
     return [
-        Row(name, "darts", {**GRADIENT, "split.similarity": name}, best(*figure)) for name, figure in figures.items()
+        ExperimentRow(name, "darts", {**GRADIENT, "split.similarity": name}, best(*figure))
+        for name, figure in figures.items()
     ]
 
 
-def section51(sizes: Sizes) -> list[Row]:
+def section51(sizes: Sizes) -> list[ExperimentRow]:
     return [
-        Row("lowest cut, restart", "darts", GRADIENT, best(93.95, 0.08)),
-        Row("random edge, restart", "darts", {**GRADIENT, "split.choice": "random"}, best(93.58, 0.39)),
-        Row("lowest cut, no restart", "darts", {**GRADIENT, "split.restart": False}, best(91.04)),
+        ExperimentRow("lowest cut, restart", "darts", GRADIENT, best(93.95, 0.08)),
+        ExperimentRow("random edge, restart", "darts", {**GRADIENT, "split.choice": "random"}, best(93.58, 0.39)),
+        ExperimentRow("lowest cut, no restart", "darts", {**GRADIENT, "split.restart": False}, best(91.04)),
     ]
 
 
-def figure2(sizes: Sizes) -> list[Row]:
+def figure2(sizes: Sizes) -> list[ExperimentRow]:
     """Warm-ups from none to twice the usual; the paper shows a curve without figures but for the usual one."""
     usual = sizes.lengths["darts"].warmup
     epochs = sorted({0, usual // 3, 2 * usual // 3, usual, 2 * usual})
     return [
-        Row(
+        ExperimentRow(
             f"{warmup} epochs of warm-up",
             "darts",
             {**GRADIENT, "split.warmup_epochs": warmup},
@@ -110,26 +111,26 @@ def figure2(sizes: Sizes) -> list[Row]:
     ]
 
 
-def figure17(sizes: Sizes) -> list[Row]:
+def figure17(sizes: Sizes) -> list[ExperimentRow]:
     """Splits from none to three, each leaf as long as any; the paper shows a curve, Table 3 has two of its figures."""
     figures = {0: best(54.30, 0.0), 2: best(93.72, 0.12)}
     return [
-        Row(
+        ExperimentRow(
             f"{splits} splits",
             "darts",
             {**GRADIENT, "split.splits": splits, "split.branch": 2},
             figures.get(splits, {}),
         )
         if splits
-        else Row("0 splits", "darts", {"split.splitter": "none"}, figures[0])
+        else ExperimentRow("0 splits", "darts", {"split.splitter": "none"}, figures[0])
         for splits in range(4)
     ]
 
 
-def averages(sizes: Sizes) -> list[Row]:
+def averages(sizes: Sizes) -> list[ExperimentRow]:
     """The paper's algorithm 2 averages gradients, its released code the cosines of single mini-batches."""
     return [
-        Row(f"{METHOD_NAMES[method]}, mean of {average}", method, {**GRADIENT, "split.average": average})
+        ExperimentRow(f"{METHOD_NAMES[method]}, mean of {average}", method, {**GRADIENT, "split.average": average})
         for method in ("darts", "rsps")
         for average in ("gradients", "similarities")
     ]

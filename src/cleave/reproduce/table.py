@@ -10,7 +10,7 @@ from typing import Any
 
 from scipy.stats import t
 
-from cleave.reproduce.experiment import Published, Row
+from cleave.reproduce.experiment import ExperimentRow, Published
 from cleave.reproduce.grid import Finding
 
 SAME = 1e-9
@@ -18,7 +18,7 @@ SAME = 1e-9
 
 
 @dataclass(frozen=True)
-class Line:
+class TableLine:
     """One measure of one row over all its runs. `values` has None where one is not defined."""
 
     row: str
@@ -51,17 +51,17 @@ class Line:
         }
 
 
-def lines(rows: Sequence[Row], findings: Sequence[Finding]) -> Iterator[Line]:
+def lines(rows: Sequence[ExperimentRow], findings: Sequence[Finding]) -> Iterator[TableLine]:
     """Every measure of every row, in their order."""
     for row in rows:
         own = [finding for finding in findings if finding.row == row]
         seconds = mean(finding.seconds for finding in own)
         for measure in own[0].figures:
             values = [value for finding in own for value in finding.figures[measure]]
-            yield Line(row.name, measure, row.published.get(measure), values, seconds)
+            yield TableLine(row.name, measure, row.published.get(measure), values, seconds)
 
 
-def comparisons(pairs: Sequence[tuple[str, str]], table: Sequence[Line]) -> list[dict[str, Any]]:
+def comparisons(pairs: Sequence[tuple[str, str]], table: Sequence[TableLine]) -> list[dict[str, Any]]:
     """The difference of two rows, each figure against its counterpart, for every measure that both have.
 
     "n" is how many differences are defined, "of" how many pairs there are.
@@ -113,7 +113,7 @@ def table_row(line: dict[str, Any]) -> str:
 
 
 def cells(line: dict[str, Any]) -> list[str]:
-    """Row, measure, the paper's figure, ours, the difference, n."""
+    """ExperimentRow, measure, the paper's figure, ours, the difference, n."""
     published, ours, difference = line["published"], line["ours"], line["difference"]
     return [
         line["row"],

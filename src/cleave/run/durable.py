@@ -23,7 +23,7 @@ MANIFEST = "manifest.json"
 """Of a written folder: what it belongs to, the size and SHA-256 of each other file, and the SHA-256 of all that."""
 
 
-class Entry(Shape):
+class FileEntry(Shape):
     """A file in a manifest."""
 
     bytes: int
@@ -34,7 +34,7 @@ class Manifest(Shape):
     """manifest.json"""
 
     of: dict[str, str | int]
-    files: dict[str, Entry]
+    files: dict[str, FileEntry]
 
 
 Owner = Mapping[str, str | int]

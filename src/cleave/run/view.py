@@ -10,11 +10,11 @@ from cleave.run.events import Mark, checked
 from cleave.run.folder import EVENTS, OUTCOME, RESULT, TIMING, RunFiles, Saved
 from cleave.run.origin import CHECKPOINTS, SEARCH, check_begun, is_as_written, newest_meta, read_origin
 from cleave.run.outcome import altered, check_written
-from cleave.run.part_folder import last_event, last_events
 from cleave.run.reading import Shape, Timing, is_there, read_json, shaped
+from cleave.run.task_folder import last_event, last_events
 
 
-class Kept(Shape):
+class KeptResult(Shape):
     """Of a search's checkpoint, the identities of saved weights."""
 
     kept: dict[str, str]
@@ -57,7 +57,7 @@ def is_whole(path: Path, say: Callable[[str], None]) -> bool:
     if meta["finished"] is None:
         return False
     checked(path / EVENTS, Mark(**meta["events"]))
-    kept = shaped(path / CHECKPOINTS, Kept, meta["search"])["kept"]
+    kept = shaped(path / CHECKPOINTS, KeptResult, meta["search"])["kept"]
     RunFiles(path, origin.identity).check_leaves(kept)
     odd = list(altered(path, meta["finished"], OUTCOME))
     for name in odd:

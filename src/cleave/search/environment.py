@@ -12,8 +12,8 @@ import numpy
 import torch
 
 import cleave
+from cleave.engine.progress import Callback
 from cleave.errors import UserError
-from cleave.search.watch import Watcher
 
 
 def surroundings(device: str, threads: int) -> dict[str, Any]:
@@ -39,10 +39,10 @@ def cpu_name() -> str:
     return f"{names[0] if names else platform.processor() or 'unknown'}, {os.cpu_count()} cores"
 
 
-def compare(before: Mapping[str, Any], now: Mapping[str, Any], images: str, path: Path, watcher: Watcher) -> None:
+def compare(before: Mapping[str, Any], now: Mapping[str, Any], images: str, path: Path, callback: Callback) -> None:
     """UserError where the images are others; a word where the outcome may no longer be the same byte for byte."""
     if before.get("images") != now["images"]:
         raise UserError(f"{images}: not the images that {path} was started with; put them back")
     for name in ("cleave", "torch", "numpy", "machine", "device"):
         if before.get(name) != now[name]:
-            watcher.say(f"{name} was {before.get(name)} and is now {now[name]}: figures may differ in the last digits")
+            callback.say(f"{name} was {before.get(name)} and is now {now[name]}: figures may differ in the last digits")

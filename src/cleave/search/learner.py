@@ -19,7 +19,7 @@ from cleave.data.images import Images
 from cleave.data.stream import Batch, InOrder
 from cleave.errors import UserError
 from cleave.memory import OutOfMemory, too_large, within_memory
-from cleave.method import Descent, Held, Method, Turn, Weights
+from cleave.method import Method, SgdStep, StepContext, ValidationLoss, Weights
 from cleave.net import Gates, Network, build, only_live
 from cleave.run.generations import Record
 from cleave.search.accuracy import Accuracy
@@ -43,7 +43,7 @@ VERSIONS = 64
 
 
 @dataclass(frozen=True)
-class Alone:
+class Standalone:
     """One architecture that is trained by itself: what random search does, and what results are measured against."""
 
     label: str
@@ -54,7 +54,7 @@ class Alone:
         return Region.of(self.arch)
 
 
-class Place(Protocol):
+class Scope(Protocol):
     """What weights are trained for: a region of the space, and the label that its random numbers go by."""
 
     @property
@@ -64,7 +64,7 @@ class Place(Protocol):
     def region(self) -> Region: ...
 
 
-def make_method(problem: Problem, place: Place, chance: Chance) -> Method:
+def make_method(problem: Problem, place: Scope, chance: Chance) -> Method:
     """The recipe's method for a place, in its initial state."""
     return problem.method(problem.recipe.method, problem.space, place.region, chance.generator("architecture"))
 
@@ -80,7 +80,7 @@ def compile_blocks(network: Network) -> None:
 class Learner:
     """Everything that changes while a node is trained. Equal states go on equally, anywhere."""
 
-    def __init__(self, problem: Problem, place: Place, schedule: Schedule) -> None:
+    def __init__(self, problem: Problem, place: Scope, schedule: Schedule) -> None:
         """New weights, drawn from (seed, label of the place)."""
         recipe = problem.recipe
         self.place, self.schedule = place, schedule
@@ -127,10 +127,10 @@ class Learner:
         count, generator = self.problem.recipe.trust.panel, self.chance.generator("panel")
         return distinct(self.problem.space, self.place.region, count, generator)
 
-    def turn(self, purpose: str, step: int) -> Turn:
+    def context(self, purpose: str, step: int) -> StepContext:
         """What a method is told when it is asked for this purpose and step."""
         epoch, epochs = (self.epoch, self.schedule.epochs) if self.schedule.searching else (0, 0)
-        return Turn(epoch, epochs, self.chance.generator(purpose, step))
+        return StepContext(epoch, epochs, self.chance.generator(purpose, step))
 
     def advance(self) -> None:
         """One training step: architecture first where there is one (DARTS's order), then the weights."""
@@ -155,8 +155,8 @@ class Learner:
             self._set_learning_rate()
         batch = cache(partial(self.train.batch, self.step))  # drawn once, when it is first asked for
         if self.architecture_steps:
-            held = Held(partial(self._loss, self.held.batch(self.step)), partial(self._descent, batch))
-            self.method.learn(held, self.turn("architecture", self.step))
+            held = ValidationLoss(partial(self._loss, self.held.batch(self.step)), partial(self._sgd_step, batch))
+            self.method.learn(held, self.context("architecture", self.step))
         self._weight_step(*batch())
         self.step += 1
 
@@ -166,14 +166,14 @@ class Learner:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
 
-    def _descent(self, batch: Callable[[], Batch]) -> Descent:
+    def _sgd_step(self, batch: Callable[[], Batch]) -> SgdStep:
         """The weight step that is about to be taken on that batch."""
         weights = dict(self.network.named_parameters())
-        return Descent.of(self.optimizer, partial(self._loss, batch()), weights, self._momentum())
+        return SgdStep.of(self.optimizer, partial(self._loss, batch()), weights, self._momentum())
 
     def _weight_step(self, images: Tensor, labels: Tensor) -> None:
         """SGD on the active weights; those that did not run have no gradient and stand still."""
-        logits = self.logits(images, self.method.gates(self.turn("gates", self.step)))
+        logits = self.logits(images, self.method.gates(self.context("gates", self.step)))
         loss = cross_entropy(logits, labels)
         self._check(loss)
         self.optimizer.zero_grad()
@@ -233,7 +233,7 @@ class Learner:
 
     def probe(self, number: int) -> Probe:
         """One of them, with the gates that run beside the candidates compared."""
-        gates = self.method.gates(self.turn("probe gates", number))
+        gates = self.method.gates(self.context("probe gates", number))
         return Probe(partial(self._loss, self.probed.batch(number)), gates)
 
     @property
@@ -278,11 +278,11 @@ class Learner:
             )
         return similarities.cpu()
 
-    def strengths(self) -> dict[str, list[float]]:
+    def architecture_weights(self) -> dict[str, list[float]]:
         """Per choice the weights of its candidates, to six digits, where the method has such."""
         return {
             choice: [round(weight, 6) for weight in weights.tolist()]
-            for choice, weights in self.method.strengths().items()
+            for choice, weights in self.method.architecture_weights().items()
         }
 
     def exam(self, images: Images | None = None) -> InOrder:

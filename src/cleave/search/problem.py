@@ -16,11 +16,11 @@ from cleave.data.images import TENSORS, Images
 from cleave.data.reading import Reading
 from cleave.data.report import image_report
 from cleave.data.split import Listed, cut
-from cleave.data.stream import Stream
+from cleave.data.stream import BatchStream
+from cleave.engine.progress import Callback, Progress
 from cleave.errors import UserError
 from cleave.memory import memory_for
 from cleave.method import METHODS, Method
-from cleave.search.watch import Moment, Watcher
 from cleave.settings import DataSettings, Recipe
 from cleave.space import Layout, NetworkSize, Space, find_space
 
@@ -64,13 +64,13 @@ class Problem:
         """Batches that show every training image at least once."""
         return -(-len(self.train) // self.recipe.search.batch_size)
 
-    def stream(self, images: Images, chance: Chance, purpose: str) -> Stream:
+    def stream(self, images: Images, chance: Chance, purpose: str) -> BatchStream:
         """Endless augmented batches."""
         data = self.recipe.data
         size = images.pixels.shape[-1]
         padding = size // 8 if data.padding is None else data.padding
         augment = Augment(padding, data.flip)
-        return Stream(images, self.recipe.search.batch_size, augment, self.normalise, chance, purpose)
+        return BatchStream(images, self.recipe.search.batch_size, augment, self.normalise, chance, purpose)
 
     def fingerprint(self) -> str:
         """SHA-256 of the images and labels, in order: a resumed run must see the same ones."""
@@ -90,20 +90,20 @@ def check_padding(padding: int | None, size: int) -> None:
         raise UserError(f"data.padding={padding}: must be below the size of the images, {size} pixels")
 
 
-def reading_of(skip_damaged: bool, watcher: Watcher) -> Reading:
-    """Reads files under a watcher's eyes."""
+def reading_of(skip_damaged: bool, callback: Callback) -> Reading:
+    """Reads files under a callback's eyes."""
 
     def progress(done: int, total: int) -> None:
-        watcher.see(Moment(done, total, "", f"reading images, {done} of {total}", kind=""))
+        callback.see(Progress(done, total, "", f"reading images, {done} of {total}", kind=""))
 
-    return Reading(skip_damaged, progress, watcher.say)
+    return Reading(skip_damaged, progress, callback.say)
 
 
-def open_images(data: DataSettings, watcher: Watcher, given: Given | None) -> tuple[Images, Images, dict[str, Any]]:
+def open_images(data: DataSettings, callback: Callback, given: Given | None) -> tuple[Images, Images, dict[str, Any]]:
     """Images to train on, images held out, and the report on both."""
     from cleave.data import sources  # not at the top: workers need no torchvision, which is slow to import
 
-    reading, root = reading_of(data.skip_damaged, watcher), Path(data.root) if data.root else None
+    reading, root = reading_of(data.skip_damaged, callback), Path(data.root) if data.root else None
     if given is not None and data.name != TENSORS:
         raise UserError(f"data: the images of this run are {data.name}, so that no others can be given; leave data out")
     source: Listed = (
@@ -130,11 +130,11 @@ def unused_keys(data: DataSettings, source: Listed) -> list[str]:
 
 
 @memory_for("the images", "data.image_size or data.limit")
-def open_problem(recipe: Recipe, watcher: Watcher | None = None, given: Given | None = None) -> Problem:
+def open_problem(recipe: Recipe, callback: Callback | None = None, given: Given | None = None) -> Problem:
     """Loads what a resolved recipe names, or what is given; UserError where it is not there or too small."""
     space = find_space(recipe.space.name, recipe.space.ops)
     data = recipe.data
-    trained, held, report = open_images(data, watcher or Watcher(), given)
+    trained, held, report = open_images(data, callback or Callback(), given)
     train, valid = trained.to(recipe.device), held.to(recipe.device)
     for part in (train, valid):
         if len(part) < recipe.search.batch_size:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from cleave.search.learner import Learner
-from cleave.split.race import Entrant, Outcome, RaceRule, race
+from cleave.split.race import Entrant, RaceOutcome, RaceRule, race
 from cleave.split.similarity import Gradients
 
 
-def race_for(learner: Learner, choices: Sequence[str], parts: int, before: Callable[[str, int], None]) -> Outcome:
+def race_for(learner: Learner, choices: Sequence[str], parts: int, before: Callable[[str, int], None]) -> RaceOutcome:
     """What was measured on each choice until the race was decided; similarities are checked, on the CPU.
 
     `before(choice, candidates)` is called before the passes of a mini-batch under a choice's candidates.
@@ -24,4 +24,4 @@ def race_for(learner: Learner, choices: Sequence[str], parts: int, before: Calla
     entrants = {choice: Entrant(matching.race_tally(rule), len(allowed[choice]), parts) for choice in choices}
     found = race(entrants, gradients, rule)
     checked = {choice: learner.checked(choice, values) for choice, values in found.similarities.items()}
-    return Outcome(checked, found.probes, found.ended)
+    return RaceOutcome(checked, found.probes, found.ended)

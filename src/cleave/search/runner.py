@@ -10,6 +10,8 @@ from typing import Any
 from cleave.config import load
 from cleave.data.given import Given
 from cleave.data.report import IMAGES, report_lines
+from cleave.engine.executor import make_executor, usual_workers
+from cleave.engine.progress import Callback
 from cleave.extensions import check_unchanged, file_hashes
 from cleave.resolve import resolve, resolve_device
 from cleave.run.durable import write_json
@@ -18,23 +20,21 @@ from cleave.run.lock import RunLock
 from cleave.run.origin import SEARCH, Origin, check_begun, read_origin, settle
 from cleave.run.resumable import resumable
 from cleave.run.view import is_whole, view
-from cleave.search.crew import make_crew, usual_workers
 from cleave.search.environment import compare, surroundings
 from cleave.search.loop import Search
 from cleave.search.problem import Problem, open_problem
-from cleave.search.searching import SearchJob, most_parts
-from cleave.search.watch import Watcher
+from cleave.search.searching import SearchJob, most_tasks
 from cleave.settings import Recipe
 from cleave.space import find_space
 from cleave.torch_state import cpu_threads
 
 
 def start(
-    recipe: Recipe, out: Path | None, watcher: Watcher, workers: int | None = 1, given: Given | None = None
+    recipe: Recipe, out: Path | None, callback: Callback, workers: int | None = 1, given: Given | None = None
 ) -> dict[str, Any]:
     """Runs a new search in a new folder; returns the outcome with "run" and "seconds".
 
-    `watcher.stop` is asked wherever the search can be saved. `given`: images that no recipe can name.
+    `callback.stop` is asked wherever the search can be saved. `given`: images that no recipe can name.
 
     `workers`: the processes that share the work, None for as many as there are cores for; they change no result. More
     than one imports the main program anew, so that it needs its `if __name__ == "__main__"`.
@@ -42,18 +42,18 @@ def start(
     """
     recipe, notes = resolve(recipe, find_space(recipe.space.name, recipe.space.ops))
     for note in notes:
-        watcher.say(note)
-    problem = open_problem(recipe, watcher, given)
+        callback.say(note)
+    problem = open_problem(recipe, callback, given)
     for line in report_lines(problem.report):
-        watcher.say(line)
+        callback.say(line)
     path = make_folder(out) if out else new_folder(name_of(problem))
-    with RunLock(path), resumable(path), watcher.stop:  # from now on there is something to go on with
-        return go_on(create(path, recipe, environment(problem)), problem, watcher, workers)
+    with RunLock(path), resumable(path), callback.stop:  # from now on there is something to go on with
+        return go_on(create(path, recipe, environment(problem)), problem, callback, workers)
 
 
 def resume(
     path: Path,
-    watcher: Watcher,
+    callback: Callback,
     workers: int | None = 1,
     device: str | None = None,
     given: Given | None = None,
@@ -70,21 +70,21 @@ def resume(
         return view(path)
     with RunLock(path), resumable(path):
         origin = read_origin(path, SEARCH)
-        settle(path, origin, watcher.say)
-        if is_whole(path, watcher.say):
+        settle(path, origin, callback.say)
+        if is_whole(path, callback.say):
             return view(path)
-        check_unchanged(origin.environment.get("extensions", {}), changed_extensions, watcher.say)
-        problem = reopened(path, origin, device, watcher, given)
-        with watcher.stop:
-            return go_on(RunFolder(path, origin), problem, watcher, workers)
+        check_unchanged(origin.environment.get("extensions", {}), changed_extensions, callback.say)
+        problem = reopened(path, origin, device, callback, given)
+        with callback.stop:
+            return go_on(RunFolder(path, origin), problem, callback, workers)
 
 
-def reopened(path: Path, origin: Origin, device: str | None, watcher: Watcher, given: Given | None) -> Problem:
+def reopened(path: Path, origin: Origin, device: str | None, callback: Callback, given: Given | None) -> Problem:
     """The problem of a run that was begun before; UserError where its images are others now."""
     recipe = recipe_of(origin, {"device": device})
     here = recipe.model_copy(update={"device": resolve_device(recipe.device)})  # it may be another machine
-    problem = open_problem(here, watcher, given)
-    compare(origin.environment, environment(problem), recipe.data.name, path, watcher)
+    problem = open_problem(here, callback, given)
+    compare(origin.environment, environment(problem), recipe.data.name, path, callback)
     return problem
 
 
@@ -93,16 +93,18 @@ def recipe_of(origin: Origin, flags: Mapping[str, Any]) -> Recipe:
     return load(Recipe, deepcopy(dict(origin.recipe)), (), flags)
 
 
-def go_on(folder: RunFolder, problem: Problem, watcher: Watcher, workers: int | None) -> dict[str, Any]:
+def go_on(folder: RunFolder, problem: Problem, callback: Callback, workers: int | None) -> dict[str, Any]:
     """Runs what is left of a run that this process has locked."""
-    recipe, stop = problem.recipe, watcher.stop
+    recipe, stop = problem.recipe, callback.stop
     with cpu_threads(recipe.threads):
-        watcher.say(f"run folder: {folder.path}")
+        callback.say(f"run folder: {folder.path}")
         write_json(folder.path / IMAGES, problem.report)
         count = workers or usual_workers(recipe.device, recipe.threads)
-        search = Search(problem, folder, stop, watcher)
-        with make_crew(count, most_parts(problem), SearchJob(problem, folder.files), stop, search.overview) as crew:
-            result = search.run(crew)
+        search = Search(problem, folder, stop, callback)
+        with make_executor(
+            count, most_tasks(problem), SearchJob(problem, folder.files), stop, search.overview
+        ) as executor:
+            result = search.run(executor)
         search.finish(result)
     return view(folder.path)
 

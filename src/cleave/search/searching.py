@@ -1,4 +1,4 @@
-"""A search as work in parts: its nodes, and the architectures that are trained alone."""
+"""A search as work in tasks: its nodes, and the architectures that are trained alone."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from cleave.data.images import Images
+from cleave.engine.progress import Callback
+from cleave.engine.stop import Stop
 from cleave.run.folder import RunFiles
-from cleave.search.part import Findings, Part
 from cleave.search.perform import perform
 from cleave.search.problem import Problem
-from cleave.search.watch import Stop, Watcher
+from cleave.search.task import Task, TaskResult
 from cleave.search.work import nodes_at
 
 
@@ -19,7 +20,7 @@ class SearchJob:
     """The work of a search in a run folder."""
 
     def __init__(self, problem: Problem, files: RunFiles) -> None:
-        self.problem, self.files = replace(problem, table=None), files  # parts need no table, which is large
+        self.problem, self.files = replace(problem, table=None), files  # tasks need no table, which is large
 
     @property
     def run(self) -> Path:
@@ -37,12 +38,12 @@ class SearchJob:
     def images(self) -> Iterable[Images]:
         return self.problem.train, self.problem.valid
 
-    def perform(self, part: Part, stop: Stop, watcher: Watcher) -> Findings:
-        return perform(self.problem, part, self.files, stop, watcher)
+    def perform(self, task: Task, stop: Stop, callback: Callback) -> TaskResult:
+        return perform(self.problem, task, self.files, stop, callback)
 
 
-def most_parts(problem: Problem) -> int:
-    """How many parts of a search there can be at the same time: the leaves, or the control's architectures."""
+def most_tasks(problem: Problem) -> int:
+    """How many tasks of a search there can be at the same time: the leaves, or the control's architectures."""
     control = problem.recipe.trust.control
     leaves = nodes_at(problem.recipe, problem.space, problem.recipe.split.splits or 0)
     return max(leaves, control + 1 if control else 0)

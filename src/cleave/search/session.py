@@ -1,4 +1,4 @@
-"""Training in a part's folder: signs of life, checkpoints, and going on from one as if nothing had happened."""
+"""Training in a task's folder: signs of life, checkpoints, and going on from one as if nothing had happened."""
 
 from __future__ import annotations
 
@@ -9,41 +9,42 @@ from typing import Any
 
 from pydantic import Field
 
+from cleave.engine.progress import Callback, Progress
+from cleave.engine.stop import Stop
 from cleave.errors import UserError
 from cleave.run.events import START
 from cleave.run.folder import RunFiles
 from cleave.run.generations import NotFinite, Record
-from cleave.run.part_folder import PartFolder
 from cleave.run.reading import Shape, shaped
-from cleave.search.learner import Learner, Place
-from cleave.search.part import Findings
+from cleave.run.task_folder import TaskFolder
+from cleave.search.learner import Learner, Scope
 from cleave.search.problem import Problem
 from cleave.search.schedule import Schedule
-from cleave.search.watch import Moment, Stop, Watcher
+from cleave.search.task import TaskResult
 from cleave.search.work import passes_done, planned_passes
 
 
-class SavedLearner(Shape):
+class SavedTrainer(Shape):
     """What is plain of a learner."""
 
     leaf: str
     step: int = Field(ge=0)
 
 
-class Saved(Shape):
-    """meta.json of a part's checkpoints."""
+class SavedTask(Shape):
+    """meta.json of a task's checkpoints."""
 
     findings: dict[str, Any]
-    learner: SavedLearner | None
+    learner: SavedTrainer | None
 
 
-class Session:
-    """A part that is worked on. `learner` is the network at hand, which every checkpoint holds."""
+class TaskSession:
+    """A task that is worked on. `learner` is the network at hand, which every checkpoint holds."""
 
-    def __init__(self, problem: Problem, run: RunFiles, folder: PartFolder, stop: Stop, watcher: Watcher) -> None:
+    def __init__(self, problem: Problem, run: RunFiles, folder: TaskFolder, stop: Stop, callback: Callback) -> None:
         self.problem, self.run, self.folder = problem, run, folder
-        self.stop, self.watcher = stop, watcher
-        self.findings = Findings()
+        self.stop, self.callback = stop, callback
+        self.found = TaskResult()
         self.learner: Learner | None = None
         self.saved: Record | None = None
         """The learner that the checkpoint holds, until it is opened."""
@@ -51,11 +52,11 @@ class Session:
         self.saved_at = time.monotonic()
         self.total = planned_passes(problem)
         if folder.generations.empty:
-            folder.events.go_back(START)  # what a part did that was killed before its first checkpoint happens again
+            folder.events.go_back(START)  # what a task did that was killed before its first checkpoint happens again
         else:
-            self._restore(folder.generations.newest(watcher.say))
+            self._restore(folder.generations.newest(callback.say))
 
-    def opened(self, place: Place, plan: Schedule, prepare: Callable[[Learner], None] | None = None) -> Learner:
+    def opened(self, place: Scope, plan: Schedule, prepare: Callable[[Learner], None] | None = None) -> Learner:
         """The learner of a place: the one in the checkpoint if it is there, else a new one, prepared."""
         learner = Learner(self.problem, place, plan)
         saved, self.saved = self.saved, None
@@ -71,8 +72,8 @@ class Session:
         while learner.step < learner.steps:
             self.breathe()
             learner.advance()
-            self.findings.cost.weight_steps += 1
-            self.findings.cost.arch_steps += learner.architecture_steps
+            self.found.cost.weight_steps += 1
+            self.found.cost.arch_steps += learner.architecture_steps
             self.show(doing)
             if learner.step % self.problem.steps_per_epoch == 0:
                 end_epoch()
@@ -84,27 +85,27 @@ class Session:
             self.save()
 
     def save(self) -> None:
-        """Commits a generation from which the part goes on as if nothing had happened."""
+        """Commits a generation from which the task goes on as if nothing had happened."""
         record = self.saved or (self.learner.record() if self.learner else Record({}, {}, {}))
-        self.findings.events = self.folder.events.position
-        meta = {"findings": self.findings.to_json(), "learner": record.meta or None}
+        self.found.events = self.folder.events.position
+        meta = {"findings": self.found.to_json(), "learner": record.meta or None}
         with finite(record.meta.get("leaf")):
             self.folder.generations.commit(Record(record.weights, record.state, meta))
         self.saved_at = time.monotonic()
 
     def _restore(self, record: Record) -> None:
         checkpoints = self.folder.generations.folder
-        meta = shaped(checkpoints, Saved, record.meta)
-        self.findings = Findings.from_json(meta["findings"], checkpoints)
-        self.folder.events.go_back(self.findings.events)
-        self.run.check_leaves(self.findings.kept)
+        meta = shaped(checkpoints, SavedTask, record.meta)
+        self.found = TaskResult.from_json(meta["findings"], checkpoints)
+        self.folder.events.go_back(self.found.events)
+        self.run.check_leaves(self.found.kept)
         if meta["learner"] is not None:
             self.saved = Record(record.weights, record.state, meta["learner"])
 
     def show(self, doing: str, more: int = 0) -> None:
-        done = passes_done(self.problem, self.findings.cost) + passes_done(self.problem, self.findings.control) + more
+        done = passes_done(self.problem, self.found.cost) + passes_done(self.problem, self.found.control) + more
         means = self.learner.means if self.learner and self.learner.step else None
-        self.watcher.see(Moment(done, self.total, self.label, doing, means))
+        self.callback.see(Progress(done, self.total, self.label, doing, means))
 
 
 @contextmanager

@@ -48,12 +48,12 @@ def s_tau(rows: Sequence[Sequence[float]]) -> float | None:
     return agreement(rows)["s_tau"]
 
 
-def mean_entropy(strengths: Mapping[str, Tensor]) -> float | None:
+def mean_entropy(weights: Mapping[str, Tensor]) -> float | None:
     """The mean over choices of the weights' entropy, as a share of the highest it can be; None without weights.
 
     1: all candidates weigh the same. 0: one candidate has all the weight. Choices with one candidate do not count.
     """
-    shares = [entropy(weights) / log(len(weights)) for weights in strengths.values() if len(weights) > 1]
+    shares = [entropy(each) / log(len(each)) for each in weights.values() if len(each) > 1]
     return sum(shares) / len(shares) if shares else None
 
 

@@ -19,7 +19,7 @@ Nodes = Annotated[list[Node], Field(min_length=1)]
 
 
 @dataclass
-class Cost:
+class SearchCost:
     """The work done, counted: what a claim about a method has to be weighed against."""
 
     weight_steps: int = 0
@@ -27,8 +27,8 @@ class Cost:
     split_passes: int = 0  # forward and backward passes of one mini-batch under one candidate
     eval_images: int = 0
 
-    def __add__(self, other: Cost) -> Cost:
-        return Cost(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(Cost)))
+    def __add__(self, other: SearchCost) -> SearchCost:
+        return SearchCost(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(SearchCost)))
 
 
 @dataclass
@@ -40,8 +40,8 @@ class State:
     """
 
     tree: Tree
-    cost: Cost = field(default_factory=Cost)
-    control: Cost = field(default_factory=Cost)
+    cost: SearchCost = field(default_factory=SearchCost)
+    control: SearchCost = field(default_factory=SearchCost)
     accuracies: dict[str, Accuracy] = field(default_factory=dict)
     kept: dict[str, str] = field(default_factory=dict)
 
@@ -75,8 +75,8 @@ class PlainState:
     """The same as it is saved."""
 
     tree: Nodes
-    cost: Cost
-    control: Cost
+    cost: SearchCost
+    control: SearchCost
     accuracies: dict[str, Accuracy]
     kept: dict[str, str]
 

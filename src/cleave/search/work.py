@@ -7,7 +7,7 @@ from math import prod
 from cleave.search.problem import Problem
 from cleave.search.schedule import schedule
 from cleave.search.splitting import splitter_of
-from cleave.search.state import Cost
+from cleave.search.state import SearchCost
 from cleave.settings import Recipe
 from cleave.space import Space
 from cleave.split.race import RaceRule
@@ -106,11 +106,11 @@ def _evaluating(problem: Problem, images: int) -> int:
     return int(EVALUATION * images / problem.recipe.search.batch_size)
 
 
-def passes_done(problem: Problem, cost: Cost) -> int:
+def passes_done(problem: Problem, cost: SearchCost) -> int:
     """The passes so far."""
     return training_passes(problem, cost) + _evaluating(problem, cost.eval_images)
 
 
-def training_passes(problem: Problem, cost: Cost) -> int:
+def training_passes(problem: Problem, cost: SearchCost) -> int:
     """The same without evaluations: forward and backward passes of a mini-batch."""
     return cost.weight_steps + problem.method.passes * cost.arch_steps + cost.split_passes

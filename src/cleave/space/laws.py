@@ -65,10 +65,8 @@ def check_region(space: Space, region: Region) -> None:
             arch = space.sample(region, generator)
             require(space.valid(arch), space, "a sample is valid", shown(dict(arch)))
             check_text(space, arch)
-        strengths = {
-            choice: torch.rand(len(allowed), generator=generator) for choice, allowed in region.allowed.items()
-        }
-        check_arch(space, space.derive(region, strengths), region, "the architecture that is derived")
+        weights = {choice: torch.rand(len(allowed), generator=generator) for choice, allowed in region.allowed.items()}
+        check_arch(space, space.derive(region, weights), region, "the architecture that is derived")
 
 
 def check_arch(space: Space, arch: Arch, region: Region, what: str) -> None:

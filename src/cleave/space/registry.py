@@ -41,7 +41,7 @@ SPACES.register(
 
 
 @dataclass(frozen=True)
-class Made:
+class SpaceFactory:
     """Makes a space of a class that has nothing to be told."""
 
     kind: type[Space]
@@ -59,7 +59,7 @@ def register_space(kind: SpaceClass) -> SpaceClass:
     """Registers a space, which is made without arguments, under its `name`."""
     if not isinstance(getattr(kind, "name", None), str):
         raise UserError(f'space {kind.__name__}: has no name, as in name = "{kind.__name__.lower()}"')
-    SPACES.register(kind.name, Made(kind))
+    SPACES.register(kind.name, SpaceFactory(kind))
     return kind
 
 

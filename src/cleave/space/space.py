@@ -61,9 +61,9 @@ class Space(ABC):
         """Whether the region has a valid architecture."""
         return True
 
-    def derive(self, region: Region, strengths: Mapping[str, Tensor]) -> Arch:
-        """The strongest allowed candidate of each choice; strengths are [allowed candidates], first wins ties."""
-        return {choice: allowed[int(strengths[choice].argmax())] for choice, allowed in region.allowed.items()}
+    def derive(self, region: Region, weights: Mapping[str, Tensor]) -> Arch:
+        """The strongest allowed candidate of each choice; weights are [allowed candidates], first wins ties."""
+        return {choice: allowed[int(weights[choice].argmax())] for choice, allowed in region.allowed.items()}
 
     def every(self, region: Region) -> Iterator[Arch]:
         """Every architecture of a region, valid or not; here each names every choice.

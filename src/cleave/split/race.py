@@ -68,7 +68,7 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RaceOutcome:
     """What was measured: similarities [candidates, candidates] by choice, and from how many probes."""
 
     similarities: dict[str, Tensor]
@@ -110,14 +110,14 @@ class Race:
             self.goal, self.running = min(2 * self.goal, self.rule.most), now.doubtful
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> RaceOutcome:
         assert self.ended is not None, "the race is not over"
         tallies = {choice: entrant.tally for choice, entrant in self.entrants.items()}
         similarities = {choice: tally.similarities for choice, tally in tallies.items()}
-        return Outcome(similarities, {choice: tally.probes for choice, tally in tallies.items()}, self.ended)
+        return RaceOutcome(similarities, {choice: tally.probes for choice, tally in tallies.items()}, self.ended)
 
 
-def race(entrants: Mapping[str, Entrant], probe: Callable[[str, int], Gradients], rule: RaceRule) -> Outcome:
+def race(entrants: Mapping[str, Entrant], probe: Callable[[str, int], Gradients], rule: RaceRule) -> RaceOutcome:
     """Runs a race of choices, each with an empty tally, to its end.
 
     `probe(choice, number)` are the gradients of mini-batch `number` under the choice's candidates, per parameter

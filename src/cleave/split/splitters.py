@@ -25,7 +25,7 @@ Racer = Callable[[Sequence[str], int], Mapping[str, Tensor]]
 
 
 @dataclass(frozen=True)
-class Situation:
+class SplitRequest:
     """A node about to be split in `parts`: its region and its unsplit choices.
 
     `score` measures a choice, `race` several against each other. `generator` is the node's own.
@@ -39,18 +39,18 @@ class Situation:
     generator: torch.Generator
 
 
-Chooser = Callable[[Situation], list[str]]
+Chooser = Callable[[SplitRequest], list[str]]
 """The choices in contention: of several the one is split that cuts the least similarity per link."""
 
 
-def lowest_cut(situation: Situation) -> list[str]:
+def lowest_cut(request: SplitRequest) -> list[str]:
     """Every choice that can be split (GM-NAS, section 3.4)."""
-    return splittable(situation)
+    return splittable(request)
 
 
-def any_choice(situation: Situation) -> list[str]:
+def any_choice(request: SplitRequest) -> list[str]:
     """An unsplit choice that has enough candidates, uniformly."""
-    return [pick(splittable(situation), situation.generator)]
+    return [pick(splittable(request), request.generator)]
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,14 @@ class GivenChoice:
 
     name: str
 
-    def __call__(self, situation: Situation) -> list[str]:
+    def __call__(self, request: SplitRequest) -> list[str]:
         return [self.name]
 
 
-def splittable(situation: Situation) -> list[str]:
+def splittable(request: SplitRequest) -> list[str]:
     """The unsplit choices that have a candidate for each part."""
-    allowed = situation.region.allowed
-    return [choice for choice in situation.unsplit if len(allowed[choice]) >= situation.parts]
+    allowed = request.region.allowed
+    return [choice for choice in request.unsplit if len(allowed[choice]) >= request.parts]
 
 
 ROUNDING = 1e-12
@@ -109,7 +109,7 @@ class Splitter(ABC):
         return cls(chooser_at(settings, depth))
 
     @abstractmethod
-    def split(self, situation: Situation) -> Split:
+    def split(self, request: SplitRequest) -> Split:
         """The division of the node at hand."""
 
 
@@ -142,7 +142,7 @@ class Unsplit(Splitter):
     branches = False
     meaningless = ("splits", "branch", "choice", "warmup_epochs", "restart", *SCORED)
 
-    def split(self, situation: Situation) -> Split:
+    def split(self, request: SplitRequest) -> Split:
         raise AssertionError("nothing is split")
 
 
@@ -154,9 +154,9 @@ class Exhaustive(Splitter):
     branches = False
     meaningless = ("branch", *SCORED)
 
-    def split(self, situation: Situation) -> Split:
-        (choice,) = self.chooser(situation)
-        candidates = situation.region.allowed[choice]
+    def split(self, request: SplitRequest) -> Split:
+        (choice,) = self.chooser(request)
+        candidates = request.region.allowed[choice]
         return Split(choice, candidates, named(each_alone(len(candidates)), candidates))
 
 
@@ -164,10 +164,10 @@ class Exhaustive(Splitter):
 class Random(Splitter):
     """Balanced groups drawn at random (GM-NAS, table 1)."""
 
-    def split(self, situation: Situation) -> Split:
-        (choice,) = self.chooser(situation)
-        candidates = situation.region.allowed[choice]
-        groups = at_random(len(candidates), situation.parts, situation.generator)
+    def split(self, request: SplitRequest) -> Split:
+        (choice,) = self.chooser(request)
+        candidates = request.region.allowed[choice]
+        groups = at_random(len(candidates), request.parts, request.generator)
         return Split(choice, candidates, named(groups, candidates))
 
 
@@ -183,25 +183,25 @@ class GradientMatching(Splitter):
         kind = Racing if settings.rule == "race" else cls
         return kind(chooser_at(settings, depth))
 
-    def split(self, situation: Situation) -> Split:
-        similarities = {choice: situation.score(choice) for choice in splittable(situation)}
-        return lowest(self.chooser(situation), similarities, situation)
+    def split(self, request: SplitRequest) -> Split:
+        similarities = {choice: request.score(choice) for choice in splittable(request)}
+        return lowest(self.chooser(request), similarities, request)
 
 
 class Racing(GradientMatching):
     """The same by a race: only choices in contention are scored, each as far as it may still win."""
 
-    def split(self, situation: Situation) -> Split:
-        contenders = self.chooser(situation)
-        return lowest(contenders, situation.race(contenders, situation.parts), situation)
+    def split(self, request: SplitRequest) -> Split:
+        contenders = self.chooser(request)
+        return lowest(contenders, request.race(contenders, request.parts), request)
 
 
-def lowest(contenders: Sequence[str], similarities: Mapping[str, Tensor], situation: Situation) -> Split:
+def lowest(contenders: Sequence[str], similarities: Mapping[str, Tensor], request: SplitRequest) -> Split:
     """The contender whose best partition cuts the least similarity per link, with the scores of all that were compared.
 
     Per link, since choices may differ in their number of candidates; where they do not, it is the lowest sum.
     """
-    allowed, parts = situation.region.allowed, situation.parts
+    allowed, parts = request.region.allowed, request.parts
     scores = {choice: best_groups(allowed[choice], values, parts) for choice, values in similarities.items()}
     choice = first_lowest({name: scores[name].mean_link for name in contenders})
     return Split(choice, scores[choice].candidates, scores[choice].groups, scores)

@@ -37,7 +37,7 @@ BUDGETS: dict[str, Changes] = {
 
 
 @dataclass(frozen=True)
-class Entry:
+class StudyEntry:
     """A study: what it changes in a budget's recipe, and in that of one budget only; what the paper found.
 
     `published`: by measure (see `cleave.study.tables`) a mean and, where given, a standard deviation.
@@ -74,7 +74,7 @@ EPOCHS = {
 }  # fmt: skip
 """The rows "different epochs" of Tables 1 and 2."""
 TABLE1 = [
-    Entry(
+    StudyEntry(
         "table1/seeds", "all weights shared, instances of different seeds", {**SEEDS, "training.order": "fixed"},
         {"small": {"instances": 3}},
         {
@@ -82,18 +82,18 @@ TABLE1 = [
             **{name: (value, None) for name, value in EPOCHS.items()},
         },
     ),
-    Entry(
+    StudyEntry(
         "table1/orders", "all shared, one seed, different orders of the children",
         {**ORDERS, "training.order": "shuffled-once"}, {},
         ranking((0.3930, 0.7021, -0.0129), (0.4625, 0.0993), (16.9, 5.70), (11.5, 5.37)),
     ),
-    Entry(
+    StudyEntry(
         "table1/shuffled", "all shared, one seed, another order in every cycle",
         {**ORDERS, "training.order": "reshuffled"}, {},
         ranking((0.4403, 0.7163, 0.0764), (0.5108, 0.0665), (15.6, 8.48), (11.2, 5.55)),
     ),
-    Entry("table1/iid", "all shared, children drawn independently (not in the paper)", {"training.order": "iid"}),
-    Entry(
+    StudyEntry("table1/iid", "all shared, children drawn independently (not in the paper)", {"training.order": "iid"}),
+    StudyEntry(
         "table1/alone", "nothing shared: the ground truth",
         {"sharing.policy": "none", "looks.dense": 0, "looks.every": 1000},
         {"small": {"training.epochs": 2}},
@@ -113,11 +113,11 @@ def dense(mean: float, std: float) -> dict[str, tuple[float, float | None]]:
     return {"gt_tau_mean": (mean, None), "gt_tau_std": (std, None)}
 
 
-def grouped(count: int, by: str, published: tuple[float, float]) -> Entry:
+def grouped(count: int, by: str, published: tuple[float, float]) -> StudyEntry:
     changes = {"sharing.policy": "groups", "sharing.groups": count, "sharing.by": by}
     at = {"small": {**FEW["small"], "sharing.budget": "matched"}, "paper": {"looks.dense": 64}}
     words = {"shuffled": "at random", "sequential": "by similarity (neighbours in the space's order)"}
-    return Entry(f"table3a/{by}-{count}", f"{count} groups, {words[by]}", changes, at, dense(*published))
+    return StudyEntry(f"table3a/{by}-{count}", f"{count} groups, {words[by]}", changes, at, dense(*published))
 
 
 TABLE3A = [
@@ -127,7 +127,7 @@ TABLE3A = [
 
 PREFIX = [(0.6960, 0.0129), (0.4837, 0.0939), (0.4159, 0.1925), (0.4448, 0.1881), (0.5174, 0.1592)]
 TABLE3B = [
-    Entry(
+    StudyEntry(
         f"table3b/prefix-{cells}", f"stem and first {cells} cells shared, the rest and the classifier not",
         {"sharing.policy": "prefix", "sharing.cells": cells}, {**FEW, "paper": LONG}, dense(*published),
     )
@@ -142,37 +142,39 @@ PATTERNS = {
     "all-but-O12": ("all shared but the operations on the edge O12", r"^(?!.*\.2<-1\.)"),
 }
 POLICIES = [
-    Entry(f"policies/{name}", title, {"sharing.policy": "pattern", "sharing.pattern": pattern}, {**FEW, "paper": LONG})
+    StudyEntry(
+        f"policies/{name}", title, {"sharing.policy": "pattern", "sharing.pattern": pattern}, {**FEW, "paper": LONG}
+    )
     for name, (title, pattern) in PATTERNS.items()
 ]
 
 VARIANTS = [
-    Entry("variants/norm-momentum-0.1", "running statistics that follow slowly", {"norm.momentum": 0.1}, FEW),
-    Entry("variants/norm-momentum-0.9", "running statistics that follow fast", {"norm.momentum": 0.9}, FEW),
-    Entry("variants/norm-per-child", "every child has running statistics of its own", {"norm.running": "child"}, FEW),
-    Entry("variants/no-momentum", "SGD without momentum", {"training.momentum": 0.0}, FEW),
-    Entry(
+    StudyEntry("variants/norm-momentum-0.1", "running statistics that follow slowly", {"norm.momentum": 0.1}, FEW),
+    StudyEntry("variants/norm-momentum-0.9", "running statistics that follow fast", {"norm.momentum": 0.9}, FEW),
+    StudyEntry("variants/norm-per-child", "running statistics of every child's own", {"norm.running": "child"}, FEW),
+    StudyEntry("variants/no-momentum", "SGD without momentum", {"training.momentum": 0.0}, FEW),
+    StudyEntry(
         "variants/idle", "idle weights the other way than at this budget",
         {"training.idle": "drift"}, {**FEW, "paper": {"training.idle": "frozen"}},
     ),
 ]  # fmt: skip
 
 FIGURES = [
-    Entry(
+    StudyEntry(
         "figure4/tuned", "every child trained on alone from two snapshots",
         {"tune.batches": 20}, {
             "paper": {"tune.epochs": [100, 200]}, "tiny": {"tune.epochs": [1, 2], "tune.batches": 3},
             "small": {"tune.epochs": [8, 16], "instances": 1, "looks.dense": 24},
         },
     ),
-    Entry(
+    StudyEntry(
         "figure5/statistics", "every mini-batch seen by three kinds of statistics",
         {**ORDERS, "training.order": "shuffled-once", "looks.statistics": ["tracked", "batch", "recalibrated"]},
         {"small": {"instances": 1, "looks.every": 16, "data.report_test": True}},
     ),
 ]  # fmt: skip
 
-ENTRIES: dict[str, Entry] = {
+ENTRIES: dict[str, StudyEntry] = {
     entry.name: entry for entry in (*TABLE1, *TABLE3A, *TABLE3B, *POLICIES, *VARIANTS, *FIGURES)
 }
 TITLES = {
@@ -186,7 +188,7 @@ TITLES = {
 }
 
 
-def find_entry(name: str) -> Entry:
+def find_entry(name: str) -> StudyEntry:
     """The study of that name; UserError with a suggestion where there is none."""
     found = next((entry for known, entry in ENTRIES.items() if plain(known) == plain(name)), None)
     if found is None:
@@ -194,7 +196,7 @@ def find_entry(name: str) -> Entry:
     return found
 
 
-def find_table(name: str) -> list[Entry]:
+def find_table(name: str) -> list[StudyEntry]:
     """The studies of a table."""
     table = next((known for known in TITLES if plain(known) == plain(name)), None)
     if table is None:
@@ -202,7 +204,7 @@ def find_table(name: str) -> list[Entry]:
     return [entry for entry in ENTRIES.values() if entry.table == table]
 
 
-def at_budget(entries: list[Entry], budget: str) -> list[Entry]:
+def at_budget(entries: list[StudyEntry], budget: str) -> list[StudyEntry]:
     """Those that can be run: a few children cannot be put into many groups."""
     if budget not in BUDGETS:
         raise UserError(f"--budget {brief(budget)}: is none of {', '.join(reversed(BUDGETS))}")

@@ -75,7 +75,7 @@ def run(
     Interrupted, it goes on with `cleave resume`.
     """
     from cleave import api
-    from cleave.search.watch import SignalStop
+    from cleave.engine.stop import SignalStop
     from cleave.study.catalogue import ENTRIES, listing
     from cleave.study.metrics_text import print_metrics
     from cleave.study.recipes import as_yaml, read
@@ -130,9 +130,10 @@ def table(
 
     The same command goes on where an interrupted one stopped.
     """
-    from cleave.search.watch import Callbacks, SignalStop
+    from cleave.engine.progress import Callbacks
+    from cleave.engine.stop import SignalStop
     from cleave.study.catalogue import TITLES
-    from cleave.study.tables import Request, make_table
+    from cleave.study.tables import TableRequest, make_table
     from cleave.study.tables_text import print_table
     from cleave.terminal import Terminal
 
@@ -141,7 +142,7 @@ def table(
         tell({"tables": list(TITLES)}, as_json, lambda: print(*lines, sep="\n"))
         return
     flags = study_flags(None, data_root, truth, seed, device)
-    request = Request(name, budget, only or (), changes or (), flags, out, workers)
+    request = TableRequest(name, budget, only or (), changes or (), flags, out, workers)
     with Terminal() as terminal:
         found = make_table(request, Callbacks([terminal], SignalStop()))
     tell(found, as_json, lambda: print_table(found))

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from cleave.data.stream import Batch
+from cleave.engine.stop import NEVER, Stop
 from cleave.net import BlockModule, Gates, Norm, Place, places
 from cleave.net.place import History
 from cleave.net.statistics import measuring
-from cleave.search.watch import NEVER, Stop
 from cleave.study.supernet import Supernet
 
 CHUNK = 2_000

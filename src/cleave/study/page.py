@@ -32,7 +32,7 @@ SECTIONS = {
 
 
 @dataclass(frozen=True)
-class Made:
+class Provenance:
     """How a study came about, empty where that is not known: its ledger, recipe (YAML) and environment."""
 
     ledger: Sequence[Part] = ()
@@ -40,10 +40,10 @@ class Made:
     environment: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read_made(folder: Path) -> Made:
+def read_made(folder: Path) -> Provenance:
     """What a study's folder says; what is not there is left empty."""
     recipe, ledger, environment = (folder / name for name in ("study.yaml", "ledger.json", "environment.json"))
-    return Made(
+    return Provenance(
         ledger=read_ledger(ledger) if ledger.is_file() else (),
         recipe=recipe.read_text(encoding="utf-8") if recipe.is_file() else "",
         environment=read_json(environment) if environment.is_file() else {},
@@ -59,7 +59,7 @@ def read_ledger(path: Path) -> list[Part]:
 
 
 def write_page(
-    path: Path, subject: Subject, report: Part, made: Made | None = None, drawings: Drawings | None = None
+    path: Path, subject: Subject, report: Part, made: Provenance | None = None, drawings: Drawings | None = None
 ) -> Path:
     """Writes the page of a study; `report` is what `metrics_report.report` found of the same log and truth.
 

@@ -19,13 +19,13 @@ from cleave.data.images import Images, Part
 from cleave.data.reading import Reading
 from cleave.data.report import image_report
 from cleave.data.split import Listed, cut, for_training, mixed
-from cleave.data.stream import InOrder, Stream
+from cleave.data.stream import BatchStream, InOrder
+from cleave.engine.progress import Callback
 from cleave.errors import UserError, brief
 from cleave.files import refuse_pipe
 from cleave.memory import memory_for
 from cleave.net import Norm, build
 from cleave.search.problem import check_padding, reading_of, unused_keys
-from cleave.search.watch import Watcher
 from cleave.space import Arch, Layout, NetworkSize, Space, find_space
 from cleave.space.sample import ENUMERABLE, distinct
 from cleave.study.log import Log, all_children
@@ -37,7 +37,7 @@ MOST = 2_000
 """Children of a study at most: all of them are looked at again and again."""
 
 
-class Passes(Stream):
+class Passes(BatchStream):
     """One shuffled pass over the images after another; the last batch of a pass holds what is left, as published."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401
@@ -155,7 +155,7 @@ def layout_of(recipe: StudyRecipe, space: Space, channels: int) -> Layout:
 
 
 def open_study(
-    recipe: StudyRecipe, divided: Sequence[Sequence[str]] | None = None, watcher: Watcher | None = None
+    recipe: StudyRecipe, divided: Sequence[Sequence[str]] | None = None, callback: Callback | None = None
 ) -> Study:
     """Loads what a resolved recipe names; UserError where it is not there or does not go together.
 
@@ -166,7 +166,7 @@ def open_study(
     check_sharing(recipe, space)  # before images are loaded, which takes a while
     check_truth(recipe, children, space)
     divided = divide(recipe.sharing, children) if divided is None else divided
-    train, judged, reported, report = load_images(recipe, watcher)
+    train, judged, reported, report = load_images(recipe, callback)
     groups = tuple(map(tuple, divided))
     study = Study(recipe, space, children, groups, train, judged, reported, Normalise.of(train), report)
     check_tuning(study)
@@ -227,10 +227,10 @@ def chosen_children(recipe: StudyRecipe, space: Space) -> tuple[str, ...]:
 
 @memory_for("the images", "data.image_size or data.limit")
 def load_images(
-    recipe: StudyRecipe, watcher: Watcher | None = None
+    recipe: StudyRecipe, callback: Callback | None = None
 ) -> tuple[Images, Images, Images | None, dict[str, Any]]:
     """Images to train on, to rank children by, and (or None) to report by; and the report on what is used of them."""
-    data, reading = recipe.data, reading_of(recipe.data.skip_damaged, watcher or Watcher())
+    data, reading = recipe.data, reading_of(recipe.data.skip_damaged, callback or Callback())
     source = found(data, "train", reading)
     tested = found(data, "test", reading) if data.judge == "test" or data.report_test else None
     chosen = choose(source, data)

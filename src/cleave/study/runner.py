@@ -5,10 +5,10 @@ environment.json  versions, hardware, fingerprint of the images
 images.json       which images are used: the classes, how many of each, what is left out and why
 supernets.json    the children of each supernet
 checkpoints/      what the study was begun as
-parts/LABEL/      every supernet and every tuned snapshot: checkpoints, then (in done/) rows and cost
+tasks/LABEL/      every supernet and every tuned snapshot: checkpoints, then (in done/) rows and cost
 log.parquet       all rows; the same seed gives the same bytes
-ledger.json       what each part cost
-timing.json       the seconds that the parts took together
+ledger.json       what each task cost
+timing.json       the seconds that the tasks took together
 metrics.json, figures/, report.html
 """
 
@@ -20,6 +20,9 @@ from typing import Any
 
 from cleave.config import checked, load
 from cleave.data.report import IMAGES, report_lines
+from cleave.engine.executor import Executor, make_executor, usual_workers
+from cleave.engine.overview import Overview
+from cleave.engine.progress import Callback
 from cleave.errors import UserError
 from cleave.extensions import check_unchanged, file_hashes
 from cleave.resolve import absolute, resolve_device, resolve_images
@@ -31,17 +34,14 @@ from cleave.run.origin import CHECKPOINTS, STUDY, Origin, begin, check_begun, ho
 from cleave.run.outcome import altered, hashes_of
 from cleave.run.reading import Shape, shaped
 from cleave.run.resumable import resumable
-from cleave.search.crew import Crew, make_crew, usual_workers
 from cleave.search.environment import compare, surroundings
-from cleave.search.overview import Overview
-from cleave.search.watch import Watcher
 from cleave.space import find_space
 from cleave.study.log import join, log_bytes
 from cleave.study.notes import meaningless
-from cleave.study.part import LOG, Part, StudyJob, trainings, tunings
 from cleave.study.problem import Study, open_study
 from cleave.study.results import write_results
 from cleave.study.settings import StudyRecipe
+from cleave.study.task import LOG, StudyJob, StudyTask, trainings, tunings
 from cleave.torch_state import cpu_threads
 
 GROUPS, LEDGER = "supernets.json", "ledger.json"
@@ -53,52 +53,52 @@ class Groups(Shape):
     supernets: list[list[str]]
 
 
-def start(recipe: StudyRecipe, out: Path | None, watcher: Watcher, workers: int | None = 1) -> dict[str, Any]:
+def start(recipe: StudyRecipe, out: Path | None, callback: Callback, workers: int | None = 1) -> dict[str, Any]:
     """Runs a new study in a new folder; returns its report with "folder" and "seconds".
 
-    `workers`: the processes that share its parts, None for as many as there are cores for; they change no figure.
+    `workers`: the processes that share its tasks, None for as many as there are cores for; they change no figure.
     UserError for what the user can correct; Interrupted, with everything saved, when asked to stop.
     """
     for note in meaningless(recipe):
-        watcher.say(note)
-    study = open_study(resolve(recipe), watcher=watcher)
+        callback.say(note)
+    study = open_study(resolve(recipe), callback=callback)
     for line in report_lines(study.report):
-        watcher.say(line)
+        callback.say(line)
     path = make_folder(out) if out else new_folder(name_of(study.recipe))
     with RunLock(path), resumable(path):
         origin = origin_of(study)
         begin(path, origin)
-        return go_on(StudyJob(study, path, origin.identity), origin, watcher, workers)
+        return go_on(StudyJob(study, path, origin.identity), origin, callback, workers)
 
 
 def resume(
     path: Path,
-    watcher: Watcher,
+    callback: Callback,
     workers: int | None = 1,
     device: str | None = None,
     changed_extensions: bool = False,
 ) -> dict[str, Any]:
     """Goes on with a study; ends as if it had never been interrupted. One that is finished is told again.
 
-    Parts that are not as they were written are done again. `device`: another one than the recipe's, on which figures
+    Tasks that are not as they were written are done again. `device`: another one than the recipe's, on which figures
     may differ. `changed_extensions`: even if a user's file that the recipe names is another now.
     """
     check_begun(path, STUDY)
     with RunLock(path), resumable(path):
         origin = read_origin(path, STUDY)
-        settle(path, origin, watcher.say)
-        check_unchanged(origin.environment.get("extensions", {}), changed_extensions, watcher.say)
-        study = reopened(path, origin, device, watcher)
-        return go_on(StudyJob(study, path, origin.identity), origin, watcher, workers)
+        settle(path, origin, callback.say)
+        check_unchanged(origin.environment.get("extensions", {}), changed_extensions, callback.say)
+        study = reopened(path, origin, device, callback)
+        return go_on(StudyJob(study, path, origin.identity), origin, callback, workers)
 
 
-def reopened(path: Path, origin: Origin, device: str | None, watcher: Watcher) -> Study:
+def reopened(path: Path, origin: Origin, device: str | None, callback: Callback) -> Study:
     """The study that was begun in a folder; UserError where its images are others now."""
     recipe = load(StudyRecipe, deepcopy(dict(origin.recipe)), (), {"device": device})
     here = recipe.model_copy(update={"device": resolve_device(recipe.device)})  # it may be another machine
     groups = shaped(path / CHECKPOINTS, Groups, origin.more[GROUPS])["supernets"]
-    study = open_study(here, groups, watcher)
-    compare(origin.environment, environment(study), recipe.data.name, path, watcher)
+    study = open_study(here, groups, callback)
+    compare(origin.environment, environment(study), recipe.data.name, path, callback)
     return study
 
 
@@ -147,45 +147,45 @@ def environment(study: Study) -> dict[str, Any]:
     }
 
 
-def go_on(job: StudyJob, origin: Origin, watcher: Watcher, workers: int | None) -> dict[str, Any]:
-    """Does the parts that are left of a study that this process has locked, then the results."""
+def go_on(job: StudyJob, origin: Origin, callback: Callback, workers: int | None) -> dict[str, Any]:
+    """Does the tasks that are left of a study that this process has locked, then the results."""
     path, study = job.run, job.study
     count = workers or usual_workers(study.recipe.device, study.recipe.threads)
     stages = [trainings(study), tunings(study)]
     with cpu_threads(study.recipe.threads):
-        watcher.say(f"study folder: {path}")
+        callback.say(f"study folder: {path}")
         write_json(path / IMAGES, study.report)
-        overview = Overview(watcher)
-        with watcher.stop as stop:
+        overview = Overview(callback)
+        with callback.stop as stop:
             for stage in stages:
-                left = [part for part in stage if not job.is_done(part)]
-                with make_crew(count, len(left), job, stop, overview) as crew:
-                    perform_all(left, crew, overview)
-        return conclude(job, origin, [part for stage in stages for part in stage])  # all parts are saved
+                left = [task for task in stage if not job.is_done(task)]
+                with make_executor(count, len(left), job, stop, overview) as executor:
+                    perform_all(left, executor, overview)
+        return conclude(job, origin, [task for stage in stages for task in stage])  # all tasks are saved
 
 
-def perform_all(parts: list[Part], crew: Crew[Part, int], overview: Overview) -> None:
-    """Has every part done, as many at once as the crew has room for."""
-    waiting, busy = list(parts), 0
+def perform_all(tasks: list[StudyTask], executor: Executor[StudyTask, int], overview: Overview) -> None:
+    """Has every task done, as many at once as the executor has room for."""
+    waiting, busy = list(tasks), 0
     finished = 0
     while waiting or busy:
-        while waiting and crew.has_room:
-            crew.begin(waiting.pop(0))
+        while waiting and executor.has_room:
+            executor.begin(waiting.pop(0))
             busy += 1
-        part, steps = crew.finished()
+        task, steps = executor.finished()
         busy, finished = busy - 1, finished + steps
-        overview.finish(part.label, finished)
+        overview.finish(task.label, finished)
 
 
-def conclude(job: StudyJob, origin: Origin, parts: list[Part]) -> dict[str, Any]:
-    """The rows of all parts as one log, and everything that follows from it."""
+def conclude(job: StudyJob, origin: Origin, tasks: list[StudyTask]) -> dict[str, Any]:
+    """The rows of all tasks as one log, and everything that follows from it."""
     path, study = job.run, job.study
-    logs = [job.log(part) for part in parts]
-    ledger = [job.cost(part) for part in parts]
+    logs = [job.log(task) for task in tasks]
+    ledger = [job.cost(task) for task in tasks]
     seconds = sum(float(cost["seconds"]) for cost in ledger)
     files = {
         LOG: log_bytes(join(logs, str(path / LOG), study.meta())),
-        LEDGER: json_bytes({"parts": ledger}),
+        LEDGER: json_bytes({"tasks": ledger}),
         TIMING: json_bytes({"seconds": round(seconds, 3)}),
     }
     for name, data in files.items():

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cleave.config import load
+from cleave.engine.progress import Callback
 from cleave.errors import Interrupted, UserError
 from cleave.reproduce.grid import chosen_rows, slug
 from cleave.reproduce.runner import SHOWN
@@ -15,8 +16,7 @@ from cleave.run.durable import write_bytes, write_json
 from cleave.run.folder import make_folder
 from cleave.run.origin import newest_meta
 from cleave.run.reading import Timing, read_json
-from cleave.search.watch import Watcher
-from cleave.study.catalogue import TITLES, Entry, at_budget, find_table
+from cleave.study.catalogue import TITLES, StudyEntry, at_budget, find_table
 from cleave.study.figures import Subject, draw, save
 from cleave.study.log import read_log
 from cleave.study.metrics_report import report
@@ -28,7 +28,7 @@ from cleave.study.truth import read_truth
 
 
 @dataclass(frozen=True)
-class Request:
+class TableRequest:
     """What is asked for: a table at a budget; `only` empty for all of its studies."""
 
     name: str
@@ -40,7 +40,7 @@ class Request:
     workers: int | None = 1
 
 
-def make_table(request: Request, watcher: Watcher) -> dict[str, Any]:
+def make_table(request: TableRequest, callback: Callback) -> dict[str, Any]:
     """Runs what is not there yet, writes table.json, table.md and report.html, and returns the table with "folder".
 
     UserError for what the user can correct; Interrupted when asked to stop: the same request goes on from there.
@@ -49,10 +49,10 @@ def make_table(request: Request, watcher: Watcher) -> dict[str, Any]:
     recipes = [recipe_of(entry, request) for entry in entries]
     out = request.out or Path("runs") / f"study-{entries[0].table}-{request.budget}"
     make_folder(out / "studies")
-    watcher.say(f"folder: {out}")
+    callback.say(f"folder: {out}")
     for number, (entry, recipe) in enumerate(zip(entries, recipes, strict=True), start=1):
-        watcher.say(f"{number} of {len(entries)}: {entry.name}")
-        perform(folder_of(out, entry), recipe, watcher, request.workers)
+        callback.say(f"{number} of {len(entries)}: {entry.name}")
+        perform(folder_of(out, entry), recipe, callback, request.workers)
     truth = Path(recipes[0].truth) if recipes[0].truth else None
     found = compile_table(out, entries, request.budget, truth)
     write_json(out / "table.json", found)
@@ -61,29 +61,29 @@ def make_table(request: Request, watcher: Watcher) -> dict[str, Any]:
     return {"folder": str(out), **found}
 
 
-def chosen(request: Request) -> list[Entry]:
+def chosen(request: TableRequest) -> list[StudyEntry]:
     """The studies that are asked for and can be run at the budget."""
     return chosen_rows(at_budget(find_table(request.name), request.budget), request.only)
 
 
-def recipe_of(entry: Entry, request: Request) -> StudyRecipe:
+def recipe_of(entry: StudyEntry, request: TableRequest) -> StudyRecipe:
     return load(StudyRecipe, entry.recipe(request.budget), request.changes, request.flags)
 
 
-def folder_of(out: Path, entry: Entry) -> Path:
+def folder_of(out: Path, entry: StudyEntry) -> Path:
     return out / "studies" / slug(entry.name.partition("/")[2])
 
 
-def perform(folder: Path, recipe: StudyRecipe, watcher: Watcher, workers: int | None) -> None:
+def perform(folder: Path, recipe: StudyRecipe, callback: Callback, workers: int | None) -> None:
     """Runs a study, goes on with it, or sees that it is done; UserError where the folder is of another recipe."""
     try:
         if not is_study(folder):
-            start(recipe, folder, watcher, workers)
+            start(recipe, folder, callback, workers)
             return
         if essence(read_recipe(folder)) != essence(resolve(recipe)):
             raise UserError(f"{folder}: was run by another recipe; give --out a new folder")
         if not (folder / "report.html").exists() or not is_told(folder):
-            resume(folder, watcher, workers)
+            resume(folder, callback, workers)
     except Interrupted as error:
         raise Interrupted("interrupted and saved; the same command goes on from there") from error
 
@@ -95,7 +95,7 @@ def essence(recipe: StudyRecipe) -> StudyRecipe:
     return recipe.model_copy(update={"data": data, **others})
 
 
-def compile_table(out: Path, entries: Sequence[Entry], budget: str, truth: Path | None) -> dict[str, Any]:
+def compile_table(out: Path, entries: Sequence[StudyEntry], budget: str, truth: Path | None) -> dict[str, Any]:
     """{"table", "title", "budget", "truth", "rows": [...], "environment", "seconds"}; see `row`."""
     rows = [row(folder_of(out, entry), entry, truth) for entry in entries]
     environment = newest_meta(folder_of(out, entries[0]))["origin"]["environment"]
@@ -110,7 +110,7 @@ def compile_table(out: Path, entries: Sequence[Entry], budget: str, truth: Path 
     }
 
 
-def row(folder: Path, entry: Entry, truth: Path | None) -> dict[str, Any]:
+def row(folder: Path, entry: StudyEntry, truth: Path | None) -> dict[str, Any]:
     """{"name", "title", "instances", "dense_looks", "mini_batches", "per_child", "seconds", "measures": {name: {...,
     "published", "published_sd", "difference"}}}, see `measures`; `per_child`: mini-batches, mean over children."""
     log = read_log(folder / "log.parquet")
@@ -198,7 +198,7 @@ def beside(ours: dict[str, float | None], published: tuple[float, float | None] 
     return {**ours, "published": mean, "published_sd": deviation, "difference": difference}
 
 
-def draw_together(out: Path, entries: Sequence[Entry], truth: Path | None) -> None:
+def draw_together(out: Path, entries: Sequence[StudyEntry], truth: Path | None) -> None:
     """The page of the table's first study, with the S-Tau of the others beside it (Figure 2 of the paper)."""
     logs = {entry.name: read_log(folder_of(out, entry) / "log.parquet") for entry in entries}
     (_, first), *others = logs.items()

@@ -13,11 +13,11 @@ from torch.nn.functional import cross_entropy
 
 from cleave.data.images import Images
 from cleave.data.stream import Batch
+from cleave.engine.stop import NEVER, Stop
 from cleave.errors import UserError
 from cleave.memory import OutOfMemory, too_large, within_memory
 from cleave.net import Gates, Network
 from cleave.run.generations import Record
-from cleave.search.watch import NEVER, Stop
 from cleave.study.judge import Judge, Kind
 from cleave.study.order import make_order
 from cleave.study.problem import Passes, Study

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 
 from cleave.data.stream import Batch
+from cleave.engine.stop import NEVER, Stop
 from cleave.memory import within_memory
 from cleave.net import Network
 from cleave.run.generations import Record
-from cleave.search.watch import NEVER, Stop
 from cleave.study.problem import Study
 from cleave.study.seen import Look
 from cleave.study.training import batch_too_large, check_loss, loss_of, make_supernet, sgd

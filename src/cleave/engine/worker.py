@@ -10,19 +10,19 @@ from typing import Generic, TypeAlias, cast
 
 import torch.multiprocessing  # noqa: F401  sends tensors through shared memory
 
+from cleave.engine.job import FoundType, Job, TaskType
+from cleave.engine.progress import Progress
+from cleave.engine.worker_process import Answer, Ready
+from cleave.engine.worker_start import Parcel, begin
 from cleave.errors import UserError
-from cleave.search.job import FoundType, Job, PartType
-from cleave.search.watch import Moment
-from cleave.search.worker_process import Answer, Ready
-from cleave.search.worker_start import Parcel, begin
 
-Told: TypeAlias = Moment | str | Ready | Answer[FoundType]
+Told: TypeAlias = Progress | str | Ready | Answer[FoundType]
 
 
-class Worker(Generic[PartType, FoundType]):
-    """A process and the pipe to it. `part` is what it is at, None while it waits for one."""
+class Worker(Generic[TaskType, FoundType]):
+    """A process and the pipe to it. `task` is what it is at, None while it waits for one."""
 
-    def __init__(self, job: Job[PartType, FoundType]) -> None:
+    def __init__(self, job: Job[TaskType, FoundType]) -> None:
         """Starts it; raises OSError where the system does not let it."""
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
@@ -30,27 +30,27 @@ class Worker(Generic[PartType, FoundType]):
         self.process.start()
         theirs.close()  # else the end of the process would not be the end of the pipe
         self.run = job.run
-        self.part: PartType | None = None
+        self.task: TaskType | None = None
         self.ready = False
 
-    def begin(self, part: PartType) -> None:
-        assert self.part is None
-        self.part = part
-        self._tell(part)
+    def begin(self, task: TaskType) -> None:
+        assert self.task is None
+        self.task = task
+        self._tell(task)
 
     def ask_to_stop(self) -> None:
         self._tell(None)
 
-    def _tell(self, word: PartType | None) -> None:
+    def _tell(self, word: TaskType | None) -> None:
         with suppress(ConnectionError):  # that it is no more is heard next
             self.pipe.send(word)
 
     def hear(self) -> Told[FoundType]:
-        """What it tells next of its part; an answer is the last of it. A UserError where the process is no more."""
+        """What it tells next of its task; an answer is the last of it. A UserError where the process is no more."""
         told = self._next()
         self.ready = True
-        if not isinstance(told, Moment | str | Ready):
-            self.part = None
+        if not isinstance(told, Progress | str | Ready):
+            self.task = None
         return told
 
     @property
@@ -59,8 +59,8 @@ class Worker(Generic[PartType, FoundType]):
         return self.ready or self.pipe.poll()
 
     def answer(self) -> Answer[FoundType]:
-        """What its part comes to, whatever else it tells before."""
-        while isinstance(told := self.hear(), Moment | str | Ready):
+        """What its task comes to, whatever else it tells before."""
+        while isinstance(told := self.hear(), Progress | str | Ready):
             pass
         return told
 
@@ -73,10 +73,10 @@ class Worker(Generic[PartType, FoundType]):
         return told
 
     def _last_words(self) -> str:
-        assert self.part is not None
+        assert self.task is not None
         killed = self.process.exitcode == -signal.SIGKILL
         return (
-            f"a worker process {ending(self.process.exitcode)} at {self.part.label}; what was saved is intact: go on "
+            f"a worker process {ending(self.process.exitcode)} at {self.task.label}; what was saved is intact: go on "
             f"with{' fewer workers, as in' if killed else ''}: cleave resume {quote(str(self.run))}"
             f"{' --workers 1' if killed else ''}"
         )

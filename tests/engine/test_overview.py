@@ -1,4 +1,4 @@
-"""Several parts at once are one line for whoever watches."""
+"""Several tasks at once are one line for whoever watches."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import re
 
 import pytest
 
-from cleave.search.overview import Overview, briefly, together
-from cleave.search.watch import Moment
-from cleave.search.worker_process import Teller, sendable
+from cleave.engine.overview import Overview, briefly, together
+from cleave.engine.progress import Progress
+from cleave.engine.worker_process import Teller, sendable
 from cleave.terminal import Terminal
 from tests.recorder import Recorder
 
@@ -19,23 +19,23 @@ def test_parts_under_way_and_finished_add_up() -> None:
     recorder = Recorder()
     overview = Overview(recorder)
     overview.finished = 100
-    overview.of("0").see(Moment(3, 500, "0", "search"))
-    overview.of("1").see(Moment(4, 500, "1", "search"))
-    overview.of("0").see(Moment(5, 500, "0", "search"))
+    overview.of("0").see(Progress(3, 500, "0", "search"))
+    overview.of("1").see(Progress(4, 500, "1", "search"))
+    overview.of("0").see(Progress(5, 500, "0", "search"))
     overview.finish("0", 107)
-    overview.of("1").see(Moment(6, 500, "1", "search"))
-    assert [moment.done for moment in recorder.moments] == [103, 107, 109, 111, 113]
-    assert {moment.total for moment in recorder.moments} == {500}
+    overview.of("1").see(Progress(6, 500, "1", "search"))
+    assert [progress.done for progress in recorder.progresses] == [103, 107, 109, 111, 113]
+    assert {progress.total for progress in recorder.progresses} == {500}
 
 
 def test_one_part_is_shown_as_it_is_and_several_are_named_briefly() -> None:
     recorder = Recorder()
     overview = Overview(recorder)
-    alone = Moment(1, 9, "0", "compare 3<-0", lambda: (1.0, 2.0))
+    alone = Progress(1, 9, "0", "compare 3<-0", lambda: (1.0, 2.0))
     overview.of("0").see(alone)
-    assert recorder.moments[-1] == alone
-    overview.of("1").see(Moment(1, 9, "1", "warm-up"))
-    shown = recorder.moments[-1]
+    assert recorder.progresses[-1] == alone
+    overview.of("1").see(Progress(1, 9, "1", "warm-up"))
+    shown = recorder.progresses[-1]
     assert (shown.leaf, shown.doing, shown.means) == ("0, 1", "compare, warm-up", None)
 
 
@@ -63,9 +63,9 @@ def test_the_bar_of_several_parts_fits_eighty_columns(count: int, monkeypatch: p
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "80")
     doings = ["train alone", "evaluate"]
-    moments = [Moment(5, 10 * count, f"control {10 + i}", doings[i % 2]) for i in range(count)]
+    progresses = [Progress(5, 10 * count, f"control {10 + i}", doings[i % 2]) for i in range(count)]
     with Terminal() as terminal:
-        terminal.see(together(moments))
+        terminal.see(together(progresses))
     shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", screen.getvalue())
     lines = [line for line in re.split(r"[\r\n]", shown) if "control" in line]
     assert all(len(line) <= 80 for line in lines)
@@ -73,13 +73,13 @@ def test_the_bar_of_several_parts_fits_eighty_columns(count: int, monkeypatch: p
 
 
 def test_a_worker_tells_few_moments_and_always_the_last() -> None:
-    told: list[Moment | str] = []
+    told: list[Progress | str] = []
     teller = Teller(told.append)
     total = random.randint(50, 500)
     for done in range(total):
-        teller.see(Moment(done, total, "0", "search"))
+        teller.see(Progress(done, total, "0", "search"))
     teller.catch_up()
-    dones = [moment.done for moment in told if isinstance(moment, Moment)]
+    dones = [progress.done for progress in told if isinstance(progress, Progress)]
     assert dones[0] == 0
     assert dones[-1] == total - 1
     assert len(dones) < total / 2
@@ -89,8 +89,8 @@ def test_a_worker_tells_few_moments_and_always_the_last() -> None:
 
 def test_a_moment_that_is_sent_has_its_loss_and_accuracy_with_it() -> None:
     values = [1.5, 80.0]
-    sent = sendable(Moment(1, 2, "0", "search", lambda: (values[0], values[1])))
+    sent = sendable(Progress(1, 2, "0", "search", lambda: (values[0], values[1])))
     values.clear()
     assert sent.means is not None
     assert sent.means() == (1.5, 80.0)
-    assert sendable(Moment(1, 2, "0", "evaluate")).means is None
+    assert sendable(Progress(1, 2, "0", "evaluate")).means is None

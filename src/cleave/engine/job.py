@@ -1,4 +1,4 @@
-"""Work that is done in parts, by this process or by several."""
+"""Work that is done in tasks, by this process or by several."""
 
 from __future__ import annotations
 
@@ -7,24 +7,25 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from cleave.data.images import Images
+from cleave.engine.progress import Callback
+from cleave.engine.stop import Stop
 from cleave.memory import memory_for
-from cleave.search.watch import Stop, Watcher
 
 
 class Labelled(Protocol):
-    """A part of the work; its label names it to people, and its folder."""
+    """A task of the work; its label names it to people, and its folder."""
 
     @property
     def label(self) -> str: ...
 
 
-PartType = TypeVar("PartType", bound=Labelled)
+TaskType = TypeVar("TaskType", bound=Labelled)
 FoundType = TypeVar("FoundType")
-PartIn = TypeVar("PartIn", bound=Labelled, contravariant=True)
+TaskIn = TypeVar("TaskIn", bound=Labelled, contravariant=True)
 FoundOut = TypeVar("FoundOut", covariant=True)
 
 
-class Job(Protocol[PartIn, FoundOut]):
+class Job(Protocol[TaskIn, FoundOut]):
     """The work: it is sent to every worker process once, so that it has to be picklable."""
 
     @property
@@ -43,11 +44,11 @@ class Job(Protocol[PartIn, FoundOut]):
     def images(self) -> Iterable[Images]:
         """What is too large to be copied for every process."""
 
-    def perform(self, part: PartIn, stop: Stop, watcher: Watcher) -> FoundOut:
-        """Does a part, or goes on with it; Interrupted, with all saved, where asked to stop."""
+    def perform(self, task: TaskIn, stop: Stop, callback: Callback) -> FoundOut:
+        """Does a task, or goes on with it; Interrupted, with all saved, where asked to stop."""
 
 
-def performed(job: Job[PartIn, FoundOut], part: PartIn, stop: Stop, watcher: Watcher) -> FoundOut:
-    """What a job comes to in a part; OutOfMemory where there is not enough."""
-    with memory_for(part.label, job.sizes):
-        return job.perform(part, stop, watcher)
+def performed(job: Job[TaskIn, FoundOut], task: TaskIn, stop: Stop, callback: Callback) -> FoundOut:
+    """What a job comes to in a task; OutOfMemory where there is not enough."""
+    with memory_for(task.label, job.sizes):
+        return job.perform(task, stop, callback)

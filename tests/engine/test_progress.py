@@ -8,9 +8,9 @@ import threading
 
 import pytest
 
+from cleave.engine.stop import SignalStop, Stop
 from cleave.errors import Interrupted
 from cleave.search import watch
-from cleave.search.watch import SignalStop, Stop
 from cleave.signals import ASKING
 
 pytestmark = pytest.mark.usefixtures("hangup_heard")

@@ -23,7 +23,7 @@ class Loss(Protocol):
 
 
 @dataclass(frozen=True)
-class Descent:
+class SgdStep:
     """The weight step that follows: the loss on its mini-batch, and torch.optim.SGD as it stands before it.
 
     Its clipping is not told. `buffers` are the momentum by name; a weight that has not run yet has none.
@@ -38,7 +38,7 @@ class Descent:
     nesterov: bool
 
     @classmethod
-    def of(cls, optimizer: torch.optim.SGD, loss: Loss, weights: Weights, buffers: Weights) -> Descent:
+    def of(cls, optimizer: torch.optim.SGD, loss: Loss, weights: Weights, buffers: Weights) -> SgdStep:
         """The step of an optimiser that treats all weights alike."""
         (group,) = optimizer.param_groups
         return cls(loss, weights, buffers, group["lr"], group["momentum"], group["weight_decay"], group["nesterov"])
@@ -57,8 +57,8 @@ class Descent:
 
 
 @dataclass(frozen=True)
-class Held:
-    """The loss on a held-out batch; `descent` costs nothing before it is asked for."""
+class ValidationLoss:
+    """The loss on a held-out batch; `sgd_step` costs nothing before it is asked for."""
 
     loss: Loss
-    descent: Callable[[], Descent]
+    sgd_step: Callable[[], SgdStep]

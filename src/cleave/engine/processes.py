@@ -1,4 +1,4 @@
-"""Worker processes that do the parts of a search at the same time."""
+"""Worker processes that do the tasks of a search at the same time."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ from types import TracebackType
 from typing import Generic
 
 from cleave.data.images import Images
+from cleave.engine.job import FoundType, Job, TaskType
+from cleave.engine.overview import Overview
+from cleave.engine.progress import Progress
+from cleave.engine.stop import Stop
+from cleave.engine.worker import Told, Worker
+from cleave.engine.worker_process import Done, Ready
 from cleave.errors import Interrupted, UserError
-from cleave.search.job import FoundType, Job, PartType
-from cleave.search.overview import Overview
-from cleave.search.watch import Moment, Stop
-from cleave.search.worker import Told, Worker
-from cleave.search.worker_process import Found, Ready
 from cleave.signals import ASKING
 
 LOOK_SECONDS = 0.1
 """How long a request to stop may wait until this process looks up."""
 
 
-class Workers(Generic[PartType, FoundType]):
-    """A crew of processes. They live as long as the `with` block, or as this process if that is shorter."""
+class ProcessExecutor(Generic[TaskType, FoundType]):
+    """An executor of processes. They live as long as the `with` block, or as this process if that is shorter."""
 
-    def __init__(self, count: int, job: Job[PartType, FoundType], stop: Stop, overview: Overview) -> None:
+    def __init__(self, count: int, job: Job[TaskType, FoundType], stop: Stop, overview: Overview) -> None:
         self.count, self.job, self.stop, self.overview = count, job, stop, overview
-        self.workers: list[Worker[PartType, FoundType]] = []
+        self.workers: list[Worker[TaskType, FoundType]] = []
 
-    def __enter__(self) -> Workers[PartType, FoundType]:
+    def __enter__(self) -> ProcessExecutor[TaskType, FoundType]:
         """Starts them; UserError where the system does not give them what they need, Interrupted when asked to stop."""
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # for them: it is read when torch is loaded
         share_images(self.job.images)
@@ -66,13 +67,13 @@ class Workers(Generic[PartType, FoundType]):
         return len(self._busy) < self.count
 
     @property
-    def _busy(self) -> list[Worker[PartType, FoundType]]:
-        return [worker for worker in self.workers if worker.part is not None]
+    def _busy(self) -> list[Worker[TaskType, FoundType]]:
+        return [worker for worker in self.workers if worker.task is not None]
 
-    def begin(self, part: PartType) -> None:
-        next(worker for worker in self.workers if worker.part is None).begin(part)
+    def begin(self, task: TaskType) -> None:
+        next(worker for worker in self.workers if worker.task is None).begin(task)
 
-    def finished(self) -> tuple[PartType, FoundType]:
+    def finished(self) -> tuple[TaskType, FoundType]:
         try:
             return self._listen()
         except Interrupted:
@@ -83,33 +84,33 @@ class Workers(Generic[PartType, FoundType]):
                 self._save()
             raise
 
-    def _listen(self) -> tuple[PartType, FoundType]:
+    def _listen(self) -> tuple[TaskType, FoundType]:
         """Waits for findings; what else is told is passed on, and raised where it is an error."""
         while True:
             self.stop.check()
             for worker in self._telling():
-                part, told = worker.part, worker.hear()
-                assert part is not None
-                if isinstance(told, Found):
-                    return part, told.what
-                self._pass_on(part, told)
+                task, told = worker.task, worker.hear()
+                assert task is not None
+                if isinstance(told, Done):
+                    return task, told.what
+                self._pass_on(task, told)
 
-    def _telling(self) -> list[Worker[PartType, FoundType]]:
+    def _telling(self) -> list[Worker[TaskType, FoundType]]:
         """The busy workers that have something to tell or are no more."""
         ready = wait([worker.pipe for worker in self._busy], LOOK_SECONDS)
         return [worker for worker in self._busy if worker.pipe in ready]
 
-    def _pass_on(self, part: PartType, told: Told[FoundType]) -> None:
-        if isinstance(told, Moment):
-            self.overview.see(part.label, told)
+    def _pass_on(self, task: TaskType, told: Told[FoundType]) -> None:
+        if isinstance(told, Progress):
+            self.overview.see(task.label, told)
         elif isinstance(told, str):
-            self.overview.watcher.say(told)
+            self.overview.callback.say(told)
         elif not isinstance(told, Ready):
             assert isinstance(told, Exception)
             raise told
 
     def _save(self) -> None:
-        """Has every part saved that is under way; UserError where one could not be."""
+        """Has every task saved that is under way; UserError where one could not be."""
         busy = [worker for worker in self._busy if worker.has_begun]
         for worker in busy:
             worker.ask_to_stop()

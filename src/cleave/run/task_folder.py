@@ -1,4 +1,4 @@
-"""The folders of the parts of a search that are under way, or finished and not yet merged into the run."""
+"""The folders of the tasks of a search that are under way, or finished and not yet merged into the run."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ SHAPES = {"epoch": LastEpoch}
 """By kind of event, where more of it is shown."""
 
 
-class PartFolder:
-    """A part's checkpoints and events. Use within its lock."""
+class TaskFolder:
+    """A task's checkpoints and events. Use within its lock."""
 
     def __init__(self, run: Path, identity: str, label: str) -> None:
         """`identity`: of the run's origin."""
@@ -46,16 +46,16 @@ def path_of(run: Path, label: str) -> Path:
     return run / PARTS / label
 
 
-def part_lock(run: Path, label: str) -> RunLock:
-    """The lock of a part's folder, which is made where there is none."""
+def task_lock(run: Path, label: str) -> RunLock:
+    """The lock of a task's folder, which is made where there is none."""
     path = path_of(run, label)
     with saving(path):
         path.mkdir(parents=True, exist_ok=True)
     return RunLock(path, PATIENCE)
 
 
-def remove_parts(run: Path, labels: Collection[str]) -> None:
-    """Removes the folders of parts that are merged; others may be at work in theirs."""
+def remove_tasks(run: Path, labels: Collection[str]) -> None:
+    """Removes the folders of tasks that are merged; others may be at work in theirs."""
     folder = run / PARTS
     if not is_there(folder):
         return
@@ -66,9 +66,9 @@ def remove_parts(run: Path, labels: Collection[str]) -> None:
                 remove_folder(path_of(run, label))
 
 
-def remove_last_parts(run: Path, labels: Collection[str]) -> None:
+def remove_last_tasks(run: Path, labels: Collection[str]) -> None:
     """The same when nobody is at work any more, and the folder of them all, which is then empty."""
-    remove_parts(run, labels)
+    remove_tasks(run, labels)
     folder = run / PARTS
     if is_there(folder) and not names_in(folder):
         with saving(folder):
@@ -76,7 +76,7 @@ def remove_last_parts(run: Path, labels: Collection[str]) -> None:
 
 
 def last_events(run: Path) -> dict[str, dict[str, Any] | None]:
-    """The last event of each part that has a folder, None before its first; nothing is touched."""
+    """The last event of each task that has a folder, None before its first; nothing is touched."""
     labels = names_in(run / PARTS)
     return {label: last_event(path_of(run, label) / "events.jsonl") for label in labels if not label.startswith(".")}
 

@@ -1,4 +1,4 @@
-"""The parts of a study: every supernet of every instance, and every snapshot whose children are tuned."""
+"""The tasks of a study: every supernet of every instance, and every snapshot whose children are tuned."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from typing import Any
 from pydantic import Field
 
 from cleave.data.images import Images
+from cleave.engine.progress import Callback, Progress
+from cleave.engine.stop import Stop
 from cleave.errors import Interrupted, UserError
 from cleave.run.durable import json_bytes, read_folder, remove_folder, saving, write_folder
 from cleave.run.generations import Generations, NotFinite, Record, read_record, write_record
-from cleave.run.part_folder import part_lock, path_of
 from cleave.run.reading import Damaged, Timing, is_there, read_json, shaped
-from cleave.search.watch import Moment, Stop, Watcher
+from cleave.run.task_folder import path_of, task_lock
 from cleave.study.ledger import entry
 from cleave.study.log import Log, log_bytes, read_log
 from cleave.study.problem import Study
@@ -28,7 +29,7 @@ DONE, LOG, COST, SNAPSHOTS = "done", "log.parquet", "cost.json", "snapshots"
 
 
 @dataclass(frozen=True)
-class Part:
+class StudyTask:
     """A supernet of an instance; or, with an epoch, the tuning of its children from the snapshot after that epoch."""
 
     instance: int
@@ -41,35 +42,39 @@ class Part:
         return f"instance{self.instance}-supernet{self.group}{tuned}"
 
     @property
-    def source(self) -> Part:
+    def source(self) -> StudyTask:
         """The training whose snapshot is tuned."""
-        return Part(self.instance, self.group)
+        return StudyTask(self.instance, self.group)
 
 
-def trainings(study: Study) -> list[Part]:
+def trainings(study: Study) -> list[StudyTask]:
     """Instance by instance, so that an interrupted study has whole ones."""
-    return [Part(instance, group) for instance in range(study.recipe.instances) for group in range(len(study.divided))]
+    return [
+        StudyTask(instance, group) for instance in range(study.recipe.instances) for group in range(len(study.divided))
+    ]
 
 
-def tunings(study: Study) -> list[Part]:
-    """The parts that need a snapshot of a training."""
-    return [Part(part.instance, part.group, epoch) for part in trainings(study) for epoch in study.recipe.tune.epochs]
+def tunings(study: Study) -> list[StudyTask]:
+    """The tasks that need a snapshot of a training."""
+    return [
+        StudyTask(task.instance, task.group, epoch) for task in trainings(study) for epoch in study.recipe.tune.epochs
+    ]
 
 
-def effort(study: Study, part: Part, step: int | None = None) -> int:
-    """About how many mini-batches a part takes, up to a step or in all; looks count by the images that they are at."""
+def effort(study: Study, task: StudyTask, step: int | None = None) -> int:
+    """About how many mini-batches a task takes, up to a step or in all; looks count by the images that they are at."""
     judged = len(study.judged) * len(study.children)
-    if part.epoch is not None:
-        children = len(study.divided[part.group]) if step is None else step
+    if task.epoch is not None:
+        children = len(study.divided[task.group]) if step is None else step
         return children * study.recipe.tune.batches * (1 + len(study.judged) // (6 * study.recipe.training.batch_size))
-    looks, steps = study.recipe.looks, study.steps(part.group)
+    looks, steps = study.recipe.looks, study.steps(task.group)
     done = steps if step is None else step
     count = done // (study.steps_per_epoch * looks.every) + max(0, done - max(0, steps - looks.dense))
     return done + count * len(looks.statistics) * judged // (12 * len(study.divided) * study.recipe.training.batch_size)
 
 
-class Cost(Timing):
-    """What a part cost, as in the ledger."""
+class StudyCost(Timing):
+    """What a task cost, as in the ledger."""
 
     what: str
     mini_batches: int
@@ -80,7 +85,7 @@ class Cost(Timing):
 class StudyJob:
     """The work of a study in its folder; `identity`: of the study's origin.
 
-    What a finished part leaves in `done` is written at once and sealed, and its snapshots are.
+    What a finished task leaves in `done` is written at once and sealed, and its snapshots are.
     """
 
     study: Study
@@ -99,92 +104,92 @@ class StudyJob:
     def images(self) -> Iterable[Images]:
         return [images for images in (self.study.train, self.study.judged, self.study.reported) if images is not None]
 
-    def perform(self, part: Part, stop: Stop, watcher: Watcher) -> int:
-        """Does a part, or what is left of it; returns its effort. Interrupted, with all saved, when asked to stop."""
-        with part_lock(self.run, part.label):
-            if self.is_done(part, watcher.say):
+    def perform(self, task: StudyTask, stop: Stop, callback: Callback) -> int:
+        """Does a task, or what is left of it; returns its effort. Interrupted, with all saved, when asked to stop."""
+        with task_lock(self.run, task.label):
+            if self.is_done(task, callback.say):
                 return 0
-            session = Session(self, part, watcher)
+            session = StudySession(self, task, callback)
             try:
                 session.work(stop)
             except Interrupted:
                 session.save_if_begun()
                 raise
             session.finish()
-            return effort(self.study, part)
+            return effort(self.study, task)
 
-    def is_done(self, part: Part, say: Callable[[str], None] = lambda _: None) -> bool:
-        """Whether a part is finished, and all that it left is as it was written; `say` gets a line for what is not.
+    def is_done(self, task: StudyTask, say: Callable[[str], None] = lambda _: None) -> bool:
+        """Whether a task is finished, and all that it left is as it was written; `say` gets a line for what is not.
 
-        Foreign where it is of another part or study.
+        Foreign where it is of another task or study.
         """
-        if not is_there(self.folder_of(part) / DONE):
+        if not is_there(self.folder_of(task) / DONE):
             return False
         try:
-            read_folder(self.folder_of(part) / DONE, of=self.owner(part))
-            for epoch in snapshots_of(self.study, part):
-                self.snapshot(part, epoch)
+            read_folder(self.folder_of(task) / DONE, of=self.owner(task))
+            for epoch in snapshots_of(self.study, task):
+                self.snapshot(task, epoch)
         except Damaged as error:
-            say(f"{error}; the part is done again")
+            say(f"{error}; the task is done again")
             return False
         return True
 
-    def folder_of(self, part: Part) -> Path:
-        return path_of(self.run, part.label)
+    def folder_of(self, task: StudyTask) -> Path:
+        return path_of(self.run, task.label)
 
-    def owner(self, part: Part) -> dict[str, str | int]:
-        return {"run": self.identity, "part": part.label}
+    def owner(self, task: StudyTask) -> dict[str, str | int]:
+        return {"run": self.identity, "task": task.label}
 
-    def snapshot(self, part: Part, epoch: int) -> Record:
+    def snapshot(self, task: StudyTask, epoch: int) -> Record:
         """The weights of a training after an epoch; Damaged where they are not what was written."""
-        return read_record(self.folder_of(part) / SNAPSHOTS / str(epoch), of={**self.owner(part), "epoch": epoch})
+        return read_record(self.folder_of(task) / SNAPSHOTS / str(epoch), of={**self.owner(task), "epoch": epoch})
 
-    def log(self, part: Part) -> Log:
-        """A finished part's rows."""
-        return read_log(self.folder_of(part) / DONE / LOG)
+    def log(self, task: StudyTask) -> Log:
+        """A finished task's rows."""
+        return read_log(self.folder_of(task) / DONE / LOG)
 
-    def cost(self, part: Part) -> dict[str, Any]:
-        """What a finished part cost."""
-        return read_json(self.folder_of(part) / DONE / COST, Cost)
-
-
-def snapshots_of(study: Study, part: Part) -> tuple[int, ...]:
-    """The epochs after which the weights of a part are kept."""
-    return () if part.epoch is not None else tuple(study.recipe.tune.epochs)
+    def cost(self, task: StudyTask) -> dict[str, Any]:
+        """What a finished task cost."""
+        return read_json(self.folder_of(task) / DONE / COST, StudyCost)
 
 
-class SavedLearner(Timing):
-    """meta.json of a part's checkpoints."""
+def snapshots_of(study: Study, task: StudyTask) -> tuple[int, ...]:
+    """The epochs after which the weights of a task are kept."""
+    return () if task.epoch is not None else tuple(study.recipe.tune.epochs)
+
+
+class SavedStudyTask(Timing):
+    """meta.json of a task's checkpoints."""
 
     step: int = Field(ge=0)
 
 
-class Session:
-    """A part that is worked on in its folder."""
+class StudySession:
+    """A task that is worked on in its folder."""
 
-    def __init__(self, job: StudyJob, part: Part, watcher: Watcher) -> None:
-        self.study, self.job, self.part, self.watcher = job.study, job, part, watcher
-        self.path = job.folder_of(part)
-        self.generations = Generations(self.path / "checkpoints", job.owner(part))
+    def __init__(self, job: StudyJob, task: StudyTask, callback: Callback) -> None:
+        self.study, self.job, self.task, self.callback = job.study, job, task, callback
+        self.path = job.folder_of(task)
+        self.generations = Generations(self.path / "checkpoints", job.owner(task))
         self.learner = self._learner()
         self.seconds_before, self.saved_step = 0.0, 0
         if not self.generations.empty:
-            record = self.generations.newest(watcher.say)
-            meta = shaped(self.generations.folder, SavedLearner, record.meta)
+            record = self.generations.newest(callback.say)
+            meta = shaped(self.generations.folder, SavedStudyTask, record.meta)
             self.learner.restore(record)
             self.seconds_before, self.saved_step = meta["seconds"], self.learner.step
         self.opened_at = self.saved_at = time.monotonic()
         self.total = sum(effort(self.study, each) for each in (*trainings(self.study), *tunings(self.study)))
 
     def _learner(self) -> Training | Tuning:
-        part = self.part
-        if part.epoch is None:
-            return Training(self.study, part.instance, part.group)
+        task = self.task
+        if task.epoch is None:
+            return Training(self.study, task.instance, task.group)
         try:
-            snapshot = self.job.snapshot(part.source, part.epoch)
+            snapshot = self.job.snapshot(task.source, task.epoch)
         except Damaged as error:
             raise UserError(f"{error}; `cleave resume` the study: the snapshot is made again") from error
-        return Tuning(self.study, part.instance, part.group, snapshot)
+        return Tuning(self.study, task.instance, task.group, snapshot)
 
     @property
     def seconds(self) -> float:
@@ -198,9 +203,9 @@ class Session:
                 self.save_if_begun()
             self.learner.advance(stop)
             self._snapshot()
-            doing = "train" if self.part.epoch is None else "tune"
-            done = effort(self.study, self.part, self.learner.step)
-            self.watcher.see(Moment(done, self.total, self.part.label, doing, kind=""))
+            doing = "train" if self.task.epoch is None else "tune"
+            done = effort(self.study, self.task, self.learner.step)
+            self.callback.see(Progress(done, self.total, self.task.label, doing, kind=""))
 
     def _snapshot(self) -> None:
         """Keeps the weights after an epoch from which children are to be tuned."""
@@ -208,7 +213,7 @@ class Session:
         if isinstance(learner, Training) and learner.ends_epoch and learner.epoch in self.study.recipe.tune.epochs:
             with saving(self.path):
                 (self.path / SNAPSHOTS).mkdir(exist_ok=True)
-            of = {**self.job.owner(self.part), "epoch": learner.epoch}
+            of = {**self.job.owner(self.task), "epoch": learner.epoch}
             write_record(self.path / SNAPSHOTS / str(learner.epoch), learner.snapshot(), of)
 
     def save_if_begun(self) -> None:
@@ -220,14 +225,14 @@ class Session:
         try:
             self.generations.commit(Record(record.weights, record.state, {**record.meta, "seconds": self.seconds}))
         except NotFinite as error:
-            raise UserError(f"{self.part.label}: {error}; try a smaller training.learning_rate") from error
+            raise UserError(f"{self.task.label}: {error}; try a smaller training.learning_rate") from error
         self.saved_step = self.learner.step
 
     def finish(self) -> None:
-        """The part's rows and what they cost."""
-        looks = to_log(self.learner.looks, self.part.label, self.study.meta(), self.part.instance, self.part.group)
-        cost = entry(self.study, self.part.label, self.learner, self.seconds)
+        """The task's rows and what they cost."""
+        looks = to_log(self.learner.looks, self.task.label, self.study.meta(), self.task.instance, self.task.group)
+        cost = entry(self.study, self.task.label, self.learner, self.seconds)
         files = {LOG: log_bytes(looks), COST: json_bytes(cost)}
-        write_folder(self.path / DONE, files, self.job.owner(self.part))
+        write_folder(self.path / DONE, files, self.job.owner(self.task))
         with saving(self.path):
             remove_folder(self.path / "checkpoints")

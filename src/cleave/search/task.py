@@ -1,6 +1,6 @@
-"""The independent parts of a search: what each is told, and what it finds out, as plain data.
+"""The independent tasks of a search: what each is told, and what it finds out, as plain data.
 
-A part is a pure function of the problem, of what it is told here, and of its parent's weights in the run folder. So
+A task is a pure function of the problem, of what it is told here, and of its parent's weights in the run folder. So
 it does not matter where or when it is done, and with which others at once.
 """
 
@@ -16,8 +16,8 @@ from pydantic import TypeAdapter
 from cleave.run.events import START, Mark
 from cleave.run.reading import typed
 from cleave.search.accuracy import Accuracy, Hits
-from cleave.search.learner import Alone
-from cleave.search.state import Cost, check_fields
+from cleave.search.learner import Standalone
+from cleave.search.state import SearchCost, check_fields
 from cleave.space import Region
 from cleave.split import Node, Split, Tree
 
@@ -32,7 +32,7 @@ class Parent:
 
 
 @dataclass(frozen=True)
-class Visit:
+class NodeTask:
     """A node to be trained, and then split on one of its `unsplit` choices or searched."""
 
     node: Node
@@ -45,10 +45,10 @@ class Visit:
 
 
 @dataclass(frozen=True)
-class Trial:
+class StandaloneTask:
     """An architecture of the control, to be trained alone for a number of epochs and evaluated."""
 
-    place: Alone
+    place: Standalone
     epochs: int
 
     @property
@@ -56,22 +56,22 @@ class Trial:
         return self.place.label
 
 
-Part: TypeAlias = Visit | Trial
+Task: TypeAlias = NodeTask | StandaloneTask
 
 
 @dataclass
-class Findings:
-    """What is known of a part; all of it once it is `finished`.
+class TaskResult:
+    """What is known of a task; all of it once it is `finished`.
 
-    `cost` is the part's own work, `control` that of following its panel. `similarities` (by choice; `probes`: from
+    `cost` is the task's own work, `control` that of following its panel. `similarities` (by choice; `probes`: from
     how many mini-batches), `hits` (by architecture, on held-out images), `accuracies` (by architecture trained
     alone) and `followed` (accuracies of the panel in percent, per epoch) need not be measured again. `kept`: the
     identities of saved weights, by label. `split` or `result` is what became of a node. `events`: how far its file of
     events goes.
     """
 
-    cost: Cost = field(default_factory=Cost)
-    control: Cost = field(default_factory=Cost)
+    cost: SearchCost = field(default_factory=SearchCost)
+    control: SearchCost = field(default_factory=SearchCost)
     similarities: dict[str, list[list[float]]] = field(default_factory=dict)
     probes: dict[str, int] = field(default_factory=dict)
     hits: dict[str, Hits] = field(default_factory=dict)
@@ -84,21 +84,21 @@ class Findings:
     events: Mark = START
 
     def to_json(self) -> dict[str, Any]:
-        plain: dict[str, Any] = FINDINGS.dump_python(self, mode="json")
+        plain: dict[str, Any] = TASK_RESULT.dump_python(self, mode="json")
         return plain
 
     @staticmethod
-    def from_json(saved: dict[str, Any], file: Path) -> Findings:
+    def from_json(saved: dict[str, Any], file: Path) -> TaskResult:
         """What a file holds; UserError where another version of cleave wrote it, or it was altered."""
-        check_fields(saved, Findings, file)
-        return typed(file, FINDINGS, saved)
+        check_fields(saved, TaskResult, file)
+        return typed(file, TASK_RESULT, saved)
 
 
-FINDINGS = TypeAdapter(Findings)
+TASK_RESULT = TypeAdapter(TaskResult)
 
 
-def visit_of(node: Node, tree: Tree, kept: dict[str, str]) -> Visit:
+def node_task(node: Node, tree: Tree, kept: dict[str, str]) -> NodeTask:
     """The visit of a node whose parent is finished."""
     above = tree.parent(node)
     parent = None if above is None else Parent(above.label, above.region, kept.get(above.label))
-    return Visit(node, parent, tree.unsplit(node))
+    return NodeTask(node, parent, tree.unsplit(node))

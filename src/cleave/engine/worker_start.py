@@ -50,7 +50,7 @@ def begin(pipe: Connection, parcel: Parcel) -> None:
     """A worker from its start; it ends at once when its parent does, however that ends."""
     end_with_parent()
     leave_to_parent()
-    from cleave.search.worker_process import serve
+    from cleave.engine.worker_process import serve
 
     try:
         job = parcel.open()

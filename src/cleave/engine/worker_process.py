@@ -1,6 +1,6 @@
-"""A worker process: does the parts that it is sent through a pipe, one after the other, until there are no more.
+"""A worker process: does the tasks that it is sent through a pipe, one after the other, until there are no more.
 
-It is told a part, or None to stop. It tells once that it is ready, then moments and lines while it works, then
+It is told a task, or None to stop. It tells once that it is ready, then its progress, and lines,  while it works, then
 findings, or why there are none: an Interrupted or a UserError.
 """
 
@@ -18,24 +18,25 @@ from typing import Generic, TypeAlias
 
 import torch
 
+from cleave.engine.job import FoundType, Job, TaskType, performed
+from cleave.engine.progress import Callback, Progress
+from cleave.engine.stop import Stop
 from cleave.errors import Interrupted, UserError, refusal
 from cleave.memory import OutOfMemory, keep_memory
-from cleave.search.job import FoundType, Job, PartType, performed
-from cleave.search.watch import Moment, Stop, Watcher
 from cleave.signals import ASKING
 
 
 @dataclass(frozen=True)
-class Found(Generic[FoundType]):
-    """What was found out in a part."""
+class Done(Generic[FoundType]):
+    """What was found out in a task."""
 
     what: FoundType
 
 
-Answer: TypeAlias = Found[FoundType] | Interrupted | UserError
-"""What a part comes to."""
+Answer: TypeAlias = Done[FoundType] | Interrupted | UserError
+"""What a task comes to."""
 TELL_SECONDS = 0.1
-"""At least so long between two moments that are told."""
+"""At least so long between two signs of life."""
 
 
 @dataclass(frozen=True)
@@ -43,24 +44,24 @@ class Ready:
     """From now on there may be something to save."""
 
 
-def serve(pipe: Connection, job: Job[PartType, FoundType]) -> None:
+def serve(pipe: Connection, job: Job[TaskType, FoundType]) -> None:
     """The life of a worker, from when everything is loaded."""
     stop = stop_of_worker(pipe)
     torch.set_num_threads(job.threads)
     keep_memory()
     with suppress(ConnectionError):  # the parent is gone
         pipe.send(Ready())
-        while (part := pipe.recv()) is not None:
+        while (task := pipe.recv()) is not None:
             teller = Teller(pipe.send)
-            answer = answered(partial(performed, job, part, stop, teller))
+            answer = answered(partial(performed, job, task, stop, teller))
             teller.catch_up()
             pipe.send(answer)
 
 
 def answered(work: Callable[[], FoundType]) -> Answer[FoundType]:
-    """What a part comes to, or why there is nothing. A mistake of ours ends the process with its traceback."""
+    """What a task comes to, or why there is nothing. A mistake of ours ends the process with its traceback."""
     try:
-        return Found(work())
+        return Done(work())
     except OutOfMemory as error:
         return OutOfMemory(f"{error}; or go on with fewer --workers")
     except (Interrupted, UserError) as error:
@@ -70,7 +71,7 @@ def answered(work: Callable[[], FoundType]) -> Answer[FoundType]:
 
 
 class AskedByPipe(Stop):
-    """Asked to stop by whatever comes through the pipe while a part is done: there is nothing else to come."""
+    """Asked to stop by whatever comes through the pipe while a task is done: there is nothing else to come."""
 
     def __init__(self, pipe: Connection) -> None:
         super().__init__()
@@ -93,16 +94,16 @@ def stop_of_worker(pipe: Connection) -> Stop:
     return stop
 
 
-class Teller(Watcher):
-    """Sends on what a part shows, but not more often than somebody can look, and at last the last of it."""
+class Teller(Callback):
+    """Sends on what a task shows, but not more often than somebody can look, and at last the last of it."""
 
-    def __init__(self, send: Callable[[Moment | str], None]) -> None:
+    def __init__(self, send: Callable[[Progress | str], None]) -> None:
         self.send = send
         self.told_at = 0.0
-        self.untold: Moment | None = None
+        self.untold: Progress | None = None
 
-    def see(self, moment: Moment) -> None:
-        self.untold = moment
+    def see(self, progress: Progress) -> None:
+        self.untold = progress
         if time.monotonic() - self.told_at >= TELL_SECONDS:
             self.catch_up()
 
@@ -115,9 +116,9 @@ class Teller(Watcher):
         self.send(line)
 
 
-def sendable(moment: Moment) -> Moment:
+def sendable(progress: Progress) -> Progress:
     """The same with its loss and accuracy measured, since the network stays here."""
-    return moment if moment.means is None else replace(moment, means=partial(both, *moment.means()))
+    return progress if progress.means is None else replace(progress, means=partial(both, *progress.means()))
 
 
 def both(loss: float, accuracy: float) -> tuple[float, float]:
