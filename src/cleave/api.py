@@ -40,8 +40,8 @@ from cleave.space import Space
 from cleave.split.matrix import partition_file, partition_matrix
 from cleave.study import recipes as study_recipes
 from cleave.study import runner as study_runner
+from cleave.study.record.settings import StudyRecipe
 from cleave.study.runner import is_study
-from cleave.study.settings import StudyRecipe
 
 __all__ = [
     "is_study",

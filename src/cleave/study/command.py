@@ -76,9 +76,9 @@ def run(
     """
     from cleave import api
     from cleave.engine.stop import SignalStop
-    from cleave.study.catalogue import ENTRIES, listing
-    from cleave.study.metrics_text import print_metrics
-    from cleave.study.recipes import as_yaml, read
+    from cleave.study.record.catalogue import ENTRIES, listing
+    from cleave.study.record.recipes import as_yaml, read
+    from cleave.study.telling.metrics_text import print_metrics
     from cleave.terminal import Terminal
 
     if recipe is None and space is None:
@@ -132,9 +132,9 @@ def table(
     """
     from cleave.engine.progress import Callbacks
     from cleave.engine.stop import SignalStop
-    from cleave.study.catalogue import TITLES
+    from cleave.study.record.catalogue import TITLES
     from cleave.study.tables import TableRequest, make_table
-    from cleave.study.tables_text import print_table
+    from cleave.study.telling.tables_text import print_table
     from cleave.terminal import Terminal
 
     if name is None:
@@ -163,10 +163,11 @@ def groups(
 
     Average linkage on 1 - Pearson's correlation of the curves.
     """
-    from cleave.study.clusters import clusters, write_partition
-    from cleave.study.interference import correlation_to_cluster, never_vary
-    from cleave.study.log import read_log
-    from cleave.study.truth import log_file
+    from cleave.stats.clusters import clusters
+    from cleave.study.record.curves import correlation_to_cluster, never_vary
+    from cleave.study.record.log import read_log
+    from cleave.study.record.partition import write_partition
+    from cleave.study.record.truth import log_file
 
     log = read_log(log_file(source))
     matrix = correlation_to_cluster(log, str(source))

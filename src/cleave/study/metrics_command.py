@@ -32,10 +32,10 @@ def metrics(
     Held against children trained alone, trivial baselines and the noise of the truth itself.
     """
     from cleave.extensions import load_all
-    from cleave.study.log import read_log
-    from cleave.study.metrics_report import report
-    from cleave.study.metrics_text import print_metrics
-    from cleave.study.truth import log_file, read_truth
+    from cleave.study.analysis.metrics_report import report
+    from cleave.study.record.log import read_log
+    from cleave.study.record.truth import log_file, read_truth
+    from cleave.study.telling.metrics_text import print_metrics
 
     load_all(extensions or ())
     log = read_log(log_file(source), order)
