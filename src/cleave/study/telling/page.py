@@ -7,28 +7,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-
 from cleave.errors import UserError
+from cleave.report import Page, Paragraph
 from cleave.run.durable import write_bytes
 from cleave.run.reading import read_json
 from cleave.study.telling.figures import Drawings, Subject, draw
 from cleave.study.telling.metrics_text import title
 from cleave.study.telling.page_parts import (
     Part,
-    cluster_part,
-    cost_part,
-    figure_part,
-    interference_part,
-    measured,
-    pruning_part,
+    cluster_section,
+    cost_section,
+    figure_section,
+    interference_section,
+    pruning_section,
+    ranking_section,
+    recipe_section,
+    stability_section,
 )
-
-SECTIONS = {
-    "rankings": "", "stability": "stability", "interference": "interference", "clusters": "clusters",
-    "pruning": "pruning", "figures": "", "cost": "cost", "recipe": "made",
-}  # fmt: skip
-"""By id, and what has to be known for them to be there."""
 
 
 @dataclass(frozen=True)
@@ -66,33 +61,28 @@ def write_page(
     `drawings`: the study's figures where they were drawn before. Equal arguments give equal bytes. UserError where
     the file cannot be written.
     """
-    context = {
-        **head(report),
-        **measured(report),
-        **interference_part(subject),
-        **cluster_part(subject.log),
-        **pruning_part(subject),
-        **figure_part(drawings or draw(subject)),
-        **cost_part(made.ledger if made else ()),
-        "made": made if made and (made.recipe or made.environment) else None,
-    }
-    context["sections"] = [name for name, needed in SECTIONS.items() if not needed or context[needed]]
-    write_bytes(path, template().render(context).encode())
+    made = made or Provenance()
+    sections = [
+        ranking_section(report),
+        stability_section(report),
+        interference_section(subject),
+        cluster_section(subject.log),
+        pruning_section(subject),
+        figure_section(drawings or draw(subject)),
+        cost_section(made.ledger),
+        recipe_section(made.recipe, made.environment),
+    ]
+    page = Page(f"Weight sharing in {report['space']}", opening(report), [each for each in sections if each])
+    write_bytes(path, page.html().encode())
     return path
 
 
-def template() -> Template:
-    loader = PackageLoader("cleave.study.telling", "")
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template("page.html.j2")
-
-
-def head(report: Part) -> Part:
+def opening(report: Part) -> list[Paragraph]:
     """What was run, in words."""
-    truth = report["truth"]
-    runs = f", mean of {truth['runs']} runs" if truth and truth["runs"] else ""
-    known = [f"Truth: {truth['file']}{runs}; best {truth['best']:.2f} %, mean {truth['mean']:.2f} %."] if truth else []
-    test = ["Children are ranked by test images, as in the paper: nothing is held back to report by."]
-    return {
-        "title": f"Weight sharing in {report['space']}",
-        "what": [f"Log: {report['log']}", *title(report).splitlines(), *known, *test * (report["images"] == "test")],
-    }
+    lines = [f"Log: {report['log']}", *title(report).splitlines()]
+    if truth := report["truth"]:
+        runs = f", mean of {truth['runs']} runs" if truth["runs"] else ""
+        lines.append(f"Truth: {truth['file']}{runs}; best {truth['best']:.2f} %, mean {truth['mean']:.2f} %.")
+    if report["images"] == "test":
+        lines.append("Children are ranked by test images, as in the paper: nothing is held back to report by.")
+    return [Paragraph(line) for line in lines]

@@ -1,13 +1,11 @@
-"""The sections of a study's page, as what its template asks for."""
+"""The sections of a study's page; None where there is nothing to say."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from markupsafe import Markup
-
+from cleave.report import Bullets, CodeBlock, Details, Element, PageFigure, PageTable, Paragraph, Section
 from cleave.stats.clusters import clusters
 from cleave.study.analysis.interference import by_statistics
 from cleave.study.analysis.pruning import pruning
@@ -43,31 +41,46 @@ ADDED = {"mini_batches", "train_multiply_adds", "evaluation_multiply_adds", "sec
 """What is summed over parts; mini-batches per child are of different children."""
 
 
-def measured(report: Part) -> Part:
-    """The table of rankings, baselines and ceiling, and the lines on stability."""
-    rows = report["rankings"]
-    lines = [*window_lines(report), *stability_lines(report["s_tau"])]
-    lines += after_stability(report)
-    return {
-        "rankings": [[name_of(row), *cells(row)] for row in rows],
-        "notes": notes(report) if rows else [NO_TRUTH],
-        "stability": lines,
-    }
+def ranking_section(report: Part) -> Section:
+    """The table of rankings, baselines and ceiling."""
+    parts: list[Element] = [Paragraph(NO_TRUTH)]
+    if rows := report["rankings"]:
+        head = ["", "GT-Tau", "95 %", "T1R", "T3R", "lost 1", "lost 3", "top 1"]
+        table = PageTable("Rankings, baselines, ceiling", head, [[name_of(row), *cells(row)] for row in rows])
+        parts = [table, *(Paragraph(note, note=True) for note in notes(report))]
+    return Section("rankings", "How well children are ranked", parts)
 
 
-def interference_part(subject: Subject) -> Part:
+def stability_section(report: Part) -> Section | None:
+    lines = [*window_lines(report), *stability_lines(report["s_tau"]), *after_stability(report)]
+    return Section("stability", "How stably", [Bullets(lines)]) if lines else None
+
+
+def interference_section(subject: Subject) -> Section | None:
     """Both tables of interference, a column for each kind of statistics."""
     found = by_statistics(subject.log, subject.seed)
     if not found:
-        return {"interference": None}
+        return None
     first = next(iter(found.values()))
     since, shared = ([report[part] for report in found.values()] for part in ("since", "shared"))
-    return {
-        "interference": list(found),
-        "seen": f"{number_of(first['looks'], 'look')} at {number_of(first['supernets'], 'supernet')}",
-        "since": [[rows[0]["steps"], *map(estimate, rows), rows[0]["n"]] for rows in zip(*since, strict=True)],
-        "shared": [[rows[0]["choice"], *map(estimate, rows)] for rows in zip(*shared, strict=True)],
-    }
+    seen = f"{number_of(first['looks'], 'look')} at {number_of(first['supernets'], 'supernet')}"
+    text = (
+        "After each mini-batch the accuracy of every child is compared with the mean of all children, and that distance "
+        f"with the child's usual one. In percentage points, over {seen}, with 95 % intervals bootstrapped over blocks of "
+        "looks; a column for each kind of statistics of the normalisations."
+    )
+    own = PageTable(
+        "What a child gains by its own mini-batch.",
+        ["mini-batches since its own", *found, "n"],
+        [[rows[0]["steps"], *map(estimate, rows), rows[0]["n"]] for rows in zip(*since, strict=True)],
+    )
+    others = PageTable(
+        "How much better off those children are that have the same candidate as the child just trained, other choices "
+        "being equal; that child is left out.",
+        ["choice", *found],
+        [[rows[0]["choice"], *map(estimate, rows)] for rows in zip(*shared, strict=True)],
+    )
+    return Section("interference", "Interference", [Paragraph(text), own, others])
 
 
 def estimate(row: Part) -> str:
@@ -76,17 +89,26 @@ def estimate(row: Part) -> str:
     return "-" if row["value"] is None else f"{row['value']:+.2f}{interval}"
 
 
-def cluster_part(log: Log) -> Part:
+def cluster_section(log: Log) -> Section | None:
     """Sizes at all numbers of clusters, members at the last, and what has no part in them."""
     matrix = log_correlation(log)
     if matrix is None:
-        return {"clusters": None}
+        return None
     if still := nothing_varies(log):
-        return {"clusters": {"still": still, "groups": []}}
+        return Section("clusters", "Clusters", [Paragraph(f"Not clustered: {still}.")])
     found = {count: clusters(matrix, count) for count in COUNTS if count <= len(matrix)}
     sizes = [[count, ", ".join(str(len(group)) for group in groups)] for count, groups in found.items()]
     members = [named([log.children[child] for child in group]) for group in found[max(found)]]
-    return {"clusters": {"still": "", "sizes": sizes, "groups": members, "never_vary": named(never_vary(log))}}
+    text = (
+        "Children whose accuracies move together (average linkage on 1 − correlation). To train them as groups of "
+        "their own: `sharing.policy: groups`, `sharing.by: clustered`, `sharing.file`: this log."
+    )
+    parts: list[Element] = [Paragraph(text), PageTable("Sizes of the clusters", ["groups", "sizes"], sizes)]
+    if constant := never_vary(log):
+        still = f"Never vary, and count as uncorrelated with all others: {named(constant)}."
+        parts.append(Paragraph(still, note=True))
+    parts.append(Details(f"Members of {len(members)} groups", [Bullets(members, numbered=True)]))
+    return Section("clusters", "Clusters", parts)
 
 
 def named(children: Sequence[str]) -> str:
@@ -95,43 +117,46 @@ def named(children: Sequence[str]) -> str:
     return ", ".join(children[:MEMBERS]) + (f" and {more} more" if more > 0 else "")
 
 
-def pruning_part(subject: Subject) -> Part:
+def pruning_section(subject: Subject) -> Section | None:
     found = pruning(subject.log, subject.truth.mean) if subject.truth else None
     if found is None:
-        return {"pruning": None}
+        return None
+    text = (
+        "Ranks are averaged over successive looks. Recall: of the truly worst {worst} of {children} children among "
+        "those ranked worst. Kept and dropped: of the truly best {best} and the truly worst {worst}, where the better "
+        "{kept} are kept. Means over all windows of that many looks and "
+    ).format_map(found)
+    text += f'{number_of(found["instances"], "instance")}; "last": at the end of training alone.'
+    head = ["looks averaged", "recall, %", "best kept, %", "worst dropped, %"]
+    head += ["recall, last", "kept, last", "dropped, last"]
     rows = [[row["aggregated"], *percents(row), *percents(row["last"])] for row in found["rows"]]
-    chance = ["chance", *percents(found["chance"]) * 2]
-    return {"pruning": found, "instances": number_of(found["instances"], "instance"), "pruned": [*rows, chance]}
+    rows.append(["chance", *percents(found["chance"]) * 2])
+    return Section("pruning", "Pruning", [Paragraph(text), PageTable("What is kept and dropped", head, rows)])
 
 
 def percents(part: Part) -> list[str]:
     return [points(100 * part[name], 1) for name in ("recall", "best_kept", "worst_dropped")]
 
 
-def figure_part(drawings: Drawings) -> Part:
-    """The figures with their captions."""
-    each = [(name, image.decode(), drawings.captions[name]) for name, image in drawings.images.items()]
-    return {
-        "drawings": [(name, inline(name, image, caption), caption) for name, image, caption in each],
-        "lacking": drawings.lacking,
-    }
+def figure_section(drawings: Drawings) -> Section:
+    parts: list[Element] = [
+        PageFigure(name, image.decode(), drawings.captions[name]) for name, image in drawings.images.items()
+    ]
+    if drawings.lacking:
+        reasons = "; ".join(f"{name} ({reason})" for name, reason in drawings.lacking.items())
+        parts.append(Paragraph(f"Not drawn: {reasons}.", note=True))
+    return Section("figures", "Figures", parts)
 
 
-def inline(name: str, image: str, caption: str) -> Markup:
-    """An SVG file as an element of the page, its names made different from those of other figures."""
-    element = image[image.index("<svg") :]
-    unique = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", element)
-    label = Markup('<svg role="img" aria-label="{}"').format(caption)
-    return Markup(unique.replace("<svg", label, 1))
-
-
-def cost_part(ledger: Sequence[Part]) -> Part:
+def cost_section(ledger: Sequence[Part]) -> Section | None:
     """What a study cost: all of it, and each part."""
     if not ledger:
-        return {"cost": None}
-    total = {key: sum(part[key] for part in ledger) for key in ADDED}
-    parts = [cost_row(part) for part in ledger]
-    return {"cost": {"head": ["", *COSTS.values()], "total": cost_row({"what": "all", **total}), "parts": parts}}
+        return None
+    head = ["", *COSTS.values()]
+    total: Part = {"what": "all", **{key: sum(part[key] for part in ledger) for key in ADDED}}
+    parts = PageTable("Of each part", head, [cost_row(part) for part in ledger])
+    whole = PageTable("Of all parts together.", head, [cost_row(total)])
+    return Section("cost", "Cost", [whole, Details("Each part", [parts])])
 
 
 def cost_row(part: Part) -> list[str]:
@@ -144,3 +169,10 @@ def amount(key: str, value: float | None) -> str:
         return "-"
     scaled = value / 1e9 if key.endswith("multiply_adds") else value
     return f"{scaled:,.1f}" if key != "mini_batches" else f"{scaled:,}"
+
+
+def recipe_section(recipe: str, environment: Mapping[str, Any]) -> Section | None:
+    parts: list[Element] = [CodeBlock(recipe)] if recipe else []
+    if environment:
+        parts.append(PageTable("Made with", (), list(environment.items())))
+    return Section("recipe", "Recipe and versions", parts) if parts else None
