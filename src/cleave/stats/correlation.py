@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-Numbers = NDArray[np.float64]
+from cleave.stats.ties import Numbers
 
 
 def correlation(accuracy: Numbers) -> Numbers:

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from cleave.common import Changes, Data, DataRoot, Device, ExtensionFiles, Json, Seed, SkipDamaged, SpaceName, tell
 from cleave.errors import UserError
+from cleave.extras import need_extra
 from cleave.study.metrics_command import metrics
 from cleave.study.report_command import report
 
@@ -130,17 +131,19 @@ def table(
 
     The same command goes on where an interrupted one stopped.
     """
-    from cleave.engine.progress import Callbacks
-    from cleave.engine.stop import SignalStop
     from cleave.study.record.catalogue import TITLES
-    from cleave.study.tables import TableRequest, make_table
-    from cleave.study.telling.tables_text import print_table
-    from cleave.terminal import Terminal
 
     if name is None:
         lines = [f"{table:8}  {title}" for table, title in TITLES.items()]
         tell({"tables": list(TITLES)}, as_json, lambda: print(*lines, sep="\n"))
         return
+    need_extra("study")
+    from cleave.engine.progress import Callbacks
+    from cleave.engine.stop import SignalStop
+    from cleave.study.tables import TableRequest, make_table
+    from cleave.study.telling.tables_text import print_table
+    from cleave.terminal import Terminal
+
     flags = study_flags(None, data_root, truth, seed, device)
     request = TableRequest(name, budget, only or (), changes or (), flags, out, workers)
     with Terminal() as terminal:
@@ -163,6 +166,7 @@ def groups(
 
     Average linkage on 1 - Pearson's correlation of the curves.
     """
+    need_extra("study")
     from cleave.stats.clusters import clusters
     from cleave.study.record.curves import correlation_to_cluster, never_vary
     from cleave.study.record.log import read_log

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cleave.common import ExtensionFiles, Json, tell
+from cleave.extras import need_extra
 
 
 def metrics(
@@ -31,6 +32,7 @@ def metrics(
 
     Held against children trained alone, trivial baselines and the noise of the truth itself.
     """
+    need_extra("study")
     from cleave.extensions import load_all
     from cleave.study.analysis.metrics_report import report
     from cleave.study.record.log import read_log

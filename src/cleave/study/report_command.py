@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from cleave.common import ExtensionFiles, Json, tell
+from cleave.extras import need_extra
 
 
 def report(
@@ -31,6 +32,7 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Write a study's figures and tables as one page of HTML that needs no network."""
+    need_extra("study")
     from cleave.errors import refuse_repeats
     from cleave.extensions import load_all
     from cleave.study.analysis.metrics_report import report as measure

@@ -65,9 +65,9 @@ def interference_section(subject: Subject) -> Section | None:
     since, shared = ([report[part] for report in found.values()] for part in ("since", "shared"))
     seen = f"{number_of(first['looks'], 'look')} at {number_of(first['supernets'], 'supernet')}"
     text = (
-        "After each mini-batch the accuracy of every child is compared with the mean of all children, and that distance "
-        f"with the child's usual one. In percentage points, over {seen}, with 95 % intervals bootstrapped over blocks of "
-        "looks; a column for each kind of statistics of the normalisations."
+        "After each mini-batch the accuracy of every child is compared with the mean of all children, and that "
+        f"distance with the child's usual one. In percentage points, over {seen}, with 95 % intervals bootstrapped "
+        "over blocks of looks; a column for each kind of statistics of the normalisations."
     )
     own = PageTable(
         "What a child gains by its own mini-batch.",
