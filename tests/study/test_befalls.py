@@ -77,7 +77,7 @@ def test_what_is_damaged_is_made_again(name: str, damage: str, done: Path, studi
     assert log_bytes(done) == log_bytes(studies / "whole")
     assert is_told(done)
     if "done/" in name or "snapshots" in name:
-        assert "the part is done again" in ended.err
+        assert "the task is done again" in ended.err
     for each in ("supernets.json", "environment.json"):
         assert (done / each).read_bytes() == (studies / "whole" / each).read_bytes()
 

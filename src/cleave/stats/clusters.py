@@ -20,7 +20,7 @@ DIGITS = 9
 
 
 def clusters(correlation: Numbers, count: int) -> Groups:
-    """So many clusters of children by average linkage on 1 - correlation [children, children], by first member.
+    """`count` clusters of children by average linkage on 1 - correlation [children, children], by first member.
 
     Distances that differ by rounding alone are equal; of equal ones the first in the order of children is joined.
     """
@@ -54,6 +54,6 @@ def gather(labels: NDArray[np.integer], count: int) -> Groups:
 
 
 def check_count(count: int, children: int) -> None:
-    """Raises UserError for a number of groups that so many children cannot be put into."""
+    """UserError for fewer than one group, or more groups than children."""
     if not 1 <= count <= children:
         raise UserError(f"groups: cannot put {children} children into {count}; give a number from 1 to {children}")

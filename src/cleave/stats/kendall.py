@@ -31,7 +31,7 @@ def kendall(one: Numbers, other: Numbers) -> float:
 
 
 def run_lengths(ends: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Of the runs in a list of which it is known where, but for the last, one ends."""
+    """The lengths of a list's runs; `ends` says of each place but the last whether a run ends there."""
     return np.diff(np.flatnonzero(ends), prepend=-1, append=len(ends))
 
 

@@ -98,7 +98,7 @@ def best_rank_of_highest(scores: Numbers, true: Numbers, count: int) -> float:
 
 
 def first_drawn(listed: Numbers, count: int) -> float:
-    """The mean of the first of so many that are drawn from a list without replacement.
+    """The mean of the first in the list among `count` that are drawn from it without replacement.
 
     Of the ranks 1 to n it is (n + 1) / (count + 1).
     """

@@ -23,7 +23,7 @@ def metrics(
     statistics: Annotated[
         str | None, typer.Option(metavar="KIND", help="running, child, batch or recalibrated; default: the first.")
     ] = None,
-    last: Annotated[int | None, typer.Option(metavar="K", min=1, help="Only the last so many dense looks.")] = None,
+    last: Annotated[int | None, typer.Option(metavar="K", min=1, help="Only the last K dense looks.")] = None,
     seed: Annotated[int, typer.Option(metavar="S", min=0, help="Seed of intervals, simulations, random row.")] = 0,
     extensions: ExtensionFiles = None,
     as_json: Json = False,

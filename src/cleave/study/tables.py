@@ -191,7 +191,7 @@ def figure(
 
 
 def beside(ours: dict[str, float | None], published: tuple[float, float | None] | None) -> dict[str, float | None]:
-    """Our figure beside the paper's, where it has one."""
+    """Our figure next to the paper's, where it has one."""
     mean, deviation = published or (None, None)
     value = ours["ours"]
     difference = None if mean is None or value is None else value - mean
@@ -199,7 +199,7 @@ def beside(ours: dict[str, float | None], published: tuple[float, float | None] 
 
 
 def draw_together(out: Path, entries: Sequence[StudyEntry], truth: Path | None) -> None:
-    """The page of the table's first study, with the S-Tau of the others beside it (Figure 2 of the paper)."""
+    """The page of the table's first study, with the S-Tau of the others drawn too (Figure 2 of the paper)."""
     logs = {entry.name: read_log(folder_of(out, entry) / "log.parquet") for entry in entries}
     (_, first), *others = logs.items()
     true = read_truth(truth, first) if truth else None

@@ -48,7 +48,7 @@ def stopped_again_and_again(study: Study, run: Path, task: StudyTask) -> int:
             StudyJob(study, run, "run").perform(task, stop, Stopper(stop, int(torch.randint(1, 5, ()))))
         except Interrupted:
             stops += 1
-            assert not (run / "tasks" / task.label / DONE).exists()
+            assert not (run / "parts" / task.label / DONE).exists()
     return stops
 
 
@@ -66,7 +66,7 @@ def test_a_part_leaves_its_rows_its_cost_and_snapshots_and_no_checkpoints(tmp_pa
     study = small_study({**TUNED, **EVERY_STEP})
     task = StudyTask(0, 0)
     assert perform(study, tmp_path, task) == effort(study, task)
-    folder = tmp_path / "tasks" / task.label
+    folder = tmp_path / "parts" / task.label
     assert {file.name for file in folder.iterdir()} - {"lock"} == {DONE, "snapshots"}
     expected = trained(study)
     assert same_rows(read_log(folder / DONE / LOG), to_log(expected.looks, "made", study.meta(), 0, 0))
@@ -79,7 +79,7 @@ def test_a_part_leaves_its_rows_its_cost_and_snapshots_and_no_checkpoints(tmp_pa
 def test_a_finished_part_is_not_done_again(tmp_path: Path) -> None:
     study, task, recorder = small_study(), StudyTask(0, 0), Recorder()
     perform(study, tmp_path, task)
-    log = tmp_path / "tasks" / task.label / DONE / LOG
+    log = tmp_path / "parts" / task.label / DONE / LOG
     before = log.stat().st_mtime_ns
     assert perform(study, tmp_path, task, recorder) == 0
     assert recorder.moments == []
@@ -92,7 +92,7 @@ def test_parts_that_are_stopped_again_and_again_end_in_the_same_bytes(changes: d
     for task in (StudyTask(0, 0), StudyTask(0, 0, epoch=1)):
         perform(study, tmp_path / "whole", task)
         assert stopped_again_and_again(study, tmp_path / "stopped", task) > 0
-        whole, stopped = (tmp_path / name / "tasks" / task.label / DONE / LOG for name in ("whole", "stopped"))
+        whole, stopped = (tmp_path / name / "parts" / task.label / DONE / LOG for name in ("whole", "stopped"))
         assert whole.read_bytes() == stopped.read_bytes()
 
 
@@ -100,7 +100,7 @@ def test_tuning_needs_nothing_but_the_snapshot(tmp_path: Path) -> None:
     study = small_study(TUNED)
     perform(study, tmp_path, StudyTask(0, 0))
     perform(study, tmp_path, StudyTask(0, 0, epoch=2))
-    log = read_log(tmp_path / "tasks" / "instance0-supernet0-tune2" / DONE / LOG)
+    log = read_log(tmp_path / "parts" / "instance0-supernet0-tune2" / DONE / LOG)
     assert sorted(set(log.rows["tuned"].tolist())) == [1, 2]
     assert set(log.rows["step"].tolist()) == {6}
     assert len(log.rows["step"]) == 2 * 8
@@ -109,7 +109,7 @@ def test_tuning_needs_nothing_but_the_snapshot(tmp_path: Path) -> None:
 def test_a_damaged_snapshot_is_named_in_one_line(tmp_path: Path) -> None:
     study = small_study(TUNED)
     perform(study, tmp_path, StudyTask(0, 0))
-    weights = tmp_path / "tasks" / "instance0-supernet0" / "snapshots" / "1" / "weights.safetensors"
+    weights = tmp_path / "parts" / "instance0-supernet0" / "snapshots" / "1" / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1])
     with pytest.raises(UserError, match=r"snapshots/1.*`cleave resume` the study") as refused:
         perform(study, tmp_path, StudyTask(0, 0, epoch=1))
@@ -121,11 +121,11 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_it_used(tmp_path: 
     stop = Stop()
     with pytest.raises(Interrupted):
         StudyJob(study, tmp_path, "run").perform(task, stop, Stopper(stop, 4))
-    newest = max((tmp_path / "tasks" / task.label / "checkpoints").iterdir())
+    newest = max((tmp_path / "parts" / task.label / "checkpoints").iterdir())
     (newest / "state.pt").write_bytes(b"")
     perform(study, tmp_path, task, recorder)
     assert [newest.name in line and "set aside" in line for line in recorder.lines] == [True]
-    log = read_log(tmp_path / "tasks" / task.label / DONE / LOG)
+    log = read_log(tmp_path / "parts" / task.label / DONE / LOG)
     assert same_rows(log, to_log(trained(study).looks, "made", study.meta(), 0, 0))
 
 
@@ -159,7 +159,7 @@ def test_tunings_from_a_part_are_of_its_own_children(tmp_path: Path) -> None:
     study = small_study({"sharing.policy": "groups", "sharing.groups": 2, "tune.epochs": [2], "tune.batches": 1})
     perform(study, tmp_path, StudyTask(0, 1))
     perform(study, tmp_path, StudyTask(0, 1, epoch=2))
-    log = read_log(tmp_path / "tasks" / "instance0-supernet1-tune2" / DONE / LOG)
+    log = read_log(tmp_path / "parts" / "instance0-supernet1-tune2" / DONE / LOG)
     assert tuple(log.rows["evaluated"].tolist()) == study.divided[1]
     assert set(log.rows["group"].tolist()) == {1}
 
@@ -175,5 +175,5 @@ def test_a_part_that_is_stopped_within_looks_and_children_ends_in_the_same_bytes
             except Interrupted:
                 stops += 1
         assert stops > 3
-        whole, stopped = (tmp_path / name / "tasks" / task.label / DONE / LOG for name in ("whole", "stopped"))
+        whole, stopped = (tmp_path / name / "parts" / task.label / DONE / LOG for name in ("whole", "stopped"))
         assert whole.read_bytes() == stopped.read_bytes()

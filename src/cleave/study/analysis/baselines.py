@@ -19,8 +19,8 @@ RANDOM = "random"
 def baselines(log: Log, truth: Truth, seed: int) -> dict[str, Numbers]:
     """Scores [children] by name; higher is better.
 
-    Of the additive models, both least squares on the choices, one was fitted on the very truth that it is held
-    against; the other predicts each child from the rest, which is what such a model is worth.
+    Both additive models are least squares on the choices. One was fitted on the truth that it is compared with; the
+    other predicts each child from the rest, and shows what the model is worth.
     """
     archs = [log.space.parse(child) for child in log.children]
     return {

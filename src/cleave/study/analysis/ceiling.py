@@ -1,4 +1,4 @@
-"""The noise ceiling: how well single runs of the truth rank children, which no supernet can be asked to beat."""
+"""The noise ceiling: how well single runs of the truth rank children. No supernet can be expected to beat that."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def s_tau_estimate(each: Sequence[Numbers], seed: int) -> Estimate:
 
 
 def drawn(count: int, seed: int) -> NDArray[np.int64]:
-    """How often each of so many is drawn, by draw: the draws of `interval`."""
+    """How often each of `count` is drawn, draw by draw: the draws of `interval`."""
     random = np.random.default_rng(seed)
     return np.stack([np.bincount(random.integers(count, size=count), minlength=count) for _ in range(DRAWS)])
 

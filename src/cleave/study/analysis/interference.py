@@ -29,7 +29,7 @@ SINGULAR = 1e9
 
 
 def interference(log: Log, seed: int, statistics: str | None = None) -> dict[str, Any] | None:
-    """Both effects over all supernets of a log; None where it is not known for whom they were trained.
+    """Both effects over all supernets of a log; None where it is not known which child each mini-batch was for.
 
     {"supernets", "looks": how many, "since": [{"steps", "value", "low", "high", "n"}], "shared": [{"choice", "value",
     "low", "high"}]}; values in percentage points, None where undefined.
@@ -52,7 +52,7 @@ def by_statistics(log: Log, seed: int) -> dict[str, dict[str, Any]]:
 
 
 def known_supernets(log: Log, statistics: str | None = None) -> list[Looks]:
-    """The dense looks at every supernet of which it is known for whom each mini-batch was, if they can be compared."""
+    """The dense looks at every supernet that say which child each mini-batch was for and can be compared."""
     by_group = groups_seen(log, statistics, dense=True).values()
     every = [looks for instances in by_group for looks in instances]
     return [looks for looks in every if None not in looks.trained and min(looks.accuracy.shape) > 1]
@@ -97,11 +97,11 @@ def mean(values: Numbers, seed: int) -> dict[str, float | None]:
 
 
 def shared_effects(supernets: Sequence[Looks], space: Space, seed: int) -> list[dict[str, Any]]:
-    """By choice: how much better off are those who share its candidate with the child just trained.
+    """By choice: how much better off children are that have the candidate of the child just trained.
 
     Least squares of the excess on "shares the candidate" for all choices at once, with a level per look; the child
     just trained is left out. On the published looks: 4.1, .6 and .7 points for O01, O02 and O12. (Marginal means over
-    their last cycle, the child itself among those who share, are 4.2, .7 and .7.) A choice that all share has none.
+    their last cycle, with the child itself included, are 4.2, .7 and .7.) A choice that all share has no effect.
     """
     parts = [normal_equations(looks, space) for looks in supernets]
     products, moments = (np.concatenate(part) for part in zip(*parts, strict=True))

@@ -17,7 +17,7 @@ from cleave.study.record.truth import Truth
 
 Figures = dict[str, float | None]
 Signs = NDArray[np.float32]
-"""Whole numbers, which matrix products are fastest on, and exact for, as such."""
+"""Whole numbers as float32: matrix products of these are fast, and exact."""
 
 
 def taus(scores: Numbers, true: Numbers) -> Numbers:
@@ -111,7 +111,7 @@ def own_places(looks: Looks) -> tuple[Numbers, Numbers]:
     """The child that was just trained, in each look in which it is known: its rank, and its share of the first place.
 
     That is 1 for the best alone, 1 / k where k children share the first place, else 0. Both are [0] where it is never
-    known or there is but one child.
+    known or there is only one child.
     """
     places = {child: place for place, child in enumerate(looks.children)}
     pairs = zip(looks.accuracy, looks.trained, strict=True)

@@ -28,7 +28,7 @@ from cleave.study.record.views import Seen, groups_seen, images_of, see
 
 Part = dict[str, Any]
 LOOKS = (64, 10)
-"""Windows of dense looks beside the one asked for: those of the paper."""
+"""Windows of dense looks in addition to the one asked for: those of the paper."""
 SPREAD = ("mean", "std", "max", "min")
 
 
@@ -99,7 +99,7 @@ def window_parts(seen: Seen, truth: Truth, last: int | None, seed: int) -> list[
 
 
 def window_part(each: Sequence[Looks], length: int, truth: Truth, seed: int) -> Part:
-    """GT-Tau, T1R and T3R over the last so many looks at each instance.
+    """GT-Tau, T1R and T3R over the last `length` looks at each instance.
 
     {"last", "gt_tau": {"mean", "std", "max", "min"}, "t1r", "t3r"}: {"mean", "std"} across instances of each of these
     figures, those of GT-Tau over the looks in which it is defined; "estimate": of the mean GT-Tau; "looks": at all

@@ -16,8 +16,8 @@ def rankings(seen: Seen) -> dict[str, Numbers]:
 
     snapshot: the last look (`Seen.latest`); cycle average: the mean accuracy over as many of the last dense looks as
     there are children (where all share and take turns, each was trained once in these); dense average: over all dense
-    looks; epoch average: over the last 10 epochs; tuned n: after n mini-batches alone, from the last snapshot of which
-    there are such.
+    looks; epoch average: over the last 10 epochs; tuned n: after n mini-batches alone, from the last snapshot that was
+    tuned.
     """
     sources = {
         "snapshot": [looks.last(1) for looks in seen.latest],
@@ -30,7 +30,7 @@ def rankings(seen: Seen) -> dict[str, Numbers]:
 
 
 def cycle_averages(looks: Looks, length: int | None = None) -> Numbers:
-    """Mean accuracies [windows, children] over each run of so many looks (default: one cycle, as many as children)."""
+    """Mean accuracies [windows, children] of `length` looks in a row (default: one cycle, as many as children)."""
     cycle = length or len(looks.children)
     windows = [looks.accuracy[first : first + cycle] for first in range(len(looks) - cycle + 1)]
     return np.array([average(window) for window in windows]).reshape(len(windows), len(looks.children))

@@ -16,7 +16,7 @@ def curves(log: Log, statistics: str | None = None) -> list[Numbers]:
 
 
 def log_correlation(log: Log, statistics: str | None = None) -> Numbers | None:
-    """Correlations [children, children] of a log's dense looks; None without two such looks.
+    """Correlations [children, children] of a log's dense looks; None for fewer than two.
 
     The mean over the instances in which both children vary; 0 where there are none (see `never_vary`).
     """
@@ -30,7 +30,7 @@ def log_correlation(log: Log, statistics: str | None = None) -> Numbers | None:
 
 
 def never_vary(log: Log, statistics: str | None = None) -> tuple[str, ...]:
-    """The children whose accuracy is the same at all dense looks of every instance: they correlate with none."""
+    """The children whose accuracy is the same at all dense looks of every instance: they correlate with no other."""
     changes = np.any([varying(accuracy) for accuracy in curves(log, statistics)], axis=0)
     return tuple(child for child, changing in zip(log.children, changes, strict=True) if not changing)
 

@@ -70,7 +70,7 @@ class Looks:
         return len(self.steps)
 
     def last(self, count: int) -> Looks:
-        """The last so many looks (all, where there are fewer)."""
+        """The last `count` looks, or all where there are fewer."""
         kept = slice(-count, None)
         return Looks(self.children, self.steps[kept], self.epochs[kept], self.trained[kept], self.accuracy[kept])
 
@@ -96,7 +96,7 @@ class Log:
     def space(self) -> Space:
         name = self.meta["space"]["name"]
         if SPACES.canonical(name) not in SPACES:
-            raise UserError(f"{self.name}: {shown(name)} is a space of somebody's own; give its file with --extension")
+            raise UserError(f"{self.name}: {shown(name)} is not a built-in space; give its file with --extension")
         return find_space(name, self.meta["space"]["ops"])
 
     @cached_property

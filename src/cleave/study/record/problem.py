@@ -183,7 +183,7 @@ def check_truth(recipe: StudyRecipe, children: tuple[str, ...], space: Space) ->
 
 
 def check_tuning(study: Study) -> None:
-    """UserError where a supernet has no such epoch."""
+    """UserError where a supernet is not trained until an epoch of `tune.epochs`."""
     for group in range(len(study.divided)):
         last = -(-study.steps(group) // study.steps_per_epoch)
         late = [epoch for epoch in study.recipe.tune.epochs if epoch > last]

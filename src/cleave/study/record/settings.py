@@ -19,7 +19,7 @@ class StudySpace(SpaceSettings):
 
     name: Name = "cells64"
     cells: Positive = 4  # as many as the space's layout makes of it
-    children: Positive | None = None  # so many, drawn by the seed; null: all of the space
+    children: Positive | None = None  # how many are drawn by the seed; null: all of the space
 
 
 class StudyData(DataSettings):
@@ -37,7 +37,7 @@ class StudyData(DataSettings):
 class TrainingSettings(Settings):
     """SGD (without Nesterov's step), the learning rate falling along a cosine, epoch by epoch."""
 
-    epochs: Positive = 10  # of each supernet, but for sharing.budget=matched
+    epochs: Positive = 10  # of each supernet; sharing.budget=matched divides them
     batch_size: Positive = 64  # images; what is left at the end of an epoch is a smaller batch
     learning_rate: Annotated[float, Field(gt=0)] = 0.025
     learning_rate_min: Annotated[float, Field(ge=0)] = 0.001
@@ -58,7 +58,7 @@ class SharingSettings(Settings):
     # given: a CSV with the columns architecture and group. clustered: the log of a study, whose curves are clustered.
     file: Name | None = None
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**32)] = 42  # of by=shuffled
-    cells: NotNegative | None = None  # policy=prefix: so many searched blocks are shared, and all in front of them
+    cells: NotNegative | None = None  # policy=prefix: how many searched blocks are shared, and all before them
     # policy=pattern: what has this (a regular expression) in its name is shared; a name is, for example,
     # blocks.cell0.edges.2<-1.ops.sep_conv_3x3.1.Conv2d.weight
     pattern: Name | None = None
@@ -85,8 +85,8 @@ class LookSettings(Settings):
     """When the children are looked at, all of them each time, and by which statistics of the normalisations."""
 
     every: Positive = 1  # epochs between looks; always after the last
-    dense: NotNegative = 64  # looks after each of the last so many mini-batches
-    images: Positive | None = 500  # the first so many of those that children are ranked by; null: all
+    dense: NotNegative = 64  # how many of the last mini-batches are each followed by a look
+    images: Positive | None = 500  # how many of those that children are ranked by are used; null: all
     # tracked: the running ones. batch: of the batch that is judged. recalibrated: anew from training batches.
     statistics: Annotated[list[StatisticsName], Field(min_length=1), AfterValidator(different)] = Field(
         default=["tracked"]

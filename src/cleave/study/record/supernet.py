@@ -82,7 +82,7 @@ class Supernet:
         return network
 
     def twin(self, norm: Norm) -> Supernet:
-        """The same weights with other statistics: what children are judged by beside the running ones."""
+        """The same weights with other statistics: by which children are judged in addition to the running ones."""
         twin, blueprint = copy(self), replace(self.blueprint, norm=norm)
         made = {network: with_weights_of(network, blueprint) for network in dict.fromkeys(self.networks)}
         twin.networks = [made[network] for network in self.networks]

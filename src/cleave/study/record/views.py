@@ -25,7 +25,7 @@ class Seen:
 
     @property
     def latest(self) -> tuple[Looks, ...]:
-        """The looks whose last is the last of an instance: at ends of epochs where there are such, else dense ones."""
+        """The looks at ends of epochs, or the dense looks where there are none; an instance's last is among them."""
         return self.epochs or self.dense
 
 

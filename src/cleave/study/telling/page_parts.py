@@ -27,7 +27,7 @@ from cleave.study.telling.metrics_text import (
 Part = dict[str, Any]
 
 COUNTS = (1, 2, 4, 8, 16)
-"""Numbers of clusters, those published but for the first."""
+"""Numbers of clusters; all but the first were published."""
 MEMBERS = 16
 """Children of a cluster that are named."""
 COSTS = {

@@ -47,7 +47,7 @@ class Lacking(Exception):
 
 @dataclass(frozen=True)
 class Subject:
-    """What is drawn: a log, the truth where it is known, and other studies' logs by name to be drawn beside it."""
+    """What is drawn: a log, the truth where it is known, and other studies' logs by name to draw with it."""
 
     log: Log
     truth: Truth | None = None
@@ -89,13 +89,13 @@ def wanted(looks: tuple[Looks, ...], reason: str) -> tuple[Looks, ...]:
 
 
 def canvas(height: float) -> tuple[Figure, Axes]:
-    """An empty figure of one panel, so many inches high."""
+    """An empty figure of one panel; `height` in inches."""
     figure = Figure(figsize=(WIDTH, height))
     return figure, figure.subplots()
 
 
 def colour_bar(figure: Figure, panels: Axes | Sequence[Axes], count: int, label: str) -> Normalize:
-    """The colours of the ranks 1 to `count`, explained beside the panels."""
+    """The colours of the ranks 1 to `count`, explained next to the panels."""
     norm = Normalize(1, max(count, 2))
     bar = figure.colorbar(ScalarMappable(norm, RANKS), ax=panels, label=label, aspect=40, pad=0.01)
     bar.ax.invert_yaxis()
@@ -103,7 +103,7 @@ def colour_bar(figure: Figure, panels: Axes | Sequence[Axes], count: int, label:
 
 
 def evenly(count: int, most: int) -> list[int]:
-    """At most so many of the positions below `count`, first and last among them."""
+    """At most `most` of the positions below `count`, first and last among them."""
     steps = min(count, most) - 1
     return [(2 * number * (count - 1) + steps) // (2 * steps) for number in range(steps + 1)] if steps else [0]
 

@@ -36,7 +36,7 @@ from cleave.study.telling.metrics_text import plus_minus
 LAST = 128
 """Looks that are shown, as in the paper."""
 READABLE, SHORT = 80, 8
-"""Names, of so many letters, that can be read along an axis."""
+"""How many names can be read along an axis, and of how many letters."""
 GROUPS = 8
 
 
@@ -95,7 +95,7 @@ def diamonds(looks: Looks) -> str:
     return (
         "; a diamond where the child itself was trained"
         if known
-        else "; for whom each mini-batch was is not known, or differs between supernets"
+        else "; which child each mini-batch was for is not known, or differs between supernets"
     )
 
 
@@ -188,7 +188,7 @@ def interference_bars(subject: Subject) -> Drawn:
 
 
 def draw_intervals(panel: Axes, rows: list[dict[str, Any]], number: int, label: str) -> None:
-    """Dots with their intervals, where there are such, a little beside those of the kinds before."""
+    """Dots with their intervals, where known, a little to the right of those of the kinds before."""
     known = [(place, row) for place, row in enumerate(rows) if row["low"] is not None]
     values = np.array([row["value"] for _, row in known])
     ends = np.array([[row["low"] for _, row in known], [row["high"] for _, row in known]])

@@ -82,7 +82,7 @@ def draw_ceiling(panel: Axes, subject: Subject) -> str:
 
 
 def rank_boxes(subject: Subject) -> Drawn:
-    """The ranks of each child over instances, or over looks where there is but one (Figure 3).
+    """The ranks of each child over instances, or over looks where there is only one instance (Figure 3).
 
     Equals of the truth stand side by side, equals under shared weights have the mean of their ranks.
     """
