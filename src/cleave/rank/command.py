@@ -12,7 +12,7 @@ from cleave.common import DataRoot, Device, ExtensionFiles, Json, TableFile, tel
 
 def rank(
     source: Annotated[Path, typer.Argument(metavar="RUN|RECIPE.yaml", help="A finished run, or what to search first.")],
-    sample: Annotated[int | None, typer.Option(metavar="N", min=2, help="Only so many, drawn by the seed.")] = None,
+    sample: Annotated[int | None, typer.Option(metavar="N", min=2, help="Only N of them, drawn by the seed.")] = None,
     seed: Annotated[int, typer.Option(metavar="S", min=0, help="Seed of sample, random row and intervals.")] = 0,
     connected: Annotated[bool, typer.Option("--connected", help="Only architectures that compute something.")] = False,
     images: Annotated[int, typer.Option(metavar="N", min=1, help="Held-out images, at most.")] = 500,
@@ -28,7 +28,7 @@ def rank(
         str | None, typer.Option(metavar="NAME", help="Score by this one's test accuracy; default: the run's.")
     ] = None,
     predictions: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE.csv", help="Score the columns beside arch too; repeatable.")
+        list[Path] | None, typer.Option(metavar="FILE.csv", help="Score its other columns than arch too; repeatable.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE.csv", help="Where to; default: ranking.csv in the run folder.")

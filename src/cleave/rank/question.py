@@ -19,10 +19,10 @@ class RankQuestion:
     sample: how many architectures, drawn by `seed`; None: all. connected: only those that compute something.
     images: of the held-out ones, at most. recalibrate: training mini-batches from which each child's statistics are
     estimated; 0: by the batch, as in the search. forgetting: the share of a new batch in these; None: their plain mean.
-    average: how many of the last snapshots of each leaf. benchmark,
-    dataset: None for the run's own. predictions: CSV files to score beside the run. out: None for ranking.csv in the
-    run folder. data_root, device: as in a recipe; None for the run's own. threads: architectures evaluated at once,
-    which changes no figure; None for as many as there are cores. extensions: a user's own files, for a recipe.
+    average: how many of the last snapshots of each leaf. benchmark, dataset: None for the run's own. predictions: CSV
+    files to score as the run is. out: None for ranking.csv in the run folder. data_root, device: as in a recipe; None
+    for the run's own. threads: architectures evaluated at once, which changes no figure; None for as many as there are
+    cores. extensions: a user's own files, for a recipe.
     """
 
     sample: int | None = None
