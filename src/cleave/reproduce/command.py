@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cleave.common import DataRoot, Device, Json, TableFile, Workers, flags_of, tell
+from cleave.common import Address, DataRoot, Device, EngineName, Json, TableFile, Workers, flags_of, tell
 from cleave.errors import UserError, brief
 
 LONGEST_SEED = 18
@@ -27,11 +27,14 @@ def reproduce(
     benchmark: TableFile = None,
     device: Device = None,
     workers: Workers = None,
+    engine: EngineName = "process",
+    address: Address = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder; default: a new one in runs/.")] = None,
     plan_only: Annotated[bool, typer.Option("--plan", help="Only tell how long it would take here.")] = False,
     as_json: Json = False,
 ) -> None:
     """Run an experiment of the paper again: a table with its figures, ours and the difference, and a picture."""
+    from cleave.engine.engine import Engine
     from cleave.engine.progress import Callbacks
     from cleave.engine.stop import SignalStop
     from cleave.reproduce.catalogue import EXPERIMENTS, listing
@@ -44,7 +47,8 @@ def reproduce(
         tell({"experiments": list(EXPERIMENTS)}, as_json, lambda: print(listing()))
         return
     flags = flags_of(None, data_root, benchmark, None, device)
-    request = ReproduceRequest(name, budget, numbers("--seeds", seeds), only or (), flags, out, workers)
+    chosen = Engine(workers, engine, address)
+    request = ReproduceRequest(name, budget, numbers("--seeds", seeds), only or (), flags, out, chosen)
     if plan_only:
         planned = plan_experiment(request)
         tell(planned, as_json, lambda: print(plan_text(planned)))

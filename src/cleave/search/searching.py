@@ -31,6 +31,10 @@ class SearchJob:
         return self.problem.recipe.threads
 
     @property
+    def device(self) -> str:
+        return self.problem.recipe.device
+
+    @property
     def sizes(self) -> str:
         return "search.batch_size, search.eval_batch_size, space.channels or space.cells"
 
