@@ -147,7 +147,6 @@ def resume(
     """
     from cleave import api
     from cleave.engine.stop import SignalStop
-    from cleave.study.metrics_text import print_metrics
     from cleave.terminal import Terminal
 
     study = api.is_study(run)
@@ -163,6 +162,8 @@ def resume(
             stop=SignalStop(),
         )
     if isinstance(found, dict):
+        from cleave.study.telling.metrics_text import print_metrics
+
         tell(found, as_json, lambda: print_metrics(found))
     else:
         tell_run(found.to_json(), as_json)

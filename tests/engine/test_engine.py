@@ -29,7 +29,10 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-@pytest.mark.parametrize("command", [["search"], ["resume", "x"], ["reproduce", "table1"], ["study", "--space", "nasbench201"]])
+COMMANDS = [["search"], ["resume", "x"], ["reproduce", "table1"], ["study", "--space", "nasbench201"]]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -143,5 +143,5 @@ def test_the_end_of_ray_is_one_line() -> None:
         told(executor, 0, Ready())
         for far in executor.far:
             far.close()
-        with pytest.raises(UserError, match="Ray has ended; what was saved is intact: .*cleave resume 'a run'"):
+        with pytest.raises(UserError, match=r"Ray has ended; what was saved is intact: .*cleave resume 'a run'"):
             executor.finished()

@@ -8,9 +8,9 @@ import threading
 
 import pytest
 
+from cleave.engine import stop as stop_module
 from cleave.engine.stop import SignalStop, Stop
 from cleave.errors import Interrupted
-from cleave.engine import stop as stop_module
 from cleave.signals import ASKING
 
 pytestmark = pytest.mark.usefixtures("hangup_heard")

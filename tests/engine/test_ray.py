@@ -138,7 +138,10 @@ def running(started: Started, words: list[str], out: Path, at_once: int = 2) -> 
     return at_work([*words, *RAY], far_enough, True, dict([started.mark.split("=")]))
 
 
-LONG = {**RSPS, "search.checkpoint_seconds": 0.05, "search.epochs": 100}
+LONG = {
+    **RSPS, "search.checkpoint_seconds": 0.05, "search.epochs": 100, "split.splits": 1, "trust.control": 0,
+}  # fmt: skip
+"""Two leaves, for long enough to be found at work."""
 
 
 def test_a_worker_that_is_killed_costs_its_task_only(images: Path, tmp_path: Path) -> None:
@@ -182,7 +185,7 @@ def test_who_is_asked_to_stop_saves_all_and_goes_on_with_another_engine(
 
 
 def test_a_search_that_is_killed_leaves_no_ray_and_goes_on_with_one(images: Path, tmp_path: Path) -> None:
-    changes = {**RSPS, **EVERY_STEP, "search.epochs": 40}
+    changes = {**LONG, **EVERY_STEP, "search.epochs": 40}
     out = tmp_path / "run"
     with nothing_left() as started, running(started, without_workers(search(images, out, changes)), out) as process:
         process.kill()

@@ -21,7 +21,7 @@ from cleave.search.loop import Search
 from cleave.search.perform import perform
 from cleave.search.problem import Problem, open_problem
 from cleave.search.runner import start
-from cleave.search.searching import most_tasks
+from cleave.search.stages import most_tasks
 from cleave.search.state import SearchCost
 from cleave.search.task import Task, TaskResult
 from cleave.space import find_space

@@ -24,7 +24,8 @@ from cleave.run.view import is_whole, view
 from cleave.search.environment import compare, surroundings
 from cleave.search.loop import Search
 from cleave.search.problem import Problem, open_problem
-from cleave.search.searching import SearchJob, most_tasks
+from cleave.search.searching import SearchJob
+from cleave.search.stages import most_tasks
 from cleave.settings import Recipe
 from cleave.space import find_space
 from cleave.torch_state import cpu_threads

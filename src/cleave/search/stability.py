@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from math import fsum, isnan, log, nan
+from math import fsum, isnan, log
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from cleave.search.learner import Learner
+from cleave.search.evaluator import LeafEvaluator
+from cleave.search.trainer import NodeTrainer
+from cleave.space.sample import distinct
+from cleave.stats.kendall import kendall
 
 
-def panel(learner: Learner) -> list[float]:
+def panel(trainer: NodeTrainer) -> list[float]:
     """Accuracies (percent) of a leaf's panel: always the same architectures on the same held-out images."""
-    valid = learner.problem.valid
-    count = min(learner.problem.recipe.trust.panel_images, len(valid))
-    images = valid.take(torch.arange(count, device=valid.labels.device))
-    return [learner.accuracy(arch, images) for arch in learner.panel]
+    problem, trust = trainer.problem, trainer.problem.recipe.trust
+    generator = trainer.chance.generator("panel")
+    archs = distinct(problem.space, trainer.scope.region, trust.panel, generator)
+    count = min(trust.panel_images, len(problem.valid))
+    images = problem.valid.take(torch.arange(count, device=problem.valid.labels.device))
+    evaluator = LeafEvaluator(trainer)
+    return [evaluator.accuracy(arch, images) for arch in archs]
 
 
 def agreement(rows: Sequence[Sequence[float]]) -> dict[str, float | int | None]:
@@ -33,10 +40,7 @@ def agreement(rows: Sequence[Sequence[float]]) -> dict[str, float | int | None]:
 
 def pair_taus(rows: Sequence[Sequence[float]]) -> list[float]:
     """Kendall's tau of each two rankings, NaN where it is undefined."""
-    from scipy.stats import kendalltau  # not at the top: it is slow to import, and each worker would wait for it
-
-    pairs = combinations(rows, 2)
-    return [float(kendalltau(one, other).statistic) if len(one) > 1 else nan for one, other in pairs]
+    return [kendall(one, other) for one, other in combinations(np.array(rows, dtype=np.float64), 2)]
 
 
 def s_tau(rows: Sequence[Sequence[float]]) -> float | None:

@@ -9,17 +9,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import TypeAdapter
 
 from cleave.run.events import START, Mark
 from cleave.run.reading import typed
 from cleave.search.accuracy import Accuracy, Hits
-from cleave.search.learner import Standalone
+from cleave.search.problem import Setup
 from cleave.search.state import SearchCost, check_fields
+from cleave.search.trainer import Standalone
 from cleave.space import Region
 from cleave.split import Node, Split, Tree
+
+if TYPE_CHECKING:
+    from cleave.search.perform import Performance
+
+
+class Task(Protocol):
+    """What a search has done somewhere, by somebody; its label names it to people, and its folder."""
+
+    @property
+    def label(self) -> str: ...
+
+    def do(self, performance: Performance) -> None:
+        """Does it, or what is left of it, in its folder."""
 
 
 @dataclass(frozen=True)
@@ -43,20 +57,24 @@ class NodeTask:
     def label(self) -> str:
         return self.node.label
 
+    def do(self, performance: Performance) -> None:
+        performance.node(self)
+
 
 @dataclass(frozen=True)
 class StandaloneTask:
-    """An architecture of the control, to be trained alone for a number of epochs and evaluated."""
+    """An architecture to be trained alone for a number of epochs and evaluated; `setup`: the search's unless given."""
 
-    place: Standalone
+    scope: Standalone
     epochs: int
+    setup: Setup | None = None
 
     @property
     def label(self) -> str:
-        return self.place.label
+        return self.scope.label
 
-
-Task: TypeAlias = NodeTask | StandaloneTask
+    def do(self, performance: Performance) -> None:
+        performance.standalone(self)
 
 
 @dataclass
@@ -98,7 +116,7 @@ TASK_RESULT = TypeAdapter(TaskResult)
 
 
 def node_task(node: Node, tree: Tree, kept: dict[str, str]) -> NodeTask:
-    """The visit of a node whose parent is finished."""
+    """The task of a node whose parent is finished."""
     above = tree.parent(node)
     parent = None if above is None else Parent(above.label, above.region, kept.get(above.label))
     return NodeTask(node, parent, tree.unsplit(node))
