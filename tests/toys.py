@@ -13,7 +13,7 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from cleave.net.ops import Norm, operation, relu_conv_bn
+from cleave.ops import Norm, operation, relu_conv_bn
 from cleave.space import Arch, Cell, Choice, Fixed, Layer, Layout, Link, NetworkSize, Region, Space
 from cleave.space.layout import Block
 from cleave.space.registry import SPACES
@@ -47,12 +47,12 @@ def _sep_conv(channels_in: int, channels_out: int, stride: int, norm: Norm) -> n
 
 @operation("toy_preprocess")
 def _preprocess(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
-    return relu_conv_bn(channels_in, channels_out, 1, stride, norm)
+    return relu_conv_bn(channels_in, channels_out, stride, norm, kernel=1)
 
 
 @operation("toy_preprocess_halving")
 def _halve(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
-    return relu_conv_bn(channels_in, channels_out, 1, 2, norm)
+    return relu_conv_bn(channels_in, channels_out, 2, norm, kernel=1)
 
 
 def _inverted(expand: int, kernel: int) -> None:

@@ -163,7 +163,7 @@ def check_live(case: Case, network: Network, arch: Arch) -> None:
 def check_cost(case: Case, arch: Arch) -> None:
     """Costs are those counted on the network that holds an architecture alone."""
     known = costs(case.space, case.size, case.image, case.classes).of(arch)
-    alone = extract(case.network(case.space.region, Norm(case.space.affine)), arch)
+    alone = extract(case.network(case.space.region, case.space.layout(case.size, case.image[0]).norm), arch)
     counted = count_parameters(alone)
     law = "costs are those counted on the network built alone"
     require(known.parameters == counted, case.space, law, f"{known.parameters} parameters, {counted} counted")

@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from cleave.bench.table import Table
 from cleave.net import Norm, build, count_parameters, extract, one_hot
 from cleave.net.cost import Cost, costs, weights
-from cleave.net.ops import AveragePool
+from cleave.ops.library import AveragePool
 from cleave.space import Arch, NetworkSize, Region, Space
 from cleave.space.cells64 import Cells64
 from cleave.space.nb201 import NASBench201

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -51,7 +53,11 @@ def batches(count: int, size: int = 6) -> list[Batch]:
 def supernet(space: Space, archs: list[Arch], shared: Shared | None) -> Supernet:
     """With weights and statistics as after some training: children that share no weights differ in them."""
     made = Supernet(
-        space, Blueprint(space.layout(SIZE, 3), 4, Norm(space.affine, running=True, momentum=0.4)), archs, 0, shared
+        space,
+        Blueprint(space.layout(SIZE, 3), 4, replace(space.layout(SIZE, 3).norm, running=True, momentum=0.4)),
+        archs,
+        0,
+        shared,
     )
     with torch.no_grad():
         for network in made.networks:
@@ -72,7 +78,7 @@ def test_children_judged_together_get_what_they_get_alone(name: str, sharing: st
     made = supernet(space, some(space, 6), policy(sharing, space))
     judged, calibration = batches(2), batches(2, size=5)
     before = {name: tensor.clone() for name, tensor in made.tensors().items()}
-    judge = Judge(made, Kind.of(kind, Norm(space.affine, running=True, momentum=0.4)))
+    judge = Judge(made, Kind.of(kind, replace(space.layout(SIZE, 3).norm, running=True, momentum=0.4)))
     for network in judge.supernet.networks:
         network.double()
     assert judge.hits(judged, calibration) == plain_hits(made, kind, judged, calibration)
@@ -127,7 +133,7 @@ def test_what_nobody_shares_is_worked_out_for_each_child() -> None:
 def test_a_look_can_be_stopped_at_every_block_and_leaves_no_trace(kind: str) -> None:
     space = find_space("cells64")
     made = supernet(space, some(space, 4), policy("prefix", space))
-    judge = Judge(made, Kind.of(kind, Norm(space.affine, running=True, momentum=0.4)))
+    judge = Judge(made, Kind.of(kind, replace(space.layout(SIZE, 3).norm, running=True, momentum=0.4)))
     for network in judge.supernet.networks:
         network.double()
     judged, calibration = batches(1), batches(2)

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from cleave.net.count import MultiplyAdds
 from cleave.net.gates import one_hot
 from cleave.net.network import Network, build, count_parameters
-from cleave.net.ops import Norm
 from cleave.net.place import Place, places
+from cleave.ops import Norm
 from cleave.space import Arch, NetworkSize, Space
 
 Image = tuple[int, int, int]
@@ -131,7 +131,7 @@ def costs(
     its published table, but for 150 rows there that are one operation off.
     """
     layout = space.layout(size or space.paper_size, image[0])
-    network = build(layout, space.region, classes, seed=0, norm=norm or Norm(space.affine), device="meta")
+    network = build(layout, space.region, classes, seed=0, norm=norm or layout.norm, device="meta")
     first = {choice.name: choice.candidates[0] for choice in space.choices}
     sizes, whole = seen(network, first, image)
     met: dict[tuple[str, ...], list[tuple[Place, torch.Size]]] = defaultdict(list)

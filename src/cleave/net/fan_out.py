@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import batch_norm
 
-from cleave.net.convolution import Conv2d, convolve
-from cleave.net.ops import AveragePool, Zero
+from cleave.ops.convolution import Conv2d, convolve
+from cleave.ops.library import AveragePool, Zero
 
 
 @dataclass(frozen=True)

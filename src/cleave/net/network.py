@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 import cleave.net.blocks  # noqa: F401  registers the kinds of block
-from cleave.net.convolution import warn_of_faulty
 from cleave.net.gates import Gates
-from cleave.net.ops import Norm
 from cleave.net.place import make_block, places
+from cleave.ops import Norm, Operations
+from cleave.ops.convolution import warn_of_faulty
 from cleave.space import Arch, Layout, Region
 from cleave.torch_state import seeded
 
@@ -25,7 +25,8 @@ class Network(nn.Module):
     def __init__(self, layout: Layout, region: Region, classes: int, norm: Norm) -> None:
         super().__init__()
         self.region = region
-        self.blocks = nn.ModuleDict({name: make_block(name, spec, region, norm) for name, spec in layout.blocks})
+        operations = Operations(layout.operations, norm)
+        self.blocks = nn.ModuleDict({name: make_block(name, spec, region, operations) for name, spec in layout.blocks})
         self.classifier = nn.Linear(layout.features, classes)
 
     def forward(self, images: Tensor, gates: Gates) -> Tensor:
@@ -42,10 +43,10 @@ def build(
 ) -> Network:
     """The region's network, its weights drawn from `seed` alone.
 
-    Searched operations have no affine normalisation by default, as in the search phase of NAS-Bench-201 and DARTS.
+    `norm` is of what is searched; None: as the layout says of a supernet.
     """
     with seeded(seed):
-        network = Network(layout, region, classes, norm or Norm(affine=False))
+        network = Network(layout, region, classes, norm or layout.shared)
     warn_of_faulty(network)
     return network.to(device)
 

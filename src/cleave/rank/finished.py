@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -12,7 +12,7 @@ from cleave.data.given import Given
 from cleave.engine.progress import Callback
 from cleave.errors import UserError
 from cleave.extensions import check_unchanged
-from cleave.net import Network, Norm, build
+from cleave.net import Network, build
 from cleave.resolve import resolve_device
 from cleave.run.folder import RESULT, RunFiles
 from cleave.run.generations import Record
@@ -63,7 +63,7 @@ class FinishedRun:
 
     def _network(self, leaf: Node, record: Record, running: bool) -> Network:
         problem = self.problem
-        norm = Norm(affine=False, running=running)
+        norm = replace(problem.layout.shared, running=running)
         network = build(problem.layout, leaf.region, problem.classes, 0, norm, problem.recipe.device)
         assert record.weights.keys() == dict(network.named_parameters()).keys()
         network.load_state_dict({**network.state_dict(), **record.weights})

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from cleave.errors import UserError
-from cleave.net import Network, Norm, build, extract, one_hot
+from cleave.net import Network, build, extract, one_hot
 from cleave.run.folder import RunFiles
 from cleave.run.origin import CHECKPOINTS, SEARCH, Origin, read_origin
 from cleave.run.view import newest_saved
@@ -65,4 +65,4 @@ def empty_supernet(space: Space, recipe: Recipe, origin: Origin, leaf: Node) -> 
     """The network of a leaf, with any weights."""
     channels, classes = len(origin.environment["mean"]), origin.environment["classes"]
     layout = space.layout(NetworkSize(recipe.space.channels, recipe.space.cells), channels)
-    return build(layout, leaf.region, classes, 0, Norm(affine=False))
+    return build(layout, leaf.region, classes, seed=0)

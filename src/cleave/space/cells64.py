@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cleave.errors import UserError, shown, unknown
+from cleave.ops import Norm
 from cleave.space.choice import Arch, Choice
 from cleave.space.layout import Block, Cell, Fixed, Layout, Link
 from cleave.space.space import NetworkSize, Space, offered
@@ -27,7 +28,6 @@ class Cells64(Space):
 
     name = "cells64"
     paper_size = NetworkSize(channels=16, cells=4)
-    affine = False
 
     def __init__(self, operations: Sequence[str] = OPERATIONS) -> None:
         candidates = offered(operations, OPERATIONS)
@@ -44,7 +44,8 @@ class Cells64(Space):
             entry = wide if number == 0 else 2 * width
             cell = Cell(width, LINKS, outputs=(1, 2), preprocess=("nor_conv_1x1",), channels_in=(entry,))
             blocks.append((f"cell{number}", cell))
-        return Layout(tuple(blocks), features=2 * width, ends=("stem0", "stem1", "classifier"))
+        ends, norm = ("stem0", "stem1", "classifier"), Norm(affine=False)
+        return Layout(tuple(blocks), features=2 * width, ends=ends, norm=norm)
 
     def format(self, arch: Arch) -> str:
         """The digits of O01, O02 and O12."""

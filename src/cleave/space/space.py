@@ -32,10 +32,6 @@ class Space(ABC):
     paper_size: NetworkSize
     tabulated = False
     """Whether there is a table of trained accuracies for its architectures."""
-    identities: tuple[str, ...] = ("skip_connect",)
-    """Candidates that hand on what they get."""
-    affine = True
-    """Whether the normalisations of searched operations are affine in a network that is trained alone."""
 
     @abstractmethod
     def layout(self, size: NetworkSize, image_channels: int) -> Layout:

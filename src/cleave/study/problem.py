@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -82,7 +82,7 @@ class Study:
 
     @property
     def norm(self) -> Norm:
-        return Norm(self.space.affine, running=True, momentum=self.recipe.norm.momentum)
+        return replace(self.layout.norm, running=True, momentum=self.recipe.norm.momentum)
 
     @property
     def shared(self) -> Shared | None:
@@ -198,7 +198,8 @@ def check_sharing(recipe: StudyRecipe, space: Space) -> None:
     """UserError where a policy cannot be followed, or shares nothing."""
     layout = layout_of(recipe, space, channels=3)
     shared = shared_tensors(recipe.sharing, layout)
-    names = list(tensor_names(build(layout, space.region, classes=2, seed=0, norm=Norm(running=True))).values())
+    network = build(layout, space.region, classes=2, seed=0, norm=replace(layout.norm, running=True))
+    names = list(tensor_names(network).values())
     if shared is not None and not any(map(shared, names)):
         raise UserError(
             f"sharing.pattern={brief(recipe.sharing.pattern or '')}: matches no tensor; they have names such as "
