@@ -166,7 +166,7 @@ def trainer_of(learner: Learner) -> Trainer:
 
 def published(learner: Learner) -> Supernet:
     """The published network with the learner's weights."""
-    size, problem = learner.problem.recipe.space, learner.problem
+    size, problem = learner.problem.recipe.space.size, learner.problem
     network = Supernet(size.channels, size.cells, ALLOWED, problem.classes, problem.train.pixels.shape[1])
     network.to(learner.network.classifier.weight.dtype)
     copy_weights(learner.network, network)

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +16,7 @@ from cleave.net.gates import one_hot
 from cleave.net.network import Network, build, count_parameters
 from cleave.net.place import Place, places
 from cleave.ops import Norm
-from cleave.space import Arch, NetworkSize, Space
+from cleave.space import Arch, Space
 
 Image = tuple[int, int, int]
 """(channels, height, width)"""
@@ -120,7 +121,7 @@ def ways(choices: Sequence[str], allowed: Mapping[str, Sequence[str]]) -> Iterat
 
 def costs(
     space: Space,
-    size: NetworkSize | None = None,
+    size: Any = None,  # noqa: ANN401  what the space's own layout takes
     image: Image = (3, 32, 32),
     classes: int = 10,
     norm: Norm | None = None,
@@ -143,7 +144,7 @@ def costs(
 
 def weights(space: Space) -> Costs:
     """The same of small networks, in which normalisations have nothing to learn: for where there are weights at all."""
-    return costs(space, NetworkSize(channels=4, cells=1), norm=Norm(affine=False))
+    return costs(space, space.usual_size, norm=Norm(affine=False))
 
 
 def seen(network: Network, arch: Arch, image: Image) -> tuple[dict[Place, torch.Size], Cost]:
