@@ -13,9 +13,9 @@ from cleave.config import load_recipe
 from cleave.net import Norm, build
 from cleave.plan import memory
 from cleave.resolve import resolve
-from cleave.search.learner import Learner, Standalone
 from cleave.search.problem import open_problem
 from cleave.search.schedule import alone
+from cleave.search.trainer import NodeTrainer, Standalone
 from cleave.space import Layout, NetworkSize
 from cleave.space.registry import SPACES
 from cleave.study.supernet import Blueprint, Supernet
@@ -64,7 +64,7 @@ def test_a_supernet_and_a_network_that_is_trained_alone_in_a_search() -> None:
     problem = open_problem(recipe)
     check(build(problem.layout, space.region, 3, 0), affine=False)
     arch = {choice.name: "toy_sep_conv" for choice in space.choices}
-    check(Learner(problem, Standalone("control 0", arch), alone(1)).network, affine=False)
+    check(NodeTrainer(problem, Standalone("control 0", arch), alone(1)).network, affine=False)
     assert memory.step_memory(problem).weights > 0
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 import cleave.net.blocks  # noqa: F401  registers the kinds of block
 from cleave.net.gates import Gates
-from cleave.net.place import make_block, places
+from cleave.net.place import History, make_block, places
 from cleave.ops import Norm, Operations
 from cleave.ops.convolution import warn_of_faulty
 from cleave.space import Arch, Layout, Region
@@ -34,6 +34,10 @@ class Network(nn.Module):
         history = [images.contiguous(memory_format=torch.channels_last)]  # what convolutions run fastest on
         for block in self.blocks.values():
             history = block(history, gates)
+        return self.classify(history)
+
+    def classify(self, history: History) -> Tensor:
+        """Logits of the last blocks' outputs."""
         logits: Tensor = self.classifier(history[-1].mean(dim=(2, 3)))
         return logits
 

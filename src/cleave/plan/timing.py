@@ -10,10 +10,12 @@ from statistics import median
 import torch
 
 from cleave.plan.memory import StepMemory
-from cleave.search.learner import Learner, Standalone
+from cleave.search.evaluator import LeafEvaluator
+from cleave.search.matching import Matcher
 from cleave.search.problem import Problem
 from cleave.search.schedule import alone, schedule
 from cleave.search.splitting import parts_at, splitter_of
+from cleave.search.trainer import NodeTrainer, Standalone
 from cleave.space import Region
 from cleave.split import Node
 
@@ -45,36 +47,36 @@ class Stopwatch:
         """A training step of a node at a depth."""
         if not self.fits:
             return None
-        return self.scale * timed(self._learner(depth).advance)
+        return self.scale * timed(self._trainer(depth).advance)
 
     def comparison(self, depth: int) -> float | None:
         """A forward and backward pass under one candidate."""
         if not self.fits:
             return None
-        learner = self._learner(depth)
-        choice, allowed = next(iter(learner.place.region.allowed.items()))
-        probe = next(learner.probes())
-        return self.scale * timed(lambda: learner.score(choice, iter([probe]))) / len(allowed)
+        trainer = self._trainer(depth)
+        choice, allowed = next(iter(trainer.scope.region.allowed.items()))
+        matcher, probe = Matcher(trainer), trainer.probe(0)
+        return self.scale * timed(lambda: matcher.score(choice, iter([probe]))) / len(allowed)
 
     def evaluation(self, depth: int) -> float | None:
         """One architecture on all held-out images."""
         if not self.fits:
             return None
-        learner = self._learner(depth)
-        arch = self.problem.space.sample(learner.place.region, torch.Generator().manual_seed(0))
-        return timed(lambda: learner.accuracy(arch))
+        trainer = self._trainer(depth)
+        arch = self.problem.space.sample(trainer.scope.region, torch.Generator().manual_seed(0))
+        return timed(lambda: LeafEvaluator(trainer).accuracy(arch, self.problem.valid))
 
     def alone(self) -> float | None:
         """A weight step of an architecture by itself, the median of a few random ones."""
         if not self.fits:
             return None
         generator, space = torch.Generator().manual_seed(0), self.problem.space
-        places = [Standalone("plan", space.sample(space.region, generator)) for _ in range(TIMED)]
-        return self.scale * median(timed(Learner(self.problem, place, alone(1)).advance) for place in places)
+        scopes = [Standalone("plan", space.sample(space.region, generator)) for _ in range(TIMED)]
+        return self.scale * median(timed(NodeTrainer(self.problem, scope, alone(1)).advance) for scope in scopes)
 
-    def _learner(self, depth: int) -> Learner:
+    def _trainer(self, depth: int) -> NodeTrainer:
         node = Node((0,) * depth, typical_region(self.problem, depth))
-        return Learner(self.problem, node, schedule(self.problem.recipe, depth))
+        return NodeTrainer(self.problem, node, schedule(self.problem.recipe, depth))
 
 
 def typical_region(problem: Problem, depth: int) -> Region:

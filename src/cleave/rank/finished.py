@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -52,21 +52,16 @@ class FinishedRun:
             )
         return leaf
 
-    def networks(self, leaf: Node, average: int, running: bool) -> list[Network]:
-        """The leaf's network at the ends of its last `average` epochs, the last one last.
-
-        `running`: with running statistics, still to be estimated.
-        """
+    def networks(self, leaf: Node, average: int) -> list[Network]:
+        """The leaf's network at the ends of its last `average` epochs, the last one last."""
         epochs = self.problem.recipe.search.epochs
         labels = [f"{leaf.label}@{epoch}" for epoch in range(epochs - average + 1, epochs)] + [leaf.label]
-        return [self._network(leaf, self.folder.leaf(label, self.state.kept[label]), running) for label in labels]
+        return [self._network(leaf, self.folder.leaf(label, self.state.kept[label])) for label in labels]
 
-    def _network(self, leaf: Node, record: Record, running: bool) -> Network:
+    def _network(self, leaf: Node, record: Record) -> Network:
         problem = self.problem
-        norm = replace(problem.layout.shared, running=running)
-        network = build(problem.layout, leaf.region, problem.classes, 0, norm, problem.recipe.device)
-        assert record.weights.keys() == dict(network.named_parameters()).keys()
-        network.load_state_dict({**network.state_dict(), **record.weights})
+        network = build(problem.layout, leaf.region, problem.classes, 0, device=problem.recipe.device)
+        network.load_state_dict(record.weights)
         return network
 
 

@@ -21,6 +21,7 @@ from cleave.rank.question import RankQuestion
 from cleave.search.problem import Problem
 from cleave.space import Arch
 from cleave.split import Node
+from cleave.train import BATCH, RECALIBRATED
 
 
 def judge(
@@ -56,10 +57,15 @@ def judge_leaf(
     tell: Callable[[int], None],
 ) -> list[float]:
     """The same for architectures of one leaf; those that compute the same are evaluated once."""
-    networks = run.networks(leaf, question.average, running=question.recalibrate > 0)
-    training = training_batches(run.problem, leaf, question.recalibrate)
+    networks = run.networks(leaf, question.average)
     threads = question.threads or os.cpu_count() or 1
-    exam = Exam(held_out_batches(run.problem, question.images), training, threads, stop)
+    exam = Exam(
+        held_out_batches(run.problem, question.images),
+        threads,
+        stop,
+        RECALIBRATED if question.recalibrate else BATCH,
+        training_batches(run.problem, leaf, question.recalibrate),
+    )
     layout = run.problem.layout
     first = same_outputs(layout, archs)
     distinct = sorted(set(first))

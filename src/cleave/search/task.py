@@ -16,8 +16,8 @@ from pydantic import TypeAdapter
 from cleave.run.events import START, Mark
 from cleave.run.reading import typed
 from cleave.search.accuracy import Accuracy, Hits
-from cleave.search.learner import Standalone
 from cleave.search.state import SearchCost, check_fields
+from cleave.search.trainer import Standalone
 from cleave.space import Region
 from cleave.split import Node, Split, Tree
 
@@ -48,12 +48,12 @@ class NodeTask:
 class StandaloneTask:
     """An architecture of the control, to be trained alone for a number of epochs and evaluated."""
 
-    place: Standalone
+    scope: Standalone
     epochs: int
 
     @property
     def label(self) -> str:
-        return self.place.label
+        return self.scope.label
 
 
 Task: TypeAlias = NodeTask | StandaloneTask
