@@ -164,13 +164,13 @@ def check_live(case: Case, network: Network, arch: Arch) -> None:
 
 def check_cost(case: Case, arch: Arch) -> None:
     """Costs are those counted on the network that holds an architecture alone."""
-    known = costs(case.space, case.size, case.image, case.classes).of(arch)
+    known = costs(case.space, case.size, case.image, case.classes, auxiliary=True).of(arch)
     alone = extract(case.network(case.space.region, case.space.layout(case.size, case.image[0]).norm), arch)
     counted = count_parameters(alone)
     law = "costs are those counted on the network built alone"
     require(known.parameters == counted, case.space, law, f"{known.parameters} parameters, {counted} counted")
     with MultiplyAdds() as counter:
-        alone(torch.zeros(1, *case.image, dtype=torch.float64), one_hot(arch))
+        alone.heads(torch.zeros(1, *case.image, dtype=torch.float64), one_hot(arch))
     told = f"{known.multiply_adds} multiply-adds, {counter.total} counted"
     require(known.multiply_adds == counter.total, case.space, law, told)
 

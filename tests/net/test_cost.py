@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def some_arch(space: Space) -> Arch:
 
 def built(space: Space, arch: Arch, size: NetworkSize, image: Size, classes: int) -> Cost:
     """The cost of the architecture's own network, with multiply-adds as torch counts them (as 2 operations each)."""
-    layout = space.layout(size, image[0])
+    layout = replace(space.layout(size, image[0]), auxiliary=None)
     network = extract(build(layout, Region.of(arch), classes, seed=0, norm=Norm(affine=True)), arch)
     for module in list(network.modules()):
         for name, child in module.named_children():

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from cleave.net.fan_out import Term, Use, fan_out, total
 from cleave.net.gates import Gates
+from cleave.net.noise import DropPath
 from cleave.net.place import BlockModule, Function, History, Place, builds
 from cleave.ops import Operations
 from cleave.ops.library import Zero, zeros
@@ -25,6 +27,7 @@ class Edge(Place):
         self.choice, self.choices = choice, (choice,)
         self.shape, self.operations = shape, ops
         self.ops = nn.ModuleDict({name: ops.make(name, *shape) for name in candidates})
+        self.drop = DropPath()
 
     def forward(self, x: Tensor, gates: Gates) -> list[Use]:
         """The active candidates with their weights, which `fan_out` runs on `x` together with those of other edges."""
@@ -33,6 +36,14 @@ class Edge(Place):
             return []
         weights: Iterable[Tensor | None] = [None] * len(gate.active) if gate.weight is None else gate.weight.unbind()
         return [Use(self.ops[name], weight) for name, weight in zip(gate.active, weights, strict=True)]
+
+    def dropping(self, x: Tensor, gates: Gates) -> list[Use]:
+        """The same in a cell, where other edges go on for an image whose path is dropped. Identities are not."""
+        uses: list[Use] = self(x, gates)
+        if self.drop.mask is None or not uses:
+            return uses
+        kept = [self.operations.hands_on(name, *self.shape) for name in gates[self.choice].active]
+        return [use if keep else replace(use, drop=self.drop) for use, keep in zip(uses, kept, strict=True)]
 
     def own(self, choice: str) -> Iterable[nn.Parameter]:
         return self.ops.parameters()
@@ -123,7 +134,8 @@ class CellBlock(BlockModule):
         targets, uses = [], []
         for link, edge in zip(self.links, self.edges.values(), strict=True):
             if link.source == node:
-                found = edge(x, gates)
+                assert isinstance(edge, Edge)
+                found = edge.dropping(x, gates)
                 uses += found
                 targets += [link.target] * len(found)
         return zip(targets, fan_out(x, uses), strict=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
@@ -125,13 +125,16 @@ def costs(
     image: Image = (3, 32, 32),
     classes: int = 10,
     norm: Norm | None = None,
+    auxiliary: bool = False,
 ) -> Costs:
     """The costs of a space's networks, trained alone, at `space.paper_size` by default.
 
     Pooling, normalisation and sums count as no multiply-adds, as usual. For NAS-Bench-201 the parameters are those of
-    its published table, but for 150 rows there that are one operation off.
+    its published table, but for 150 rows there that are one operation off. `auxiliary`: with the head that is for
+    training only, where there is one.
     """
     layout = space.layout(size or space.paper_size, image[0])
+    layout = layout if auxiliary else replace(layout, auxiliary=None)
     network = build(layout, space.region, classes, seed=0, norm=norm or layout.norm, device="meta")
     first = {choice.name: choice.candidates[0] for choice in space.choices}
     sizes, whole = seen(network, first, image)
@@ -158,7 +161,7 @@ def seen(network: Network, arch: Arch, image: Image) -> tuple[dict[Place, torch.
     found = places(network).values()
     hooks = [place.register_forward_pre_hook(see) for place in found]
     with MultiplyAdds() as counted:
-        network(torch.zeros(2, *image, device="meta"), one_hot(arch))
+        network.heads(torch.zeros(2, *image, device="meta"), one_hot(arch))
     for hook in hooks:
         hook.remove()
     inside = sum(count_parameters(place) for place in found)

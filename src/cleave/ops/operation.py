@@ -85,6 +85,11 @@ class Operations:
         found = self.get(name)
         return found is not None and found.zero
 
+    def hands_on(self, name: str, channels_in: int, channels_out: int, stride: int) -> bool:
+        """Whether it is an identity at this shape."""
+        found = self.get(name)
+        return found is not None and found.hands_on(channels_in, channels_out, stride)
+
     def make(self, name: str, channels_in: int, channels_out: int, stride: int) -> nn.Module:
         """The module of an operation; UserError for an unknown one, and where it is not what it says it is."""
         found = self.get(name)

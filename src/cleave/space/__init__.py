@@ -2,16 +2,18 @@
 
 from cleave.settings import NetworkSettings, NetworkSize, SpaceSettings
 from cleave.space.choice import Arch, Choice
-from cleave.space.layout import Cell, Fixed, Layer, Layout, Link
+from cleave.space.layout import Auxiliary, Cell, Fixed, Head, Layer, Layout, Link
 from cleave.space.region import Region
 from cleave.space.registry import find_space, register_space
 from cleave.space.space import Space
 
 __all__ = [
     "Arch",
+    "Auxiliary",
     "Cell",
     "Choice",
     "Fixed",
+    "Head",
     "Layer",
     "Layout",
     "Link",

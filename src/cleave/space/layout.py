@@ -115,10 +115,35 @@ class Cell(Block):
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Named blocks in order, then global average pooling and a linear classifier over `features` channels.
+class Head:
+    """What follows the last block: global average pooling, `layers` of the pooled channels, dropout, a classifier.
 
-    `ends` names the blocks (and "classifier") outside the body: the released code of GM-NAS leaves their
+    A layer is an operation on images of one pixel, as the 1x1 convolution and activation of MobileNetV3. `dropout` is
+    the share of channels that is dropped in training, where nothing else is said (`cleave.net.noisy`).
+    """
+
+    layers: tuple[Fixed, ...] = ()
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class Auxiliary:
+    """A second classifier, for training only, of what the block `after` gives, as in the retraining of DARTS.
+
+    `operation` makes `features` channels of `channels_in`; then global average pooling and a linear classifier.
+    """
+
+    after: str
+    operation: str
+    channels_in: int
+    features: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Named blocks in order, the last of which gives `features` channels; then a head, and an auxiliary one if any.
+
+    `ends` names the blocks (and "head", "classifier") outside the body: the released code of GM-NAS leaves their
     gradients out of the matching score. `operations` are the space's own, by name: what they name is looked up there
     first, then among the registered ones (`cleave.ops`).
     """
@@ -126,11 +151,30 @@ class Layout:
     blocks: tuple[tuple[str, Block], ...]
     features: int
     ends: tuple[str, ...] = ()
+    head: Head = Head()
+    auxiliary: Auxiliary | None = None
     operations: Mapping[str, Operation] = field(default_factory=dict)
     norm: Norm = field(default_factory=Norm)
     """Of what is searched in a network that is trained by itself. What is not searched is always affine."""
     supernet_norm: Norm | None = None
     """Of what is searched in a supernet; None: the same, not affine, as in the search of NAS-Bench-201 and DARTS."""
+
+    def __post_init__(self) -> None:
+        width = self.features
+        for layer in self.head.layers:
+            if layer.channels_in != width:
+                raise ValueError(f"head: {layer.operation} takes {layer.channels_in} channels, and is given {width}")
+            width = layer.channels_out
+        if not 0 <= self.head.dropout < 1:
+            raise ValueError(f"head: dropout={self.head.dropout} is the share that is dropped, from 0 to below 1")
+        names = [name for name, _ in self.blocks]
+        if self.auxiliary is not None and self.auxiliary.after not in names:
+            raise ValueError(f"auxiliary head: there is no block {self.auxiliary.after}; the last are {names[-3:]}")
+
+    @property
+    def classified(self) -> int:
+        """The channels that the classifier is given."""
+        return self.head.layers[-1].channels_out if self.head.layers else self.features
 
     @property
     def known(self) -> Operations:
