@@ -103,7 +103,7 @@ def test_a_study_of_it_is_not_measured_without_its_file(tmp_path: Path, capsys: 
     with as_they_were():
         assert Ended(words, capsys).status == 0
     ended = Ended(["study", "metrics", str(tmp_path / "study")], capsys)
-    assert ended.refuses("'chain' is a space of somebody's own; give its file with --extension")
+    assert ended.refuses("'chain' is not a built-in space; give its file with --extension")
 
 
 def test_it_is_not_ranked_since_nobody_has_trained_all_of_its_architectures(

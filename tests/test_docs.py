@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from cleave import cli
 from tests.registries import as_they_were
+from tests.test_imports import SOURCE, levels
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -79,3 +81,22 @@ def test_every_file_that_the_docs_point_to_is_there() -> None:
     for path in [README, *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text()):
             assert (path.parent / target).exists(), (path.name, target)
+
+
+def test_the_architecture_page_names_every_package_in_the_order_of_their_imports() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = re.findall(r"^\| `cleave\.(\w+)` \|", text, flags=re.MULTILINE)
+    assert {folder.name for folder in SOURCE.iterdir() if (folder / "__init__.py").exists()} <= set(named)
+    order = {name: number for number, level in enumerate(levels()) for name in level}
+    places = [order[name] for name in named if name in order]
+    assert places == sorted(places)
+
+
+def test_the_glossary_is_sorted_and_all_code_in_it_exists() -> None:
+    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    words = [word.casefold() for word in re.findall(r"^- \*\*(.*?)\*\*:", text, flags=re.MULTILINE)]
+    assert len(words) >= 30
+    assert words == sorted(set(words))
+    for name in re.findall(r"`(cleave[.\w]*)`", text):
+        home, _, last = name.rpartition(".")
+        assert hasattr(import_module(home), last), name

@@ -23,8 +23,8 @@ from cleave.memory import OutOfMemory, lacks_memory, memory_for, seen_to_fit, to
 from cleave.net import Network
 from cleave.search.task import StandaloneTask, Task, TaskResult
 from cleave.search.trainer import Standalone
-from cleave.study.training import Training
-from cleave.study.tuning import Tuning
+from cleave.study.record.training import Training
+from cleave.study.record.tuning import Tuning
 from tests.study.small import small_study, trained
 from tests.tiny import RSPS, Ended, search, write_images
 

@@ -69,8 +69,8 @@ SMALL = [
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
 def test_a_recipe_of_a_study_is_valid_and_runs_when_it_is_cut_down(path: Path, tmp_path: Path) -> None:
-    from cleave.study.notes import meaningless
-    from cleave.study.recipes import read
+    from cleave.study.record.notes import meaningless
+    from cleave.study.record.recipes import read
     from cleave.study.runner import start as start_study
 
     assert meaningless(read(str(path), "small", (), {})) == []

@@ -13,8 +13,8 @@ from cleave.config import load_recipe
 from cleave.errors import UserError
 from cleave.run.durable import write_bytes
 from cleave.settings import Recipe
-from cleave.study.recipes import as_yaml
-from cleave.study.recipes import read as read_study
+from cleave.study.record.recipes import as_yaml
+from cleave.study.record.recipes import read as read_study
 from cleave.yaml_text import LIMIT, written
 from tests.test_yaml_text import WEAPONS
 from tests.tiny import HERE, Ended

@@ -16,6 +16,7 @@ from cleave.data.given import Given
 from cleave.engine.progress import CallbackLike, Callbacks
 from cleave.engine.stop import Stop
 from cleave.errors import UserError, shown
+from cleave.extras import need_extra
 from cleave.given import (
     DataLike,
     MethodLike,
@@ -34,14 +35,11 @@ from cleave.plan.plan import plan_search
 from cleave.rank import runner as rank_runner
 from cleave.rank.question import RankQuestion
 from cleave.result import SearchResult, read_result
+from cleave.run.origin import STUDY, holds
 from cleave.search import runner as search_runner
 from cleave.settings import Recipe
 from cleave.space import Space
 from cleave.split.matrix import partition_file, partition_matrix
-from cleave.study import recipes as study_recipes
-from cleave.study import runner as study_runner
-from cleave.study.runner import is_study
-from cleave.study.settings import StudyRecipe
 
 __all__ = [
     "is_study",
@@ -132,6 +130,7 @@ def rank(
     connected: bool = False,
     images: int = 500,
     recalibrate: int = 0,
+    forgetting: float | None = None,
     average: int = 1,
     benchmark: str | Path | None = None,
     dataset: str | None = None,
@@ -156,6 +155,7 @@ def rank(
         connected=connected,
         images=images,
         recalibrate=recalibrate,
+        forgetting=forgetting,
         average=average,
         benchmark=path_or_none(benchmark),
         dataset=dataset,
@@ -209,18 +209,22 @@ def study(
 
     `recipe`: a YAML file, a mapping, `StudyRecipe`, or a study of the paper by name, at a `budget`; None: the defaults.
     `truth`: accuracies of children trained alone. The others as of `search`. Returns what `cleave study --json` prints.
+    Needs the extra `cleave-nas[study]`.
     """
+    need_extra("study")
+    from cleave.study.record import recipes
+    from cleave.study.record.settings import StudyRecipe
+    from cleave.study.runner import start
+
     if data is not None and not isinstance(data, str | Path):
         raise UserError(f"data: a study takes a name or a folder, not {shown(data)}")
-    read = study_recipes.raw(recipe, budget) if isinstance(recipe, str | Path) else recipe
+    read = recipes.raw(recipe, budget) if isinstance(recipe, str | Path) else recipe
     texts = {"data.name": data, "truth": truth}
     keys = {key: None if text is None else str(text) for key, text in texts.items()}
     keys = {**without({**keys, "seed": seed, "device": device}), **space_keys(space, workers)}
     once(keys, settings or {})
     callback = Callbacks(checked_callbacks(callbacks), stop)
-    return study_runner.start(
-        recipe_from(StudyRecipe, read, keys, settings or {}), path_or_none(out), callback, workers
-    )
+    return start(recipe_from(StudyRecipe, read, keys, settings or {}), path_or_none(out), callback, workers)
 
 
 def resume_study(
@@ -233,8 +237,16 @@ def resume_study(
     stop: Stop | None = None,
 ) -> dict[str, Any]:
     """Goes on with an interrupted study; a finished one is told again."""
+    need_extra("study")
+    from cleave.study.runner import resume
+
     callback = Callbacks(checked_callbacks(callbacks), stop)
-    return study_runner.resume(Path(folder), callback, workers, device, changed_extensions)
+    return resume(Path(folder), callback, workers, device, changed_extensions)
+
+
+def is_study(folder: Path) -> bool:
+    """Whether a folder is that of a study, which `resume_study` goes on with."""
+    return holds(folder, STUDY)
 
 
 def partition(matrix: object, parts: int, *, distance: bool = False) -> dict[str, Any]:

@@ -156,7 +156,7 @@ def resume_study(
     """Goes on with a study."""
     from cleave import api
     from cleave.engine.stop import SignalStop
-    from cleave.study.metrics_text import print_metrics
+    from cleave.study.telling.metrics_text import print_metrics
     from cleave.terminal import Terminal
 
     with Terminal() as terminal:

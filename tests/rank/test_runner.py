@@ -70,7 +70,8 @@ def test_the_figures_are_scipys_on_the_written_file(run: Path, table: Path, tmp_
     before = contents(run)
     told = answer(ranking(run, table), capsys)
     assert list(told) == [
-        "run", "file", "dataset", "architectures", "images", "recalibrated", "averaged", "seconds", "rows",
+        "run", "file", "dataset", "architectures", "images", "recalibrated", "forgetting", "averaged", "seconds",
+        "rows",
     ]  # fmt: skip
     assert (told["run"], told["file"], told["dataset"]) == (str(run), str(run / "ranking.csv"), "cifar10")
     assert (told["architectures"], told["images"], told["recalibrated"], told["averaged"]) == (64, 17, 0, 1)
@@ -171,7 +172,7 @@ def test_snapshots_are_averaged_and_children_recalibrated(
     pairs = zip(rows(last["file"]), rows(mean["file"]), strict=True)
     for one, both in pairs:
         if one["leaf"] == leaf.label:
-            before = trainer.accuracy(run.problem.space.parse(one["arch"]))
+            before = LeafEvaluator(trainer)(run.problem.space.parse(one["arch"]))
             assert float(both["accuracy"]) == pytest.approx((before + float(one["accuracy"])) / 2)
     assert rows(tuned["file"]) != rows(last["file"])
 

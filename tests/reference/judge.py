@@ -10,11 +10,11 @@ from torch import nn
 
 from cleave.data.stream import Batch
 from cleave.net import one_hot
-from cleave.study.supernet import Supernet
+from cleave.study.record.supernet import Supernet
 
 
 def plain_hits(supernet: Supernet, kind: str, batches: Sequence[Batch], calibration: Sequence[Batch]) -> list[int]:
-    """How many images each child gets right, by statistics of that kind (see `cleave.study.training.STATISTICS`)."""
+    """How many images each child gets right, by statistics of that kind (see `cleave.train`)."""
     found = []
     for arch, shared in zip(supernet.children, supernet.networks, strict=True):
         network, gates = deepcopy(shared), one_hot(arch)

@@ -17,11 +17,12 @@ from cleave.resolve import resolve
 from cleave.run.generations import read_record, write_record
 from cleave.search.evaluator import LeafEvaluator
 from cleave.search.matching import Matcher
-from cleave.search.problem import Problem, open_problem
-from cleave.search.schedule import schedule
-from cleave.search.trainer import NodeTrainer
-from cleave.space import Region, find_space
+from cleave.search.problem import Problem, Setup, open_problem
+from cleave.search.schedule import alone, schedule
+from cleave.search.trainer import NodeTrainer, Standalone
+from cleave.space import NetworkSize, Region, find_space
 from cleave.split import Node
+from cleave.train import Pass
 
 SPACE = find_space("nasbench201")
 TINY = [
@@ -81,6 +82,58 @@ def test_a_weight_step_is_clipped_nesterov_sgd_with_weight_decay(tiny: Problem) 
         trainer.advance()
         for name, value in trainer.network.named_parameters():
             torch.testing.assert_close(value.detach(), twin[name], rtol=1e-4, atol=1e-6)
+
+
+def test_a_step_of_several_paths_goes_down_their_mean_loss() -> None:
+    tiny = problem("method.name=rsps", "method.paths=3", "method.label_smoothing=0.2", "split.splits=1")
+    trainer, twin = root(tiny), root(tiny)
+    context = trainer.context("gates", 0)
+    gates = [one_hot(SPACE.sample(SPACE.region, context.generator)) for _ in range(3)]
+    images, labels = trainer.train.batch(0)
+    losses = [cross_entropy(twin.network(images, each), labels, label_smoothing=0.2) for each in gates]
+    twin.weights.begin()
+    twin.weights.update((images, labels), [lambda batch: Pass(torch.stack(losses).mean(), torch.zeros(1, 1))])
+    cost = trainer.advance()
+    assert (cost.weight_steps, cost.arch_steps) == (3, 0)
+    for value, expected in zip(trainer.network.parameters(), twin.network.parameters(), strict=True):
+        torch.testing.assert_close(value, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_an_architecture_learns_every_so_many_steps_and_not_at_the_beginning() -> None:
+    tiny = problem("search.epochs=3", "split.splits=1", "method.architecture_every=2", "method.architecture_after=1")
+    trainer, found = leaf(tiny), []
+    for _ in range(trainer.steps):
+        before = [alpha.clone() for alpha in trainer.method.parameters()]
+        cost = trainer.advance()
+        moved = [not torch.equal(a, b) for a, b in zip(before, trainer.method.parameters(), strict=True)]
+        assert any(moved) is bool(cost.arch_steps)
+        found.append(cost.arch_steps)
+    per_epoch = tiny.steps_per_epoch
+    assert per_epoch >= 2
+    assert found == [0] * per_epoch + 2 * [1 - step % 2 for step in range(per_epoch)]
+
+
+def test_normalisations_and_biases_can_be_spared() -> None:
+    tiny = problem("method.name=rsps", "split.splits=1", "method.spare_norms=true", "method.weight_decay=0.3")
+    trainer = root(tiny)
+    spared = {id(weight) for weight in trainer.weights.optimizer.param_groups[1]["params"]}
+    names = {name for name, weight in trainer.network.named_parameters() if id(weight) in spared}
+    assert "classifier.bias" in names
+    assert "classifier.weight" not in names
+    assert names == {name for name, weight in trainer.network.named_parameters() if weight.dim() == 1}
+
+
+def test_a_network_that_is_trained_alone_may_be_larger_and_trained_otherwise(tiny: Problem) -> None:
+    arch = SPACE.sample(SPACE.region, torch.Generator().manual_seed(0))
+    settings = tiny.recipe.method.model_copy(update={"learning_rate": 0.01, "learning_rate_min": 0.005})
+    larger = Setup(SPACE.layout(NetworkSize(4, 2), tiny.train.pixels.shape[1]), settings)
+    trainer = NodeTrainer(tiny, Standalone("large", arch), alone(3), larger)
+    usual = NodeTrainer(tiny, Standalone("large", arch), alone(3))
+    assert len(trainer.network.blocks) > len(usual.network.blocks)
+    assert trainer.network.classifier.in_features == 2 * usual.network.classifier.in_features
+    trainer.advance()
+    assert trainer.weights.optimizer.param_groups[0]["lr"] == 0.01
+    assert 0 <= LeafEvaluator(trainer)(arch) <= 100
 
 
 def test_what_does_not_run_stands_still_in_spite_of_weight_decay_and_momentum() -> None:

@@ -17,7 +17,7 @@ from cleave.net import Norm, build, count_parameters, one_hot
 from cleave.net.cost import costs
 from cleave.space import NetworkSize, Region, find_space
 from cleave.space.cells64 import OPERATIONS, Cells64
-from cleave.study.log import all_children
+from cleave.study.record.log import all_children
 from tests.tiny import Ended
 
 Capture = pytest.CaptureFixture[str]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-from itertools import combinations
-from math import isnan, sqrt
+from math import isnan
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,8 @@ from scipy.stats import spearmanr
 
 from cleave.bench.table import Table
 from cleave.rank.published import CORRELATIONS
-from cleave.stats.ranking import among_top, kendall, precision, regret, score, spearman, true_order
+from cleave.stats.kendall import kendall
+from cleave.stats.ranking import among_top, precision, regret, score, spearman, true_order
 from tests.reference import ties as slow
 
 Numbers = NDArray[np.float64]
@@ -27,18 +27,6 @@ def coarse(count: int) -> tuple[Numbers, Numbers]:
     random = np.random.default_rng()
     true = random.normal(size=count)
     return np.round(true + random.normal(size=count), 1), np.round(true, 1)
-
-
-def tau_b(one: Numbers, other: Numbers) -> float:
-    """The definition, pair by pair."""
-    signs = [(np.sign(one[i] - one[j]), np.sign(other[i] - other[j])) for i, j in combinations(range(len(one)), 2)]
-    untied = [sum(sign[side] != 0 for sign in signs) for side in (0, 1)]
-    return float(sum(a * b for a, b in signs)) / sqrt(untied[0] * untied[1])
-
-
-def test_tau_is_the_excess_of_concordant_pairs_with_ties_left_out() -> None:
-    one, other = coarse(60)
-    assert kendall(one, other) == pytest.approx(tau_b(one, other))
 
 
 def test_rho_is_scipys() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleave.space import find_space
-from cleave.study.log import PUBLISHED, Log, Numbers, all_children, filled, join
+from cleave.study.record.log import PUBLISHED, Log, Numbers, all_children, filled, join
 
 BATCHES = 10
 """Mini-batches of an epoch in a made log."""

@@ -16,12 +16,12 @@ from cleave.config import Raw, checked, put
 from cleave.data.augment import Normalise
 from cleave.data.images import Images
 from cleave.space import find_space
-from cleave.study.log import COLUMNS, Log
-from cleave.study.problem import Study, chosen_children
-from cleave.study.seen import Look, to_log
-from cleave.study.settings import StudyRecipe
-from cleave.study.sharing import divide
-from cleave.study.training import Training
+from cleave.study.record.log import COLUMNS, Log
+from cleave.study.record.problem import Study, chosen_children
+from cleave.study.record.seen import Look, to_log
+from cleave.study.record.settings import StudyRecipe
+from cleave.study.record.sharing import divide
+from cleave.study.record.training import Training
 
 SMALL: dict[str, Any] = {
     "space.ops": ["max_pool_3x3", "sep_conv_3x3"], "space.channels": 2, "space.cells": 2, "data.name": "bundled",

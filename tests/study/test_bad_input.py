@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from cleave.space import find_space
-from cleave.study.clusters import write_partition
-from cleave.study.log import Log, all_children, write_log
+from cleave.study.record.log import Log, all_children, write_log
+from cleave.study.record.partition import write_partition
 from tests.study.made import made_log, some_children
 from tests.study.small import words
 from tests.tiny import HERE, Ended, write_images

@@ -16,8 +16,8 @@ from cleave.engine.progress import Callback
 from cleave.errors import UserError
 from cleave.run.durable import owner_of
 from cleave.study import runner
+from cleave.study.record.truth import log_file
 from cleave.study.runner import is_told, start
-from cleave.study.truth import log_file
 from tests.run.befalling import DAMAGES, SHAPES, content, exchange, newest, replace, reseal, resumed
 from tests.study.small import log_bytes, recipe_of
 from tests.study.test_runner import Killed, Killer
@@ -40,7 +40,7 @@ FILES = (
 def _no_page() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(runner, "write_results", lambda *_: {"told": True})
-        patched.setattr("cleave.study.metrics_text.print_metrics", lambda _: None)
+        patched.setattr("cleave.study.telling.metrics_text.print_metrics", lambda _: None)
         yield
 
 
@@ -77,7 +77,7 @@ def test_what_is_damaged_is_made_again(name: str, damage: str, done: Path, studi
     assert log_bytes(done) == log_bytes(studies / "whole")
     assert is_told(done)
     if "done/" in name or "snapshots" in name:
-        assert "the part is done again" in ended.err
+        assert "the task is done again" in ended.err
     for each in ("supernets.json", "environment.json"):
         assert (done / each).read_bytes() == (studies / "whole" / each).read_bytes()
 

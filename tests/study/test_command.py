@@ -11,10 +11,10 @@ import pytest
 
 from cleave.cli import run
 from cleave.config import load
-from cleave.study.catalogue import ENTRIES, TITLES
-from cleave.study.log import read_log
-from cleave.study.recipes import as_yaml
-from cleave.study.settings import StudyRecipe
+from cleave.study.record.catalogue import ENTRIES, TITLES
+from cleave.study.record.log import read_log
+from cleave.study.record.recipes import as_yaml
+from cleave.study.record.settings import StudyRecipe
 from tests.process import at_work
 from tests.study.small import log_bytes, recipe_of, words
 from tests.tiny import HERE, Ended, found

@@ -16,8 +16,8 @@ from cleave.errors import Interrupted, UserError
 from cleave.run.folder import new_folder
 from cleave.run.reading import read_json
 from cleave.study import runner
-from cleave.study.clusters import write_partition
-from cleave.study.log import read_log
+from cleave.study.record.log import read_log
+from cleave.study.record.partition import write_partition
 from cleave.study.runner import is_study, name_of, read_recipe, resolve, resume, start
 from tests.recorder import Recorder
 from tests.study.small import log_bytes, recipe_of

@@ -11,12 +11,12 @@ import pytest
 
 from cleave.engine.progress import Callback
 from cleave.errors import UserError
-from cleave.study.catalogue import ENTRIES, TITLES, find_table
-from cleave.study.log import read_log
-from cleave.study.metrics_report import report
+from cleave.study.analysis.metrics_report import report
+from cleave.study.record.catalogue import ENTRIES, TITLES, find_table
+from cleave.study.record.log import read_log
+from cleave.study.record.truth import Truth, read_truth
 from cleave.study.tables import TableRequest, beside, chosen, essence, make_table, measures, recipe_of
-from cleave.study.tables_text import markdown, print_table
-from cleave.study.truth import Truth, read_truth
+from cleave.study.telling.tables_text import markdown, print_table
 from tests.study.made import log_of, some_children
 from tests.tiny import Ended
 

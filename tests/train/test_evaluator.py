@@ -13,10 +13,10 @@ from cleave.engine.stop import NEVER
 from cleave.errors import Interrupted
 from cleave.net import Norm, one_hot
 from cleave.space import Arch, NetworkSize, Space, find_space
-from cleave.study.ledger import walk
-from cleave.study.sharing import Shared, but_statistics, matching, prefix
-from cleave.study.supernet import Blueprint, Supernet
-from cleave.study.training import STATISTICS
+from cleave.study.record.ledger import walk
+from cleave.study.record.sharing import Shared, but_statistics, matching, prefix
+from cleave.study.record.supernet import Blueprint, Supernet
+from cleave.study.record.training import STATISTICS
 from cleave.train import RECALIBRATED, TRACKED, Child, Evaluator
 from cleave.train.evaluator import CHUNK, Remembered, Walked, begin, chunks
 from tests.recorder import Impatient

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from statistics import median
+from functools import partial
+from statistics import mean, median
 
 import torch
 
@@ -44,10 +45,13 @@ class Stopwatch:
         return Stopwatch(replace(problem, recipe=recipe), search.batch_size / batch_size, fits=fit >= 2)
 
     def step(self, depth: int) -> float | None:
-        """A training step of a node at a depth."""
+        """A training step of a node at a depth, the mean of those with and without an architecture step."""
         if not self.fits:
             return None
-        return self.scale * timed(self._trainer(depth).advance)
+        trainer = self._trainer(depth)
+        learning = [trainer.learns_at(step) for step in range(trainer.steps)]
+        seconds = {kind: timed(partial(again, trainer, learning.index(kind))) for kind in set(learning)}
+        return self.scale * mean(seconds[kind] for kind in learning)
 
     def comparison(self, depth: int) -> float | None:
         """A forward and backward pass under one candidate."""
@@ -77,6 +81,12 @@ class Stopwatch:
     def _trainer(self, depth: int) -> NodeTrainer:
         node = Node((0,) * depth, typical_region(self.problem, depth))
         return NodeTrainer(self.problem, node, schedule(self.problem.recipe, depth))
+
+
+def again(trainer: NodeTrainer, step: int) -> None:
+    """A step of a trainer, whatever it has done."""
+    trainer.weights.step = step
+    trainer.advance()
 
 
 def typical_region(problem: Problem, depth: int) -> Region:

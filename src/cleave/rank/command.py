@@ -12,20 +12,23 @@ from cleave.common import DataRoot, Device, ExtensionFiles, Json, TableFile, tel
 
 def rank(
     source: Annotated[Path, typer.Argument(metavar="RUN|RECIPE.yaml", help="A finished run, or what to search first.")],
-    sample: Annotated[int | None, typer.Option(metavar="N", min=2, help="Only so many, drawn by the seed.")] = None,
+    sample: Annotated[int | None, typer.Option(metavar="N", min=2, help="Only N of them, drawn by the seed.")] = None,
     seed: Annotated[int, typer.Option(metavar="S", min=0, help="Seed of sample, random row and intervals.")] = 0,
     connected: Annotated[bool, typer.Option("--connected", help="Only architectures that compute something.")] = False,
     images: Annotated[int, typer.Option(metavar="N", min=1, help="Held-out images, at most.")] = 500,
     recalibrate: Annotated[
         int, typer.Option(metavar="BATCHES", min=0, help="Estimate each child's statistics from training batches.")
     ] = 0,
+    forgetting: Annotated[
+        float | None, typer.Option(metavar="SHARE", help="Of a new batch in these statistics; default: plain means.")
+    ] = None,
     average: Annotated[int, typer.Option(metavar="K", min=1, help="Mean over each leaf's last K snapshots.")] = 1,
     benchmark: TableFile = None,
     dataset: Annotated[
         str | None, typer.Option(metavar="NAME", help="Score by this one's test accuracy; default: the run's.")
     ] = None,
     predictions: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE.csv", help="Score the columns beside arch too; repeatable.")
+        list[Path] | None, typer.Option(metavar="FILE.csv", help="Score its other columns than arch too; repeatable.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE.csv", help="Where to; default: ranking.csv in the run folder.")
@@ -55,6 +58,7 @@ def rank(
             connected=connected,
             images=images,
             recalibrate=recalibrate,
+            forgetting=forgetting,
             average=average,
             benchmark=benchmark,
             dataset=dataset,

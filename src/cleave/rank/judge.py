@@ -21,7 +21,6 @@ from cleave.rank.question import RankQuestion
 from cleave.search.problem import Problem
 from cleave.space import Arch
 from cleave.split import Node
-from cleave.train import BATCH, RECALIBRATED
 
 
 def judge(
@@ -63,7 +62,7 @@ def judge_leaf(
         held_out_batches(run.problem, question.images),
         threads,
         stop,
-        RECALIBRATED if question.recalibrate else BATCH,
+        question.statistics,
         training_batches(run.problem, leaf, question.recalibrate),
     )
     layout = run.problem.layout

@@ -22,7 +22,7 @@ CORRELATIONS = {"published one-shot": (0.4841, 0.6764), "published few-shot": (0
 def published_rows(space: Space, dataset: str) -> dict[str, dict[str, Any]]:
     """Rows as `cleave.stats.ranking.score` gives them, None for what is not known, and "published" for their source.
 
-    There are none but for CIFAR-10 and all five operations.
+    Only for CIFAR-10 and all five operations.
     """
     if dataset != "cifar10" or space.region.size != WHOLE:
         return {}

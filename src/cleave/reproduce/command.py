@@ -9,6 +9,7 @@ import typer
 
 from cleave.common import DataRoot, Device, Json, TableFile, Workers, flags_of, tell
 from cleave.errors import UserError, brief
+from cleave.extras import need_extra
 
 LONGEST_SEED = 18
 """Digits of what is surely below 2**63."""
@@ -32,17 +33,19 @@ def reproduce(
     as_json: Json = False,
 ) -> None:
     """Run an experiment of the paper again: a table with its figures, ours and the difference, and a picture."""
+    from cleave.reproduce.catalogue import EXPERIMENTS, listing
+
+    if name is None:
+        tell({"experiments": list(EXPERIMENTS)}, as_json, lambda: print(listing()))
+        return
+    need_extra("reproduce")
     from cleave.engine.progress import Callbacks
     from cleave.engine.stop import SignalStop
-    from cleave.reproduce.catalogue import EXPERIMENTS, listing
     from cleave.reproduce.runner import ReproduceRequest, plan_experiment
     from cleave.reproduce.runner import reproduce as run_experiment
     from cleave.reproduce.text import plan_text, report_text
     from cleave.terminal import Terminal
 
-    if name is None:
-        tell({"experiments": list(EXPERIMENTS)}, as_json, lambda: print(listing()))
-        return
     flags = flags_of(None, data_root, benchmark, None, device)
     request = ReproduceRequest(name, budget, numbers("--seeds", seeds), only or (), flags, out, workers)
     if plan_only:

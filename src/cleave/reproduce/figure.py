@@ -1,4 +1,4 @@
-"""Findings as a picture: our figures seed by seed, beside the paper's."""
+"""Findings as a picture: our figures seed by seed, and the paper's."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def opened(folder: Path, recipe: Recipe, problem: Problem, callback: Callback) -
 
 
 class KeptRow(Timing):
-    """meta.json of a checkpoint of trials, beside its origin."""
+    """meta.json of a checkpoint of trials, in addition to its origin."""
 
     architectures: list[list[dict[str, Any]]]
 

@@ -61,7 +61,7 @@ def perform(folder: Path, recipe: Recipe, budget: Budget, callback: Callback, wo
 
 
 def kept(folder: Path) -> dict[str, Any]:
-    """The ranking of a run, as it was saved beside it; Damaged where there is none that is whole."""
+    """The ranking of a run, as it was saved in its folder; Damaged where there is none, or none that is whole."""
     read_folder(folder / RANKING, of=owner(folder))
     return read_json(folder / RANKING / FILE, Timing)
 

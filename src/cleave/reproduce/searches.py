@@ -97,7 +97,7 @@ def section51(sizes: Sizes) -> list[ExperimentRow]:
 
 
 def figure2(sizes: Sizes) -> list[ExperimentRow]:
-    """Warm-ups from none to twice the usual; the paper shows a curve without figures but for the usual one."""
+    """Warm-ups from none to twice the usual; the paper shows a curve, and a figure for the usual one only."""
     usual = sizes.lengths["darts"].warmup
     epochs = sorted({0, usual // 3, 2 * usual // 3, usual, 2 * usual})
     return [

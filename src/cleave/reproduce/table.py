@@ -8,8 +8,6 @@ from math import sqrt
 from statistics import mean, pstdev, stdev
 from typing import Any
 
-from scipy.stats import t
-
 from cleave.reproduce.experiment import ExperimentRow, Published
 from cleave.reproduce.grid import Finding
 
@@ -91,6 +89,8 @@ def interval(values: Sequence[float]) -> tuple[float, float] | None:
     """The 95 % interval of a mean by Student's t; None for one value, however often it was found, and for none."""
     if len(values) < 2 or max(values) - min(values) <= SAME:
         return None
+    from scipy.stats import t  # not at the top: a list of the experiments needs no scipy
+
     centre = mean(values)
     reach = float(t.ppf(0.975, len(values) - 1)) * stdev(values) / sqrt(len(values))
     return centre - reach, centre + reach

@@ -71,7 +71,7 @@ class LeafEvaluator:
 
     def hits(self, arch: Arch, batches: Sequence[Batch]) -> list[int]:
         """How many images of each class `arch` gets right; nothing is known before or kept."""
-        child = Child(self.trainer.network, only_live(self.trainer.problem.layout, arch))
+        child = Child(self.trainer.network, only_live(self.trainer.setup.layout, arch))
 
         def work(batches: Sequence[Batch]) -> list[int]:
             by_class: list[int] = self.evaluator.hits([child], batches)[0].tolist()

@@ -52,7 +52,7 @@ class Matcher:
         return self.trainer.within_memory(lambda: work(self.trainer.probe(number)), lambda: work(self.trainer.probe(0)))
 
     def _shared(self, choice: str) -> Mapping[str, nn.Parameter]:
-        ends = self.trainer.problem.layout.ends if self.split.shared == "body" else ()
+        ends = self.trainer.setup.layout.ends if self.split.shared == "body" else ()
         return shared_parameters(self.trainer.network, choice, ends)
 
     def checked(self, choice: str, similarities: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from cleave.run.task_folder import TaskFolder, task_lock
 from cleave.search.accuracy import Accuracy
 from cleave.search.evaluator import LeafAccuracy, LeafEvaluator, StandaloneEvaluator
 from cleave.search.matching import Matcher
-from cleave.search.problem import Problem
+from cleave.search.problem import Problem, Setup
 from cleave.search.schedule import Schedule, alone, schedule
 from cleave.search.session import TaskSession, finite
 from cleave.search.splitting import make_splitter, parts_at
@@ -83,11 +83,11 @@ class Performance(TaskSession):
 
     def _standalone(self, task: StandaloneTask) -> None:
         """An architecture of the control."""
-        self._once(task.scope.arch, lambda _: self._trained_alone(task.scope, task.epochs))
+        self._once(task.scope.arch, lambda _: self._trained_alone(task.scope, task.epochs, task.setup))
 
-    def _trained_alone(self, scope: Standalone, epochs: int) -> Accuracy:
+    def _trained_alone(self, scope: Standalone, epochs: int, setup: Setup | None = None) -> Accuracy:
         """How an architecture does that is trained from new weights; they are not kept."""
-        trainer = self.opened(scope, alone(epochs))
+        trainer = self.opened(scope, alone(epochs), setup=setup)
         self.train(trainer, "train alone", lambda: None)
         trainer.finite_means()
         self.trainer = None

@@ -17,7 +17,7 @@ from cleave.run.folder import RunFiles
 from cleave.run.generations import NotFinite, Record
 from cleave.run.reading import Shape, shaped
 from cleave.run.task_folder import TaskFolder
-from cleave.search.problem import Problem
+from cleave.search.problem import Problem, Setup
 from cleave.search.schedule import Schedule
 from cleave.search.task import TaskResult
 from cleave.search.trainer import NodeTrainer, Scope
@@ -56,13 +56,19 @@ class TaskSession:
         else:
             self._restore(folder.generations.newest(callback.say))
 
-    def opened(self, scope: Scope, plan: Schedule, prepare: Callable[[NodeTrainer], None] | None = None) -> NodeTrainer:
-        """The trainer of a place: the one in the checkpoint if it is there, else a new one, prepared."""
-        trainer = NodeTrainer(self.problem, scope, plan)
+    def opened(
+        self,
+        scope: Scope,
+        plan: Schedule,
+        prepare: Callable[[NodeTrainer], None] = lambda trainer: None,
+        setup: Setup | None = None,
+    ) -> NodeTrainer:
+        """The trainer of a scope: the one in the checkpoint if it is there, else a new one, prepared."""
+        trainer = NodeTrainer(self.problem, scope, plan, setup)
         saved, self.saved = self.saved, None
         if saved is not None:
             trainer.restore(saved)
-        elif prepare is not None:
+        else:
             prepare(trainer)
         self.trainer, self.label = trainer, scope.label
         return trainer

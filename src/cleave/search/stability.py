@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from math import fsum, isnan, log, nan
+from math import fsum, isnan, log
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from cleave.search.evaluator import LeafEvaluator
 from cleave.search.trainer import NodeTrainer
 from cleave.space.sample import distinct
+from cleave.stats.kendall import kendall
 
 
 def panel(trainer: NodeTrainer) -> list[float]:
@@ -38,10 +40,7 @@ def agreement(rows: Sequence[Sequence[float]]) -> dict[str, float | int | None]:
 
 def pair_taus(rows: Sequence[Sequence[float]]) -> list[float]:
     """Kendall's tau of each two rankings, NaN where it is undefined."""
-    from scipy.stats import kendalltau  # not at the top: it is slow to import, and each worker would wait for it
-
-    pairs = combinations(rows, 2)
-    return [float(kendalltau(one, other).statistic) if len(one) > 1 else nan for one, other in pairs]
+    return [kendall(one, other) for one, other in combinations(np.array(rows, dtype=np.float64), 2)]
 
 
 def s_tau(rows: Sequence[Sequence[float]]) -> float | None:

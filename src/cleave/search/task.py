@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 from cleave.run.events import START, Mark
 from cleave.run.reading import typed
 from cleave.search.accuracy import Accuracy, Hits
+from cleave.search.problem import Setup
 from cleave.search.state import SearchCost, check_fields
 from cleave.search.trainer import Standalone
 from cleave.space import Region
@@ -46,10 +47,11 @@ class NodeTask:
 
 @dataclass(frozen=True)
 class StandaloneTask:
-    """An architecture of the control, to be trained alone for a number of epochs and evaluated."""
+    """An architecture to be trained alone for a number of epochs and evaluated; `setup`: the search's unless given."""
 
     scope: Standalone
     epochs: int
+    setup: Setup | None = None
 
     @property
     def label(self) -> str:

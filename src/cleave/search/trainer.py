@@ -20,7 +20,7 @@ from cleave.memory import OutOfMemory, too_large, within_memory
 from cleave.method import Method, SgdStep, StepContext, ValidationLoss, Weights
 from cleave.net import Gates, Network, build
 from cleave.run.generations import Record
-from cleave.search.problem import Problem
+from cleave.search.problem import Problem, Setup
 from cleave.search.schedule import Schedule
 from cleave.search.state import SearchCost
 from cleave.space import Arch, Region
@@ -74,14 +74,14 @@ def compile_blocks(network: Network) -> None:
 class NodeTrainer:
     """Everything that changes while a node is trained. Equal states go on equally, anywhere."""
 
-    def __init__(self, problem: Problem, scope: Scope, schedule: Schedule) -> None:
-        """New weights, drawn from (seed, label of the scope)."""
-        recipe, settings = problem.recipe, problem.recipe.method
-        self.scope, self.schedule = scope, schedule
+    def __init__(self, problem: Problem, scope: Scope, schedule: Schedule, setup: Setup | None = None) -> None:
+        """New weights, drawn from (seed, label of the scope). `setup`: the search's own unless given."""
+        self.scope, self.schedule, self.setup = scope, schedule, setup or problem.setup
+        recipe, settings = problem.recipe, self.setup.settings
         self.chance = Chance(recipe.seed, scope.label)
         self._draw_from(problem)
         seed = self.chance.number("weights")
-        self.network = build(problem.layout, scope.region, problem.classes, seed, device=recipe.device)
+        self.network = build(self.setup.layout, scope.region, problem.classes, seed, device=recipe.device)
         if recipe.compile:
             compile_blocks(self.network)
         self.method = make_method(problem, scope, self.chance).to(recipe.device)
@@ -98,7 +98,7 @@ class NodeTrainer:
         self.probed = problem.stream(problem.train, self.chance, "probe")
 
     def _rate(self, step: int) -> float:
-        return self.schedule.learning_rate(step // self.problem.steps_per_epoch, self.problem.recipe.method)
+        return self.schedule.learning_rate(step // self.problem.steps_per_epoch, self.setup.settings)
 
     def _not_finite(self, loss: float) -> UserError:
         return UserError(
@@ -147,7 +147,7 @@ class NodeTrainer:
         return too_large(f"leaf {self.scope.label}", "search.batch_size", size, attempt, device)
 
     def _advance(self) -> SearchCost:
-        step, learns = self.step, self._learns()
+        step, learns = self.step, self.learns_at(self.step)
         if step % self.problem.steps_per_epoch == 0:
             self.sums.zero_()
         self.weights.begin()
@@ -163,10 +163,9 @@ class NodeTrainer:
         self.sums += torch.stack([loss.double() * len(logits), hits.double()])
         return SearchCost(weight_steps=len(paths), arch_steps=int(learns))
 
-    def _learns(self) -> bool:
-        """Whether the step that comes has an architecture step."""
-        epoch, step = divmod(self.step, self.problem.steps_per_epoch)
-        return self.schedule.searching and self.method.learns_at(epoch, step)
+    def learns_at(self, step: int) -> bool:
+        """Whether there is an architecture step in front of that weight step."""
+        return self.schedule.searching and self.method.learns_at(*divmod(step, self.problem.steps_per_epoch))
 
     def _sgd_step(self, batch: Callable[[], Batch]) -> SgdStep:
         """The weight step that is about to be taken on that batch."""

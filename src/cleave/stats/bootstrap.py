@@ -42,7 +42,7 @@ def interval(
 
 
 def positions(length: int, block: int, random: np.random.Generator) -> NDArray[np.int64]:
-    """So many positions, drawn in blocks of neighbours."""
+    """Positions [length], drawn in blocks of neighbours."""
     starts = random.integers(length, size=-(-length // block))
     return ((starts[:, np.newaxis] + np.arange(block)) % length).ravel()[:length]
 

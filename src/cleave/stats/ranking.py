@@ -14,12 +14,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import kendalltau, rankdata
 
 from cleave.stats.bootstrap import interval
-from cleave.stats.ties import among_highest, best_of_highest
+from cleave.stats.kendall import kendall
+from cleave.stats.ties import Numbers, among_highest, best_of_highest, mid_ranks
 
-Numbers = NDArray[np.float64]
 Statistic = Callable[[Numbers, Numbers], float]
 
 TOP_PERMILLE = {"0.2": 2, "0.5": 5, "1": 10, "5": 50, "10": 100}
@@ -43,20 +42,12 @@ def score(predicted: Numbers, true: Numbers, seed: int) -> dict[str, Any]:
     }
 
 
-def kendall(predicted: Numbers, true: Numbers) -> float:
-    """Kendall's tau-b: 1 for the same order, -1 for the opposite one, undefined for a constant."""
-    return float(kendalltau(predicted, true).statistic) if len(true) > 1 else nan
-
-
 def spearman(predicted: Numbers, true: Numbers) -> float:
     """Spearman's rho: the correlation of the ranks, ties sharing their mean rank; undefined for a constant."""
-    ranks = [centred(rankdata(numbers)) for numbers in (predicted, true)]
-    lengths = np.sqrt(np.prod([rank @ rank for rank in ranks]))
-    return float(np.clip(ranks[0] @ ranks[1] / lengths, -1, 1)) if lengths > 0 else nan
-
-
-def centred(numbers: Numbers) -> Numbers:
-    return numbers - (len(numbers) + 1) / 2  # the mean of ranks, exactly
+    middle = (len(true) + 1) / 2  # the mean of ranks, exactly
+    one, other = mid_ranks(predicted) - middle, mid_ranks(true) - middle
+    lengths = np.sqrt((one @ one) * (other @ other))
+    return float(np.clip(one @ other / lengths, -1, 1)) if lengths > 0 else nan
 
 
 def precision(predicted: Numbers, true: Numbers, k: int) -> float:

@@ -13,7 +13,6 @@ from math import comb, fsum
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 Numbers = NDArray[np.float64]
 
@@ -23,7 +22,15 @@ TOLERANCE = 1e-9
 
 def mid_ranks(scores: Numbers) -> Numbers:
     """Ranks in each row of `scores` [..., n], equals having the mean of their places: halves of whole numbers."""
-    ranks: Numbers = rankdata(-scores, axis=-1)
+    order = np.argsort(-scores, axis=-1, kind="stable")
+    falling, places = np.take_along_axis(scores, order, axis=-1), np.arange(scores.shape[-1])
+    parted = falling[..., 1:] != falling[..., :-1]
+    edge = np.ones((*scores.shape[:-1], 1), dtype=bool)
+    first = np.maximum.accumulate(np.where(np.concatenate([edge, parted], axis=-1), places, 0), axis=-1)
+    ends = np.where(np.concatenate([parted, edge], axis=-1), places, len(places))
+    last = np.minimum.accumulate(ends[..., ::-1], axis=-1)[..., ::-1]
+    ranks = np.empty(scores.shape)
+    np.put_along_axis(ranks, order, 1 + (first + last) / 2, axis=-1)
     return ranks
 
 
@@ -91,7 +98,7 @@ def best_rank_of_highest(scores: Numbers, true: Numbers, count: int) -> float:
 
 
 def first_drawn(listed: Numbers, count: int) -> float:
-    """The mean of the first of so many that are drawn from a list without replacement.
+    """The mean of the first in the list among `count` that are drawn from it without replacement.
 
     Of the ranks 1 to n it is (n + 1) / (count + 1).
     """

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from cleave.common import Changes, Data, DataRoot, Device, ExtensionFiles, Json, Seed, SkipDamaged, SpaceName, tell
 from cleave.errors import UserError
+from cleave.extras import need_extra
 from cleave.study.metrics_command import metrics
 from cleave.study.report_command import report
 
@@ -76,9 +77,9 @@ def run(
     """
     from cleave import api
     from cleave.engine.stop import SignalStop
-    from cleave.study.catalogue import ENTRIES, listing
-    from cleave.study.metrics_text import print_metrics
-    from cleave.study.recipes import as_yaml, read
+    from cleave.study.record.catalogue import ENTRIES, listing
+    from cleave.study.record.recipes import as_yaml, read
+    from cleave.study.telling.metrics_text import print_metrics
     from cleave.terminal import Terminal
 
     if recipe is None and space is None:
@@ -130,17 +131,19 @@ def table(
 
     The same command goes on where an interrupted one stopped.
     """
-    from cleave.engine.progress import Callbacks
-    from cleave.engine.stop import SignalStop
-    from cleave.study.catalogue import TITLES
-    from cleave.study.tables import TableRequest, make_table
-    from cleave.study.tables_text import print_table
-    from cleave.terminal import Terminal
+    from cleave.study.record.catalogue import TITLES
 
     if name is None:
         lines = [f"{table:8}  {title}" for table, title in TITLES.items()]
         tell({"tables": list(TITLES)}, as_json, lambda: print(*lines, sep="\n"))
         return
+    need_extra("study")
+    from cleave.engine.progress import Callbacks
+    from cleave.engine.stop import SignalStop
+    from cleave.study.tables import TableRequest, make_table
+    from cleave.study.telling.tables_text import print_table
+    from cleave.terminal import Terminal
+
     flags = study_flags(None, data_root, truth, seed, device)
     request = TableRequest(name, budget, only or (), changes or (), flags, out, workers)
     with Terminal() as terminal:
@@ -163,10 +166,12 @@ def groups(
 
     Average linkage on 1 - Pearson's correlation of the curves.
     """
-    from cleave.study.clusters import clusters, write_partition
-    from cleave.study.interference import correlation_to_cluster, never_vary
-    from cleave.study.log import read_log
-    from cleave.study.truth import log_file
+    need_extra("study")
+    from cleave.stats.clusters import clusters
+    from cleave.study.record.curves import correlation_to_cluster, never_vary
+    from cleave.study.record.log import read_log
+    from cleave.study.record.partition import write_partition
+    from cleave.study.record.truth import log_file
 
     log = read_log(log_file(source))
     matrix = correlation_to_cluster(log, str(source))

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cleave.common import ExtensionFiles, Json, tell
+from cleave.extras import need_extra
 
 
 def metrics(
@@ -22,7 +23,7 @@ def metrics(
     statistics: Annotated[
         str | None, typer.Option(metavar="KIND", help="running, child, batch or recalibrated; default: the first.")
     ] = None,
-    last: Annotated[int | None, typer.Option(metavar="K", min=1, help="Only the last so many dense looks.")] = None,
+    last: Annotated[int | None, typer.Option(metavar="K", min=1, help="Only the last K dense looks.")] = None,
     seed: Annotated[int, typer.Option(metavar="S", min=0, help="Seed of intervals, simulations, random row.")] = 0,
     extensions: ExtensionFiles = None,
     as_json: Json = False,
@@ -31,11 +32,12 @@ def metrics(
 
     Held against children trained alone, trivial baselines and the noise of the truth itself.
     """
+    need_extra("study")
     from cleave.extensions import load_all
-    from cleave.study.log import read_log
-    from cleave.study.metrics_report import report
-    from cleave.study.metrics_text import print_metrics
-    from cleave.study.truth import log_file, read_truth
+    from cleave.study.analysis.metrics_report import report
+    from cleave.study.record.log import read_log
+    from cleave.study.record.truth import log_file, read_truth
+    from cleave.study.telling.metrics_text import print_metrics
 
     load_all(extensions or ())
     log = read_log(log_file(source), order)

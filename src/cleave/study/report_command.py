@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from cleave.common import ExtensionFiles, Json, tell
+from cleave.extras import need_extra
 
 
 def report(
@@ -31,13 +32,14 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Write a study's figures and tables as one page of HTML that needs no network."""
+    need_extra("study")
     from cleave.errors import refuse_repeats
     from cleave.extensions import load_all
-    from cleave.study.figures import Subject
-    from cleave.study.log import read_log
-    from cleave.study.metrics_report import report as measure
-    from cleave.study.page import read_made, write_page
-    from cleave.study.truth import log_file, read_truth
+    from cleave.study.analysis.metrics_report import report as measure
+    from cleave.study.record.log import read_log
+    from cleave.study.record.truth import log_file, read_truth
+    from cleave.study.telling.figures import Subject
+    from cleave.study.telling.page import read_made, write_page
 
     refuse_repeats("--beside", [each.resolve() for each in beside or ()])
     load_all(extensions or ())

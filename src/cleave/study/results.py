@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from cleave.run.durable import write_json
-from cleave.study.figures import Subject, draw, save
-from cleave.study.log import read_log
-from cleave.study.metrics_report import report
-from cleave.study.page import read_made, write_page
-from cleave.study.truth import read_truth
+from cleave.study.analysis.metrics_report import report
+from cleave.study.record.log import read_log
+from cleave.study.record.truth import read_truth
+from cleave.study.telling.figures import Subject, draw, save
+from cleave.study.telling.page import read_made, write_page
 
 
 def write_results(folder: Path, truth: Path | None, seed: int) -> dict[str, Any]:

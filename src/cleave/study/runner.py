@@ -5,7 +5,7 @@ environment.json  versions, hardware, fingerprint of the images
 images.json       which images are used: the classes, how many of each, what is left out and why
 supernets.json    the children of each supernet
 checkpoints/      what the study was begun as
-tasks/LABEL/      every supernet and every tuned snapshot: checkpoints, then (in done/) rows and cost
+parts/LABEL/      every supernet and every tuned snapshot: checkpoints, then (in done/) rows and cost
 log.parquet       all rows; the same seed gives the same bytes
 ledger.json       what each task cost
 timing.json       the seconds that the tasks took together
@@ -36,12 +36,12 @@ from cleave.run.reading import Shape, shaped
 from cleave.run.resumable import resumable
 from cleave.search.environment import compare, surroundings
 from cleave.space import find_space
-from cleave.study.log import join, log_bytes
-from cleave.study.notes import meaningless
-from cleave.study.problem import Study, open_study
+from cleave.study.record.log import join, log_bytes
+from cleave.study.record.notes import meaningless
+from cleave.study.record.problem import Study, open_study
+from cleave.study.record.settings import StudyRecipe
+from cleave.study.record.task import LOG, StudyJob, StudyTask, trainings, tunings
 from cleave.study.results import write_results
-from cleave.study.settings import StudyRecipe
-from cleave.study.task import LOG, StudyJob, StudyTask, trainings, tunings
 from cleave.torch_state import cpu_threads
 
 GROUPS, LEDGER = "supernets.json", "ledger.json"
@@ -185,7 +185,7 @@ def conclude(job: StudyJob, origin: Origin, tasks: list[StudyTask]) -> dict[str,
     seconds = sum(float(cost["seconds"]) for cost in ledger)
     files = {
         LOG: log_bytes(join(logs, str(path / LOG), study.meta())),
-        LEDGER: json_bytes({"tasks": ledger}),
+        LEDGER: json_bytes({"parts": ledger}),
         TIMING: json_bytes({"seconds": round(seconds, 3)}),
     }
     for name, data in files.items():

@@ -16,15 +16,15 @@ from cleave.run.durable import write_bytes, write_json
 from cleave.run.folder import make_folder
 from cleave.run.origin import newest_meta
 from cleave.run.reading import Timing, read_json
-from cleave.study.catalogue import TITLES, StudyEntry, at_budget, find_table
-from cleave.study.figures import Subject, draw, save
-from cleave.study.log import read_log
-from cleave.study.metrics_report import report
-from cleave.study.page import read_made, write_page
+from cleave.study.analysis.metrics_report import report
+from cleave.study.record.catalogue import TITLES, StudyEntry, at_budget, find_table
+from cleave.study.record.log import read_log
+from cleave.study.record.settings import StudyRecipe
+from cleave.study.record.truth import read_truth
 from cleave.study.runner import is_study, is_told, read_recipe, resolve, resume, start
-from cleave.study.settings import StudyRecipe
-from cleave.study.tables_text import markdown
-from cleave.study.truth import read_truth
+from cleave.study.telling.figures import Subject, draw, save
+from cleave.study.telling.page import read_made, write_page
+from cleave.study.telling.tables_text import markdown
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,7 @@ def figure(
 
 
 def beside(ours: dict[str, float | None], published: tuple[float, float | None] | None) -> dict[str, float | None]:
-    """Our figure beside the paper's, where it has one."""
+    """Our figure next to the paper's, where it has one."""
     mean, deviation = published or (None, None)
     value = ours["ours"]
     difference = None if mean is None or value is None else value - mean
@@ -199,7 +199,7 @@ def beside(ours: dict[str, float | None], published: tuple[float, float | None] 
 
 
 def draw_together(out: Path, entries: Sequence[StudyEntry], truth: Path | None) -> None:
-    """The page of the table's first study, with the S-Tau of the others beside it (Figure 2 of the paper)."""
+    """The page of the table's first study, with the S-Tau of the others drawn too (Figure 2 of the paper)."""
     logs = {entry.name: read_log(folder_of(out, entry) / "log.parquet") for entry in entries}
     (_, first), *others = logs.items()
     true = read_truth(truth, first) if truth else None

@@ -1,0 +1,1 @@
+"""Pure functions of a log and the truth: rankings, jumps, interference, pruning, and their figures with intervals."""

@@ -1,6 +1,0 @@
-"""Every figure of "Deeper Insights into Weight Sharing" (2001.01431), and some more, as functions of a log."""
-
-from cleave.study.figures.catalogue import FIGURES, Drawings, draw, save
-from cleave.study.figures.drawing import Drawn, Lacking, Subject
-
-__all__ = ["FIGURES", "Drawings", "Drawn", "Lacking", "Subject", "draw", "save"]
