@@ -100,8 +100,8 @@ def resolve_split(split: SplitSettings, space: Space) -> tuple[SplitSettings, li
     given = [key for key in kind.meaningless if _differs(split, key)]
     notes = [f"split.{key} has no meaning with split.splitter={split.splitter}; it is not used" for key in given]
     splits = levels(split)
-    if splits > len(space.choices):
-        raise UserError(f"split.splits={splits}: {space.name} has only {len(space.choices)} choices to split")
+    if splits > len(space.splittable):
+        raise UserError(f"split.splits={splits}: {space.name} has only {len(space.splittable)} choices to split")
     branch = _per_level("branch", split.branch or 2, splits) if kind.branches else None
     choice = _resolve_choice(split, splits, space) if splits else None
     _check_levels(splits, branch, choice, space)
@@ -142,7 +142,7 @@ def _no_race(split: SplitSettings, branch: list[int], space: Space) -> str | Non
         return f"begins with {RaceRule.first} mini-batches; split.batches={split.batches}"
     if SIMILARITIES[split.similarity] not in BY_PRODUCTS:
         return f"split.similarity={split.similarity} has no common measure by which a difference would be negligible"
-    for count, parts in ((len(choice.candidates), parts) for choice in space.choices for parts in branch):
+    for count, parts in ((len(choice.candidates), parts) for choice in space.splittable for parts in branch):
         if parts <= count and balanced_partitions(count, parts) > LIMIT:
             return f"{count} candidates in {parts} parts have over {LIMIT:,} balanced partitions"
     return None
@@ -166,7 +166,7 @@ def _resolve_choice(split: SplitSettings, splits: int, space: Space) -> str | li
     if choice in ("lowest", "random"):
         return choice
     names = [choice] if isinstance(choice, str) else choice
-    known = [each.name for each in space.choices]
+    known = [each.name for each in space.splittable]
     for name in names:
         if name not in known:
             raise unknown("split.choice", name, [*known, "lowest", "random"])
@@ -177,7 +177,7 @@ def _resolve_choice(split: SplitSettings, splits: int, space: Space) -> str | li
 
 def _check_levels(splits: int, branch: list[int] | None, choice: str | list[str] | None, space: Space) -> None:
     """Every level must find a choice with a candidate for each part."""
-    candidates = {each.name: len(each.candidates) for each in space.choices}
+    candidates = {each.name: len(each.candidates) for each in space.splittable}
     for level, parts in enumerate(branch or [2] * splits):
         offered = [candidates[choice[level]]] if isinstance(choice, list) else list(candidates.values())
         if parts > max(offered):

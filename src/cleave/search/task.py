@@ -6,7 +6,7 @@ it does not matter where or when it is done, and with which others at once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -115,8 +115,8 @@ class TaskResult:
 TASK_RESULT = TypeAdapter(TaskResult)
 
 
-def node_task(node: Node, tree: Tree, kept: dict[str, str]) -> NodeTask:
+def node_task(node: Node, tree: Tree, kept: dict[str, str], splittable: Collection[str]) -> NodeTask:
     """The task of a node whose parent is finished."""
     above = tree.parent(node)
     parent = None if above is None else Parent(above.label, above.region, kept.get(above.label))
-    return NodeTask(node, parent, tree.unsplit(node))
+    return NodeTask(node, parent, [choice for choice in tree.unsplit(node) if choice in splittable])

@@ -34,7 +34,9 @@ class TreeStage:
         tree = self._foreseen(state, found)
         kept = state.kept | {label: each for result in found.values() for label, each in result.kept.items()}
         nodes = [node for node in tree.nodes.values() if not node.finished]
-        return [node_task(node, tree, kept) for node in sorted(nodes, key=lambda node: (len(node.path), node.path))]
+        splittable = {choice.name for choice in self.problem.space.splittable}
+        in_order = sorted(nodes, key=lambda node: (len(node.path), node.path))
+        return [node_task(node, tree, kept, splittable) for node in in_order]
 
     def _foreseen(self, state: State, found: Mapping[str, TaskResult]) -> Tree:
         """The tree as it will be once all that is found is merged: what nodes can be trained is seen from it."""

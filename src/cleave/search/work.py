@@ -53,7 +53,7 @@ def control_epochs(problem: Problem, architectures: int, passes: int) -> int:
 def nodes_at(recipe: Recipe, space: Space, depth: int) -> int:
     """The nodes of the tree at a depth."""
     branch = recipe.split.branch
-    most = max(len(choice.candidates) for choice in space.choices)
+    most = max(len(choice.candidates) for choice in space.splittable)
     return prod(branch[:depth]) if isinstance(branch, list) else int(most**depth)
 
 
@@ -71,7 +71,7 @@ def scored_passes(problem: Problem, depth: int) -> int:
     """The passes by which one node at a depth is split."""
     if not splitter_of(problem.recipe).scores:
         return 0
-    sizes = sorted(len(choice.candidates) for choice in problem.space.choices)
+    sizes = sorted(len(choice.candidates) for choice in problem.space.splittable)
     split, sizes = problem.recipe.split, sizes[: len(sizes) - depth]
     if split.rule != "race":
         return sum(sizes) * split.batches

@@ -14,6 +14,7 @@ from cleave.extensions import class_in, file_of, is_entry, load_extension, split
 from cleave.registry import Registry, registering
 from cleave.settings import SpaceSettings
 from cleave.space.cells64 import Cells64
+from cleave.space.darts import Darts
 from cleave.space.laws import check_data
 from cleave.space.nb201 import NASBench201
 from cleave.space.space import Space
@@ -33,6 +34,7 @@ class SpaceKind(Protocol):
 SPACES: Registry[SpaceKind] = Registry("space.name")
 SPACES.register(NASBench201.name, NASBench201, "nb201")
 SPACES.register(Cells64.name, Cells64, "64cells")
+SPACES.register(Darts.name, Darts)
 
 
 @dataclass(frozen=True)

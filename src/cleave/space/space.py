@@ -41,6 +41,11 @@ class Space(ABC):
         return {}
 
     @property
+    def splittable(self) -> tuple[Choice, ...]:
+        """The choices that a splitter may split: all, unless a space says otherwise."""
+        return self.choices
+
+    @property
     def usual_size(self) -> Any:  # noqa: ANN401
         """The size of a recipe that says none."""
         return self.settings_class(name=self.name).size

@@ -1,0 +1,272 @@
+"""The DARTS space (Liu et al., 2019): a normal and a reduction cell; an architecture keeps two edges into each node."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from itertools import combinations, product
+from math import prod
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from cleave.errors import UserError, shown, unknown
+from cleave.ops import Conv2d, Norm, Operation, depthwise_bn
+from cleave.ops.library import AveragePool, MaxPool
+from cleave.settings import Positive, SpaceSettings
+from cleave.space.choice import Arch, Choice
+from cleave.space.layout import Block, Cell, Fixed, Layout, Link
+from cleave.space.region import Region
+from cleave.space.space import Space, offered, pick
+
+OPERATIONS = (
+    "max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5",
+)  # fmt: skip
+KINDS = ("normal", "reduce")
+NODES = (2, 3, 4, 5)
+"""After the two inputs, 0 and 1; each takes from every one before it."""
+KEPT = 2
+"""Edges into a node that are left of a cell (Liu et al., section 2.4)."""
+STEM = 3
+"""The stem's channels, as a multiple of the first cells'."""
+
+
+class DartsSpaceSettings(SpaceSettings):
+    """The published search has 16 channels and 8 cells."""
+
+    name: str = "darts"
+    ops: int | list[str] | None = None  # how many operations or which; null: the 7, 8: none too
+    channels: Positive = 8  # of the first cells
+    cells: Positive = 3  # in all; those after a third and two thirds of them halve the image
+    # The two edges into a node are those whose strongest candidate is strongest. normalised: its weight times the
+    # number of candidates that are left, so that edges that were split are not kept for that alone; released: its weight.
+    derivation: Literal["normalised", "released"] = "normalised"
+    split_cells: Literal["both", "normal"] = "both"  # whose edges may be split (the released code: normal)
+
+
+class FactorizedReduce(nn.Module):
+    """Half the size by two 1x1 convolutions, of the even and of the odd pixels."""
+
+    def __init__(self, channels_in: int, channels_out: int, norm: Norm) -> None:
+        super().__init__()
+        half = channels_out // 2
+        self.even = Conv2d(channels_in, half, 1, stride=2, bias=False)
+        self.odd = Conv2d(channels_in, channels_out - half, 1, stride=2, bias=False)
+        self.norm = norm(channels_out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = x.shape[-2:]
+        x = torch.relu(x)
+        shifted = pad(x, (0, width % 2, 0, height % 2))[:, :, 1:, 1:]  # a row and a column more where sizes are odd
+        output: Tensor = self.norm(torch.cat([self.even(x), self.odd(shifted)], dim=1))
+        return output
+
+
+def halving(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
+    return FactorizedReduce(channels_in, channels_out, norm)
+
+
+def skip(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
+    return nn.Identity() if stride == 1 else FactorizedReduce(channels_in, channels_out, norm)
+
+
+def pooling(channels_in: int, channels_out: int, stride: int, norm: Norm, pool: type[nn.Module]) -> nn.Module:
+    """In a supernet a normalisation follows; a network that is trained alone has none there, as published."""
+    return pool(stride) if norm.affine else nn.Sequential(pool(stride), norm(channels_out))
+
+
+OWN = {
+    "max_pool_3x3": Operation(partial(pooling, pool=MaxPool)),
+    "avg_pool_3x3": Operation(partial(pooling, pool=AveragePool)),
+    "skip_connect": Operation(skip, identity=True),
+    "dil_conv_3x3": Operation(partial(depthwise_bn, kernel=3, dilation=2)),
+    "halving": Operation(halving),
+}
+"""The others are those that every space may use."""
+
+
+class Darts(Space):
+    """Choices are the edges of the two cells, as in normal/3<-1; an architecture names the 16 that it keeps.
+
+    It is written in the notation of the published code: Genotype(normal=[('skip_connect', 0), ...], ...).
+    """
+
+    name = "darts"
+    settings_class = DartsSpaceSettings
+    paper_size = DartsSpaceSettings(channels=16, cells=8)
+
+    def __init__(self, settings: DartsSpaceSettings | None = None) -> None:
+        self.settings = settings or DartsSpaceSettings()
+        known = ("none", *OPERATIONS)
+        ops = OPERATIONS if self.settings.ops is None else self.settings.ops
+        self.candidates = offered(ops, known, fewer={7: OPERATIONS})
+        self.nodes = {
+            (kind, node): [f"{kind}/{node}<-{source}" for source in range(node)] for kind in KINDS for node in NODES
+        }
+        self.choices = tuple(Choice(name, self.candidates) for names in self.nodes.values() for name in names)
+
+    @classmethod
+    def from_settings(cls, settings: DartsSpaceSettings) -> Darts:
+        return cls(settings)
+
+    def asked(self) -> Mapping[str, Any]:
+        return self.settings.model_dump(include={"derivation", "split_cells"}) | {"ops": list(self.candidates)}
+
+    @property
+    def splittable(self) -> tuple[Choice, ...]:
+        kinds = KINDS if self.settings.split_cells == "both" else KINDS[:1]
+        return tuple(choice for choice in self.choices if choice.name.split("/")[0] in kinds)
+
+    def layout(self, size: DartsSpaceSettings, image_channels: int) -> Layout:
+        """A convolution, then the cells, each of which sees the two before it."""
+        width = size.channels
+        blocks: list[tuple[str, Block]] = [("stem", Fixed("conv_3x3_bn", image_channels, STEM * width))]
+        before, last, halved = STEM * width, STEM * width, False
+        for number in range(size.cells):
+            kind = "reduce" if number in (size.cells // 3, 2 * size.cells // 3) else "normal"
+            width = 2 * width if kind == "reduce" else width
+            first = "halving" if halved else "nor_conv_1x1"
+            cell = Cell(
+                width,
+                self._links(kind),
+                NODES,
+                inputs=2,
+                preprocess=(first, "nor_conv_1x1"),
+                channels_in=(before, last),
+            )
+            blocks.append((f"cell{number}", cell))
+            before, last, halved = last, len(NODES) * width, kind == "reduce"
+        return Layout(tuple(blocks), features=last, ends=("stem", "classifier"), operations=OWN)
+
+    def _links(self, kind: str) -> tuple[Link, ...]:
+        pairs = [(source, node) for node in NODES for source in range(node)]
+        return tuple(
+            Link(f"{kind}/{node}<-{source}", source, node, 2 if kind == "reduce" and source < 2 else 1)
+            for source, node in pairs
+        )
+
+    def valid(self, arch: Arch) -> bool:
+        """Two edges into every node, each with an operation."""
+        kept = [[arch[name] for name in names if name in arch] for names in self.nodes.values()]
+        return all(len(each) == KEPT and "none" not in each for each in kept)
+
+    def holds_valid(self, region: Region) -> bool:
+        return all(self._pairs(names, region) for names in self.nodes.values())
+
+    def _pairs(self, names: Sequence[str], region: Region) -> list[list[tuple[str, tuple[str, ...]]]]:
+        """Each two edges into a node that a region allows, with the operations of each."""
+        edges = [(name, tuple(op for op in region.allowed.get(name, ()) if op != "none")) for name in names]
+        return [list(pair) for pair in combinations([edge for edge in edges if edge[1]], KEPT)]
+
+    def every(self, region: Region) -> Iterator[Arch]:
+        """All valid architectures, no others."""
+        each = [
+            [
+                dict(zip(dict(pair), ops, strict=True))
+                for pair in self._pairs(names, region)
+                for ops in product(*dict(pair).values())
+            ]
+            for names in self.nodes.values()
+        ]
+        for parts in product(*each):
+            yield {name: op for part in parts for name, op in part.items()}
+
+    def count(self, region: Region) -> int:
+        return prod(
+            sum(prod(len(ops) for _, ops in pair) for pair in self._pairs(names, region))
+            for names in self.nodes.values()
+        )
+
+    def uniform(self, region: Region, generator: torch.Generator) -> Arch:
+        arch: dict[str, str] = {}
+        for names in self.nodes.values():
+            pairs = self._pairs(names, region)
+            sizes = torch.tensor([float(prod(len(ops) for _, ops in pair)) for pair in pairs])
+            drawn = pairs[int(torch.multinomial(sizes, 1, generator=generator))]
+            arch |= {name: pick(ops, generator) for name, ops in drawn}
+        return arch
+
+    def derive(self, region: Region, weights: Mapping[str, Tensor]) -> Arch:
+        """Into each node the two edges whose strongest operation is strongest; the first wins ties."""
+        best: dict[str, tuple[float, str]] = {}
+        for name, allowed in region.allowed.items():
+            factor = len(allowed) if self.settings.derivation == "normalised" else 1
+            values = zip(weights[name].tolist(), allowed, strict=True)
+            found = [(factor * weight, op) for weight, op in values if op != "none"]
+            if found:
+                best[name] = max(found, key=lambda pair: pair[0])
+        kept = [
+            sorted((name for name in names if name in best), key=lambda name: -best[name][0])[:KEPT]
+            for names in self.nodes.values()
+        ]
+        return {name: best[name][1] for names in kept for name in sorted(names)}
+
+    def format(self, arch: Arch) -> str:
+        """The published notation, the edges into a node in the order of their sources."""
+        cells = []
+        for kind in KINDS:
+            names = [name for node in NODES for name in self.nodes[kind, node] if name in arch]
+            pairs = ", ".join(f"('{arch[name]}', {name.partition('<-')[2]})" for name in names)
+            cells.append(f"{kind}=[{pairs}], {kind}_concat=range(2, 6)")
+        return f"Genotype({', '.join(cells)})"
+
+    def parse(self, text: str) -> Arch:
+        """The architecture of a genotype, its edges in any order; UserError where it is no such."""
+        given = genotype(text)
+        arch: dict[str, str] = {}
+        for kind in KINDS:
+            pairs = given[kind]
+            if len(pairs) != KEPT * len(NODES):
+                raise UserError(f"{kind}: has {len(pairs)} edges; give {KEPT} for each of {len(NODES)} nodes, in order")
+            for number, (op, source) in enumerate(pairs):
+                arch |= self._edge(kind, NODES[number // KEPT], op, source, arch)
+        return arch
+
+    def _edge(self, kind: str, node: int, op: object, source: object, arch: Arch) -> Arch:
+        where = f"{kind}, node {node}"
+        if op not in self.candidates or op == "none":
+            raise unknown(f"{where}: operation", str(op), [each for each in self.candidates if each != "none"])
+        name = f"{kind}/{node}<-{source}"
+        if name not in self.nodes[kind, node]:
+            raise UserError(f"{where}: takes from {shown(source)}; give a number from 0 to {node - 1}")
+        if name in arch:
+            raise UserError(f"{where}: takes from {source} twice; give two different ones")
+        return {name: str(op)}
+
+    def draw(self, arch: Arch) -> str:
+        """Each cell node by node, with the edges that lead into it."""
+        lines = []
+        for kind in KINDS:
+            lines.append(kind)
+            for node in NODES:
+                edges = [(arch[name], name.partition("<-")[2]) for name in self.nodes[kind, node] if name in arch]
+                lines.append(f"  {node} ◀─ " + ", ".join(f"{op} of {source}" for op, source in edges))
+        return "\n".join(lines)
+
+
+def genotype(text: str) -> dict[str, list[tuple[object, object]]]:
+    """The pairs of each cell of a genotype as it is printed; nothing of it is run. UserError where it is no genotype."""
+    wrong = UserError(f"architecture {shown(text)}: is no genotype, as in {FORM}")
+    try:
+        call = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError) as error:
+        raise wrong from error
+    if not isinstance(call, ast.Call) or {each.arg for each in call.keywords} < set(KINDS):
+        raise wrong
+    try:
+        cells = {each.arg: ast.literal_eval(each.value) for each in call.keywords if each.arg in KINDS}
+        found = {str(kind): [(op, source) for op, source in pairs] for kind, pairs in cells.items()}
+    except (ValueError, TypeError) as error:
+        raise wrong from error
+    for each in call.keywords:
+        if each.arg in CONCATS and ast.unparse(each.value).replace(" ", "") not in ALL_NODES:
+            raise UserError(f"{each.arg}={ast.unparse(each.value)}: cells give all of their nodes, range(2, 6)")
+    return found
+
+
+FORM = "Genotype(normal=[('sep_conv_3x3', 0), ...], normal_concat=range(2, 6), reduce=[...], reduce_concat=range(2, 6))"
+CONCATS = tuple(f"{kind}_concat" for kind in KINDS)
+ALL_NODES = ("range(2,6)", "[2,3,4,5]", "(2,3,4,5)")
