@@ -41,8 +41,8 @@ class DartsSpaceSettings(SpaceSettings):
     ops: int | list[str] | None = None  # how many operations or which; null: the 7, 8: none too
     channels: Positive = 8  # of the first cells
     cells: Positive = 3  # in all; those after a third and two thirds of them halve the image
-    # The two edges into a node are those whose strongest candidate is strongest. normalised: its weight times the
-    # number of candidates that are left, so that edges that were split are not kept for that alone; released: its weight.
+    # The two edges into a node are those whose strongest candidate is strongest. normalised: by its weight times the
+    # number of candidates left, so that an edge that was split is not kept for that alone; released: by its weight.
     derivation: Literal["normalised", "released"] = "normalised"
     split_cells: Literal["both", "normal"] = "both"  # whose edges may be split (the released code: normal)
 
@@ -129,15 +129,8 @@ class Darts(Space):
             kind = "reduce" if number in (size.cells // 3, 2 * size.cells // 3) else "normal"
             width = 2 * width if kind == "reduce" else width
             first = "halving" if halved else "nor_conv_1x1"
-            cell = Cell(
-                width,
-                self._links(kind),
-                NODES,
-                inputs=2,
-                preprocess=(first, "nor_conv_1x1"),
-                channels_in=(before, last),
-            )
-            blocks.append((f"cell{number}", cell))
+            preprocess, channels_in = (first, "nor_conv_1x1"), (before, last)
+            blocks.append((f"cell{number}", Cell(width, self._links(kind), NODES, 2, preprocess, channels_in)))
             before, last, halved = last, len(NODES) * width, kind == "reduce"
         return Layout(tuple(blocks), features=last, ends=("stem", "classifier"), operations=OWN)
 
@@ -248,7 +241,7 @@ class Darts(Space):
 
 
 def genotype(text: str) -> dict[str, list[tuple[object, object]]]:
-    """The pairs of each cell of a genotype as it is printed; nothing of it is run. UserError where it is no genotype."""
+    """The pairs of each cell of a genotype as it is printed, nothing of which is run. UserError where it is none."""
     wrong = UserError(f"architecture {shown(text)}: is no genotype, as in {FORM}")
     try:
         call = ast.parse(text.strip(), mode="eval").body
