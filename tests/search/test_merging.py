@@ -46,7 +46,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def opened(images: Path, changes: dict[str, Any]) -> Problem:
     settings = [f"{key}={value}" for key, value in {**SIZES, **changes, "data.name": images}.items()]
     recipe = load_recipe(None, settings, {})
-    return open_problem(resolve(recipe, find_space(recipe.space.name, recipe.space.ops))[0])
+    return open_problem(resolve(recipe, find_space(recipe.space))[0])
 
 
 class AnyOrder:

@@ -49,7 +49,7 @@ def plan_search(recipe: Recipe, callback: Callback | None = None, given: Given |
     step would not fit into memory a smaller batch is timed, and its time scaled; they are null where not even the
     weights would fit.
     """
-    recipe, notes = resolve(recipe, find_space(recipe.space.name, recipe.space.ops))
+    recipe, notes = resolve(recipe, find_space(recipe.space))
     problem = open_problem(recipe, callback, given)
     with cpu_threads(recipe.threads):
         return planned(problem, notes)

@@ -67,7 +67,7 @@ def begun(folder: Path, recipe: Recipe, kind: str = SEARCH) -> bool:
     """Whether the folder holds a run of this recipe; UserError where it is of another (of an older budget, say)."""
     if not holds(folder, kind):
         return False
-    resolved, _ = resolve(recipe, find_space(recipe.space.name, recipe.space.ops))
+    resolved, _ = resolve(recipe, find_space(recipe.space))
     if essence(recipe_of(read_origin(folder, kind), {})) != essence(resolved):
         raise UserError(f"{folder}: was run by another recipe; give --out a new folder")
     return True

@@ -57,7 +57,7 @@ def perform(folder: Path, recipe: Recipe, budget: Budget, callback: Callback, en
     architectures, tries = COUNTS[budget]
     lengths = {"warm": recipe.split.warmup_epochs, "epochs": recipe.search.epochs}
     setup = Setup(architectures=architectures, tries=tries, **lengths)
-    recipe, _ = resolve(recipe, find_space(recipe.space.name, recipe.space.ops))
+    recipe, _ = resolve(recipe, find_space(recipe.space))
     problem = open_problem(recipe, callback)
     make_folder(folder)
     with RunLock(folder), callback.stop as stop:

@@ -42,7 +42,7 @@ def start(
     anew, so that it needs its `if __name__ == "__main__"`.
     UserError for what the user can correct; Interrupted, with everything saved, when asked to stop.
     """
-    recipe, notes = resolve(recipe, find_space(recipe.space.name, recipe.space.ops))
+    recipe, notes = resolve(recipe, find_space(recipe.space))
     for note in notes:
         callback.say(note)
     problem = open_problem(recipe, callback, given)
