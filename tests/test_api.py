@@ -22,6 +22,7 @@ import cleave
 from cleave import api, cli
 from cleave.data.images import Images
 from cleave.data.split import held_out
+from cleave.engine.engine import Engine
 from cleave.engine.progress import Callbacks
 from cleave.engine.stop import SignalStop
 from cleave.method import DartsSettings, RspsSettings
@@ -183,7 +184,7 @@ def test_names_and_objects_mean_the_same(images: Path, tmp_path: Path) -> None:
 def recipe_of(**given: Any) -> Recipe:  # noqa: ANN401
     """What a search is asked for."""
     names = ("space", "method", "splitter", "data", "recipe", "settings", "seed", "device")
-    recipe, _ = api.asked_for(*(given.get(name) for name in names), 1)
+    recipe, _ = api.asked_for(*(given.get(name) for name in names), Engine())
     return recipe
 
 
