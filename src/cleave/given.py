@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from cleave.config import Kind, Raw, checked, put, read_yaml
 from cleave.data.given import Dataset, Given, of_dataset, of_tensors
 from cleave.data.images import TENSORS
+from cleave.engine.engine import ONE, Engine
 from cleave.errors import UserError, plain, shown
 from cleave.extensions import use_extensions
 from cleave.settings import MethodSettings, Settings, SpaceSettings, SplitSettings
@@ -74,7 +75,7 @@ def once(keys: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
             raise UserError(f"{key}: is given twice, by an argument of its own and in settings; give it once")
 
 
-def space_keys(space: SpaceLike | None, workers: int | None) -> dict[str, Any]:
+def space_keys(space: SpaceLike | None, engine: Engine = ONE) -> dict[str, Any]:
     """The keys that name a space. One that is no name's is registered for this process; again replaces it."""
     if space is None or isinstance(space, str):
         return without({"space.name": space})
@@ -83,7 +84,7 @@ def space_keys(space: SpaceLike | None, workers: int | None) -> dict[str, Any]:
         raise UserError(f"space: give a name or a cleave.Space, not {shown(space)}")
     if is_own(type(made)) and SPACES.get(made.name) is type(made):
         return {"space.name": made.name, **{f"space.{key}": value for key, value in made.asked().items()}}
-    check_importable(made, workers)
+    check_importable(made, engine)
     return {"space.name": register(made)}
 
 
@@ -119,13 +120,13 @@ class GivenSpace:
         return self.space
 
 
-def check_importable(space: Space, workers: int | None) -> None:
+def check_importable(space: Space, engine: Engine) -> None:
     """UserError where worker processes would not find the class."""
     kind = type(space)
-    if workers != 1 and (kind.__module__ == "__main__" or "<locals>" in kind.__qualname__):
+    if not engine.here and (kind.__module__ == "__main__" or "<locals>" in kind.__qualname__):
         raise UserError(
-            f"workers={workers}: other processes cannot import {kind.__name__}; give workers=1, or save the class in a "
-            "file, import it from there and give that"
+            f"workers={engine.workers}, engine={engine.name}: other processes cannot import {kind.__name__}; give "
+            "workers=1 and engine=process, or save the class in a file, import it from there and give that"
         )
 
 

@@ -28,10 +28,16 @@ from cleave.space import Layout, Space, find_space
 
 @dataclass(frozen=True)
 class Setup:
-    """What a network looks like at its size, and how its weights are trained."""
+    """What a network looks like at its size, and how its weights are trained.
+
+    drop_path: the share of paths that is dropped in the last epoch, rising linearly from 0 as in DARTS. auxiliary: the
+    weight of the auxiliary head's loss, where the layout has one.
+    """
 
     layout: Layout
     settings: MethodSettings
+    drop_path: float = 0.0
+    auxiliary: float = 0.4
 
 
 @dataclass(frozen=True)
