@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cleave.bench.table import DATASETS
-from cleave.errors import UserError, plain, unknown
+from cleave.errors import UserError, named
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,4 @@ def check_free(file: Path) -> None:
 
 def dataset_named(name: str) -> str:
     """The table's data set of that name, as people vary it."""
-    for dataset in DATASETS:
-        if plain(dataset) == plain(name):
-            return dataset
-    raise unknown("--dataset", name, DATASETS)
+    return named("--dataset", name, {dataset: dataset for dataset in DATASETS})

@@ -168,10 +168,10 @@ def groups(
     """
     need_extra("study")
     from cleave.stats.clusters import clusters
-    from cleave.study.record.curves import correlation_to_cluster, never_vary
     from cleave.study.record.log import read_log
     from cleave.study.record.partition import write_partition
     from cleave.study.record.truth import log_file
+    from cleave.study.record.views import correlation_to_cluster, never_vary
 
     log = read_log(log_file(source))
     matrix = correlation_to_cluster(log, str(source))

@@ -19,7 +19,6 @@ from pydantic import BaseModel, Field
 from cleave.csv_file import LARGEST, numbers, read_lines, refuse_uneven
 from cleave.errors import SHOWN, UserError, brief, shown
 from cleave.files import first_bytes, read_text, readable
-from cleave.run.durable import write_bytes
 from cleave.run.reading import open_plain
 from cleave.space import Space, find_space
 from cleave.space.registry import SPACES
@@ -118,10 +117,6 @@ class Log:
     def groups(self, instance: int) -> tuple[int, ...]:
         """The numbers of an instance's supernets."""
         return tuple(int(number) for number in np.unique(self.where(instance=instance).rows["group"]))
-
-    def has(self, *, dense: bool) -> bool:
-        """Whether there are looks of that kind."""
-        return bool(((self.rows["dense"] == dense) & (self.rows["tuned"] == 0)).any())
 
     def looks(
         self, instance: int, *, dense: bool, group: int | None = None, statistics: str | None = None,
@@ -324,11 +319,6 @@ def join(logs: Iterable[Log], name: str, meta: Mapping[str, Any]) -> Log:
     """The rows of several logs, one after another."""
     parts = [log.rows for log in logs]
     return Log(name, meta, {column: np.concatenate([part[column] for part in parts]) for column in COLUMNS})
-
-
-def write_log(path: Path, log: Log) -> None:
-    """A Parquet file, whole or not at all."""
-    write_bytes(path, log_bytes(log))
 
 
 def log_bytes(log: Log) -> bytes:

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from cleave.errors import UserError, brief
 from cleave.space import Layout
 from cleave.stats.clusters import Groups, clusters, sequential, shuffled
-from cleave.study.record.curves import correlation_to_cluster
 from cleave.study.record.log import Numbers, read_log
 from cleave.study.record.partition import read_partition
 from cleave.study.record.settings import SharingSettings
 from cleave.study.record.truth import log_file
+from cleave.study.record.views import correlation_to_cluster
 
 Shared = Callable[[str], bool]
 """Whether the children of a supernet share the tensor of that name (`tensor_names`)."""

@@ -9,8 +9,8 @@ from cleave.report import Bullets, CodeBlock, Details, Element, PageFigure, Page
 from cleave.stats.clusters import clusters
 from cleave.study.analysis.interference import by_statistics
 from cleave.study.analysis.pruning import pruning
-from cleave.study.record.curves import log_correlation, never_vary, nothing_varies
 from cleave.study.record.log import Log
+from cleave.study.record.views import log_correlation, never_vary, nothing_varies
 from cleave.study.telling.figures import Drawings, Subject
 from cleave.study.telling.figures.drawing import number_of
 from cleave.study.telling.metrics_text import (

@@ -12,9 +12,8 @@ from cleave.stats.clusters import clusters
 from cleave.study.analysis.interference import by_statistics
 from cleave.study.analysis.metrics import gt_taus, spread, taus
 from cleave.study.analysis.rankings import cycle_averages
-from cleave.study.record.curves import log_correlation, never_vary, nothing_varies
 from cleave.study.record.log import Looks, Numbers
-from cleave.study.record.views import average, see
+from cleave.study.record.views import average, log_correlation, never_vary, nothing_varies, see
 from cleave.study.telling.figures.drawing import (
     LINES,
     RANKS,
