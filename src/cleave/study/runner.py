@@ -69,7 +69,8 @@ def start(recipe: StudyRecipe, out: Path | None, callback: Callback, workers: in
         callback.say(line)
     path = make_folder(out) if out else new_folder(name_of(study.recipe))
     with RunLock(path), resumable(path):
-        origin = origin_of(study)
+        groups = {"supernets": [list(group) for group in study.divided]}
+        origin = Origin(STUDY, study.recipe.model_dump(mode="json"), environment(study), {GROUPS: groups})
         begin(path, origin)
         return go_on(StudyJob(study, path, origin.identity), origin, callback, workers)
 
@@ -133,12 +134,6 @@ def resolve(recipe: StudyRecipe) -> StudyRecipe:
     return recipe.model_copy(update=changes)
 
 
-def origin_of(study: Study) -> Origin:
-    """What a new study is begun as."""
-    groups = {"supernets": [list(group) for group in study.divided]}
-    return Origin(STUDY, study.recipe.model_dump(mode="json"), environment(study), {GROUPS: groups})
-
-
 def environment(study: Study) -> dict[str, Any]:
     """Where a study was made, and a fingerprint of the images."""
     return {
@@ -169,8 +164,7 @@ def go_on(job: StudyJob, origin: Origin, callback: Callback, workers: int | None
 
 def perform_all(tasks: list[StudyTask], executor: Executor[StudyTask, int], overview: Overview) -> None:
     """Has every task done, as many at once as the executor has room for."""
-    waiting, busy = list(tasks), 0
-    finished = 0
+    waiting, busy, finished = list(tasks), 0, 0
     while waiting or busy:
         while waiting and executor.has_room:
             executor.begin(waiting.pop(0))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from torch import Tensor, nn
+from torch import nn
 
 from cleave.errors import UserError, brief
 from cleave.space import Layout
@@ -108,10 +108,5 @@ def tensor_names(network: nn.Module) -> dict[str, str]:
     return {
         f"{path}.{name}": f"{path}.{type(module).__name__}.{name}"
         for path, module in network.named_modules()
-        for name in own_tensors(module)
+        for name, _ in (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False))
     }
-
-
-def own_tensors(module: nn.Module) -> dict[str, Tensor]:
-    """A module's own parameters and buffers, not those of modules inside."""
-    return dict(module.named_parameters(recurse=False)) | dict(module.named_buffers(recurse=False))

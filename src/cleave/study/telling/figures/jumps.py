@@ -25,6 +25,7 @@ from cleave.study.telling.figures.drawing import (
     canvas,
     children_of,
     colour_bar,
+    defined_in,
     evenly,
     explain,
     number_of,
@@ -131,8 +132,8 @@ def draw_taus(panel: Axes, subject: Subject, kind: str, colour: str) -> str:
 
 def mean_of(values: Numbers) -> str:
     found = spread(values)
-    part = "" if found["n"] == len(values) else f" (defined in {found['n']} of {number_of(len(values), 'look')})"
-    return plus_minus(found["mean"], found["std"]) + part
+    some = defined_in(values, "look")
+    return plus_minus(found["mean"], found["std"]) + (f" ({some})" if some else "")
 
 
 def heat_map(subject: Subject) -> Drawn:
