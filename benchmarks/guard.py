@@ -20,8 +20,9 @@ from benchmarks.pairs import trainer_of
 from benchmarks.works import batches_of_step, searching
 from cleave.config import load_recipe
 from cleave.resolve import resolve
-from cleave.search.learner import Learner
+from cleave.search.evaluator import LeafEvaluator
 from cleave.search.problem import open_problem
+from cleave.search.trainer import NodeTrainer
 from cleave.space import find_space
 
 SETTINGS = [
@@ -35,46 +36,48 @@ Curve = list[float]
 
 def curves(seed: int, epochs: int) -> tuple[Curve, Curve]:
     """The held-out losses after each epoch, cleave's and the published way's."""
-    learner = leaf_of(seed, epochs)
-    trainer, fast, naive = trainer_of(learner), Curve(), Curve()
-    while learner.step < learner.steps:
-        step(learner, trainer)
-        if learner.step % learner.problem.steps_per_epoch == 0:
-            one, other = losses(learner, trainer)
+    node = leaf_of(seed, epochs)
+    naive_trainer, fast, naive = trainer_of(node), Curve(), Curve()
+    while node.step < node.steps:
+        step(node, naive_trainer)
+        if node.step % node.problem.steps_per_epoch == 0:
+            one, other = losses(node, naive_trainer)
             fast.append(one)
             naive.append(other)
     return fast, naive
 
 
-def leaf_of(seed: int, epochs: int) -> Learner:
+def leaf_of(seed: int, epochs: int) -> NodeTrainer:
     """The leaf that both search."""
     changes = [f"seed={seed}", f"search.epochs={epochs}"]
     recipe, _ = resolve(load_recipe(None, [*SETTINGS, *changes], {}), find_space("nasbench201"))
     return searching(open_problem(recipe))
 
 
-def step(learner: Learner, trainer: Trainer) -> None:
+def step(node: NodeTrainer, naive_trainer: Trainer) -> None:
     """One of both, on the same mini-batches."""
-    batches = batches_of_step(learner)
-    learner.advance()
-    trainer.first_order_step(*batches)
+    batches = batches_of_step(node)
+    node.advance()
+    naive_trainer.first_order_step(*batches)
 
 
-def losses(learner: Learner, trainer: Trainer) -> tuple[float, float]:
+def losses(node: NodeTrainer, naive_trainer: Trainer) -> tuple[float, float]:
     """On all held-out images, cleave's and the published way's."""
-    batches = list(learner.exam())
-    return mean(fast_loss(learner, batch) for batch in batches), mean(naive_loss(trainer, batch) for batch in batches)
+    batches = list(LeafEvaluator(node).images)
+    return mean(fast_loss(node, batch) for batch in batches), mean(
+        naive_loss(naive_trainer, batch) for batch in batches
+    )
 
 
 @torch.no_grad()
-def fast_loss(learner: Learner, batch: Batch) -> float:
-    gates = learner.method.gates(learner.context("guard", 0))
-    return float(cross_entropy(learner.logits(batch[0], gates), batch[1]))
+def fast_loss(node: NodeTrainer, batch: Batch) -> float:
+    gates = node.method.gates(node.context("guard", 0))
+    return float(cross_entropy(node.logits(batch[0], gates), batch[1]))
 
 
 @torch.no_grad()
-def naive_loss(trainer: Trainer, batch: Batch) -> float:
-    return float(trainer.network.loss(batch, trainer.network.softmax()))
+def naive_loss(naive_trainer: Trainer, batch: Batch) -> float:
+    return float(naive_trainer.network.loss(batch, naive_trainer.network.softmax()))
 
 
 def report(found: list[tuple[Curve, Curve]]) -> list[dict[str, float]]:

@@ -107,8 +107,9 @@ def in_a_process(work: Callable[[], Any], threads: int, name: str) -> Any:  # no
         process.join()
         raise Failed(f"{name}: its process ended with exit status {process.exitcode}") from error
     finally:
-        process.kill()  # on Ctrl-C it is still at work, or has not even begun to heed a gentler signal
-        process.join()
+        if process.pid is not None:  # else Ctrl-C came before it was started
+            process.kill()  # on Ctrl-C it is still at work, or has not even begun to heed a gentler signal
+            process.join()
     if not good:
         raise Failed(f"{name}: {found}")
     return found

@@ -17,8 +17,9 @@ from benchmarks.naive_search import Draw
 from benchmarks.naive_steps import Trainer
 from benchmarks.problems import SPACE, Scale, problem_of, recipe_of
 from cleave.method import ArchitectureSettings
-from cleave.search.learner import Learner
+from cleave.search.evaluator import LeafEvaluator
 from cleave.search.problem import open_problem
+from cleave.search.trainer import NodeTrainer
 from cleave.space.sample import distinct
 
 ALLOWED = SPACE.region.allowed
@@ -38,27 +39,27 @@ class Pair:
 
 def weight_step(scale: Scale) -> Pair:
     """DARTS's gates, no architecture step."""
-    learner = works.warming(problem_of(scale, "method.name=darts", "split.splits=1"))
-    trainer, train = trainer_of(learner), training_loader(learner.problem, learner.problem.train)
+    node = works.warming(problem_of(scale, "method.name=darts", "split.splits=1"))
+    naive_trainer, train = trainer_of(node), training_loader(node.problem, node.problem.train)
 
     def check() -> None:
-        twin, other = in_float64(learner)
+        twin, other = in_float64(node)
         batch, _ = works.batches_of_step(twin)
         twin.advance()
         other.weight_step(batch)
         check_momentum(twin, other)
 
-    return Pair(learner.advance, lambda: trainer.weight_step(fresh(train)), check)
+    return Pair(node.advance, lambda: naive_trainer.weight_step(fresh(train)), check)
 
 
 def search_step(scale: Scale, method: str) -> Pair:
     """An architecture step and a weight step."""
-    learner = works.searching(problem_of(scale, f"method.name={method}", "split.splits=1"))
-    train, held = (training_loader(learner.problem, part) for part in (learner.problem.train, learner.problem.valid))
+    node = works.searching(problem_of(scale, f"method.name={method}", "split.splits=1"))
+    train, held = (training_loader(node.problem, part) for part in (node.problem.train, node.problem.valid))
     step = Trainer.first_order_step if method == "darts" else Trainer.second_order_step
 
     def check() -> None:
-        twin, other = in_float64(learner)
+        twin, other = in_float64(node)
         batches = works.batches_of_step(twin)
         twin.advance()
         step(other, *batches)
@@ -66,47 +67,47 @@ def search_step(scale: Scale, method: str) -> Pair:
         naive = {edge: other.adam.state[alpha]["exp_avg"] for edge, alpha in other.network.alphas.items()}
         agree("gradients of alpha", works.first_moments(twin), naive)
 
-    trainer = trainer_of(learner)
-    return Pair(learner.advance, lambda: step(trainer, fresh(train), fresh(held)), check)
+    naive_trainer = trainer_of(node)
+    return Pair(node.advance, lambda: step(naive_trainer, fresh(train), fresh(held)), check)
 
 
 def similarity(scale: Scale) -> Pair:
     """All operations of one edge."""
-    learner, network = split_twins(scale, "darts")
-    draws = drawing(learner, network)
+    node, network = split_twins(scale, "darts")
+    draws = drawing(node, network)
     names = ALLOWED[EDGE]
     naive = partial(naive_search.similarities, network, EDGE, names, draws)
-    return Pair(lambda: works.similarities(learner, EDGE), naive, lambda: check_similarity(learner))
+    return Pair(lambda: works.similarities(node, EDGE), naive, lambda: check_similarity(node))
 
 
 def split(scale: Scale, method: str) -> Pair:
     """The split decision at the root after an epoch of real images. The published way draws anew for every edge and
     operation, so that decisions may differ: what is checked is an edge's similarities by the same mini-batches."""
-    learner = works.warming(open_problem(recipe_of(scale, f"method.name={method}", "data.name=bundled")))
-    for _ in range(learner.problem.steps_per_epoch):
-        learner.advance()
-    network = published(learner)
-    naive = partial(naive_search.best_split, network, ALLOWED, works.PARTS, drawing(learner, network))
-    return Pair(lambda: works.split(learner), naive, lambda: check_similarity(learner))
+    node = works.warming(open_problem(recipe_of(scale, f"method.name={method}", "data.name=bundled")))
+    for _ in range(node.problem.steps_per_epoch):
+        node.advance()
+    network = published(node)
+    naive = partial(naive_search.best_split, network, ALLOWED, works.PARTS, drawing(node, network))
+    return Pair(lambda: works.split(node), naive, lambda: check_similarity(node))
 
 
 def evaluation(scale: Scale) -> Pair:
     """One architecture over the held-out images."""
-    learner, network = split_twins(scale, "rsps")
-    held, arch = held_loader(learner.problem), archs_of(learner, 1)[0]
+    node, network = split_twins(scale, "rsps")
+    held, arch = held_loader(node.problem), archs_of(node, 1)[0]
     return Pair(
-        lambda: learner.accuracy(arch),
+        partial(LeafEvaluator(node).accuracy, arch, node.problem.valid),
         lambda: naive_search.accuracy(network, arch, ALLOWED, held),
-        lambda: check_accuracy(learner),
+        lambda: check_accuracy(node),
     )
 
 
 def choice(scale: Scale) -> Pair:
     """RSPS: the best of so many random architectures."""
-    learner, network = split_twins(scale, "rsps", f"method.samples={scale.samples}")
-    held, archs = held_loader(learner.problem), archs_of(learner, scale.samples)
+    node, network = split_twins(scale, "rsps", f"method.samples={scale.samples}")
+    held, archs = held_loader(node.problem), archs_of(node, scale.samples)
     naive = partial(naive_search.choose, network, archs, ALLOWED, held)
-    return Pair(lambda: works.choose(learner), naive, lambda: check_accuracy(learner))
+    return Pair(lambda: works.choose(node), naive, lambda: check_accuracy(node))
 
 
 def search(scale: Scale) -> Pair:
@@ -123,9 +124,9 @@ def search(scale: Scale) -> Pair:
 
 def floor(scale: Scale) -> Pair:
     """The convolutions of cleave's weight step alone against the whole of it."""
-    learner = works.warming(problem_of(scale, "method.name=darts", "split.splits=1"))
-    convolutions = recorded(learner.advance)
-    return Pair(lambda: replay(convolutions), learner.advance, lambda: None)
+    node = works.warming(problem_of(scale, "method.name=darts", "split.splits=1"))
+    convolutions = recorded(node.advance)
+    return Pair(lambda: replay(convolutions), node.advance, lambda: None)
 
 
 def fast_step(scale: Scale) -> Callable[[], object]:
@@ -138,8 +139,8 @@ def naive_step(scale: Scale) -> Callable[[], object]:
     problem = problem_of(two_batches(scale), "method.name=darts")
     settings, train = problem.recipe.method, training_loader(problem, problem.train)
     assert isinstance(settings, ArchitectureSettings)
-    trainer = Trainer(Supernet(scale.channels, scale.cells, ALLOWED, problem.classes), settings)
-    return lambda: trainer.weight_step(fresh(train))
+    naive_trainer = Trainer(Supernet(scale.channels, scale.cells, ALLOWED, problem.classes), settings)
+    return lambda: naive_trainer.weight_step(fresh(train))
 
 
 def two_batches(scale: Scale) -> Scale:
@@ -147,41 +148,41 @@ def two_batches(scale: Scale) -> Scale:
     return replace(scale, images=2 * scale.batch)
 
 
-def in_float64(learner: Learner) -> tuple[Learner, Trainer]:
-    """The learner and the published way from the same weights, to be compared."""
-    twin = works.in_float64(learner)
+def in_float64(node: NodeTrainer) -> tuple[NodeTrainer, Trainer]:
+    """The node and the published way from the same weights, to be compared."""
+    twin = works.in_float64(node)
     return twin, trainer_of(twin)
 
 
-def trainer_of(learner: Learner) -> Trainer:
-    """The published way to train, from the learner's weights and alpha."""
-    settings = learner.problem.recipe.method
+def trainer_of(node: NodeTrainer) -> Trainer:
+    """The published way to train, from the node's weights and alpha."""
+    settings = node.problem.recipe.method
     assert isinstance(settings, ArchitectureSettings)
-    network = published(learner)
+    network = published(node)
     with torch.no_grad():
         for edge, alpha in network.alphas.items():
-            alpha.copy_(learner.method.state_dict()[f"alpha.{edge}"])
+            alpha.copy_(node.method.state_dict()[f"alpha.{edge}"])
     return Trainer(network, settings)
 
 
-def published(learner: Learner) -> Supernet:
-    """The published network with the learner's weights."""
-    size, problem = learner.problem.recipe.space, learner.problem
+def published(node: NodeTrainer) -> Supernet:
+    """The published network with the node's weights."""
+    size, problem = node.problem.recipe.space, node.problem
     network = Supernet(size.channels, size.cells, ALLOWED, problem.classes, problem.train.pixels.shape[1])
-    network.to(learner.network.classifier.weight.dtype)
-    copy_weights(learner.network, network)
+    network.to(node.network.classifier.weight.dtype)
+    copy_weights(node.network, network)
     return network
 
 
-def split_twins(scale: Scale, method: str, *changes: str) -> tuple[Learner, Supernet]:
+def split_twins(scale: Scale, method: str, *changes: str) -> tuple[NodeTrainer, Supernet]:
     """A root of the method, and the published network with its weights."""
-    learner = works.warming(problem_of(scale, f"method.name={method}", *changes))
-    return learner, published(learner)
+    node = works.warming(problem_of(scale, f"method.name={method}", *changes))
+    return node, published(node)
 
 
-def drawing(learner: Learner, network: Supernet) -> Callable[[], Iterator[Draw]]:
-    """Mini-batches for one operation, with the gates of the learner's method."""
-    problem = learner.problem
+def drawing(node: NodeTrainer, network: Supernet) -> Callable[[], Iterator[Draw]]:
+    """Mini-batches for one operation, with the gates of the node's method."""
+    problem = node.problem
     loader, generator = training_loader(problem, problem.train), torch.Generator().manual_seed(0)
 
     def rows() -> Rows:
@@ -192,29 +193,29 @@ def drawing(learner: Learner, network: Supernet) -> Callable[[], Iterator[Draw]]
     return lambda: ((fresh(loader), rows()) for _ in range(problem.recipe.split.batches))
 
 
-def check_momentum(learner: Learner, trainer: Trainer) -> None:
-    own = dict(trainer.network.named_parameters())
-    fast = works.momentum(learner)
-    agree("gradients", fast, {name: trainer.sgd.state[own[own_name(name)]]["momentum_buffer"] for name in fast})
+def check_momentum(node: NodeTrainer, naive_trainer: Trainer) -> None:
+    own = dict(naive_trainer.network.named_parameters())
+    fast = works.momentum(node)
+    agree("gradients", fast, {name: naive_trainer.sgd.state[own[own_name(name)]]["momentum_buffer"] for name in fast})
 
 
-def check_similarity(learner: Learner) -> None:
+def check_similarity(node: NodeTrainer) -> None:
     """By few mini-batches, however many the work takes."""
-    twin = works.in_float64(learner)
+    twin = works.in_float64(node)
     draws = [(batch, rows_of(gates, ALLOWED)) for batch, gates in works.batches_of_probes(twin)]
     naive = naive_search.similarities(published(twin), EDGE, ALLOWED[EDGE], lambda: draws)
     agree("similarities", {EDGE: works.similarities(twin, EDGE)}, {EDGE: naive})
 
 
-def check_accuracy(learner: Learner) -> None:
+def check_accuracy(node: NodeTrainer) -> None:
     """Of a few architectures."""
-    twin = works.in_float64(learner)
+    twin = works.in_float64(node)
     held, network = held_loader(twin.problem), published(twin)
     for arch in archs_of(twin, CHECKED):
         naive = naive_search.accuracy(network, arch, ALLOWED, held)
-        agree("accuracy", {"": torch.tensor(twin.accuracy(arch))}, {"": torch.tensor(naive)})
+        agree("accuracy", {"": torch.tensor(LeafEvaluator(twin)(arch))}, {"": torch.tensor(naive)})
 
 
-def archs_of(learner: Learner, count: int) -> list[dict[str, str]]:
+def archs_of(node: NodeTrainer, count: int) -> list[dict[str, str]]:
     """The first ones that cleave's RSPS looks at."""
-    return [dict(arch) for arch in distinct(SPACE, SPACE.region, count, learner.chance.generator("derive"))]
+    return [dict(arch) for arch in distinct(SPACE, SPACE.region, count, node.chance.generator("derive"))]

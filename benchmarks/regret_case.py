@@ -19,9 +19,9 @@ from torch.nn.functional import cross_entropy
 from cleave.config import load_recipe
 from cleave.net import Gate, Gates
 from cleave.resolve import resolve
-from cleave.search.learner import Learner
 from cleave.search.problem import open_problem
 from cleave.search.schedule import schedule
+from cleave.search.trainer import NodeTrainer
 from cleave.space import find_space
 from cleave.split import Node, shared_parameters
 from cleave.split.similarity import cosine
@@ -63,44 +63,44 @@ class Case:
 def measure(seed: int, method: str, ops: int, sizes: Sizes) -> Case:
     """Trains the supernet of a seed for 1 to 4 epochs and compares the candidates of all its choices."""
     epochs = Random(seed).randint(1, 4)
-    learner = trained(seed, method, ops, epochs)
-    inputs = cache(partial(vectorised_inputs, learner))
+    trainer = trained(seed, method, ops, epochs)
+    inputs = cache(partial(vectorised_inputs, trainer))
     case = Case(seed, method, epochs, {}, {}, {}, {})
-    for choice in learner.place.region.allowed:
-        many = Many(learner, choice, inputs)
+    for choice in trainer.scope.region.allowed:
+        many = Many(trainer, choice, inputs)
         case.separate[choice] = many.separate("separate", sizes.most).tolist()
         case.own[choice], case.pairs[choice] = many.followed("race", sizes.most)
         case.reference[choice] = [products.tolist() for products in many.products("reference", sizes.reference)]
     return case
 
 
-def trained(seed: int, method: str, ops: int, epochs: int) -> Learner:
+def trained(seed: int, method: str, ops: int, epochs: int) -> NodeTrainer:
     changes = [f"method.name={method}", f"space.ops={ops}", f"seed={seed}", f"split.warmup_epochs={epochs}"]
     recipe = load_recipe(None, [*SETTINGS, *changes], {})
     recipe, _ = resolve(recipe, find_space(recipe.space.name, recipe.space.ops))
     problem = open_problem(recipe)
-    learner = Learner(problem, Node((), problem.space.region), schedule(recipe, 0))
-    while learner.step < learner.steps:
-        learner.advance()
-    return learner
+    trainer = NodeTrainer(problem, Node((), problem.space.region), schedule(recipe, 0))
+    while trainer.step < trainer.steps:
+        trainer.advance()
+    return trainer
 
 
 Inputs = tuple[Tensor, Tensor, dict[str, Tensor]]
 """Images [mini-batches, images, ...], labels, and by choice the weight of every candidate, 0 where it does not run."""
 
 
-def vectorised_inputs(learner: Learner, purpose: str, numbers: range) -> Inputs:
-    """Mini-batches and their gates, as `Learner.probes` draws them, each purpose its own."""
-    stream = learner.problem.stream(learner.problem.train, learner.chance, purpose)
+def vectorised_inputs(trainer: NodeTrainer, purpose: str, numbers: range) -> Inputs:
+    """Mini-batches and their gates, as `Matcher.probes` draws them, each purpose its own."""
+    stream = trainer.problem.stream(trainer.problem.train, trainer.chance, purpose)
     images, labels = (torch.stack(column) for column in zip(*map(stream.batch, numbers), strict=True))
-    gates, allowed = [gates_of(learner, purpose, number) for number in numbers], learner.place.region.allowed
+    gates, allowed = [gates_of(trainer, purpose, number) for number in numbers], trainer.scope.region.allowed
     weights = {choice: torch.stack([spread(one[choice], allowed[choice]) for one in gates]) for choice in allowed}
     return images, labels, weights
 
 
-def gates_of(learner: Learner, purpose: str, number: int) -> Gates:
+def gates_of(trainer: NodeTrainer, purpose: str, number: int) -> Gates:
     """The method's gates."""
-    return learner.method.gates(learner.context(f"{purpose} gates", number))
+    return trainer.method.gates(trainer.context(f"{purpose} gates", number))
 
 
 def spread(gate: Gate, allowed: tuple[str, ...]) -> Tensor:
@@ -117,9 +117,9 @@ class Many:
     of the gates, so they are vectorised; paths are weights of 0 and 1.
     """
 
-    def __init__(self, learner: Learner, choice: str, inputs: Callable[[str, range], Inputs]) -> None:
-        self.network, self.choice, self.inputs = learner.network, choice, inputs
-        self.allowed = learner.place.region.allowed
+    def __init__(self, trainer: NodeTrainer, choice: str, inputs: Callable[[str, range], Inputs]) -> None:
+        self.network, self.choice, self.inputs = trainer.network, choice, inputs
+        self.allowed = trainer.scope.region.allowed
         self.shared = {name: value.detach() for name, value in shared_parameters(self.network, choice).items()}
         self.all = {name: value.detach() for name, value in self.network.named_parameters()}
 

@@ -21,7 +21,7 @@ from benchmarks.works import searching
 from cleave.config import load_recipe
 from cleave.method.rejects import batches_seen, survivor
 from cleave.resolve import resolve
-from cleave.search.exam import Exam
+from cleave.search.evaluator import LeafEvaluator
 from cleave.search.problem import open_problem
 from cleave.space import Arch, find_space
 from cleave.space.sample import distinct
@@ -47,12 +47,12 @@ class Case:
 
 def measure(seed: int, samples: int = SAMPLES, changes: Sequence[str] = ()) -> Case:
     recipe, _ = resolve(load_recipe(None, [*SETTINGS, *changes, f"seed={seed}"], {}), find_space("nasbench201"))
-    learner = searching(open_problem(recipe))
-    while learner.step < learner.steps:
-        learner.advance()
-    space, region = learner.problem.space, learner.place.region
-    archs = distinct(space, region, samples, learner.chance.generator("derive"))
-    exam = Exam(learner, {}, lambda: None, lambda images: None)
+    trainer = searching(open_problem(recipe))
+    while trainer.step < trainer.steps:
+        trainer.advance()
+    space, region = trainer.problem.space, trainer.scope.region
+    archs = distinct(space, region, samples, trainer.chance.generator("derive"))
+    exam = LeafEvaluator(trainer)
     accuracies = [exam(arch) for arch in archs]
     chosen: Arch = survivor(archs, exam)
     return Case(max(accuracies), mean(accuracies), exam(chosen), exam.batches)

@@ -16,12 +16,12 @@ from benchmarks.problems import SPACE
 from cleave.data.augment import Normalise
 from cleave.engine.progress import Callback
 from cleave.net import Gates
-from cleave.search.exam import Exam
-from cleave.search.learner import Learner
+from cleave.search.evaluator import LeafEvaluator
+from cleave.search.matching import Matcher
 from cleave.search.problem import Problem
-from cleave.search.racing import race_for
 from cleave.search.runner import start
 from cleave.search.schedule import schedule
+from cleave.search.trainer import NodeTrainer
 from cleave.settings import Recipe
 from cleave.space import Arch
 from cleave.split import Node
@@ -32,38 +32,38 @@ FEW_IMAGES = 250
 """One batch of an evaluation."""
 
 
-def warming(problem: Problem) -> Learner:
+def warming(problem: Problem) -> NodeTrainer:
     """The root, whose steps (`advance`) are weight steps."""
-    return Learner(problem, Node((), SPACE.region), schedule(problem.recipe, 0))
+    return NodeTrainer(problem, Node((), SPACE.region), schedule(problem.recipe, 0))
 
 
-def searching(problem: Problem) -> Learner:
+def searching(problem: Problem) -> NodeTrainer:
     """A leaf that still allows everything; its steps begin with an architecture step."""
     splits = problem.recipe.split.splits
     assert splits is not None, "resolved"
-    return Learner(problem, Node((0,) * splits, SPACE.region), schedule(problem.recipe, splits))
+    return NodeTrainer(problem, Node((0,) * splits, SPACE.region), schedule(problem.recipe, splits))
 
 
-def similarities(learner: Learner, edge: str) -> Tensor:
+def similarities(trainer: NodeTrainer, edge: str) -> Tensor:
     """Of an edge's operations, by the recipe's number of mini-batches."""
-    return learner.score(edge, learner.probes())
+    return Matcher(trainer).score(edge, Matcher(trainer).probes())
 
 
-def split(learner: Learner) -> str:
+def split(trainer: NodeTrainer) -> str:
     """The edge to be split, by the recipe's rule."""
     edges = SPACE.region.allowed
-    if learner.problem.recipe.split.rule == "race":
-        found = race_for(learner, list(edges), PARTS, lambda edge, candidates: None).similarities
+    if trainer.problem.recipe.split.rule == "race":
+        found = Matcher(trainer).race(list(edges), PARTS, lambda edge, candidates: None).similarities
     else:
-        found = {edge: similarities(learner, edge) for edge in edges}
+        found = {edge: similarities(trainer, edge) for edge in edges}
     scores = {edge: best_groups(names, found[edge], PARTS) for edge, names in edges.items()}
     return first_lowest({edge: score.mean_link for edge, score in scores.items()})
 
 
-def choose(learner: Learner) -> Arch:
+def choose(trainer: NodeTrainer) -> Arch:
     """The architecture of a leaf."""
-    exam = Exam(learner, {}, lambda: None, lambda images: None)
-    return learner.method.derive(exam, learner.chance.generator("derive"))
+    exam = LeafEvaluator(trainer)
+    return trainer.method.derive(exam, trainer.chance.generator("derive"))
 
 
 def search(recipe: Recipe, workers: int) -> Mapping[str, Any]:
@@ -76,44 +76,44 @@ def search(recipe: Recipe, workers: int) -> Mapping[str, Any]:
             torch.set_num_threads(threads)
 
 
-def batches_of_step(learner: Learner) -> tuple[Batch, Batch]:
+def batches_of_step(trainer: NodeTrainer) -> tuple[Batch, Batch]:
     """Those that the next step trains on and is held against."""
-    return learner.train.batch(learner.step), learner.held.batch(learner.step)
+    return trainer.train.batch(trainer.step), trainer.held.batch(trainer.step)
 
 
-def batches_of_probes(learner: Learner) -> list[tuple[Batch, Gates]]:
+def batches_of_probes(trainer: NodeTrainer) -> list[tuple[Batch, Gates]]:
     """What `similarities` goes by."""
-    stream = learner.problem.stream(learner.problem.train, learner.chance, "probe")
-    return [(stream.batch(number), probe.gates) for number, probe in enumerate(learner.probes())]
+    stream = trainer.problem.stream(trainer.problem.train, trainer.chance, "probe")
+    return [(stream.batch(number), probe.gates) for number, probe in enumerate(Matcher(trainer).probes())]
 
 
-def momentum(learner: Learner) -> Mapping[str, Tensor]:
+def momentum(trainer: NodeTrainer) -> Mapping[str, Tensor]:
     """SGD's, by name: after one step, the clipped gradient and what weight decay adds to it."""
-    found: Mapping[str, Tensor] = learner.record().state["momentum"]
+    found: Mapping[str, Tensor] = trainer.record().state["momentum"]
     return found
 
 
-def first_moments(learner: Learner) -> Mapping[str, Tensor]:
+def first_moments(trainer: NodeTrainer) -> Mapping[str, Tensor]:
     """Adam's, by edge: after one step, alpha's gradient and weight decay, scaled; none without architecture steps."""
-    if not learner.architecture_steps:
+    if not (trainer.schedule.searching and trainer.method.learns):
         return {}
-    moments: Mapping[str, Mapping[str, Tensor]] = learner.method.get_extra_state()
+    moments: Mapping[str, Mapping[str, Tensor]] = trainer.method.get_extra_state()
     return {edge: each["exp_avg"] for edge, each in moments.items()}
 
 
-def in_float64(learner: Learner) -> Learner:
+def in_float64(trainer: NodeTrainer) -> NodeTrainer:
     """The same node before its first step, on a few images, since float64 is slow.
 
     In float32 the two ways round differently, and where an activation then falls on the other side of a ReLU's
     kink, gradients of a deep network differ by percents.
     """
-    problem = learner.problem
+    problem = trainer.problem
     normalise = Normalise(problem.normalise.mean.double(), problem.normalise.std.double())
     train, valid = (
         images.take(torch.arange(min(FEW_IMAGES, len(images)))) for images in (problem.train, problem.valid)
     )
     changed = replace(problem, recipe=on_few(problem.recipe), train=train, valid=valid, normalise=normalise)
-    again = Learner(changed, learner.place, learner.schedule)
+    again = NodeTrainer(changed, trainer.scope, trainer.schedule)
     again.network.double()
     again.method.double()
     return again

@@ -81,15 +81,19 @@ def ask(arguments: list[str]) -> Any:  # noqa: ANN401
     return json.loads(told.getvalue())
 
 
-def record(folder: Path) -> None:
-    """Makes all runs and writes what they say, a file each."""
+def record(folder: Path, only: str) -> None:
+    """Makes all runs whose names have `only` in them and writes what they say, a file each."""
     folder.mkdir(parents=True)
     for name, changes in searches():
+        if only not in name:
+            continue
         out = folder / "runs" / name.replace(" ", "-")
         settings = [word for key, value in changes.items() for word in ("--set", f"{key}={value}")]
         ask(["search", "--out", str(out), "--workers", "1", "--json", *settings])
         write(folder, name, {trace: (out / trace).read_text(encoding="utf-8") for trace in TRACES})
     for name in STUDIES:
+        if only not in name.replace("/", " "):
+            continue
         out = folder / "runs" / name.replace("/", "-")
         told = ask(["study", name, "--budget", "tiny", "--out", str(out), "--workers", "1", "--json"])
         write(folder, name.replace("/", " "), told)
@@ -107,9 +111,16 @@ def without_trace(value: object) -> object:
     return [without_trace(each) for each in value] if isinstance(value, list) else value
 
 
-def compare(before: Path, after: Path) -> int:
+def compare(before: Path, after: Path, only: str) -> int:
     """How many records differ, each named with the first line that does."""
-    names = sorted({path.name for folder in (before, after) for path in folder.glob("*.json")})
+    names = sorted(
+        {
+            path.name
+            for folder in (before, after)
+            for path in folder.glob("*.json")
+            if only in path.stem.replace("-", " ")
+        }
+    )
     different = 0
     for name in names:
         one, other = (without_trace(json.loads(read(folder / name))) for folder in (before, after))
@@ -142,15 +153,17 @@ def difference(one: object, other: object, place: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("record").add_argument("folder", type=Path)
-    comparing = commands.add_parser("compare")
+    recording, comparing = (commands.add_parser(name) for name in ("record", "compare"))
+    for each in (recording, comparing):
+        each.add_argument("--only", default="", metavar="WORDS", help="runs that have this in their names")
+    recording.add_argument("folder", type=Path)
     comparing.add_argument("before", type=Path)
     comparing.add_argument("after", type=Path)
     given = parser.parse_args()
     if given.command == "record":
-        record(given.folder)
+        record(given.folder, given.only)
     else:
-        sys.exit(bool(compare(given.before, given.after)))
+        sys.exit(bool(compare(given.before, given.after, given.only)))
 
 
 if __name__ == "__main__":

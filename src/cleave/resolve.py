@@ -36,6 +36,7 @@ def resolve(recipe: Recipe, space: Space) -> tuple[Recipe, list[str]]:
     split, notes = resolve_split(recipe.split, space)
     notes += meaningless_elsewhere(recipe, split)
     check_falling(recipe)
+    check_epochs(recipe)
     check_method(recipe, space)
     changes = {
         "split": split,
@@ -67,6 +68,14 @@ def check_falling(recipe: Recipe) -> None:
     for key in ("learning_rate", "temperature"):
         if key in method and (lowest := method[f"{key}_min"]) > (highest := method[key]):
             raise UserError(f"method.{key}_min={lowest}: is above method.{key}={highest}; swap them")
+
+
+def check_epochs(recipe: Recipe) -> None:
+    """What begins after some epochs must begin before a leaf's last one is over."""
+    for key in ("learning_rate_warmup", "architecture_after"):
+        begins, epochs = getattr(recipe.method, key, 0), recipe.search.epochs
+        if begins and begins >= epochs:
+            raise UserError(f"method.{key}={begins}: must be below search.epochs={epochs}")
 
 
 def check_method(recipe: Recipe, space: Space) -> None:

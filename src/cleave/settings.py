@@ -94,6 +94,9 @@ class MethodSettings(Settings):
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     weight_decay: Annotated[float, Field(ge=0)] = 5e-4
     clip: Annotated[float, Field(gt=0)] = 5.0  # largest length of a weight gradient
+    learning_rate_warmup: NotNegative = 0  # epochs at the beginning in which the learning rate rises
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0  # share of a label that is spread over all classes
+    spare_norms: bool = False  # no weight decay on normalisations and biases
 
 
 class SplitSettings(Settings):

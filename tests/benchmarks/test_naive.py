@@ -20,12 +20,13 @@ from benchmarks.works import in_float64
 from cleave.method import METHODS, Method, SgdStep, ValidationLoss, Weights
 from cleave.method.second_order import Darts2Settings
 from cleave.net import Gate, Gates, Network, build
+from cleave.search.evaluator import LeafEvaluator
 from cleave.space import NetworkSize, find_space
 from cleave.split import Matching, Probe, match, shared_parameters
 from cleave.split.similarity import cosine
 from tests.method.made import context, made
 from tests.reference.partition import all_balanced, minimum
-from tests.search.test_learner import leaf, problem
+from tests.search.test_trainer import leaf, problem
 
 SPACE = find_space("nasbench201")
 ALLOWED = SPACE.region.allowed
@@ -190,32 +191,32 @@ def test_similarities_of_an_edge_are_the_same(size: tuple[int, int, int], dtype:
 
 @pytest.mark.parametrize("order", ["first_order_step", "second_order_step"])
 def test_three_steps_lead_to_the_same_weights_momentum_and_alphas(order: str) -> None:
-    """As the learner takes them, clipping and both optimisers included."""
+    """As the trainer takes them, clipping and both optimisers included."""
     name = {"first_order_step": "darts", "second_order_step": "darts2"}[order]
-    learner = in_float64(leaf(problem(f"method.name={name}", "split.splits=1", "search.epochs=3", "method.clip=0.5")))
-    trainer = trainer_of(learner)
+    trainer = in_float64(leaf(problem(f"method.name={name}", "split.splits=1", "search.epochs=3", "method.clip=0.5")))
+    trainer = trainer_of(trainer)
     for step in range(3):
-        train, held = learner.train.batch(step), learner.held.batch(step)
-        learner.advance()
-        trainer.sgd.param_groups[0]["lr"] = learner.optimizer.param_groups[0]["lr"]
+        train, held = trainer.train.batch(step), trainer.held.batch(step)
+        trainer.advance()
+        trainer.sgd.param_groups[0]["lr"] = trainer.weights.optimizer.param_groups[0]["lr"]
         getattr(trainer, order)(train, held)
-    for name, weight in learner.network.named_parameters():
+    for name, weight in trainer.network.named_parameters():
         own = dict(trainer.network.named_parameters())[own_name(name)]
         torch.testing.assert_close(own, weight, rtol=1e-7, atol=1e-9)
     for edge, alpha in trainer.network.alphas.items():
-        torch.testing.assert_close(alpha, learner.method.state_dict()[f"alpha.{edge}"], rtol=1e-6, atol=1e-7)
+        torch.testing.assert_close(alpha, trainer.method.state_dict()[f"alpha.{edge}"], rtol=1e-6, atol=1e-7)
 
 
 def test_accuracies_of_architectures_are_the_same() -> None:
-    learner = in_float64(leaf(problem("method.name=darts", "split.splits=1", "search.eval_batch_size=16")))
-    assert len(learner.problem.valid) % 16 == 0
-    network, generator = published(learner), torch.Generator()
+    trainer = in_float64(leaf(problem("method.name=darts", "split.splits=1", "search.eval_batch_size=16")))
+    assert len(trainer.problem.valid) % 16 == 0
+    network, generator = published(trainer), torch.Generator()
     generator.seed()
     found = []
     for _ in range(8):
         arch = SPACE.sample(SPACE.region, generator)
-        found.append(accuracy(network, arch, ALLOWED, held_loader(learner.problem)))
-        assert found[-1] == pytest.approx(learner.accuracy(arch), abs=1e-9)
+        found.append(accuracy(network, arch, ALLOWED, held_loader(trainer.problem)))
+        assert found[-1] == pytest.approx(LeafEvaluator(trainer)(arch), abs=1e-9)
     assert len(set(found)) > 1
 
 

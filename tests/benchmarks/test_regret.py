@@ -12,7 +12,7 @@ import torch
 
 from benchmarks import regret
 from benchmarks.regret_case import Many, gates_of, trained, vectorised_inputs
-from cleave.search.learner import Learner
+from cleave.search.trainer import NodeTrainer
 from cleave.split import Probe, shared_parameters
 from cleave.split.gradient import gradients
 from cleave.split.race import Entrant, RaceRule, race
@@ -25,33 +25,33 @@ FIRST = 55
 
 
 @pytest.fixture(scope="module", params=["darts", "rsps"])
-def learner(request: pytest.FixtureRequest) -> Learner:
+def trainer(request: pytest.FixtureRequest) -> NodeTrainer:
     return trained(3, request.param, ops=4, epochs=1)
 
 
-def probe(learner: Learner, choice: str, number: int) -> list[torch.Tensor]:
+def probe(trainer: NodeTrainer, choice: str, number: int) -> list[torch.Tensor]:
     """By the library, one pass at a time."""
-    batch = learner.problem.stream(learner.problem.train, learner.chance, "race").batch(number)
-    one = Probe(partial(learner._loss, batch), gates_of(learner, "race", number))
+    batch = trainer.problem.stream(trainer.problem.train, trainer.chance, "race").batch(number)
+    one = Probe(partial(trainer._loss, batch), gates_of(trainer, "race", number))
     return gradients(
-        one, choice, learner.place.region.allowed[choice], shared_parameters(learner.network, choice), False
+        one, choice, trainer.scope.region.allowed[choice], shared_parameters(trainer.network, choice), False
     )
 
 
-def test_many_passes_at_once_give_the_gradients_of_one_at_a_time(learner: Learner) -> None:
-    many = Many(learner, CHOICE, partial(vectorised_inputs, learner))
+def test_many_passes_at_once_give_the_gradients_of_one_at_a_time(trainer: NodeTrainer) -> None:
+    many = Many(trainer, CHOICE, partial(vectorised_inputs, trainer))
     found = many.chunk("race", range(2, 5))
     for place, number in enumerate(range(2, 5)):
-        expected = torch.cat([parameter.flatten(1) for parameter in probe(learner, CHOICE, number)], dim=1)
+        expected = torch.cat([parameter.flatten(1) for parameter in probe(trainer, CHOICE, number)], dim=1)
         torch.testing.assert_close(found[place], expected, rtol=1e-3, atol=1e-5)
 
 
-def test_a_replay_is_the_race_on_the_network_itself(learner: Learner) -> None:
+def test_a_replay_is_the_race_on_the_network_itself(trainer: NodeTrainer) -> None:
     rule = RaceRule(first=3, most=5)
-    inputs = cache(partial(vectorised_inputs, learner))
+    inputs = cache(partial(vectorised_inputs, trainer))
     choices = [CHOICE, "3<-0"]
-    followed = {choice: Many(learner, choice, inputs).followed("race", rule.most) for choice in choices}
-    names = learner.place.region.allowed
+    followed = {choice: Many(trainer, choice, inputs).followed("race", rule.most) for choice in choices}
+    names = trainer.scope.region.allowed
     separate = {choice: torch.eye(len(names[choice])).tolist() for choice in choices}
     case = regret.Case(
         3,
@@ -64,14 +64,14 @@ def test_a_replay_is_the_race_on_the_network_itself(learner: Learner) -> None:
     )
     found = regret.replay(case, rule)
     entrants = {choice: Entrant(Extrapolated(cosine, rule.horizon), len(names[choice]), 2) for choice in choices}
-    expected = race(entrants, partial(probe, learner), rule)
+    expected = race(entrants, partial(probe, trainer), rule)
     assert (found.probes, found.ended) == (expected.probes, expected.ended)
     for choice in choices:
         torch.testing.assert_close(found.similarities[choice], expected.similarities[choice], rtol=1e-3, atol=1e-3)
 
 
-def test_the_reference_is_the_similarity_of_mean_gradients_where_it_is_as_long(learner: Learner) -> None:
-    many = Many(learner, CHOICE, partial(vectorised_inputs, learner))
+def test_the_reference_is_the_similarity_of_mean_gradients_where_it_is_as_long(trainer: NodeTrainer) -> None:
+    many = Many(trainer, CHOICE, partial(vectorised_inputs, trainer))
     different, own = many.products("reference", 4)
     means = many.chunk("reference", range(4)).double().mean(dim=0)
     torch.testing.assert_close(different + (own - different) / 4, means @ means.T)

@@ -22,7 +22,7 @@ def tree(folder: Path) -> Path:
         inside.mkdir(parents=True, exist_ok=True)
         (inside / f"{number}.png").touch()
         if number % 10 == 0:
-            os.symlink(other, inside / "link")
+            os.symlink(other, inside / f"link{number}")
     for name in ("one", "two"):
         (folder / name).mkdir(exist_ok=True)
         (folder / name / "last.png").touch()

@@ -232,6 +232,7 @@ def decode(file, name, size):
     os.kill(os.getpid(), signal.SIGINT)
     return published(file, name, size)
 reading.decode = decode
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells have what runs in the background ignore it
 sys.exit(run(["search", "--data", sys.argv[1], "--out", sys.argv[2]]))
 """
 

@@ -12,6 +12,7 @@ from cleave.method import Darts2, SgdStep, ValidationLoss, Weights, second_order
 from cleave.method.second_order import hessian_product, virtual_step
 from cleave.net import Gates
 from cleave.space import Region, find_space
+from cleave.train import Sgd
 from tests.method.made import context, held_out, made, narrowed, supernet
 from tests.reference.second_order import gradients as exact_gradients
 from tests.split.test_gradient import smooth
@@ -110,12 +111,14 @@ def test_it_is_so_on_a_supernet_too(region: Region, close: None) -> None:
     assert (found - exact).norm() < 1e-4 * exact.norm()
 
 
+@pytest.mark.parametrize("spares", [False, True])
 @pytest.mark.parametrize(("momentum", "nesterov"), SGD)
-def test_the_virtual_step_is_the_one_that_sgd_then_takes(momentum: float, nesterov: bool) -> None:
-    """Also where a weight has run before and does not now, or never has."""
-    weights = {name: nn.Parameter(random(3)) for name in ("always", "once", "never")}
-    optimizer = torch.optim.SGD(weights.values(), 0.1, momentum=momentum, weight_decay=0.02, nesterov=nesterov)
-    step_on(weights["always"] * weights["once"], optimizer)
+def test_the_virtual_step_is_the_one_that_sgd_then_takes(momentum: float, nesterov: bool, spares: bool) -> None:
+    """Also where a weight has run before and does not now, or never has; and where some are not decayed."""
+    weights = {name: nn.Parameter(random(3, 1)) for name in ("always", "once", "never")}
+    weights["always"].data = random(3)
+    optimizer = Sgd(momentum, 0.02, nesterov, spares=spares).optimizer(weights.values(), 0.1)
+    step_on(weights["always"] * weights["once"].flatten(), optimizer)
     state = {name: optimizer.state[weight].get("momentum_buffer") for name, weight in weights.items()}
     buffers = {name: buffer.clone() for name, buffer in state.items() if buffer is not None}
     sgd_step = SgdStep.of(optimizer, lambda gates: weights["always"].sin().sum(), weights, buffers)

@@ -47,6 +47,13 @@ def test_a_resolved_recipe_says_the_same_when_it_is_read_again(name: str) -> Non
     assert again.method.name == name
 
 
+@pytest.mark.parametrize("key", ["learning_rate_warmup", "architecture_after"])
+def test_what_begins_after_the_last_epoch_is_refused(key: str) -> None:
+    with pytest.raises(UserError, match=rf"method\.{key}=3: must be below search\.epochs=3"):
+        resolved(f"method.{key}=3", "search.epochs=3")
+    assert resolved(f"method.{key}=2", "search.epochs=3")
+
+
 @pytest.mark.parametrize("name", ["snas", "gdas"])
 def test_a_temperature_that_rises_is_refused(name: str) -> None:
     with pytest.raises(UserError, match=r"method\.temperature_min=2\.0: is above method\.temperature=1\.0; swap them"):

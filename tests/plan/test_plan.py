@@ -18,10 +18,10 @@ from cleave.plan.plan import memory_warnings
 from cleave.plan.text import duration
 from cleave.plan.timing import Stopwatch, typical_region
 from cleave.resolve import resolve
-from cleave.search.learner import Learner
 from cleave.search.problem import Problem, open_problem
 from cleave.search.runner import start
 from cleave.search.schedule import schedule
+from cleave.search.trainer import NodeTrainer
 from cleave.settings import Recipe
 from cleave.space import find_space
 from cleave.split import Node
@@ -43,8 +43,8 @@ def opened(*changes: str) -> Problem:
     return open_problem(resolve(asked, find_space(asked.space.name, asked.space.ops))[0])
 
 
-def root(problem: Problem) -> Learner:
-    return Learner(problem, Node((), problem.space.region), schedule(problem.recipe, 0))
+def root(problem: Problem) -> NodeTrainer:
+    return NodeTrainer(problem, Node((), problem.space.region), schedule(problem.recipe, 0))
 
 
 def steps(plan: dict[str, Any], *names: str) -> int:
@@ -99,10 +99,10 @@ def test_the_memory_of_a_step_grows_with_the_batch_and_the_weights() -> None:
 def test_what_a_step_keeps_is_what_autograd_saves() -> None:
     """Counted without memory, against a twin that walks the saved tensors of a real forward pass."""
     problem, images = opened(), 24
-    learner = root(problem)
-    pixels, _ = learner.train.batch(0)
-    output = learner.network(pixels[:images], learner.method.gates(learner.context("memory", 0)))
-    weights = {parameter.data_ptr() for parameter in learner.network.parameters()}
+    trainer = root(problem)
+    pixels, _ = trainer.train.batch(0)
+    output = trainer.network(pixels[:images], trainer.method.gates(trainer.context("memory", 0)))
+    weights = {parameter.data_ptr() for parameter in trainer.network.parameters()}
     found: dict[int, int] = {}
     waiting: list[Any] = [output.grad_fn]
     seen: set[Any] = set()

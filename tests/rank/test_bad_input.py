@@ -76,6 +76,9 @@ def test_more_than_there_is_cannot_be_drawn_or_averaged(run: Path, whole: Table,
     table = Path(whole.name)
     assert Ended(ranking(run, table, "--sample", "65"), capsys).refuses("--sample 65", "64 architectures")
     assert Ended(ranking(run, table, "--average", "2"), capsys).refuses("--average 2", "search.snapshots=2")
+    assert Ended(ranking(run, table, "--forgetting", "0.1"), capsys).refuses("--forgetting", "--recalibrate")
+    forgetting = ["--recalibrate", "2", "--forgetting", "0"]
+    assert Ended(ranking(run, table, *forgetting), capsys).refuses("--forgetting", "above 0")
     assert Ended(ranking(run, table, "--sample", "1"), capsys).refuses("--sample", "2")
     assert Ended(ranking(run, table, "--dataset", "cifar11"), capsys).refuses("--dataset", "cifar11", "cifar10")
 

@@ -8,7 +8,7 @@ from copy import deepcopy
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from cleave.data.stream import Batch
 from cleave.engine.stop import Stop
@@ -17,9 +17,9 @@ from cleave.net import Gates, Network, Norm, build, one_hot, only_live
 from cleave.rank.alike import same_outputs
 from cleave.rank.contest import architectures
 from cleave.rank.evaluate import PIECE, Exam, accuracies
-from cleave.rank.remember import Remembered, remembering
 from cleave.space import Arch, Layout, NetworkSize, Region, Space
 from cleave.space.nb201 import NASBench201
+from cleave.train import RECALIBRATED
 from tests.toys import TOYS
 
 SPACES = (NASBench201, *TOYS)
@@ -69,49 +69,23 @@ def test_together_children_get_what_each_gets_alone(kind: type[Space], threads: 
     space = kind()
     network, batches, archs = supernet(space), some_batches(3), some(space, 60)
     before = deepcopy(network.state_dict())
-    found = accuracies([network], one_hots(archs), Exam(batches, (), threads, Stop()), silent)
+    found = accuracies([network], one_hots(archs), Exam(batches, threads, Stop()), silent)
     assert found == [alone(network, arch, batches) for arch in archs]
     assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
-
-
-@pytest.mark.parametrize("kind", SPACES)
-def test_a_network_that_remembers_gives_the_same_numbers(kind: type[Space]) -> None:
-    space = kind()
-    network = supernet(space)
-    copy = remembering(network)
-    assert any(isinstance(module, Remembered) for module in copy.modules())
-    for images, _ in some_batches(2):
-        for arch in some(space, 30):
-            torch.testing.assert_close(copy(images, one_hot(arch)), network(images, one_hot(arch)))
-
-
-def test_an_operation_that_remembers_works_once_for_equal_inputs_and_anew_for_others() -> None:
-    class Counted(nn.Module):
-        count = 0
-
-        def forward(self, x: Tensor) -> Tensor:
-            self.count += 1
-            return 2 * x
-
-    operation = Counted()
-    remembered = Remembered(operation)
-    one, other = torch.randn(2, 5)
-    for x, count in ((one, 1), (one.clone(), 1), (other, 2), (one, 3), (one, 3)):
-        assert torch.equal(remembered(x), 2 * x)
-        assert operation.count == count
 
 
 def test_several_networks_give_the_mean_of_their_accuracies() -> None:
     space = NASBench201()
     networks, batches, archs = [supernet(space) for _ in range(3)], some_batches(2), some(space, 20)
-    found = accuracies(networks, one_hots(archs), Exam(batches, (), 2, Stop()), silent)
+    found = accuracies(networks, one_hots(archs), Exam(batches, 2, Stop()), silent)
     each = [[alone(network, arch, batches) for arch in archs] for network in networks]
     assert found == pytest.approx(np.mean(each, axis=0))
 
 
 def running(network: Network, arch: Arch, training: Sequence[Batch], batches: Sequence[Batch]) -> float:
     """The textbook way: statistics of every layer as means over the training batches, then evaluation with them."""
-    fresh = deepcopy(network)
+    fresh = build(layout_of(NASBench201()), network.region, 4, 0, Norm(affine=False, running=True)).double()
+    fresh.load_state_dict({**fresh.state_dict(), **dict(network.named_parameters())})
     for module in fresh.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = None
@@ -124,20 +98,23 @@ def running(network: Network, arch: Arch, training: Sequence[Batch], batches: Se
 
 def test_recalibrated_children_have_statistics_of_their_own_whoever_came_before() -> None:
     space = NASBench201()
-    network = supernet(space, Norm(affine=False, running=True))
+    network = supernet(space)
     training, batches, archs = some_batches(2, 16), some_batches(2), some(space, 12)
-    found = accuracies([network], one_hots(archs), Exam(batches, training, 2, Stop()), silent)
+    found = accuracies([network], one_hots(archs), Exam(batches, 2, Stop(), RECALIBRATED, training), silent)
     assert found == [running(network, arch, training, batches) for arch in archs]
-    assert accuracies([network], one_hots(archs[::-1]), Exam(batches, training, 1, Stop()), silent) == found[::-1]
+    assert (
+        accuracies([network], one_hots(archs[::-1]), Exam(batches, 1, Stop(), RECALIBRATED, training), silent)
+        == found[::-1]
+    )
 
 
 def test_recalibrated_children_do_not_depend_on_how_images_are_batched() -> None:
     space = NASBench201()
-    network = supernet(space, Norm(affine=False, running=True))
+    network = supernet(space)
     training, (batch,), archs = some_batches(2, 16), some_batches(1, 12), some(space, 20)
     singles = [(batch[0][i : i + 1], batch[1][i : i + 1]) for i in range(12)]
     together, apart = (
-        accuracies([network], one_hots(archs), Exam(batches, training, 1, Stop()), silent)
+        accuracies([network], one_hots(archs), Exam(batches, 1, Stop(), RECALIBRATED, training), silent)
         for batches in ([batch], singles)
     )
     hits = [np.rint(np.array(found) * 12 / 100) for found in (together, apart)]
@@ -147,13 +124,13 @@ def test_recalibrated_children_do_not_depend_on_how_images_are_batched() -> None
 def test_progress_is_told_up_to_the_last_one() -> None:
     space, told = NASBench201(), list[int]()
     archs = architectures(space, connected=False)[: 2 * PIECE + 7]
-    accuracies([supernet(space)], one_hots(archs), Exam(some_batches(1, 2), (), 2, Stop()), told.append)
+    accuracies([supernet(space)], one_hots(archs), Exam(some_batches(1, 2), 2, Stop()), told.append)
     assert told == [PIECE, 2 * PIECE, len(archs)]
 
 
 def test_whoever_asks_it_to_stop_is_not_kept_waiting_for_the_rest() -> None:
     space, told = NASBench201(), list[int]()
-    exam = Exam(some_batches(1, 2), (), 1, Stop())
+    exam = Exam(some_batches(1, 2), 1, Stop())
 
     def stop(done: int) -> None:
         told.append(done)

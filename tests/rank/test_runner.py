@@ -18,8 +18,9 @@ from cleave.bench.table import EARLY_ACCURACIES, Table
 from cleave.engine.progress import Callback
 from cleave.net.cost import costs
 from cleave.rank.finished import open_finished, read_recipe
-from cleave.search.learner import Learner
+from cleave.search.evaluator import LeafEvaluator
 from cleave.search.schedule import schedule
+from cleave.search.trainer import NodeTrainer
 from cleave.space.nb201 import NASBench201
 from tests.rank.small import QUICK, SMALL, Capture, answer, column, ranking, rows, searched
 from tests.tiny import Ended, write_images, write_table
@@ -69,7 +70,8 @@ def test_the_figures_are_scipys_on_the_written_file(run: Path, table: Path, tmp_
     before = contents(run)
     told = answer(ranking(run, table), capsys)
     assert list(told) == [
-        "run", "file", "dataset", "architectures", "images", "recalibrated", "averaged", "seconds", "rows",
+        "run", "file", "dataset", "architectures", "images", "recalibrated", "forgetting", "averaged", "seconds",
+        "rows",
     ]  # fmt: skip
     assert (told["run"], told["file"], told["dataset"]) == (str(run), str(run / "ranking.csv"), "cifar10")
     assert (told["architectures"], told["images"], told["recalibrated"], told["averaged"]) == (64, 17, 0, 1)
@@ -88,18 +90,18 @@ def test_the_figures_are_scipys_on_the_written_file(run: Path, table: Path, tmp_
 def test_each_child_is_evaluated_in_the_leaf_that_holds_it(
     run_with_none: Path, table: Path, tmp_path: Path, capsys: Capture
 ) -> None:
-    """The learner's own way of evaluating, with the leaf's weights put back, gives the same accuracy."""
+    """The trainer's own way of evaluating, with the leaf's weights put back, gives the same accuracy."""
     told = ranked(run_with_none, table, tmp_path, capsys, "--sample", "60", "--threads", "2")
     run = open_finished(run_with_none, read_recipe(run_with_none, {}), Callback())
     learners = {}
     for leaf in run.state.tree.leaves:
-        learners[leaf.label] = Learner(run.problem, leaf, schedule(run.problem.recipe, len(leaf.path)))
+        learners[leaf.label] = NodeTrainer(run.problem, leaf, schedule(run.problem.recipe, len(leaf.path)))
         learners[leaf.label].restore(run.folder.leaf(leaf.label, run.state.kept[leaf.label]))
     for row in rows(told["file"]):
         arch = run.problem.space.parse(row["arch"])
-        learner = learners[row["leaf"]]
-        assert arch in learner.place.region
-        assert float(row["accuracy"]) == learner.accuracy(arch)
+        trainer = learners[row["leaf"]]
+        assert arch in trainer.scope.region
+        assert float(row["accuracy"]) == LeafEvaluator(trainer)(arch)
 
 
 def test_the_file_holds_the_tables_test_accuracies_and_the_baselines(
@@ -165,12 +167,12 @@ def test_snapshots_are_averaged_and_children_recalibrated(
     assert (mean["averaged"], tuned["recalibrated"]) == (2, 2)
     run = open_finished(path, read_recipe(path, {}), Callback())
     leaf = run.state.tree.leaves[0]
-    learner = Learner(run.problem, leaf, schedule(run.problem.recipe, len(leaf.path)))
-    learner.restore(run.folder.leaf(f"{leaf.label}@2", run.state.kept[f"{leaf.label}@2"]))
+    trainer = NodeTrainer(run.problem, leaf, schedule(run.problem.recipe, len(leaf.path)))
+    trainer.restore(run.folder.leaf(f"{leaf.label}@2", run.state.kept[f"{leaf.label}@2"]))
     pairs = zip(rows(last["file"]), rows(mean["file"]), strict=True)
     for one, both in pairs:
         if one["leaf"] == leaf.label:
-            before = learner.accuracy(run.problem.space.parse(one["arch"]))
+            before = LeafEvaluator(trainer)(run.problem.space.parse(one["arch"]))
             assert float(both["accuracy"]) == pytest.approx((before + float(one["accuracy"])) / 2)
     assert rows(tuned["file"]) != rows(last["file"])
 

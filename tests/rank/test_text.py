@@ -25,6 +25,7 @@ def some_ranking(count: int) -> dict[str, Any]:
         "architectures": count,
         "images": 500,
         "recalibrated": 20,
+        "forgetting": 0.1,
         "averaged": 3,
         "seconds": 61.2,
         "rows": rows | published_rows(NASBench201(), "cifar10"),
@@ -46,7 +47,14 @@ def test_it_fits_eighty_columns_and_shows_every_row(
             line for line in out.splitlines() if line.startswith(name[:9]) and short(row["kendall"]["value"]) in line
         )
         assert short(row["spearman"]["value"]) in line
-    for words in (f"{count:,} architectures", "20 batches", "3 snapshots", SOURCE.split(",")[0], told["file"], "61 s"):
+    for words in (
+        f"{count:,} architectures",
+        "20 batches, a new one's share 0.1",
+        "3 snapshots",
+        SOURCE.split(",")[0],
+        told["file"],
+        "61 s",
+    ):
         assert words in " ".join(out.split())
 
 

@@ -14,7 +14,7 @@ from cleave.study.record.supernet import Supernet
 
 
 def plain_hits(supernet: Supernet, kind: str, batches: Sequence[Batch], calibration: Sequence[Batch]) -> list[int]:
-    """How many images each child gets right, by statistics of that kind (see `cleave.study.record.judge.Kind`)."""
+    """How many images each child gets right, by statistics of that kind (see `cleave.train`)."""
     found = []
     for arch, shared in zip(supernet.children, supernet.networks, strict=True):
         network, gates = deepcopy(shared), one_hot(arch)

@@ -15,9 +15,9 @@ from cleave.errors import Interrupted, UserError
 from cleave.net import one_hot
 from cleave.reproduce.partners import Pair, Setup, Trial, pairs, train, trials, trials_of, try_out
 from cleave.resolve import resolve
-from cleave.search.learner import Learner
 from cleave.search.problem import Problem, open_problem
 from cleave.search.schedule import alone
+from cleave.search.trainer import NodeTrainer
 from cleave.space import Arch, find_space
 from cleave.space.sample import enumerate_valid
 from cleave.split import shared_parameters
@@ -112,16 +112,16 @@ def test_a_setup_in_which_a_partner_could_be_of_both_kinds_is_a_mistake() -> Non
 def test_the_cosine_is_that_of_the_mean_gradients_on_all_shared_weights_after_the_warm_up(
     tiny: Problem, pair: Pair
 ) -> None:
-    learner = Learner(tiny, pair, alone(2))
+    trainer = NodeTrainer(tiny, pair, alone(2))
     for _ in range(tiny.steps_per_epoch):
-        learner.advance()
-    shared = list(shared_parameters(learner.network, pair.choice).values())
+        trainer.advance()
+    shared = list(shared_parameters(trainer.network, pair.choice).values())
     means = []
     for candidate in (pair.arch, pair.partner):
         losses = []
         for number in range(2):
-            images, labels = tiny.stream(tiny.train, learner.chance, "probe").batch(number)
-            losses.append(cross_entropy(learner.network(images, one_hot(candidate)), labels))
+            images, labels = tiny.stream(tiny.train, trainer.chance, "probe").batch(number)
+            losses.append(cross_entropy(trainer.network(images, one_hot(candidate)), labels))
         gradients = torch.autograd.grad(torch.stack(losses).mean(), shared, materialize_grads=True)
         means.append(torch.cat([gradient.flatten() for gradient in gradients]).double())
     trial = try_out(tiny, SHORT, pair, (), go_on)
@@ -134,15 +134,15 @@ def test_the_losses_are_those_of_the_architecture_alone_after_all_epochs(arch: A
     tiny = problem(f"search.eval_batch_size={batch}")
     pair = pairs(SPACE, arch, torch.Generator())[0]
     trial = try_out(tiny, SHORT, pair, ("similar", "dissimilar", "neither"), go_on)
-    learner = Learner(tiny, pair, alone(2))
+    trainer = NodeTrainer(tiny, pair, alone(2))
     for _ in range(2 * tiny.steps_per_epoch):
-        learner.advance()
+        trainer.advance()
     for images, name in ((tiny.train, "train_loss"), (tiny.valid, "valid_loss")):
         parts = -(-len(images) // batch)
         losses, hits = [], []
         for pixels, labels in zip(images.pixels.chunk(parts), images.labels.chunk(parts), strict=True):
             with torch.no_grad():
-                logits = learner.network(tiny.normalise(pixels), one_hot(pair.arch))
+                logits = trainer.network(tiny.normalise(pixels), one_hot(pair.arch))
             losses += (-logits.log_softmax(dim=1)).gather(1, labels[:, None]).flatten().tolist()
             hits += (logits.argmax(dim=1) == labels).tolist()
         assert trial[name] == pytest.approx(sum(losses) / len(images), rel=1e-5)  # type: ignore[literal-required]
@@ -206,12 +206,12 @@ def test_it_stops_between_steps_when_asked_to(tiny: Problem, pair: Pair, calls: 
 
 
 def test_training_goes_on_from_the_warm_up_on_one_learning_rate_curve(tiny: Problem, pair: Pair) -> None:
-    learner = Learner(tiny, pair, alone(4))
+    trainer = NodeTrainer(tiny, pair, alone(4))
     rates = []
     for epochs in (2, 4):
-        train(learner, epochs, go_on)
-        assert learner.step == epochs * tiny.steps_per_epoch
-        rates.append(learner.optimizer.param_groups[0]["lr"])
+        train(trainer, epochs, go_on)
+        assert trainer.step == epochs * tiny.steps_per_epoch
+        rates.append(trainer.weights.optimizer.param_groups[0]["lr"])
     highest, lowest = tiny.recipe.method.learning_rate, tiny.recipe.method.learning_rate_min
     half = 1 / sqrt(2) / 2
     assert rates == pytest.approx([lowest + (highest - lowest) * (0.5 + sign * half) for sign in (1, -1)])

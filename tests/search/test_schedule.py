@@ -6,6 +6,7 @@ from math import cos, pi
 
 import pytest
 
+from cleave.method import RspsSettings
 from cleave.search.schedule import schedule
 from cleave.settings import Recipe
 
@@ -32,6 +33,14 @@ def test_children_inherit_until_the_last_split_and_then_restart() -> None:
     assert [schedule(recipe(restart=False), depth).fresh for depth in range(3)] == [True, False, False]
 
 
+def test_the_learning_rate_rises_in_equal_steps_before_the_cosine() -> None:
+    settings = RspsSettings(learning_rate=0.3, learning_rate_min=0.1, learning_rate_warmup=2)
+    plan = schedule(recipe(splits=0), 0)
+    found = [plan.learning_rate(epoch, settings) for epoch in range(30)]
+    assert found[:3] == pytest.approx([0.1, 0.2, 0.3])
+    assert found[2:] == pytest.approx([0.1 + 0.1 * (1 + cos(pi * epoch / 28)) for epoch in range(28)])
+
+
 def test_one_shot_is_one_search_from_new_weights() -> None:
     plan = schedule(recipe(splits=0), 0)
     assert (plan.epochs, plan.searching, plan.fresh, plan.total) == (30, True, True, 30)
@@ -39,7 +48,7 @@ def test_one_shot_is_one_search_from_new_weights() -> None:
 
 def rates(plan_recipe: Recipe, depth: int) -> list[float]:
     plan = schedule(plan_recipe, depth)
-    return [plan.learning_rate(epoch, 0.025, 0.001) for epoch in range(plan.epochs)]
+    return [plan.learning_rate(epoch, RspsSettings()) for epoch in range(plan.epochs)]
 
 
 def test_a_restarted_leaf_anneals_fully() -> None:

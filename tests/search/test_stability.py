@@ -11,10 +11,10 @@ import torch
 
 from cleave.config import load_recipe
 from cleave.resolve import resolve
-from cleave.search.learner import Learner
 from cleave.search.problem import Problem, open_problem
 from cleave.search.schedule import schedule
 from cleave.search.stability import agreement, mean_entropy, panel, s_tau
+from cleave.search.trainer import NodeTrainer
 from cleave.space import find_space
 from cleave.split import Node
 from tests.reference import study as slow
@@ -30,8 +30,8 @@ def problem(*changes: str) -> Problem:
     return open_problem(resolve(load_recipe(None, [*TINY, *changes], {}), SPACE)[0])
 
 
-def learner(of: Problem, seed_label: tuple[int, ...] = ()) -> Learner:
-    return Learner(of, Node(seed_label, SPACE.region), schedule(of.recipe, 0))
+def trainer(of: Problem, seed_label: tuple[int, ...] = ()) -> NodeTrainer:
+    return NodeTrainer(of, Node(seed_label, SPACE.region), schedule(of.recipe, 0))
 
 
 def plain_tau(one: list[float], other: list[float]) -> float:
@@ -92,7 +92,7 @@ def test_entropy_takes_weights_that_are_being_learned() -> None:
 
 
 def test_a_panel_is_the_same_every_time_and_changes_nothing() -> None:
-    trained = learner(problem())
+    trained = trainer(problem())
     before = {name: value.clone() for name, value in trained.network.state_dict().items()}
     first = panel(trained)
     assert panel(trained) == first
@@ -105,7 +105,7 @@ def test_a_panel_goes_by_the_first_held_out_images() -> None:
     for images in (24, 10, 1000):
         of = problem(f"trust.panel_images={images}")
         count = min(images, len(of.valid))
-        for accuracy in panel(learner(of)):
+        for accuracy in panel(trainer(of)):
             assert accuracy * count / 100 == pytest.approx(round(accuracy * count / 100))
 
 
@@ -115,5 +115,5 @@ def test_leaves_have_panels_of_their_own_region() -> None:
     narrow = SPACE.region
     for choice in SPACE.choices[1:]:
         narrow = narrow.restrict(choice.name, ["nor_conv_1x1"])
-    small = Learner(of, Node((0,), narrow), schedule(of.recipe, 0))
+    small = NodeTrainer(of, Node((0,), narrow), schedule(of.recipe, 0))
     assert len(panel(small)) == len(narrow.allowed[edge])  # all five are connected

@@ -17,10 +17,11 @@ from cleave.resolve import resolve
 from cleave.run.events import Events
 from cleave.run.folder import RunFolder, create, make_folder
 from cleave.run.origin import SEARCH, read_origin
-from cleave.search.learner import Learner, Standalone
+from cleave.search.evaluator import LeafEvaluator
 from cleave.search.loop import Search
 from cleave.search.problem import Problem, open_problem
 from cleave.search.schedule import alone
+from cleave.search.trainer import NodeTrainer, Standalone
 from cleave.search.trust import ControlTrust, LeafTrust, below_majority, warnings
 from cleave.space import find_space
 from cleave.stats.intervals import wilson
@@ -87,10 +88,10 @@ def test_the_control_is_the_chosen_architecture_among_random_ones_trained_alone(
 ) -> None:
     control = outcome["trust"]["control"]
     place = Standalone("control 0", SPACE.parse(outcome["chosen"]["arch"]))
-    learner = Learner(problem, place, alone(control["epochs"]))
-    while learner.step < learner.steps:
-        learner.advance()
-    assert learner.accuracy(place.arch) == control["chosen_accuracy"]
+    trainer = NodeTrainer(problem, place, alone(control["epochs"]))
+    while trainer.step < trainer.steps:
+        trainer.advance()
+    assert LeafEvaluator(trainer)(place.arch) == control["chosen_accuracy"]
     assert control["architectures"] == 3
     assert control["p_value"] == (1 + control["at_least_as_good"]) / 4
     assert control["random_search"]["valid_accuracy"] >= control["mean"]

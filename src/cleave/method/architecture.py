@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from cleave.method.base import Evaluate, Method, StepContext
 from cleave.method.validation import ValidationLoss
 from cleave.net import Gates
-from cleave.settings import Beta, MethodSettings
+from cleave.settings import Beta, MethodSettings, NotNegative, Positive
 from cleave.space import Arch, Region, Space
 
 
@@ -24,6 +24,8 @@ class ArchitectureSettings(MethodSettings):
     architecture_learning_rate: Annotated[float, Field(gt=0)] = 0.03
     architecture_betas: tuple[Beta, Beta] = (0.5, 0.999)
     architecture_weight_decay: Annotated[float, Field(ge=0)] = 1e-3
+    architecture_every: Positive = 1  # weight steps for each architecture step
+    architecture_after: NotNegative = 0  # epochs of a leaf's search before the first one
 
 
 class ArchitectureMethod(Method):
@@ -61,6 +63,14 @@ class ArchitectureMethod(Method):
                 weight_decay=self.settings.architecture_weight_decay,
             )
         return self._optimizer
+
+    @staticmethod
+    def architecture_steps(settings: ArchitectureSettings, epochs: int, steps: int) -> int:
+        return max(0, epochs - settings.architecture_after) * -(-steps // settings.architecture_every)
+
+    def learns_at(self, epoch: int, step: int) -> bool:
+        settings: ArchitectureSettings = self.settings
+        return epoch >= settings.architecture_after and step % settings.architecture_every == 0
 
     @abstractmethod
     def mixture(self, context: StepContext) -> Gates:

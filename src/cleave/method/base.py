@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -87,9 +87,27 @@ class Method(nn.Module, ABC):
         """
         return batches
 
+    @staticmethod
+    def architecture_steps(settings: Any, epochs: int, steps: int) -> int:  # noqa: ANN401
+        """How many architecture steps a search has, of so many epochs with so many weight steps each."""
+        return 0
+
+    def learns_at(self, epoch: int, step: int) -> bool:
+        """Whether there is an architecture step in front of a weight step of an epoch; both count from 0."""
+        return self.learns
+
+    @staticmethod
+    def paths_each(settings: Any) -> int:  # noqa: ANN401
+        """How many networks a weight step trains."""
+        return 1
+
+    def paths(self, context: StepContext) -> Sequence[Gates]:
+        """What one weight step trains, together: the gates of each forward pass."""
+        return [self.gates(context)]
+
     @abstractmethod
     def gates(self, context: StepContext) -> Gates:
-        """What one weight step runs, free of gradients; only allowed candidates are active."""
+        """What one forward pass of a weight step runs, free of gradients; only allowed candidates are active."""
 
     @abstractmethod
     def derive(self, evaluate: Evaluate, generator: torch.Generator) -> Arch:

@@ -28,6 +28,10 @@ class RandomSearch(Rsps):
 
     alone = True
 
+    @staticmethod
+    def paths_each(settings: RandomSettings) -> int:  # type: ignore[override]
+        return 1  # where nodes are warmed up
+
     @classmethod
     def resolved(cls, settings: RandomSettings, epochs: int) -> RandomSettings:
         """As many samples as a leaf's epochs pay for, unless their number is given."""

@@ -21,6 +21,7 @@ class RspsSettings(MethodSettings):
     name: Literal["rsps"] = "rsps"
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     samples: Positive = 200  # architectures evaluated per leaf
+    paths: Positive = 1  # architectures trained in a weight step, by the mean of their losses
     rejects: bool = True  # drop the worse half again and again, on ever more held-out images; false: all on all
 
 
@@ -33,6 +34,13 @@ class Rsps(Method):
     @staticmethod
     def evaluated(settings: RspsSettings, batches: int) -> int:
         return batches_seen(settings.samples, batches) if settings.rejects else settings.samples * batches
+
+    @staticmethod
+    def paths_each(settings: RspsSettings) -> int:
+        return settings.paths
+
+    def paths(self, context: StepContext) -> list[Gates]:
+        return [self.gates(context) for _ in range(1 if self.region.size == 1 else self.paths_each(self.settings))]
 
     def gates(self, context: StepContext) -> Gates:
         return one_hot(self.space.sample(self.region, context.generator))

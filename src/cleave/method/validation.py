@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -36,12 +36,17 @@ class SgdStep:
     momentum: float
     weight_decay: float
     nesterov: bool
+    spared: Collection[str] = ()
+    """The weights that are not decayed."""
 
     @classmethod
     def of(cls, optimizer: torch.optim.SGD, loss: Loss, weights: Weights, buffers: Weights) -> SgdStep:
-        """The step of an optimiser that treats all weights alike."""
-        (group,) = optimizer.param_groups
-        return cls(loss, weights, buffers, group["lr"], group["momentum"], group["weight_decay"], group["nesterov"])
+        """The step of an optimiser whose groups differ in nothing but that all after the first are not decayed."""
+        group, *others = optimizer.param_groups
+        apart = {id(parameter) for other in others for parameter in other["params"]}
+        spared = [name for name, weight in weights.items() if id(weight) in apart]
+        rate, momentum, decay, nesterov = (group[key] for key in ("lr", "momentum", "weight_decay", "nesterov"))
+        return cls(loss, weights, buffers, rate, momentum, decay, nesterov, spared)
 
     @property
     def slope(self) -> float:
@@ -50,7 +55,7 @@ class SgdStep:
 
     def moved(self, name: str, gradient: Tensor) -> Tensor:
         """Where the step takes a weight that has this gradient."""
-        update = gradient + self.weight_decay * self.weights[name]
+        update = gradient if name in self.spared else gradient + self.weight_decay * self.weights[name]
         velocity = update + self.momentum * self.buffers[name] if name in self.buffers else update
         step = update + self.momentum * velocity if self.nesterov else velocity
         return self.weights[name] - self.learning_rate * step

@@ -11,7 +11,7 @@ import cleave.net.blocks  # noqa: F401  registers the kinds of block
 from cleave.net.convolution import warn_of_faulty
 from cleave.net.gates import Gates
 from cleave.net.ops import Norm
-from cleave.net.place import make_block, places
+from cleave.net.place import History, make_block, places
 from cleave.space import Arch, Layout, Region
 from cleave.torch_state import seeded
 
@@ -33,6 +33,10 @@ class Network(nn.Module):
         history = [images.contiguous(memory_format=torch.channels_last)]  # what convolutions run fastest on
         for block in self.blocks.values():
             history = block(history, gates)
+        return self.classify(history)
+
+    def classify(self, history: History) -> Tensor:
+        """Logits of the last blocks' outputs."""
         logits: Tensor = self.classifier(history[-1].mean(dim=(2, 3)))
         return logits
 

@@ -14,8 +14,8 @@ from cleave.data.chance import Chance
 from cleave.free_memory import free_bytes
 from cleave.method import StepContext
 from cleave.net import Gate, Gates, Network, Norm
-from cleave.search.learner import make_method
 from cleave.search.problem import Problem
+from cleave.search.trainer import make_method
 from cleave.split import Node
 
 COPIES = 3

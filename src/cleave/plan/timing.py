@@ -5,15 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from statistics import median
+from functools import partial
+from statistics import mean, median
 
 import torch
 
 from cleave.plan.memory import StepMemory
-from cleave.search.learner import Learner, Standalone
+from cleave.search.evaluator import LeafEvaluator
+from cleave.search.matching import Matcher
 from cleave.search.problem import Problem
 from cleave.search.schedule import alone, schedule
 from cleave.search.splitting import parts_at, splitter_of
+from cleave.search.trainer import NodeTrainer, Standalone
 from cleave.space import Region
 from cleave.split import Node
 
@@ -42,39 +45,48 @@ class Stopwatch:
         return Stopwatch(replace(problem, recipe=recipe), search.batch_size / batch_size, fits=fit >= 2)
 
     def step(self, depth: int) -> float | None:
-        """A training step of a node at a depth."""
+        """A training step of a node at a depth, the mean of those with and without an architecture step."""
         if not self.fits:
             return None
-        return self.scale * timed(self._learner(depth).advance)
+        trainer = self._trainer(depth)
+        learning = [trainer.learns_at(step) for step in range(trainer.steps)]
+        seconds = {kind: timed(partial(again, trainer, learning.index(kind))) for kind in set(learning)}
+        return self.scale * mean(seconds[kind] for kind in learning)
 
     def comparison(self, depth: int) -> float | None:
         """A forward and backward pass under one candidate."""
         if not self.fits:
             return None
-        learner = self._learner(depth)
-        choice, allowed = next(iter(learner.place.region.allowed.items()))
-        probe = next(learner.probes())
-        return self.scale * timed(lambda: learner.score(choice, iter([probe]))) / len(allowed)
+        trainer = self._trainer(depth)
+        choice, allowed = next(iter(trainer.scope.region.allowed.items()))
+        matcher, probe = Matcher(trainer), trainer.probe(0)
+        return self.scale * timed(lambda: matcher.score(choice, iter([probe]))) / len(allowed)
 
     def evaluation(self, depth: int) -> float | None:
         """One architecture on all held-out images."""
         if not self.fits:
             return None
-        learner = self._learner(depth)
-        arch = self.problem.space.sample(learner.place.region, torch.Generator().manual_seed(0))
-        return timed(lambda: learner.accuracy(arch))
+        trainer = self._trainer(depth)
+        arch = self.problem.space.sample(trainer.scope.region, torch.Generator().manual_seed(0))
+        return timed(lambda: LeafEvaluator(trainer).accuracy(arch, self.problem.valid))
 
     def alone(self) -> float | None:
         """A weight step of an architecture by itself, the median of a few random ones."""
         if not self.fits:
             return None
         generator, space = torch.Generator().manual_seed(0), self.problem.space
-        places = [Standalone("plan", space.sample(space.region, generator)) for _ in range(TIMED)]
-        return self.scale * median(timed(Learner(self.problem, place, alone(1)).advance) for place in places)
+        scopes = [Standalone("plan", space.sample(space.region, generator)) for _ in range(TIMED)]
+        return self.scale * median(timed(NodeTrainer(self.problem, scope, alone(1)).advance) for scope in scopes)
 
-    def _learner(self, depth: int) -> Learner:
+    def _trainer(self, depth: int) -> NodeTrainer:
         node = Node((0,) * depth, typical_region(self.problem, depth))
-        return Learner(self.problem, node, schedule(self.problem.recipe, depth))
+        return NodeTrainer(self.problem, node, schedule(self.problem.recipe, depth))
+
+
+def again(trainer: NodeTrainer, step: int) -> None:
+    """A step of a trainer, whatever it has done."""
+    trainer.weights.step = step
+    trainer.advance()
 
 
 def typical_region(problem: Problem, depth: int) -> Region:

@@ -19,6 +19,9 @@ def rank(
     recalibrate: Annotated[
         int, typer.Option(metavar="BATCHES", min=0, help="Estimate each child's statistics from training batches.")
     ] = 0,
+    forgetting: Annotated[
+        float | None, typer.Option(metavar="SHARE", help="Of a new batch in these statistics; default: plain means.")
+    ] = None,
     average: Annotated[int, typer.Option(metavar="K", min=1, help="Mean over each leaf's last K snapshots.")] = 1,
     benchmark: TableFile = None,
     dataset: Annotated[
@@ -55,6 +58,7 @@ def rank(
             connected=connected,
             images=images,
             recalibrate=recalibrate,
+            forgetting=forgetting,
             average=average,
             benchmark=benchmark,
             dataset=dataset,

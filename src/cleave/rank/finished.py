@@ -12,7 +12,7 @@ from cleave.data.given import Given
 from cleave.engine.progress import Callback
 from cleave.errors import UserError
 from cleave.extensions import check_unchanged
-from cleave.net import Network, Norm, build
+from cleave.net import Network, build
 from cleave.resolve import resolve_device
 from cleave.run.folder import RESULT, RunFiles
 from cleave.run.generations import Record
@@ -52,21 +52,16 @@ class FinishedRun:
             )
         return leaf
 
-    def networks(self, leaf: Node, average: int, running: bool) -> list[Network]:
-        """The leaf's network at the ends of its last `average` epochs, the last one last.
-
-        `running`: with running statistics, still to be estimated.
-        """
+    def networks(self, leaf: Node, average: int) -> list[Network]:
+        """The leaf's network at the ends of its last `average` epochs, the last one last."""
         epochs = self.problem.recipe.search.epochs
         labels = [f"{leaf.label}@{epoch}" for epoch in range(epochs - average + 1, epochs)] + [leaf.label]
-        return [self._network(leaf, self.folder.leaf(label, self.state.kept[label]), running) for label in labels]
+        return [self._network(leaf, self.folder.leaf(label, self.state.kept[label])) for label in labels]
 
-    def _network(self, leaf: Node, record: Record, running: bool) -> Network:
+    def _network(self, leaf: Node, record: Record) -> Network:
         problem = self.problem
-        norm = Norm(affine=False, running=running)
-        network = build(problem.layout, leaf.region, problem.classes, 0, norm, problem.recipe.device)
-        assert record.weights.keys() == dict(network.named_parameters()).keys()
-        network.load_state_dict({**network.state_dict(), **record.weights})
+        network = build(problem.layout, leaf.region, problem.classes, 0, device=problem.recipe.device)
+        network.load_state_dict(record.weights)
         return network
 
 

@@ -56,10 +56,15 @@ def judge_leaf(
     tell: Callable[[int], None],
 ) -> list[float]:
     """The same for architectures of one leaf; those that compute the same are evaluated once."""
-    networks = run.networks(leaf, question.average, running=question.recalibrate > 0)
-    training = training_batches(run.problem, leaf, question.recalibrate)
+    networks = run.networks(leaf, question.average)
     threads = question.threads or os.cpu_count() or 1
-    exam = Exam(held_out_batches(run.problem, question.images), training, threads, stop)
+    exam = Exam(
+        held_out_batches(run.problem, question.images),
+        threads,
+        stop,
+        question.statistics,
+        training_batches(run.problem, leaf, question.recalibrate),
+    )
     layout = run.problem.layout
     first = same_outputs(layout, archs)
     distinct = sorted(set(first))

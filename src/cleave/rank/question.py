@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from cleave.bench.table import DATASETS
 from cleave.errors import UserError, named
+from cleave.train import BATCH, RECALIBRATED, Statistics
 
 
 @dataclass(frozen=True)
@@ -17,10 +18,11 @@ class RankQuestion:
 
     sample: how many architectures, drawn by `seed`; None: all. connected: only those that compute something.
     images: of the held-out ones, at most. recalibrate: training mini-batches from which each child's statistics are
-    estimated; 0: by the batch, as in the search. average: how many of the last snapshots of each leaf. benchmark,
-    dataset: None for the run's own. predictions: CSV files to score as the run is. out: None for ranking.csv in the
-    run folder. data_root, device: as in a recipe; None for the run's own. threads: architectures evaluated at once,
-    which changes no figure; None for as many as there are cores. extensions: a user's own files, for a recipe.
+    estimated; 0: by the batch, as in the search. forgetting: the share of a new batch in these; None: their plain mean.
+    average: how many of the last snapshots of each leaf. benchmark, dataset: None for the run's own. predictions: CSV
+    files to score as the run is. out: None for ranking.csv in the run folder. data_root, device: as in a recipe; None
+    for the run's own. threads: architectures evaluated at once, which changes no figure; None for as many as there are
+    cores. extensions: a user's own files, for a recipe.
     """
 
     sample: int | None = None
@@ -28,6 +30,7 @@ class RankQuestion:
     connected: bool = False
     images: int = 500
     recalibrate: int = 0
+    forgetting: float | None = None
     average: int = 1
     benchmark: Path | None = None
     dataset: str | None = None
@@ -37,6 +40,18 @@ class RankQuestion:
     device: str | None = None
     threads: int | None = None
     extensions: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """UserError for a share that is none, or that nothing would be made of."""
+        if self.forgetting is not None and not 0 < self.forgetting <= 1:
+            raise UserError(f"--forgetting={self.forgetting}: give a share above 0, at most 1")
+        if self.forgetting is not None and not self.recalibrate:
+            raise UserError("--forgetting: says how statistics are estimated; give --recalibrate too")
+
+    @property
+    def statistics(self) -> Statistics:
+        """By which children are judged."""
+        return replace(RECALIBRATED, forgetting=self.forgetting) if self.recalibrate else BATCH
 
     @property
     def flags(self) -> dict[str, Any]:

@@ -31,9 +31,9 @@ from cleave.torch_state import cpu_threads
 def rank(source: Path, question: RankQuestion, callback: Callback, given: Given | None = None) -> dict[str, Any]:
     """Ranks the architectures of a finished run, or of a recipe after its search, and writes a CSV file.
 
-    Returns {"run", "file", "dataset", "architectures", "images", "recalibrated", "averaged", "seconds", "rows"}, the
-    rows by name as `cleave.stats.ranking.score` gives them. UserError for what the user can correct, most of it before
-    anything runs; Interrupted when asked to stop: the file is then not there.
+    Returns {"run", "file", "dataset", "architectures", "images", "recalibrated", "forgetting", "averaged", "seconds",
+    "rows"}, the rows by name as `cleave.stats.ranking.score` gives them. UserError for what the user can correct, most
+    of it before anything runs; Interrupted when asked to stop: the file is then not there.
     """
     path = searched(source, question, callback) if holds_text(source) else source
     began = time.monotonic()
@@ -53,6 +53,7 @@ def rank(source: Path, question: RankQuestion, callback: Callback, given: Given 
         "architectures": len(contest.archs),
         "images": min(question.images, len(run.problem.valid)),
         "recalibrated": question.recalibrate,
+        "forgetting": question.forgetting,
         "averaged": question.average,
         "seconds": round(time.monotonic() - began, 3),
         "rows": rows,

@@ -45,7 +45,9 @@ def title(ranking: dict[str, Any]) -> Text:
     words = [f"{ranking['architectures']:,} architectures, {ranking['dataset']} test accuracy"]
     words.append(f"{ranking['images']} held-out images")
     if ranking["recalibrated"]:
-        words.append(f"recalibrated on {ranking['recalibrated']} batches")
+        share = ranking["forgetting"]
+        how = "" if share is None else f", a new one's share {share:g}"
+        words.append(f"recalibrated on {ranking['recalibrated']} batches{how}")
     if ranking["averaged"] > 1:
         words.append(f"mean of {ranking['averaged']} snapshots")
     return Text("; ".join(words))

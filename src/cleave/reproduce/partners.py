@@ -19,9 +19,11 @@ from cleave.data.images import Images
 from cleave.data.stream import InOrder
 from cleave.errors import UserError
 from cleave.net import one_hot
-from cleave.search.learner import Learner
+from cleave.search.evaluator import LeafEvaluator
+from cleave.search.matching import Matcher
 from cleave.search.problem import Problem
 from cleave.search.schedule import alone
+from cleave.search.trainer import NodeTrainer
 from cleave.settings import Recipe
 from cleave.space import Arch, Region, Space
 from cleave.space.sample import distinct
@@ -157,27 +159,28 @@ def try_out(problem: Problem, setup: Setup, pair: Pair, wanted: Collection[Kind]
 
     One cosine of learning rates goes over all epochs; the warm-up is its beginning.
     """
-    learner = Learner(problem, pair, alone(setup.epochs))
-    train(learner, setup.warm, check)
-    similarity = float(learner.score(pair.choice, checked(learner.probes(), check))[0, 1])
+    trainer = NodeTrainer(problem, pair, alone(setup.epochs))
+    train(trainer, setup.warm, check)
+    matcher = Matcher(trainer)
+    similarity = float(matcher.score(pair.choice, checked(matcher.probes(), check))[0, 1])
     kind = setup.kind(similarity)
     if kind in wanted:
-        train(learner, setup.epochs, check)
+        train(trainer, setup.epochs, check)
     return {
         "architecture": pair.label,
         "partner": pair.space.format(pair.partner),
         "choice": pair.choice,
         "kind": kind,
         "similarity": similarity,
-        **(outcome(learner, pair.arch) if kind in wanted else WARMED_UP),
+        **(outcome(trainer, pair.arch) if kind in wanted else WARMED_UP),
     }
 
 
-def train(learner: Learner, epochs: int, check: Check) -> None:
+def train(trainer: NodeTrainer, epochs: int, check: Check) -> None:
     """Goes on until that many epochs are over in all."""
-    while learner.epoch < epochs:
+    while trainer.epoch < epochs:
         check()
-        learner.advance()
+        trainer.advance()
 
 
 def checked(probes: Iterator[Probe], check: Check) -> Iterator[Probe]:
@@ -186,19 +189,19 @@ def checked(probes: Iterator[Probe], check: Check) -> Iterator[Probe]:
         yield probe
 
 
-def outcome(learner: Learner, arch: Arch) -> PartnerOutcome:
-    learner.finite_means()
+def outcome(trainer: NodeTrainer, arch: Arch) -> PartnerOutcome:
+    trainer.finite_means()
     return {
-        "train_loss": mean_loss(learner, arch, learner.problem.train),
-        "valid_loss": mean_loss(learner, arch, learner.problem.valid),
-        "valid_accuracy": learner.accuracy(arch),
+        "train_loss": mean_loss(trainer, arch, trainer.problem.train),
+        "valid_loss": mean_loss(trainer, arch, trainer.problem.valid),
+        "valid_accuracy": LeafEvaluator(trainer)(arch),
     }
 
 
 @torch.no_grad()
-def mean_loss(learner: Learner, arch: Arch, images: Images) -> float:
+def mean_loss(trainer: NodeTrainer, arch: Arch, images: Images) -> float:
     """Mean cross entropy of `arch` alone over all images, not augmented."""
-    problem, gates = learner.problem, one_hot(arch)
+    problem, gates = trainer.problem, one_hot(arch)
     batches = InOrder(images, problem.recipe.search.eval_batch_size, problem.normalise)
-    sums = [cross_entropy(learner.logits(pixels, gates), labels, reduction="sum") for pixels, labels in batches]
+    sums = [cross_entropy(trainer.logits(pixels, gates), labels, reduction="sum") for pixels, labels in batches]
     return float(torch.stack(sums).double().sum()) / len(images)

@@ -18,12 +18,12 @@ from cleave.errors import Interrupted
 from cleave.run.folder import EVENTS, RunFolder
 from cleave.run.task_folder import path_of, remove_last_tasks, remove_tasks
 from cleave.search.control import plan_control
-from cleave.search.learner import Standalone
 from cleave.search.problem import Problem
 from cleave.search.result import outcome
 from cleave.search.searching import SearchJob
 from cleave.search.state import State, tree_to_json
 from cleave.search.task import StandaloneTask, Task, TaskResult, node_task
+from cleave.search.trainer import Standalone
 from cleave.search.work import passes_done
 from cleave.split import Node, Tree
 

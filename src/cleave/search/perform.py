@@ -17,15 +17,15 @@ from cleave.method import Method
 from cleave.run.folder import RunFiles
 from cleave.run.task_folder import TaskFolder, task_lock
 from cleave.search.accuracy import Accuracy
-from cleave.search.exam import Exam, Examine, Trained
-from cleave.search.learner import Learner, Standalone, make_method
-from cleave.search.problem import Problem
-from cleave.search.racing import race_for
+from cleave.search.evaluator import LeafAccuracy, LeafEvaluator, StandaloneEvaluator
+from cleave.search.matching import Matcher
+from cleave.search.problem import Problem, Setup
 from cleave.search.schedule import Schedule, alone, schedule
 from cleave.search.session import TaskSession, finite
 from cleave.search.splitting import make_splitter, parts_at
 from cleave.search.stability import agreement, mean_entropy, panel
 from cleave.search.task import NodeTask, Parent, StandaloneTask, Task, TaskResult
+from cleave.search.trainer import NodeTrainer, Standalone, make_method
 from cleave.space import Arch
 from cleave.split import Node, Probe
 from cleave.split.splitters import SplitRequest
@@ -46,116 +46,117 @@ class Performance(TaskSession):
     def of(self, task: Task) -> TaskResult:
         if not self.found.finished:
             try:
-                self._visit(task) if isinstance(task, NodeTask) else self._try(task)
+                self._node(task) if isinstance(task, NodeTask) else self._standalone(task)
             except Interrupted:
                 self.save()
                 raise
-            self.learner, self.found.finished = None, True
+            self.trainer, self.found.finished = None, True
             self.save()
         return self.found
 
-    def _visit(self, visit: NodeTask) -> None:
-        plan = schedule(self.problem.recipe, len(visit.node.path))
+    def _node(self, task: NodeTask) -> None:
+        plan = schedule(self.problem.recipe, len(task.node.path))
         if plan.searching and self.problem.method.alone:
-            self._search_alone(visit.node)
+            self._search_alone(task.node)
         else:
-            self._share(visit, plan)
+            self._share(task, plan)
 
-    def _share(self, visit: NodeTask, plan: Schedule) -> None:
+    def _share(self, task: NodeTask, plan: Schedule) -> None:
         """A node whose architectures share weights: trained, then split or searched."""
-        learner = self._train(visit.node, visit.parent, plan)
+        trainer = self._train(task.node, task.parent, plan)
         if plan.searching:
-            self._derive(visit.node, learner.method, self._exam(learner))
+            self._derive(task.node, trainer.method, self._evaluator(trainer))
         else:
-            self._split(visit, learner)
-        self._keep(visit.label, learner)
+            self._split(task, trainer)
+        self._keep(task.label, trainer)
 
     def _search_alone(self, node: Node) -> None:
         """A leaf whose architectures share nothing."""
         epochs = self.problem.method.epochs_each(self.problem.recipe.method)
 
         def evaluate(arch: Arch) -> Accuracy:
-            place = Standalone(f"{node.label} {len(self.found.accuracies)}", arch)
-            return self._trained_alone(place, epochs)
+            scope = Standalone(f"{node.label} {len(self.found.accuracies)}", arch)
+            return self._trained_alone(scope, epochs)
 
         method = make_method(self.problem, node, Chance(self.problem.recipe.seed, node.label))
-        self._derive(node, method, Trained(lambda arch: self._once(arch, evaluate)))
+        self._derive(node, method, StandaloneEvaluator(lambda arch: self._once(arch, evaluate)))
 
-    def _try(self, trial: StandaloneTask) -> None:
+    def _standalone(self, task: StandaloneTask) -> None:
         """An architecture of the control."""
-        self._once(trial.place.arch, lambda _: self._trained_alone(trial.place, trial.epochs))
+        self._once(task.scope.arch, lambda _: self._trained_alone(task.scope, task.epochs, task.setup))
 
-    def _trained_alone(self, place: Standalone, epochs: int) -> Accuracy:
+    def _trained_alone(self, scope: Standalone, epochs: int, setup: Setup | None = None) -> Accuracy:
         """How an architecture does that is trained from new weights; they are not kept."""
-        learner = self.opened(place, alone(epochs))
-        self.train(learner, "train alone", lambda: None)
-        learner.finite_means()
-        self.learner = None
-        return learner.judge(place.arch)
+        trainer = self.opened(scope, alone(epochs), setup=setup)
+        self.train(trainer, "train alone", lambda: None)
+        trainer.finite_means()
+        self.trainer = None
+        return LeafEvaluator(trainer).judge(scope.arch)
 
-    def _keep(self, label: str, learner: Learner) -> None:
+    def _keep(self, label: str, trainer: NodeTrainer) -> None:
         """Puts trained weights aside for later."""
         with finite(label):
-            self.found.kept[label] = self.run.keep_leaf(label, learner.record())
+            self.found.kept[label] = self.run.keep_leaf(label, trainer.record())
 
-    def _train(self, node: Node, parent: Parent | None, plan: Schedule) -> Learner:
+    def _train(self, node: Node, parent: Parent | None, plan: Schedule) -> NodeTrainer:
         """The node's supernet after its epochs, from its parent's weights unless it starts anew."""
 
-        def inherit(learner: Learner) -> None:
+        def inherit(trainer: NodeTrainer) -> None:
             if not plan.fresh and parent is not None:
                 assert parent.kept is not None, "a node that goes on has a parent that was trained"
-                learner.inherit(self.run.leaf(parent.label, parent.kept), parent.region)
+                trainer.inherit(self.run.leaf(parent.label, parent.kept), parent.region)
 
-        learner = self.opened(node, plan, inherit)
+        trainer = self.opened(node, plan, inherit)
         doing = "search" if plan.searching else "warm-up"
-        self.train(learner, doing, partial(self._end_epoch, learner, doing))
-        return learner
+        self.train(trainer, doing, partial(self._end_epoch, trainer, doing))
+        return trainer
 
-    def _end_epoch(self, learner: Learner, doing: str) -> None:
-        loss, accuracy = learner.finite_means()
-        epoch = learner.step // self.problem.steps_per_epoch
-        found = {"loss": loss, "accuracy": accuracy, "strengths": learner.architecture_weights()}
-        if learner.schedule.searching:
-            found |= self._follow(learner, epoch)
-        self.folder.events.write("epoch", leaf=learner.place.label, phase=doing, epoch=epoch, **found)
+    def _end_epoch(self, trainer: NodeTrainer, doing: str) -> None:
+        loss, accuracy = trainer.finite_means()
+        epoch = trainer.step // self.problem.steps_per_epoch
+        found = {"loss": loss, "accuracy": accuracy, "strengths": trainer.architecture_weights()}
+        if trainer.schedule.searching:
+            found |= self._follow(trainer, epoch)
+        self.folder.events.write("epoch", leaf=trainer.scope.label, phase=doing, epoch=epoch, **found)
 
-    def _follow(self, learner: Learner, epoch: int) -> dict[str, Any]:
+    def _follow(self, trainer: NodeTrainer, epoch: int) -> dict[str, Any]:
         """In a leaf's last epochs: keeps its weights, and ranks a panel of its architectures."""
-        recipe, left = self.problem.recipe, learner.schedule.epochs - epoch
+        recipe, left = self.problem.recipe, trainer.schedule.epochs - epoch
         if 0 < left < recipe.search.snapshots:
-            self._keep(f"{learner.place.label}@{epoch}", learner)
+            self._keep(f"{trainer.scope.label}@{epoch}", trainer)
         if recipe.trust.panel == 0 or left >= recipe.trust.panel_epochs:
             return {}
-        accuracies = panel(learner)
+        accuracies = panel(trainer)
         self.found.followed.append(accuracies)
         self.found.control.eval_images += len(accuracies) * min(recipe.trust.panel_images, len(self.problem.valid))
         return {"panel": accuracies}
 
-    def _split(self, visit: NodeTask, learner: Learner) -> None:
-        depth = len(visit.node.path)
+    def _split(self, task: NodeTask, trainer: NodeTrainer) -> None:
+        depth = len(task.node.path)
         request = SplitRequest(
-            visit.node.region,
-            visit.unsplit,
+            task.node.region,
+            task.unsplit,
             parts_at(self.problem.recipe, depth),
-            score=lambda choice: self._score(choice, learner),
-            race=lambda choices, parts: self._race(choices, parts, learner),
-            generator=learner.chance.generator("split"),
+            score=lambda choice: self._score(choice, trainer),
+            race=lambda choices, parts: self._race(choices, parts, trainer),
+            generator=trainer.chance.generator("split"),
         )
         split = make_splitter(self.problem.recipe, depth).split(request)
         self.found.split = split
         self.folder.events.write(
-            "split", leaf=visit.label, choice=split.choice, groups=split.groups, probes=self.found.probes
+            "split", leaf=task.label, choice=split.choice, groups=split.groups, probes=self.found.probes
         )
 
-    def _score(self, choice: str, learner: Learner) -> Tensor:
+    def _score(self, choice: str, trainer: NodeTrainer) -> Tensor:
         """A choice's similarities, measured once and kept across interruptions."""
         if choice not in self.found.similarities:
-            candidates = len(learner.place.region.allowed[choice])
-            probes = self._watched(learner, choice, candidates)
-            self._keep_scores({choice: learner.score(choice, probes)}, {choice: self.problem.recipe.split.batches})
+            candidates = len(trainer.scope.region.allowed[choice])
+            probes = self._watched(trainer, choice, candidates)
+            scores = Matcher(trainer).score(choice, probes)
+            self._keep_scores({choice: scores}, {choice: self.problem.recipe.split.batches})
         return torch.tensor(self.found.similarities[choice], dtype=torch.float64)
 
-    def _race(self, choices: Sequence[str], parts: int, learner: Learner) -> dict[str, Tensor]:
+    def _race(self, choices: Sequence[str], parts: int, trainer: NodeTrainer) -> dict[str, Tensor]:
         """The same of choices that race. A race that was interrupted is run again, with the same outcome."""
         if not self.found.similarities:
             passes = 0
@@ -166,7 +167,7 @@ class Performance(TaskSession):
                 self.show(f"compare {choice}", passes)
                 passes += candidates
 
-            found = race_for(learner, choices, parts, before)
+            found = Matcher(trainer).race(choices, parts, before)
             self._keep_scores(found.similarities, found.probes)
         return {choice: torch.tensor(self.found.similarities[choice], dtype=torch.float64) for choice in choices}
 
@@ -176,22 +177,22 @@ class Performance(TaskSession):
             self.found.probes[choice] = probes[choice]
             self.found.cost.split_passes += len(values) * probes[choice]
 
-    def _watched(self, learner: Learner, choice: str, candidates: int) -> Iterator[Probe]:
-        for number, probe in enumerate(learner.probes()):
+    def _watched(self, trainer: NodeTrainer, choice: str, candidates: int) -> Iterator[Probe]:
+        for number, probe in enumerate(Matcher(trainer).probes()):
             self.breathe()
             self.show(f"compare {choice}", number * candidates)
             yield probe
 
-    def _exam(self, learner: Learner) -> Exam:
+    def _evaluator(self, trainer: NodeTrainer) -> LeafEvaluator:
         """What judges a leaf's architectures, across interruptions."""
 
         def after(images: int) -> None:
             self.found.cost.eval_images += images
             self.show("evaluate")
 
-        return Exam(learner, self.found.hits, self.breathe, after)
+        return LeafEvaluator(trainer, self.found.hits, self.breathe, after)
 
-    def _derive(self, node: Node, method: Method, evaluate: Examine) -> None:
+    def _derive(self, node: Node, method: Method, evaluate: LeafAccuracy) -> None:
         """The method's architecture for a leaf, with its accuracies (percent) on held-out images."""
         arch = method.derive(evaluate, Chance(self.problem.recipe.seed, node.label).generator("derive"))
         accuracy = evaluate.judge(arch)

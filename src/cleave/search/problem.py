@@ -21,8 +21,16 @@ from cleave.engine.progress import Callback, Progress
 from cleave.errors import UserError
 from cleave.memory import memory_for
 from cleave.method import METHODS, Method
-from cleave.settings import DataSettings, Recipe
+from cleave.settings import DataSettings, MethodSettings, Recipe
 from cleave.space import Layout, NetworkSize, Space, find_space
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a network looks like at its size, and how its weights are trained."""
+
+    layout: Layout
+    settings: MethodSettings
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,11 @@ class Problem:
     def layout(self) -> Layout:
         size = NetworkSize(self.recipe.space.channels, self.recipe.space.cells)
         return self.space.layout(size, image_channels=self.train.pixels.shape[1])
+
+    @property
+    def setup(self) -> Setup:
+        """Of every network of the search; one that is trained alone may have another."""
+        return Setup(self.layout, self.recipe.method)
 
     @property
     def method(self) -> type[Method]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import cos, pi
 
 from cleave.search.splitting import splitter_of
-from cleave.settings import Recipe
+from cleave.settings import MethodSettings, Recipe
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,16 @@ class Schedule:
     fresh: bool
     """Whether the node starts from new weights instead of its parent's."""
 
-    def learning_rate(self, epoch: int, highest: float, lowest: float) -> float:
-        """The cosine from `highest` to `lowest`, constant within an epoch."""
-        return lowest + (highest - lowest) * (1 + cos(pi * (self.offset + epoch) / self.total)) / 2
+    def learning_rate(self, epoch: int, settings: MethodSettings) -> float:
+        """The cosine from `learning_rate` to `learning_rate_min`, constant within an epoch.
+
+        In the first `learning_rate_warmup` epochs the rate rises in equal steps, and the cosine begins after them.
+        """
+        highest, lowest, rise = settings.learning_rate, settings.learning_rate_min, settings.learning_rate_warmup
+        place = self.offset + epoch
+        if place < rise:
+            return highest * (place + 1) / (rise + 1)
+        return lowest + (highest - lowest) * (1 + cos(pi * (place - rise) / (self.total - rise))) / 2
 
 
 def schedule(recipe: Recipe, depth: int) -> Schedule:

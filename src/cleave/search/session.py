@@ -17,15 +17,15 @@ from cleave.run.folder import RunFiles
 from cleave.run.generations import NotFinite, Record
 from cleave.run.reading import Shape, shaped
 from cleave.run.task_folder import TaskFolder
-from cleave.search.learner import Learner, Scope
-from cleave.search.problem import Problem
+from cleave.search.problem import Problem, Setup
 from cleave.search.schedule import Schedule
 from cleave.search.task import TaskResult
+from cleave.search.trainer import NodeTrainer, Scope
 from cleave.search.work import passes_done, planned_passes
 
 
 class SavedTrainer(Shape):
-    """What is plain of a learner."""
+    """What is plain of a trainer."""
 
     leaf: str
     step: int = Field(ge=0)
@@ -39,15 +39,15 @@ class SavedTask(Shape):
 
 
 class TaskSession:
-    """A task that is worked on. `learner` is the network at hand, which every checkpoint holds."""
+    """A task that is worked on. `trainer` is the network at hand, which every checkpoint holds."""
 
     def __init__(self, problem: Problem, run: RunFiles, folder: TaskFolder, stop: Stop, callback: Callback) -> None:
         self.problem, self.run, self.folder = problem, run, folder
         self.stop, self.callback = stop, callback
         self.found = TaskResult()
-        self.learner: Learner | None = None
+        self.trainer: NodeTrainer | None = None
         self.saved: Record | None = None
-        """The learner that the checkpoint holds, until it is opened."""
+        """The trainer that the checkpoint holds, until it is opened."""
         self.label = folder.label  # of the place at hand, or the last one
         self.saved_at = time.monotonic()
         self.total = planned_passes(problem)
@@ -56,26 +56,30 @@ class TaskSession:
         else:
             self._restore(folder.generations.newest(callback.say))
 
-    def opened(self, place: Scope, plan: Schedule, prepare: Callable[[Learner], None] | None = None) -> Learner:
-        """The learner of a place: the one in the checkpoint if it is there, else a new one, prepared."""
-        learner = Learner(self.problem, place, plan)
+    def opened(
+        self,
+        scope: Scope,
+        plan: Schedule,
+        prepare: Callable[[NodeTrainer], None] = lambda trainer: None,
+        setup: Setup | None = None,
+    ) -> NodeTrainer:
+        """The trainer of a scope: the one in the checkpoint if it is there, else a new one, prepared."""
+        trainer = NodeTrainer(self.problem, scope, plan, setup)
         saved, self.saved = self.saved, None
         if saved is not None:
-            learner.restore(saved)
-        elif prepare is not None:
-            prepare(learner)
-        self.learner, self.label = learner, place.label
-        return learner
+            trainer.restore(saved)
+        else:
+            prepare(trainer)
+        self.trainer, self.label = trainer, scope.label
+        return trainer
 
-    def train(self, learner: Learner, doing: str, end_epoch: Callable[[], None]) -> None:
-        """The steps that the learner still has to do; `end_epoch` is called after the last one of each epoch."""
-        while learner.step < learner.steps:
+    def train(self, trainer: NodeTrainer, doing: str, end_epoch: Callable[[], None]) -> None:
+        """The steps that the trainer still has to do; `end_epoch` is called after the last one of each epoch."""
+        while trainer.step < trainer.steps:
             self.breathe()
-            learner.advance()
-            self.found.cost.weight_steps += 1
-            self.found.cost.arch_steps += learner.architecture_steps
+            self.found.cost += trainer.advance()
             self.show(doing)
-            if learner.step % self.problem.steps_per_epoch == 0:
+            if trainer.step % self.problem.steps_per_epoch == 0:
                 end_epoch()
 
     def breathe(self) -> None:
@@ -86,7 +90,7 @@ class TaskSession:
 
     def save(self) -> None:
         """Commits a generation from which the task goes on as if nothing had happened."""
-        record = self.saved or (self.learner.record() if self.learner else Record({}, {}, {}))
+        record = self.saved or (self.trainer.record() if self.trainer else Record({}, {}, {}))
         self.found.events = self.folder.events.position
         meta = {"findings": self.found.to_json(), "learner": record.meta or None}
         with finite(record.meta.get("leaf")):
@@ -104,7 +108,7 @@ class TaskSession:
 
     def show(self, doing: str, more: int = 0) -> None:
         done = passes_done(self.problem, self.found.cost) + passes_done(self.problem, self.found.control) + more
-        means = self.learner.means if self.learner and self.learner.step else None
+        means = self.trainer.means if self.trainer and self.trainer.step else None
         self.callback.see(Progress(done, self.total, self.label, doing, means))
 
 

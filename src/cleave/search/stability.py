@@ -10,16 +10,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cleave.search.learner import Learner
+from cleave.search.evaluator import LeafEvaluator
+from cleave.search.trainer import NodeTrainer
+from cleave.space.sample import distinct
 from cleave.stats.kendall import kendall
 
 
-def panel(learner: Learner) -> list[float]:
+def panel(trainer: NodeTrainer) -> list[float]:
     """Accuracies (percent) of a leaf's panel: always the same architectures on the same held-out images."""
-    valid = learner.problem.valid
-    count = min(learner.problem.recipe.trust.panel_images, len(valid))
-    images = valid.take(torch.arange(count, device=valid.labels.device))
-    return [learner.accuracy(arch, images) for arch in learner.panel]
+    problem, trust = trainer.problem, trainer.problem.recipe.trust
+    generator = trainer.chance.generator("panel")
+    archs = distinct(problem.space, trainer.scope.region, trust.panel, generator)
+    count = min(trust.panel_images, len(problem.valid))
+    images = problem.valid.take(torch.arange(count, device=problem.valid.labels.device))
+    evaluator = LeafEvaluator(trainer)
+    return [evaluator.accuracy(arch, images) for arch in archs]
 
 
 def agreement(rows: Sequence[Sequence[float]]) -> dict[str, float | int | None]:

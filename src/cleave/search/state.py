@@ -22,7 +22,7 @@ Nodes = Annotated[list[Node], Field(min_length=1)]
 class SearchCost:
     """The work done, counted: what a claim about a method has to be weighed against."""
 
-    weight_steps: int = 0
+    weight_steps: int = 0  # of one network; a step that trains several counts for each
     arch_steps: int = 0
     split_passes: int = 0  # forward and backward passes of one mini-batch under one candidate
     eval_images: int = 0

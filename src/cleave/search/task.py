@@ -16,8 +16,9 @@ from pydantic import TypeAdapter
 from cleave.run.events import START, Mark
 from cleave.run.reading import typed
 from cleave.search.accuracy import Accuracy, Hits
-from cleave.search.learner import Standalone
+from cleave.search.problem import Setup
 from cleave.search.state import SearchCost, check_fields
+from cleave.search.trainer import Standalone
 from cleave.space import Region
 from cleave.split import Node, Split, Tree
 
@@ -46,14 +47,15 @@ class NodeTask:
 
 @dataclass(frozen=True)
 class StandaloneTask:
-    """An architecture of the control, to be trained alone for a number of epochs and evaluated."""
+    """An architecture to be trained alone for a number of epochs and evaluated; `setup`: the search's unless given."""
 
-    place: Standalone
+    scope: Standalone
     epochs: int
+    setup: Setup | None = None
 
     @property
     def label(self) -> str:
-        return self.place.label
+        return self.scope.label
 
 
 Task: TypeAlias = NodeTask | StandaloneTask

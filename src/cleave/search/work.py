@@ -64,11 +64,12 @@ def nodes_at(recipe: Recipe, space: Space, depth: int) -> int:
 
 
 def _training(problem: Problem, depth: int) -> int:
-    plan, method = schedule(problem.recipe, depth), problem.method
+    plan, method, settings = schedule(problem.recipe, depth), problem.method, problem.recipe.method
     if plan.searching and method.alone:
-        return trained_alone(problem) * method.epochs_each(problem.recipe.method) * problem.steps_per_epoch
-    architecture = method.passes if plan.searching and method.learns else 0
-    return plan.epochs * problem.steps_per_epoch * (1 + architecture)
+        return trained_alone(problem) * method.epochs_each(settings) * problem.steps_per_epoch
+    weights = plan.epochs * problem.steps_per_epoch * method.paths_each(settings)
+    learning = method.architecture_steps(settings, plan.epochs, problem.steps_per_epoch) if plan.searching else 0
+    return weights + method.passes * learning
 
 
 def scored_passes(problem: Problem, depth: int) -> int:

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from cleave.run.generations import Record
-from cleave.study.record.judge import Kind
 from cleave.study.record.ledger import entry, walk
 from cleave.study.record.problem import Study
 from cleave.study.record.training import Training
 from cleave.study.record.tuning import Tuning
+from cleave.train import TRACKED
 from tests.study.small import small_study, trained
 
 IMAGE = (3, 8, 8)
@@ -27,6 +27,10 @@ class Counter:
         layers = {layer for each in networks for layer in each.modules() if isinstance(layer, (nn.Conv2d, nn.Linear))}
         for layer in layers:
             layer.register_forward_hook(self.see)
+
+    def __deepcopy__(self, memo: object) -> Counter:
+        """Copies of the networks, by which children are judged, are counted too."""
+        return self
 
     def see(self, layer: nn.Module, inputs: object, output: Tensor) -> None:
         assert isinstance(layer.weight, Tensor)
@@ -111,4 +115,4 @@ def test_looking_at_all_64_at_the_small_size_takes_less_than_half_of_looking_at_
     study = small_study(changes)
     training = Training(study, 0, 0)
     assert len(study.children) == 64
-    assert 2 * walk(training.supernet, Kind("tracked"), IMAGE) < plainly(study, training)
+    assert 2 * walk(training.supernet, TRACKED, IMAGE) < plainly(study, training)

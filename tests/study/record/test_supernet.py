@@ -152,13 +152,3 @@ def test_idle_are_the_shared_parameters_that_got_no_gradient(policy: str) -> Non
         }  # fmt: skip
     assert idle == expected
     assert bool(expected) == (policy != "none")
-
-
-def test_a_twin_has_the_same_weights_and_statistics_of_its_own() -> None:
-    supernet = made(CELLS64, some(CELLS64), prefix(1, CELLS64.layout(SIZE, 3)))
-    twin = supernet.twin(NORM)
-    for mine, theirs in zip(supernet.networks, twin.networks, strict=True):
-        weights = dict(theirs.named_parameters())
-        assert all(parameter is weights[name] for name, parameter in mine.named_parameters())
-        buffers = {id(buffer) for buffer in mine.buffers()}
-        assert not any(id(buffer) in buffers for buffer in theirs.buffers())

@@ -89,7 +89,7 @@ def test_copies_of_what_is_not_shared_have_momentum_of_their_own() -> None:
     training = trained(study)
     twin = plain(study, training, shared, steps=12)
     found = training.record().state["momentum"]
-    known = {id(parameter): name for name, parameter in training.parameters.items()}
+    known = {id(parameter): name for name, parameter in training.weights.parameters.items()}
     for child, network in enumerate(training.supernet.networks):
         for name, parameter in network.named_parameters():
             torch.testing.assert_close(found[known[id(parameter)]], twin.buffers[twin.place(child, name)], **CLOSE)
@@ -130,9 +130,9 @@ def test_the_learning_rate_falls_along_the_cosine_epoch_by_epoch() -> None:
     training = Training(study, 0, 0)
     rates = []
     while training.step < training.steps:
-        rates.append(training.rate)
+        rates.append(training.rate(training.step))
         training.advance()
-        assert training.optimizer.param_groups[0]["lr"] == rates[-1]
+        assert training.weights.optimizer.param_groups[0]["lr"] == rates[-1]
     assert rates == pytest.approx([cosine(step // 3, 4, 0.025, 0.001) for step in range(12)])
     assert learning_rate(study.recipe.training, 4) == pytest.approx(0.001)
 
@@ -205,8 +205,8 @@ def test_a_matched_budget_adds_up_to_that_of_one_supernet(count: int) -> None:
         assert steps[group] / len(names) == pytest.approx(16 * 3 / 8, abs=0.5)
         assert unmatched.steps(group) == 16 * 3
         training = Training(study, 0, group)
-        for training.step in range(steps[group]):  # the cosine is walked to its end, in as many stairs
-            assert training.rate == pytest.approx(cosine(16 * training.step // steps[group], 16, 0.025, 0.001))
+        for step in range(steps[group]):  # the cosine is walked to its end, in as many stairs
+            assert training.rate(step) == pytest.approx(cosine(16 * step // steps[group], 16, 0.025, 0.001))
 
 
 def test_a_saved_training_goes_on_as_if_nothing_had_happened() -> None:

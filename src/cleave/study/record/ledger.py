@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,11 +11,12 @@ from cleave.data.stream import Batch
 from cleave.net.cost import costs
 from cleave.net.count import MultiplyAdds
 from cleave.space import NetworkSize
-from cleave.study.record.judge import Judge, Kind, chunks
 from cleave.study.record.problem import Study
 from cleave.study.record.supernet import Supernet
 from cleave.study.record.training import Training
 from cleave.study.record.tuning import Tuning
+from cleave.train import INITIAL, Evaluator, Statistics
+from cleave.train.evaluator import chunks
 
 PASSES = 3
 """A training step counts as three forward passes: one forwards and about two backwards."""
@@ -66,28 +66,29 @@ def images_trained_on(study: Study, learner: Training, by_child: Sequence[int]) 
     return sum(size * by_child[learner.order(step)] for step, size in enumerate(sizes))
 
 
-def images_looked_at(study: Study, learner: Training) -> list[tuple[Kind, int]]:
+def images_looked_at(study: Study, learner: Training) -> list[tuple[Statistics, int]]:
     """For each kind of statistics how many images went through every child, those for calibration included."""
     moments = len({look.step for look in learner.looks})
     looks, found = study.recipe.looks, []
-    for judge in learner.judges:
+    kinds = [evaluator.statistics for evaluator in learner.evaluators.values()]
+    for kind in kinds:
         pieces = len(list(chunks(study.exam(study.judged))))  # for each of which statistics are measured anew
-        calibration = pieces * looks.calibration * study.recipe.training.batch_size if judge.kind.calibrated else 0
-        found.append((judge.kind, moments * (len(study.judged) + calibration)))
+        calibration = pieces * looks.calibration * study.recipe.training.batch_size if kind.calibrated else 0
+        found.append((kind, moments * (len(study.judged) + calibration)))
     if study.reported is not None:
-        found.append((learner.judges[0].kind, len(study.reported)))
+        found.append((kinds[0], len(study.reported)))
     return found
 
 
-def walk(supernet: Supernet, kind: Kind, image: tuple[int, int, int]) -> int:
+def walk(supernet: Supernet, kind: Statistics, image: tuple[int, int, int]) -> int:
     """Multiply-adds of all children together for one image, as they are judged.
 
     Statistics of the batch are counted as running ones, with which operations run by themselves and can be seen.
     """
-    judge = Judge(supernet, replace(kind, norm=kind.norm and replace(kind.norm, running=True), evaluating=True))
+    evaluator = Evaluator(kind if kind.running else INITIAL)
     device = supernet.blueprint.device
     batch: Batch = torch.zeros(2, *image, device=device), torch.zeros(2, dtype=torch.int64, device=device)
     with MultiplyAdds() as counted:
-        judge.hits([batch], [batch] if kind.calibrated else ())
+        evaluator.hits(supernet.members, [batch], [batch] if kind.calibrated else ())
     per_batch: int = counted.total // 2
     return per_batch // 2 if kind.calibrated else per_batch

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import torch
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 from cleave.net import Gates, Network, Norm, build, one_hot
 from cleave.space import Arch, Layout, Region, Space
 from cleave.study.record.sharing import Shared, tensor_names
+from cleave.train import Child
 
 
 def region_of(space: Space, children: Sequence[Arch]) -> Region:
@@ -81,12 +81,10 @@ class Supernet:
                 tie(network, name, nn.Parameter(own) if isinstance(value, nn.Parameter) else own)
         return network
 
-    def twin(self, norm: Norm) -> Supernet:
-        """The same weights with other statistics: by which children are judged in addition to the running ones."""
-        twin, blueprint = copy(self), replace(self.blueprint, norm=norm)
-        made = {network: with_weights_of(network, blueprint) for network in dict.fromkeys(self.networks)}
-        twin.networks = [made[network] for network in self.networks]
-        return twin
+    @cached_property
+    def members(self) -> list[Child]:
+        """Each child with the network that it runs in."""
+        return [Child(network, gates) for network, gates in zip(self.networks, self.gates, strict=True)]
 
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor once, by the first network that has it."""
@@ -119,11 +117,3 @@ class Supernet:
         """Those of the common network that some child's network has."""
         used = {parameter for network in self.networks for parameter in network.parameters()}
         return [parameter for parameter in self.common.parameters() if parameter in used]
-
-
-def with_weights_of(network: Network, blueprint: Blueprint) -> Network:
-    """A network of another blueprint that has the parameters of this one."""
-    twin = blueprint.network(network.region)
-    for name, parameter in network.named_parameters():
-        tie(twin, name, parameter)
-    return twin

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from math import cos, isfinite, pi
+from math import cos, pi
 from typing import Any
 
-import torch
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch import nn
 
 from cleave.data.images import Images
 from cleave.data.stream import Batch
 from cleave.engine.stop import NEVER, Stop
 from cleave.errors import UserError
 from cleave.memory import OutOfMemory, too_large, within_memory
-from cleave.net import Gates, Network
 from cleave.run.generations import Record
-from cleave.study.record.judge import Judge, Kind
 from cleave.study.record.order import make_order
 from cleave.study.record.problem import Passes, Study
 from cleave.study.record.seen import Look
 from cleave.study.record.settings import TrainingSettings
 from cleave.study.record.supernet import Blueprint, Supernet
+from cleave.train import BATCH, RECALIBRATED, TRACKED, Child, Evaluator, Path, Sgd, Trainer, supervised
 
-CHECK_EVERY = 50
-"""Steps between looks at the loss on a device that would have to be waited for; on the CPU every step is checked."""
+Where = Callable[[], str]
+
+STATISTICS = {"tracked": TRACKED, "batch": BATCH, "recalibrated": RECALIBRATED}
+"""By which children are judged, as a recipe names them."""
 
 
 def learning_rate(settings: TrainingSettings, epoch: int) -> float:
@@ -35,8 +34,20 @@ def learning_rate(settings: TrainingSettings, epoch: int) -> float:
     return lowest + (highest - lowest) * (1 + cos(pi * epoch / settings.epochs)) / 2
 
 
-def sgd(parameters: list[nn.Parameter], settings: TrainingSettings, rate: float) -> torch.optim.SGD:
-    return torch.optim.SGD(parameters, lr=rate, momentum=settings.momentum, weight_decay=settings.weight_decay)
+def trainer_of(
+    parameters: Mapping[str, nn.Parameter], settings: TrainingSettings, rate: Callable[[int], float], where: Where
+) -> Trainer:
+    """Plain SGD, as published; `where` says for people which step it is."""
+
+    def explain(loss: float) -> UserError:
+        return UserError(f"{where()}: the loss is {loss}; try a smaller training.learning_rate")
+
+    return Trainer(parameters, Sgd(settings.momentum, settings.weight_decay), rate, explain)
+
+
+def path_of(child: Child) -> Path:
+    """A forward pass of one child."""
+    return supervised(partial(child.network, gates=child.gates))
 
 
 def make_supernet(study: Study, instance: int, group: int) -> Supernet:
@@ -52,16 +63,22 @@ class Training:
         """New weights, drawn from (seed, instance)."""
         self.study, self.instance, self.group = study, instance, group
         self.settings = study.recipe.training
-        self.names = study.divided[group]
+        self.names, self.steps = study.divided[group], study.steps(group)
         self.supernet = make_supernet(study, instance, group)
-        self.parameters = self.supernet.parameters()
-        self.optimizer = sgd(list(self.parameters.values()), self.settings, self.settings.learning_rate)
+        where = f"instance {instance}, supernet {group}"
+        parameters = self.supernet.parameters()
+        self.weights = trainer_of(parameters, self.settings, self.rate, lambda: f"{where}, step {self.step}")
         self.order = make_order(self.settings.order, len(self.names), study.order(instance, group))
         self.batches = study.stream(study.weights(instance), f"train {group}")
         self.calibration = study.stream(study.weights(instance), "recalibrate")
-        self.step, self.steps = 0, study.steps(group)
-        self.judges = [Judge(self.supernet, Kind.of(name, study.norm)) for name in study.recipe.looks.statistics]
+        kinds: list[str] = list(study.recipe.looks.statistics)
+        self.evaluators = {name: Evaluator(STATISTICS[name]) for name in kinds}
         self.looks: list[Look] = []
+
+    @property
+    def step(self) -> int:
+        """The mini-batches that are done."""
+        return self.weights.step
 
     @property
     def epoch(self) -> int:
@@ -72,11 +89,10 @@ class Training:
     def ends_epoch(self) -> bool:
         return self.step == self.steps or self.step % self.study.steps_per_epoch == 0
 
-    @property
-    def rate(self) -> float:
-        """The learning rate of the next mini-batch: a shorter training walks down all the stairs of a whole one."""
+    def rate(self, step: int) -> float:
+        """The learning rate of a mini-batch: a shorter training walks down all the stairs of a whole one."""
         whole = self.settings.epochs * self.study.steps_per_epoch
-        return learning_rate(self.settings, self.step * whole // self.steps // self.study.steps_per_epoch)
+        return learning_rate(self.settings, step * whole // self.steps // self.study.steps_per_epoch)
 
     @property
     def owes_look(self) -> bool:
@@ -112,37 +128,29 @@ class Training:
 
     def _step(self, batch: Batch) -> None:
         child = self.order(self.step)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.rate
-        self.optimizer.zero_grad()
-        loss = loss_of(self.supernet.networks[child], self.supernet.gates[child], batch)
-        self._check(loss)
-        loss.backward()  # type: ignore[no-untyped-call]
-        if self.settings.idle == "drift":
-            for parameter in self.supernet.idle(child):
-                parameter.grad = torch.zeros_like(parameter)
-        self.optimizer.step()
-        self.step += 1
-
-    def _check(self, loss: Tensor) -> None:
-        if loss.device.type == "cpu" or self.step % CHECK_EVERY == 0 or self.step == self.steps - 1:
-            check_loss(loss, f"instance {self.instance}, supernet {self.group}, step {self.step}")
+        idle = self.supernet.idle(child) if self.settings.idle == "drift" else ()
+        self.weights.begin()
+        done = self.weights.update(batch, [path_of(self.supernet.members[child])], idle)
+        if self.step == self.steps:
+            self.weights.check(done.loss.item())
 
     def _taken(self, stop: Stop) -> list[Look]:
         """All children under every kind of statistics."""
-        found, names = list[Look](), self.study.recipe.looks.statistics
-        for judge, name in zip(self.judges, names, strict=True):
-            accuracy = self._accuracies(judge, self.study.judged, stop)
+        found = list[Look]()
+        for name in self.evaluators:
+            accuracy = self._accuracies(name, self.study.judged, stop)
             for dense in [False] * self._looks_at_epoch + [True] * self._looks_densely:
                 found.append(self._look(name, dense, self.study.judged_on, accuracy))
         if self.step == self.steps and self.study.reported is not None:
-            accuracy = self._accuracies(self.judges[0], self.study.reported, stop)
-            found.append(self._look(names[0], False, "test", accuracy))
+            name = next(iter(self.evaluators))
+            found.append(self._look(name, False, "test", self._accuracies(name, self.study.reported, stop)))
         return found
 
-    def _accuracies(self, judge: Judge, images: Images, stop: Stop) -> list[float]:
-        calibration = list(self._calibration()) if judge.kind.calibrated else []
-        return [100 * hits / len(images) for hits in judge.hits(self.study.exam(images), calibration, stop)]
+    def _accuracies(self, name: str, images: Images, stop: Stop) -> list[float]:
+        evaluator = self.evaluators[name]
+        calibration = list(self._calibration()) if evaluator.statistics.calibrated else []
+        hits = evaluator.hits(self.supernet.members, self.study.exam(images), calibration, stop).sum(dim=1).tolist()
+        return [100 * right / len(images) for right in hits]
 
     def _calibration(self) -> Iterator[Batch]:
         return map(self.calibration.batch, range(self.study.recipe.looks.calibration))
@@ -153,26 +161,18 @@ class Training:
 
     def snapshot(self) -> Record:
         """The weights of now."""
-        return Record(self.supernet.state(), {}, {"step": self.step, "epoch": self.epoch, "rate": self.rate})
+        return Record(self.supernet.state(), {}, {"step": self.step, "epoch": self.epoch, "rate": self.rate(self.step)})
 
     def record(self) -> Record:
         """All of it, to be saved."""
-        momentum = {
-            name: self.optimizer.state[parameter]["momentum_buffer"]
-            for name, parameter in self.parameters.items()
-            if self.optimizer.state[parameter].get("momentum_buffer") is not None
-        }
-        state: dict[str, Any] = {"momentum": momentum, "looks": [look.to_list() for look in self.looks]}
+        state: dict[str, Any] = {**self.weights.state(), "looks": [look.to_list() for look in self.looks]}
         return Record(self.supernet.state(), state, {"step": self.step})
 
     def restore(self, record: Record) -> None:
         """Goes back to what was saved of this very supernet."""
         self.supernet.load(record.weights)
-        for name, buffer in record.state["momentum"].items():
-            parameter = self.parameters[name]
-            self.optimizer.state[parameter]["momentum_buffer"] = buffer.to(parameter.device).clone()
+        self.weights.load(record.state, record.meta["step"])
         self.looks = [Look(*values) for values in record.state["looks"]]
-        self.step = record.meta["step"]
 
 
 def batch_too_large(study: Study, batches: Passes, work: Callable[[Batch], object]) -> OutOfMemory:
@@ -183,13 +183,3 @@ def batch_too_large(study: Study, batches: Passes, work: Callable[[Batch], objec
 
     recipe = study.recipe
     return too_large("a mini-batch", "training.batch_size", recipe.training.batch_size, attempt, recipe.device)
-
-
-def check_loss(loss: Tensor, where: str) -> None:
-    if not isfinite(value := loss.item()):
-        raise UserError(f"{where}: the loss is {value}; try a smaller training.learning_rate")
-
-
-def loss_of(network: Network, gates: Gates, batch: Batch) -> Tensor:
-    images, labels = batch
-    return cross_entropy(network(images, gates), labels)

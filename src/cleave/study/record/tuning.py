@@ -6,16 +6,14 @@ from copy import deepcopy
 from functools import partial
 from typing import Any
 
-import torch
-
 from cleave.data.stream import Batch
 from cleave.engine.stop import NEVER, Stop
 from cleave.memory import within_memory
-from cleave.net import Network
 from cleave.run.generations import Record
 from cleave.study.record.problem import Study
 from cleave.study.record.seen import Look
-from cleave.study.record.training import batch_too_large, check_loss, loss_of, make_supernet, sgd
+from cleave.study.record.training import batch_too_large, make_supernet, path_of, trainer_of
+from cleave.train import TRACKED, Child, Evaluator, Path, Trainer
 
 
 class Tuning:
@@ -38,33 +36,34 @@ class Tuning:
 
     def advance(self, stop: Stop = NEVER) -> None:
         """One child from the snapshot on. Interrupted when `stop` asks for it, and the child is to be begun anew."""
-        settings, meta, name = self.study.recipe.training, self.snapshot.meta, self.names[self.step]
-        network, gates = deepcopy(self.supernet.networks[self.step]), self.supernet.gates[self.step]
-        optimizer = sgd(list(network.parameters()), settings, meta["rate"])
-        looks: list[Look] = []
-        for number in range(self.study.recipe.tune.batches):
+        name, (network, gates) = self.names[self.step], self.supernet.members[self.step]
+        child = Child(deepcopy(network), gates)
+        trainer, evaluator, looks = self._trainer(child, name), Evaluator(TRACKED), list[Look]()
+        while trainer.step < self.study.recipe.tune.batches:
             stop.check()
-            self._train(network, optimizer, number)
-            network.eval()
-            with torch.no_grad():
-                hits = sum(int((network(x, gates).argmax(dim=1) == y).sum()) for x, y in self.exam)
-            network.train()
-            looks.append(self._look(name, number + 1, 100 * hits / len(self.study.judged)))
+            self._train(trainer, path_of(child))
+            hits = int(evaluator.hits([child], self.exam).sum())
+            looks.append(self._look(name, trainer.step, 100 * hits / len(self.study.judged)))
         self.looks += looks
         self.step += 1
 
-    def _train(self, network: Network, optimizer: torch.optim.SGD, number: int) -> None:
-        step = partial(self._step, network, optimizer, number)
-        explain = partial(batch_too_large, self.study, self.batches, step)
-        within_memory(lambda: step(self.batches.batch(number)), explain)
+    def _trainer(self, child: Child, name: str) -> Trainer:
+        """At the learning rate that the snapshot had reached."""
+        meta, settings = self.snapshot.meta, self.study.recipe.training
+        parameters = dict(child.network.named_parameters())
 
-    def _step(self, network: Network, optimizer: torch.optim.SGD, number: int, batch: Batch) -> None:
-        optimizer.zero_grad()
-        loss = loss_of(network, self.supernet.gates[self.step], batch)
-        where = f"mini-batch {number} from epoch {self.snapshot.meta['epoch']} on"
-        check_loss(loss, f"child {self.names[self.step]}, {where}")
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        def where() -> str:
+            return f"child {name}, mini-batch {trainer.step} from epoch {meta['epoch']} on"
+
+        trainer = trainer_of(parameters, settings, lambda step: meta["rate"], where)
+        return trainer
+
+    def _train(self, trainer: Trainer, path: Path) -> None:
+        def step(batch: Batch) -> None:
+            trainer.update(batch, [path])
+
+        explain = partial(batch_too_large, self.study, self.batches, step)
+        within_memory(lambda: step(self.batches.batch(trainer.step)), explain)
 
     def _look(self, name: str, tuned: int, accuracy: float) -> Look:
         epoch, step = self.snapshot.meta["epoch"], self.snapshot.meta["step"]

@@ -9,14 +9,14 @@ import torch
 
 from cleave.net import only_live
 from cleave.search.accuracy import Accuracy, Hits
-from cleave.search.exam import Exam, Trained
-from cleave.search.learner import Learner
+from cleave.search.evaluator import LeafEvaluator, StandaloneEvaluator
+from cleave.search.trainer import NodeTrainer
 from cleave.space import Arch
-from tests.search.test_learner import SPACE, leaf, problem
+from tests.search.test_trainer import SPACE, leaf, problem
 
 
 @pytest.fixture(scope="module")
-def learner() -> Learner:
+def trainer() -> NodeTrainer:
     return leaf(problem("method.name=rsps", "split.splits=1", "search.eval_batch_size=10"))
 
 
@@ -25,51 +25,51 @@ def some(count: int) -> list[Arch]:
     return [SPACE.sample(SPACE.region, generator) for _ in range(count)]
 
 
-def exam_of(learner: Learner, hits: dict[str, Hits] | None = None) -> tuple[Exam, list[int]]:
+def exam_of(trainer: NodeTrainer, hits: dict[str, Hits] | None = None) -> tuple[LeafEvaluator, list[int]]:
     """An exam and the images that it has looked at, batch by batch."""
     looked = list[int]()
-    return Exam(learner, {} if hits is None else hits, lambda: None, looked.append), looked
+    return LeafEvaluator(trainer, {} if hits is None else hits, lambda: None, looked.append), looked
 
 
-def test_all_batches_together_give_the_accuracy(learner: Learner) -> None:
-    exam, _ = exam_of(learner)
+def test_all_batches_together_give_the_accuracy(trainer: NodeTrainer) -> None:
+    exam, _ = exam_of(trainer)
     for arch in some(5):
-        assert exam(arch) == learner.accuracy(arch)
+        assert exam(arch) == LeafEvaluator(trainer)(arch)
 
 
-def test_some_batches_are_the_first_images(learner: Learner) -> None:
-    exam, _ = exam_of(learner)
-    valid = learner.problem.valid
+def test_some_batches_are_the_first_images(trainer: NodeTrainer) -> None:
+    exam, _ = exam_of(trainer)
+    valid = trainer.problem.valid
     for arch in some(3):
         for batches in range(1, exam.batches + 1):
             count = exam.images.first(batches)
-            hits = learner.hits(arch, [exam.images[number] for number in range(batches)])
+            hits = LeafEvaluator(trainer).hits(arch, [exam.images[number] for number in range(batches)])
             assert exam(arch, batches) == 100 * sum(hits) / count
         assert count == len(valid)
 
 
-def test_what_is_known_is_not_looked_at_again(learner: Learner) -> None:
+def test_what_is_known_is_not_looked_at_again(trainer: NodeTrainer) -> None:
     (arch,) = some(1)
-    exam, looked = exam_of(learner)
+    exam, looked = exam_of(trainer)
     exam(arch, 2)
     assert len(looked) == 2
     exam(arch, 1)
     assert len(looked) == 2
     exam(arch)
     assert len(looked) == exam.batches
-    assert sum(looked) == len(learner.problem.valid)
+    assert sum(looked) == len(trainer.problem.valid)
 
 
-def test_an_exam_that_was_broken_off_goes_on_from_what_is_known(learner: Learner) -> None:
+def test_an_exam_that_was_broken_off_goes_on_from_what_is_known(trainer: NodeTrainer) -> None:
     (arch,) = some(1)
     known = dict[str, Hits]()
-    exam_of(learner, known)[0](arch, 2)
-    exam, looked = exam_of(learner, deepcopy(known))
-    assert exam(arch) == learner.accuracy(arch)
+    exam_of(trainer, known)[0](arch, 2)
+    exam, looked = exam_of(trainer, deepcopy(known))
+    assert exam(arch) == LeafEvaluator(trainer)(arch)
     assert len(looked) == exam.batches - 2
 
 
-def test_whoever_breaks_it_off_finds_whole_batches_only(learner: Learner) -> None:
+def test_whoever_breaks_it_off_finds_whole_batches_only(trainer: NodeTrainer) -> None:
     class Enough(Exception):
         pass
 
@@ -81,27 +81,27 @@ def test_whoever_breaks_it_off_finds_whole_batches_only(learner: Learner) -> Non
 
     (arch,) = some(1)
     with pytest.raises(Enough):
-        Exam(learner, known, before, seen.append)(arch)
+        LeafEvaluator(trainer, known, before, seen.append)(arch)
     assert [len(hits.batches) for hits in known.values()] == [3]
 
 
 def test_what_is_trained_first_is_judged_on_all_images_at_once() -> None:
-    trained = Trained(lambda arch: Accuracy(len(arch), 0))
+    trained = StandaloneEvaluator(lambda arch: Accuracy(len(arch), 0))
     assert trained.batches == 1
     assert trained({"a": "x", "b": "y"}) == trained({"a": "x", "b": "y"}, 1) == 2
 
 
-def test_the_balanced_accuracy_is_the_mean_of_each_classs_own(learner: Learner) -> None:
-    exam, looked = exam_of(learner)
-    valid = learner.problem.valid
+def test_the_balanced_accuracy_is_the_mean_of_each_classs_own(trainer: NodeTrainer) -> None:
+    exam, looked = exam_of(trainer)
+    valid = trainer.problem.valid
     for arch in some(3):
         exam(arch, 1)  # what is known of the first batch counts for both
         accuracy = exam.judge(arch)
-        gates = only_live(learner.problem.layout, arch)
-        right = torch.cat([learner.logits(images, gates).argmax(dim=1) == labels for images, labels in exam.images])
+        gates = only_live(trainer.problem.layout, arch)
+        right = torch.cat([trainer.logits(images, gates).argmax(dim=1) == labels for images, labels in exam.images])
         shares = [100 * float(right[valid.labels == label].double().mean()) for label in valid.labels.unique()]
         assert len(shares) > 1
-        assert accuracy.overall == exam(arch) == learner.accuracy(arch)
+        assert accuracy.overall == exam(arch) == LeafEvaluator(trainer)(arch)
         assert accuracy.balanced == pytest.approx(sum(shares) / len(shares), abs=1e-9)
-        assert learner.judge(arch) == accuracy
+        assert LeafEvaluator(trainer).judge(arch) == accuracy
     assert sum(looked) == 3 * len(valid)  # judged by class or not, no image is looked at twice

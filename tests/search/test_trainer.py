@@ -15,11 +15,14 @@ from cleave.errors import UserError
 from cleave.net import one_hot
 from cleave.resolve import resolve
 from cleave.run.generations import read_record, write_record
-from cleave.search.learner import Learner
-from cleave.search.problem import Problem, open_problem
-from cleave.search.schedule import schedule
-from cleave.space import Region, find_space
+from cleave.search.evaluator import LeafEvaluator
+from cleave.search.matching import Matcher
+from cleave.search.problem import Problem, Setup, open_problem
+from cleave.search.schedule import alone, schedule
+from cleave.search.trainer import NodeTrainer, Standalone
+from cleave.space import NetworkSize, Region, find_space
 from cleave.split import Node
+from cleave.train import Pass
 
 SPACE = find_space("nasbench201")
 TINY = [
@@ -38,21 +41,21 @@ def tiny(request: pytest.FixtureRequest) -> Problem:
     return problem(f"method.name={request.param}", "split.splits=1", "search.epochs=3")
 
 
-def leaf(problem: Problem, region: Region = SPACE.region) -> Learner:
-    return Learner(problem, Node((0,), region), schedule(problem.recipe, 1))
+def leaf(problem: Problem, region: Region = SPACE.region) -> NodeTrainer:
+    return NodeTrainer(problem, Node((0,), region), schedule(problem.recipe, 1))
 
 
-def root(problem: Problem) -> Learner:
-    return Learner(problem, Node((), SPACE.region), schedule(problem.recipe, 0))
+def root(problem: Problem) -> NodeTrainer:
+    return NodeTrainer(problem, Node((), SPACE.region), schedule(problem.recipe, 0))
 
 
 def test_warm_up_leaves_the_architecture_alone_and_search_moves_it() -> None:
     both = problem("split.splits=1")
     warm, searching = root(both), leaf(both)
-    for learner, moves in ((warm, False), (searching, True)):
-        before = {name: value.clone() for name, value in learner.method.named_parameters()}
-        learner.advance()
-        moved = [not torch.equal(value, before[name]) for name, value in learner.method.named_parameters()]
+    for trainer, moves in ((warm, False), (searching, True)):
+        before = {name: value.clone() for name, value in trainer.method.named_parameters()}
+        trainer.advance()
+        moved = [not torch.equal(value, before[name]) for name, value in trainer.method.named_parameters()]
         assert any(moved) is moves
 
 
@@ -60,36 +63,88 @@ def test_a_weight_step_is_clipped_nesterov_sgd_with_weight_decay(tiny: Problem) 
     """Two steps against the update written out, with a clip small enough to bite."""
     clip, rate, momentum = 0.05, tiny.recipe.method.learning_rate, tiny.recipe.method.momentum
     settings = tiny.recipe.method.model_copy(update={"clip": clip})
-    learner = root(replace(tiny, recipe=tiny.recipe.model_copy(update={"method": settings})))
-    twin = {name: value.detach().clone() for name, value in learner.network.named_parameters()}
+    trainer = root(replace(tiny, recipe=tiny.recipe.model_copy(update={"method": settings})))
+    twin = {name: value.detach().clone() for name, value in trainer.network.named_parameters()}
     velocity: dict[str, torch.Tensor] = {}
     for step in range(2):
-        images, labels = learner.train.batch(step)
-        gates = learner.method.gates(learner.context("gates", step))
-        learner.network.zero_grad()
-        cross_entropy(learner.network(images, gates), labels).backward()
-        grads = {n: p.grad.clone() for n, p in learner.network.named_parameters() if p.grad is not None}
+        images, labels = trainer.train.batch(step)
+        gates = trainer.method.gates(trainer.context("gates", step))
+        trainer.network.zero_grad()
+        cross_entropy(trainer.network(images, gates), labels).backward()
+        grads = {n: p.grad.clone() for n, p in trainer.network.named_parameters() if p.grad is not None}
         length = torch.stack([grad.square().sum() for grad in grads.values()]).sum().sqrt()
         factor = min(1.0, clip / (length.item() + 1e-6))
         for name, grad in grads.items():
             update = grad * factor + settings.weight_decay * twin[name]
             velocity[name] = momentum * velocity[name] + update if name in velocity else update
             twin[name] = twin[name] - rate * (update + momentum * velocity[name])
-        learner.network.zero_grad()
-        learner.advance()
-        for name, value in learner.network.named_parameters():
+        trainer.network.zero_grad()
+        trainer.advance()
+        for name, value in trainer.network.named_parameters():
             torch.testing.assert_close(value.detach(), twin[name], rtol=1e-4, atol=1e-6)
+
+
+def test_a_step_of_several_paths_goes_down_their_mean_loss() -> None:
+    tiny = problem("method.name=rsps", "method.paths=3", "method.label_smoothing=0.2", "split.splits=1")
+    trainer, twin = root(tiny), root(tiny)
+    context = trainer.context("gates", 0)
+    gates = [one_hot(SPACE.sample(SPACE.region, context.generator)) for _ in range(3)]
+    images, labels = trainer.train.batch(0)
+    losses = [cross_entropy(twin.network(images, each), labels, label_smoothing=0.2) for each in gates]
+    twin.weights.begin()
+    twin.weights.update((images, labels), [lambda batch: Pass(torch.stack(losses).mean(), torch.zeros(1, 1))])
+    cost = trainer.advance()
+    assert (cost.weight_steps, cost.arch_steps) == (3, 0)
+    for value, expected in zip(trainer.network.parameters(), twin.network.parameters(), strict=True):
+        torch.testing.assert_close(value, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_an_architecture_learns_every_so_many_steps_and_not_at_the_beginning() -> None:
+    tiny = problem("search.epochs=3", "split.splits=1", "method.architecture_every=2", "method.architecture_after=1")
+    trainer, found = leaf(tiny), []
+    for _ in range(trainer.steps):
+        before = [alpha.clone() for alpha in trainer.method.parameters()]
+        cost = trainer.advance()
+        moved = [not torch.equal(a, b) for a, b in zip(before, trainer.method.parameters(), strict=True)]
+        assert any(moved) is bool(cost.arch_steps)
+        found.append(cost.arch_steps)
+    per_epoch = tiny.steps_per_epoch
+    assert per_epoch >= 2
+    assert found == [0] * per_epoch + 2 * [1 - step % 2 for step in range(per_epoch)]
+
+
+def test_normalisations_and_biases_can_be_spared() -> None:
+    tiny = problem("method.name=rsps", "split.splits=1", "method.spare_norms=true", "method.weight_decay=0.3")
+    trainer = root(tiny)
+    spared = {id(weight) for weight in trainer.weights.optimizer.param_groups[1]["params"]}
+    names = {name for name, weight in trainer.network.named_parameters() if id(weight) in spared}
+    assert "classifier.bias" in names
+    assert "classifier.weight" not in names
+    assert names == {name for name, weight in trainer.network.named_parameters() if weight.dim() == 1}
+
+
+def test_a_network_that_is_trained_alone_may_be_larger_and_trained_otherwise(tiny: Problem) -> None:
+    arch = SPACE.sample(SPACE.region, torch.Generator().manual_seed(0))
+    settings = tiny.recipe.method.model_copy(update={"learning_rate": 0.01, "learning_rate_min": 0.005})
+    larger = Setup(SPACE.layout(NetworkSize(4, 2), tiny.train.pixels.shape[1]), settings)
+    trainer = NodeTrainer(tiny, Standalone("large", arch), alone(3), larger)
+    usual = NodeTrainer(tiny, Standalone("large", arch), alone(3))
+    assert len(trainer.network.blocks) > len(usual.network.blocks)
+    assert trainer.network.classifier.in_features == 2 * usual.network.classifier.in_features
+    trainer.advance()
+    assert trainer.weights.optimizer.param_groups[0]["lr"] == 0.01
+    assert 0 <= LeafEvaluator(trainer)(arch) <= 100
 
 
 def test_what_does_not_run_stands_still_in_spite_of_weight_decay_and_momentum() -> None:
     single = problem("method.name=rsps", "split.splits=1")
-    learner = root(single)
-    learner.advance()
-    before = {name: value.clone() for name, value in learner.network.state_dict().items()}
-    gates = learner.method.gates(learner.context("gates", learner.step))
-    learner.advance()
+    trainer = root(single)
+    trainer.advance()
+    before = {name: value.clone() for name, value in trainer.network.state_dict().items()}
+    gates = trainer.method.gates(trainer.context("gates", trainer.step))
+    trainer.advance()
     idle = 0
-    for name, value in learner.network.named_parameters():
+    for name, value in trainer.network.named_parameters():
         if ".ops." in name:
             edge, operation = name.split(".edges.")[1].split(".ops.")
             if operation.split(".")[0] not in gates[edge].active:
@@ -112,10 +167,10 @@ def test_a_method_is_told_how_far_its_search_is_and_nothing_before(tiny: Problem
 
 def test_steps_are_a_pure_function_of_seed_leaf_and_step(tiny: Problem) -> None:
     one, again = leaf(tiny), leaf(tiny)
-    for learner in (one, again):
+    for trainer in (one, again):
         torch.rand(int(torch.randint(5, ())))  # the global generator must not matter
         for _ in range(3):
-            learner.advance()
+            trainer.advance()
     assert all(torch.equal(value, again.network.state_dict()[name]) for name, value in one.network.state_dict().items())
     assert one.means() == again.means()
 
@@ -153,19 +208,19 @@ def test_children_inherit_weights_momentum_and_architecture_by_name(tiny: Proble
 
 
 def test_scoring_changes_nothing_and_gives_the_same_twice(tiny: Problem) -> None:
-    learner = root(tiny)
-    learner.advance()
-    before = learner.record()
+    trainer = root(tiny)
+    trainer.advance()
+    before = trainer.record()
     weights = {name: value.clone() for name, value in before.weights.items()}
-    first, second = (learner.score("3<-0", learner.probes()) for _ in range(2))
+    first, second = (Matcher(trainer).score("3<-0", Matcher(trainer).probes()) for _ in range(2))
     assert torch.equal(first, second)
     assert first.shape == (5, 5)
-    assert all(torch.equal(value, weights[name]) for name, value in learner.record().weights.items())
+    assert all(torch.equal(value, weights[name]) for name, value in trainer.record().weights.items())
 
 
 def test_all_choices_are_scored_on_the_same_batches_and_paths(tiny: Problem) -> None:
-    learner = root(tiny)
-    one, two = list(learner.probes()), list(learner.probes())
+    trainer = root(tiny)
+    one, two = list(Matcher(trainer).probes()), list(Matcher(trainer).probes())
     assert len(one) == tiny.recipe.split.batches
     for a, b in zip(one, two, strict=True):
         assert [gate.active for gate in a.gates.values()] == [gate.active for gate in b.gates.values()]
@@ -173,7 +228,7 @@ def test_all_choices_are_scored_on_the_same_batches_and_paths(tiny: Problem) -> 
 
 
 def test_accuracy_is_that_of_all_held_out_images_without_augmentation(tiny: Problem) -> None:
-    learner = root(tiny)
+    trainer = root(tiny)
     arch = SPACE.sample(SPACE.region, torch.Generator().manual_seed(0))
     whole = replace(
         tiny,
@@ -181,45 +236,45 @@ def test_accuracy_is_that_of_all_held_out_images_without_augmentation(tiny: Prob
             update={"search": tiny.recipe.search.model_copy(update={"eval_batch_size": len(tiny.valid)})}
         ),
     )
-    learner.problem = whole
+    trainer.problem = whole
     with torch.no_grad():
-        logits = learner.network(tiny.normalise(tiny.valid.pixels), one_hot(arch))
+        logits = trainer.network(tiny.normalise(tiny.valid.pixels), one_hot(arch))
     hits = (logits.argmax(dim=1) == tiny.valid.labels).double().mean().item()
-    assert learner.accuracy(arch) == pytest.approx(100 * hits)
+    assert LeafEvaluator(trainer)(arch) == pytest.approx(100 * hits)
 
 
 def test_training_learns_something() -> None:
-    learner = leaf(problem("split.splits=1", "search.epochs=60", "data.image_size=16", "space.channels=4"))
+    trainer = leaf(problem("split.splits=1", "search.epochs=60", "data.image_size=16", "space.channels=4"))
     losses = []
-    for _ in range(learner.steps):
-        learner.advance()
-        if learner.step % learner.problem.steps_per_epoch == 0:
-            losses.append(learner.means()[0])
+    for _ in range(trainer.steps):
+        trainer.advance()
+        if trainer.step % trainer.problem.steps_per_epoch == 0:
+            losses.append(trainer.means()[0])
     assert losses[-1] < 0.75 * losses[0]
 
 
 def test_a_loss_that_is_not_finite_stops_with_step_leaf_and_advice(tiny: Problem) -> None:
-    learner = leaf(tiny)
-    learner.advance()
+    trainer = leaf(tiny)
+    trainer.advance()
     with torch.no_grad():
-        learner.network.classifier.weight.fill_(float("nan"))
+        trainer.network.classifier.weight.fill_(float("nan"))
     with pytest.raises(UserError, match=r"leaf 0, step 1: the loss is nan; try a smaller method\.learning_rate"):
-        learner.advance()
+        trainer.advance()
 
 
 def test_a_gradient_that_is_not_finite_is_not_compared(tiny: Problem) -> None:
-    learner = root(tiny)
+    trainer = root(tiny)
     with torch.no_grad():
-        learner.network.classifier.weight.fill_(float("inf"))
+        trainer.network.classifier.weight.fill_(float("inf"))
     with pytest.raises(UserError, match=r"leaf root: a gradient on choice 1<-0 is not finite"):
-        learner.score("1<-0", learner.probes())
+        Matcher(trainer).score("1<-0", Matcher(trainer).probes())
 
 
-def trained(kind: Problem, steps: int = 4) -> Learner:
-    learner = leaf(kind)
+def trained(kind: Problem, steps: int = 4) -> NodeTrainer:
+    trainer = leaf(kind)
     for _ in range(steps):
-        learner.advance()
-    return learner
+        trainer.advance()
+    return trainer
 
 
 BFLOAT16 = 0.1
@@ -245,7 +300,7 @@ def test_bfloat16_changes_passes_a_little_and_keeps_weights_in_float32(method: s
 @pytest.mark.parametrize("method", ["darts", "darts2"])
 def test_compiled_steps_are_the_same_steps(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """By what torch traces, that is; what its compiler makes of it takes minutes. In float64: roundings may differ."""
-    monkeypatch.setattr("cleave.search.learner.BACKEND", "eager")
+    monkeypatch.setattr("cleave.search.trainer.BACKEND", "eager")
     changes = (f"method.name={method}", "split.splits=1", "search.epochs=3")
     eager, compiled = (in_doubles(problem(*changes, *more)) for more in ((), ("compile=true",)))
     for _ in range(2):
@@ -253,18 +308,21 @@ def test_compiled_steps_are_the_same_steps(method: str, monkeypatch: pytest.Monk
             each.advance()
         for name, weight in compiled.network.state_dict().items():
             torch.testing.assert_close(weight, eager.network.state_dict()[name], rtol=1e-9, atol=1e-9)
-    probes = list(compiled.probes())
-    found, expected = compiled.score("1<-0", iter(probes)), eager.score("1<-0", eager.probes())
+    probes = list(Matcher(compiled).probes())
+    found, expected = (
+        Matcher(compiled).score("1<-0", iter(probes)),
+        Matcher(eager).score("1<-0", Matcher(eager).probes()),
+    )
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
 
 
-def in_doubles(kind: Problem) -> Learner:
+def in_doubles(kind: Problem) -> NodeTrainer:
     """A leaf of float64 weights and images."""
     normalise = Normalise(kind.normalise.mean.double(), kind.normalise.std.double())
-    learner = leaf(replace(kind, normalise=normalise))
-    learner.network.double()
-    learner.method.double()
-    return learner
+    trainer = leaf(replace(kind, normalise=normalise))
+    trainer.network.double()
+    trainer.method.double()
+    return trainer
 
 
 def test_a_single_path_is_not_compiled() -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cleave.data.stream import Batch
 from cleave.engine.stop import NEVER
 from cleave.errors import Interrupted
-from cleave.net import Norm
+from cleave.net import Norm, one_hot
 from cleave.space import Arch, NetworkSize, Space, find_space
-from cleave.study.record.judge import CHUNK, Judge, Kind, chunks
 from cleave.study.record.ledger import walk
 from cleave.study.record.sharing import Shared, but_statistics, matching, prefix
 from cleave.study.record.supernet import Blueprint, Supernet
+from cleave.study.record.training import STATISTICS
+from cleave.train import RECALIBRATED, TRACKED, Child, Evaluator
+from cleave.train.evaluator import CHUNK, Remembered, Walked, begin, chunks
 from tests.recorder import Impatient
 from tests.reference.judge import plain_hits
 from tests.toys import TOYS
@@ -72,30 +74,64 @@ def test_children_judged_together_get_what_they_get_alone(name: str, sharing: st
     made = supernet(space, some(space, 6), policy(sharing, space))
     judged, calibration = batches(2), batches(2, size=5)
     before = {name: tensor.clone() for name, tensor in made.tensors().items()}
-    judge = Judge(made, Kind.of(kind, Norm(space.affine, running=True, momentum=0.4)))
-    for network in judge.supernet.networks:
-        network.double()
-    assert judge.hits(judged, calibration) == plain_hits(made, kind, judged, calibration)
+    found = Evaluator(STATISTICS[kind]).hits(made.members, judged, calibration)
+    assert found.sum(dim=1).tolist() == plain_hits(made, kind, judged, calibration)
     assert all(torch.equal(before[name], tensor) for name, tensor in made.tensors().items()), "something changed"
     assert all(module.training for network in made.networks for module in network.modules())
 
 
-def logits(judge: Judge, images: Tensor) -> dict[int, Tensor]:
-    labels = torch.zeros(len(images), dtype=torch.int64)
-    with torch.no_grad():
-        return {child: found[0] for child, found in judge._logits([(images, labels)], (), NEVER)}
+def test_hits_are_told_by_class() -> None:
+    space = find_space("nasbench201")
+    made = supernet(space, some(space, 3), None)
+    judged = [(torch.cat([images, images]), torch.cat([labels, labels])) for images, labels in batches(2)]
+    found = Evaluator(TRACKED).hits(made.members, judged)
+    network = made.common.eval()
+    for gates, by_class in zip(made.gates, found.tolist(), strict=True):
+        right = [labels[network(images, gates).argmax(dim=1) == labels] for images, labels in judged]
+        assert by_class == torch.cat(right).bincount(minlength=4).tolist()
 
 
 def test_the_outputs_are_the_same_to_the_last_bit() -> None:
     space = find_space("cells64")
     archs = [space.parse(f"{a}{b}{c}") for a in (1, 2, 4) for b in (1, 3) for c in (2, 4)]
     made = supernet(space, archs, None)
-    images = torch.randn(5, 3, 8, 8, dtype=torch.float64)
-    together = logits(Judge(made, Kind("tracked")), images)
-    network = made.common.eval()
-    for child, arch in enumerate(archs):
-        with torch.no_grad():
-            assert torch.equal(together[child], network(images, made.gates[child])), arch
+    images, evaluator = torch.randn(5, 3, 8, 8, dtype=torch.float64), Evaluator(TRACKED)
+    own = [Child(TRACKED.of(made.common), gates) for gates in made.gates]
+    made.common.eval()
+    with torch.no_grad():
+        together = dict(evaluator._walk(own, Walked([[begin(images)]], []), 0, list(range(len(own))), NEVER))
+        for child, arch in enumerate(archs):
+            assert torch.equal(together[child][0], made.common(images, one_hot(arch))), arch
+
+
+def test_an_operation_that_remembers_works_once_for_equal_inputs_and_anew_for_others() -> None:
+    class Counted(nn.Module):
+        count = 0
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.count += 1
+            return 2 * x
+
+    operation = Counted()
+    remembered = Remembered("some", operation, {})
+    one, other = torch.randn(2, 5)
+    for x, count in ((one, 1), (one.clone(), 1), (other, 2), (one, 3), (one, 3)):
+        assert torch.equal(remembered(x), 2 * x)
+        assert operation.count == count
+
+
+@pytest.mark.parametrize("kind", SPACES)
+def test_in_whatever_order_children_come_nothing_is_worked_out_twice(kind: str) -> None:
+    """Children that begin alike are put together: the work is that of the space's own order."""
+    space = SPACES[kind]()
+    archs = some(space, 12)
+    shuffled = [archs[i] for i in torch.randperm(len(archs)).tolist()]
+    works = {walk(supernet_of(space, order), TRACKED, (3, 8, 8)) for order in (archs, shuffled)}
+    assert len(works) == 1
+
+
+def supernet_of(space: Space, archs: list[Arch]) -> Supernet:
+    return Supernet(space, Blueprint(space.layout(SIZE, 3), 4, Norm(space.affine, running=True)), archs, 0, None)
 
 
 def test_all_64_children_together_take_less_than_half_of_the_work_of_each_alone() -> None:
@@ -107,8 +143,8 @@ def test_all_64_children_together_take_less_than_half_of_the_work_of_each_alone(
     made = Supernet(space, Blueprint(space.layout(size, 3), 10, Norm(False, running=True)), archs, 0, None)
     each = costs(space, size, image)
     alone = sum(each.of(arch).multiply_adds for arch in archs)
-    assert 2 * walk(made, Kind("tracked"), image) < alone
-    assert 2 * walk(made, Kind.of("recalibrated", Norm(False, running=True)), image) < alone
+    assert 2 * walk(made, TRACKED, image) < alone
+    assert 2 * walk(made, RECALIBRATED, image) < alone
 
 
 def test_what_nobody_shares_is_worked_out_for_each_child() -> None:
@@ -120,28 +156,25 @@ def test_what_nobody_shares_is_worked_out_for_each_child() -> None:
         space, Blueprint(space.layout(size, 3), 10, Norm(False, running=True)), archs, 0, lambda name: False
     )
     each = costs(space, size, image)
-    assert walk(made, Kind("tracked"), image) == sum(each.of(arch).multiply_adds for arch in archs)
+    assert walk(made, TRACKED, image) == sum(each.of(arch).multiply_adds for arch in archs)
 
 
 @pytest.mark.parametrize("kind", ["tracked", "batch", "recalibrated"])
 def test_a_look_can_be_stopped_at_every_block_and_leaves_no_trace(kind: str) -> None:
     space = find_space("cells64")
     made = supernet(space, some(space, 4), policy("prefix", space))
-    judge = Judge(made, Kind.of(kind, Norm(space.affine, running=True, momentum=0.4)))
-    for network in judge.supernet.networks:
-        network.double()
+    evaluator = Evaluator(STATISTICS[kind])
     judged, calibration = batches(1), batches(2)
-    modules = [dict(network.named_modules()) for network in judge.supernet.networks]
     asked = Impatient(10**9)
-    hits = judge.hits(judged, calibration, asked)
+    hits = evaluator.hits(made.members, judged, calibration, asked)
+    modules = [dict(network.named_modules()) for network in evaluator.twins.values()]
     times = 10**9 - asked.patience
-    assert times > len(judge.blocks)
+    assert times > len(made.common.blocks)
     for patience in range(times):
         with pytest.raises(Interrupted):
-            judge.hits(judged, calibration, Impatient(patience))
-        assert [dict(network.named_modules()) for network in judge.supernet.networks] == modules
-        assert all(module.training for each in modules for module in each.values())
-    assert judge.hits(judged, calibration, Impatient(times)) == hits
+            evaluator.hits(made.members, judged, calibration, Impatient(patience))
+        assert [dict(network.named_modules()) for network in evaluator.twins.values()] == modules
+    assert torch.equal(evaluator.hits(made.members, judged, calibration, Impatient(times)), hits)
 
 
 def test_many_images_are_walked_through_in_pieces() -> None:
@@ -150,6 +183,7 @@ def test_many_images_are_walked_through_in_pieces() -> None:
     assert [[len(labels) for _, labels in piece] for piece in chunks(made)] == [sizes[:2], sizes[2:3], sizes[3:]]
     space = find_space("cells64")
     network = supernet(space, some(space, 3), None)
-    judge, images = Judge(network, Kind("tracked")), batches(3, size=CHUNK // 2)
-    small = [(x[:, :, :8, :8], y) for x, y in images]
-    assert judge.hits(small) == plain_hits(network, "tracked", small, ())
+    small = [(x[:, :, :8, :8], y) for x, y in batches(3, size=CHUNK // 2)]
+    assert Evaluator(TRACKED).hits(network.members, small).sum(dim=1).tolist() == plain_hits(
+        network, "tracked", small, ()
+    )

@@ -8,13 +8,13 @@ import torch
 from cleave.errors import UserError
 from cleave.method import METHODS
 from cleave.resolve import resolve_split
-from cleave.search.learner import Learner
-from cleave.search.racing import race_for
+from cleave.search.matching import Matcher
+from cleave.search.trainer import NodeTrainer
 from cleave.settings import SplitSettings
 from cleave.space import Choice
 from cleave.space.nb201 import NASBench201
 from cleave.split.race import RaceRule
-from tests.search.test_learner import problem, root
+from tests.search.test_trainer import problem, root
 
 CHOICES = ["1<-0", "3<-2"]
 RACE = ("split.splits=1", "split.rule=race", "split.batches=16")
@@ -24,25 +24,25 @@ def ignore(choice: str, candidates: int) -> None:
     pass
 
 
-def warm(*changes: str) -> Learner:
-    learner = root(problem(*RACE, *changes))
-    learner.advance()
-    return learner
+def warm(*changes: str) -> NodeTrainer:
+    trainer = root(problem(*RACE, *changes))
+    trainer.advance()
+    return trainer
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_can_race(method: str) -> None:
-    learner, passes = warm(f"method.name={method}"), list[int]()
-    before = {name: value.clone() for name, value in learner.network.state_dict().items()}
-    found = race_for(learner, CHOICES, 2, lambda choice, candidates: passes.append(candidates))
+    trainer, passes = warm(f"method.name={method}"), list[int]()
+    before = {name: value.clone() for name, value in trainer.network.state_dict().items()}
+    found = Matcher(trainer).race(CHOICES, 2, lambda choice, candidates: passes.append(candidates))
     assert list(found.similarities) == CHOICES
     assert all(RaceRule.first <= count <= 16 for count in found.probes.values())
     assert sum(passes) == sum(5 * count for count in found.probes.values())
-    assert all(torch.equal(before[name], value) for name, value in learner.network.state_dict().items())
+    assert all(torch.equal(before[name], value) for name, value in trainer.network.state_dict().items())
 
 
 def test_a_race_is_a_function_of_the_node() -> None:
-    one, other = (race_for(warm("method.name=rsps"), CHOICES, 2, ignore) for _ in range(2))
+    one, other = (Matcher(warm("method.name=rsps")).race(CHOICES, 2, ignore) for _ in range(2))
     assert one.probes == other.probes
     assert all(torch.equal(one.similarities[choice], other.similarities[choice]) for choice in CHOICES)
 
@@ -50,26 +50,26 @@ def test_a_race_is_a_function_of_the_node() -> None:
 @pytest.mark.parametrize("similarity", ["cos", "filter-cos"])
 def test_similarities_averaged_over_mini_batches_are_the_exact_rules(similarity: str) -> None:
     """Nothing is extrapolated there; and DARTS runs the same gates whatever the mini-batch."""
-    learner = warm("split.average=similarities", f"split.similarity={similarity}")
-    found = race_for(learner, CHOICES, 2, ignore)
+    trainer = warm("split.average=similarities", f"split.similarity={similarity}")
+    found = Matcher(trainer).race(CHOICES, 2, ignore)
     for choice, count in found.probes.items():
-        probes = [learner.probe(number) for number in range(count)]
-        torch.testing.assert_close(found.similarities[choice], learner.score(choice, iter(probes)))
+        probes = [trainer.probe(number) for number in range(count)]
+        torch.testing.assert_close(found.similarities[choice], Matcher(trainer).score(choice, iter(probes)))
 
 
 def test_a_race_sees_the_mini_batches_and_paths_of_the_exact_rule() -> None:
-    learner = warm("method.name=rsps")
-    assert [learner.probe(number).gates for number in range(16)] == [probe.gates for probe in learner.probes()]
+    trainer = warm("method.name=rsps")
+    assert [trainer.probe(number).gates for number in range(16)] == [probe.gates for probe in Matcher(trainer).probes()]
 
 
 @pytest.mark.parametrize("average", ["gradients", "similarities"])
 @pytest.mark.parametrize("similarity", ["cos", "filter-cos"])
 def test_a_gradient_that_is_not_finite_is_said(similarity: str, average: str) -> None:
-    learner = warm(f"split.similarity={similarity}", f"split.average={average}")
+    trainer = warm(f"split.similarity={similarity}", f"split.average={average}")
     with torch.no_grad():
-        learner.network.classifier.weight.fill_(float("inf"))
+        trainer.network.classifier.weight.fill_(float("inf"))
     with pytest.raises(UserError, match="a gradient on choice 1<-0 is not finite"):
-        race_for(learner, CHOICES, 2, ignore)
+        Matcher(trainer).race(CHOICES, 2, ignore)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,238 @@
+"""One node of the tree in training: its network, its method, its weights, its place in the schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from typing import Protocol, TypeVar
+
+import torch
+from torch import Tensor
+from torch.func import functional_call
+from torch.nn.functional import cross_entropy
+
+from cleave.data.chance import Chance
+from cleave.data.stream import Batch
+from cleave.errors import UserError
+from cleave.memory import OutOfMemory, too_large, within_memory
+from cleave.method import Method, SgdStep, StepContext, ValidationLoss, Weights
+from cleave.net import Gates, Network, build
+from cleave.run.generations import Record
+from cleave.search.problem import Problem, Setup
+from cleave.search.schedule import Schedule
+from cleave.search.state import SearchCost
+from cleave.space import Arch, Region
+from cleave.split import Probe
+from cleave.train import Loss, Sgd, Trainer, smoothed, supervised
+
+BACKEND = "inductor"
+"""Of torch.compile."""
+
+VERSIONS = 64
+"""Of a block's code at most: one for each of its sizes, with and without gradients of what goes in."""
+
+Outcome = TypeVar("Outcome")
+
+
+@dataclass(frozen=True)
+class Standalone:
+    """One architecture that is trained by itself: what random search does, and what results are measured against."""
+
+    label: str
+    arch: Arch
+
+    @property
+    def region(self) -> Region:
+        return Region.of(self.arch)
+
+
+class Scope(Protocol):
+    """What weights are trained for: a region of the space, and the label that its random numbers go by."""
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def region(self) -> Region: ...
+
+
+def make_method(problem: Problem, scope: Scope, chance: Chance) -> Method:
+    """The recipe's method for a part of the space, in its initial state."""
+    return problem.method(problem.recipe.method, problem.space, scope.region, chance.generator("architecture"))
+
+
+def compile_blocks(network: Network) -> None:
+    """Block by block: those of one kind and size are compiled once. What was compiled before is given up."""
+    torch.compiler.reset()
+    torch._dynamo.config.recompile_limit = VERSIONS
+    for block in network.blocks.values():
+        block.compile(fullgraph=True, backend=BACKEND)
+
+
+class NodeTrainer:
+    """Everything that changes while a node is trained. Equal states go on equally, anywhere."""
+
+    def __init__(self, problem: Problem, scope: Scope, schedule: Schedule, setup: Setup | None = None) -> None:
+        """New weights, drawn from (seed, label of the scope). `setup`: the search's own unless given."""
+        self.scope, self.schedule, self.setup = scope, schedule, setup or problem.setup
+        recipe, settings = problem.recipe, self.setup.settings
+        self.chance = Chance(recipe.seed, scope.label)
+        self._draw_from(problem)
+        seed = self.chance.number("weights")
+        self.network = build(self.setup.layout, scope.region, problem.classes, seed, device=recipe.device)
+        if recipe.compile:
+            compile_blocks(self.network)
+        self.method = make_method(problem, scope, self.chance).to(recipe.device)
+        sgd = Sgd(settings.momentum, settings.weight_decay, settings.momentum > 0, settings.clip, settings.spare_norms)
+        self.weights = Trainer(dict(self.network.named_parameters()), sgd, self._rate, self._not_finite)
+        self.loss = smoothed(settings.label_smoothing)
+        self.sums = torch.zeros(2, dtype=torch.float64, device=recipe.device)  # of loss and of hits, this epoch
+
+    def _draw_from(self, problem: Problem) -> None:
+        """The batches of a problem, which differs from the node's own at most in their size."""
+        self.problem = problem
+        self.train = problem.stream(problem.train, self.chance, "train")
+        self.held = problem.stream(problem.valid, self.chance, "held")
+        self.probed = problem.stream(problem.train, self.chance, "probe")
+
+    def _rate(self, step: int) -> float:
+        return self.schedule.learning_rate(step // self.problem.steps_per_epoch, self.setup.settings)
+
+    def _not_finite(self, loss: float) -> UserError:
+        return UserError(
+            f"leaf {self.scope.label}, step {self.step}: the loss is {loss}; "
+            "try a smaller method.learning_rate or method.clip"
+        )
+
+    @property
+    def step(self) -> int:
+        """The training steps that are done."""
+        return self.weights.step
+
+    @property
+    def steps(self) -> int:
+        """All training steps of this node."""
+        return self.schedule.epochs * self.problem.steps_per_epoch
+
+    @property
+    def epoch(self) -> int:
+        return self.step // self.problem.steps_per_epoch
+
+    def context(self, purpose: str, step: int) -> StepContext:
+        """What a method is told when it is asked for this purpose and step."""
+        epoch, epochs = (self.epoch, self.schedule.epochs) if self.schedule.searching else (0, 0)
+        return StepContext(epoch, epochs, self.chance.generator(purpose, step))
+
+    def advance(self) -> SearchCost:
+        """One training step: architecture first where there is one (DARTS's order), then the weights. What it cost."""
+        return self.within_memory(self._advance, self._advance)
+
+    def within_memory(self, work: Callable[[], Outcome], smaller: Callable[[], object]) -> Outcome:
+        """What work on batches comes to. Where it runs out of memory: an OutOfMemory that names a batch size with which
+        `smaller` was seen to fit; the trainer is spoilt by that."""
+        return within_memory(work, partial(self._too_large, smaller))
+
+    def _too_large(self, work: Callable[[], object]) -> OutOfMemory:
+        problem = self.problem
+
+        def attempt(size: int) -> None:
+            search = problem.recipe.search.model_copy(update={"batch_size": size})
+            self._draw_from(replace(problem, recipe=problem.recipe.model_copy(update={"search": search})))
+            with self.uncompiled():
+                work()
+
+        size, device = problem.recipe.search.batch_size, problem.recipe.device
+        return too_large(f"leaf {self.scope.label}", "search.batch_size", size, attempt, device)
+
+    def _advance(self) -> SearchCost:
+        step, learns = self.step, self.learns_at(self.step)
+        if step % self.problem.steps_per_epoch == 0:
+            self.sums.zero_()
+        self.weights.begin()
+        batch = cache(partial(self.train.batch, step))  # drawn once, when it is first asked for
+        if learns:
+            held = partial(self._loss, cross_entropy, self.held.batch(step))
+            self.method.learn(ValidationLoss(held, partial(self._sgd_step, batch)), self.context("architecture", step))
+        paths = self.method.paths(self.context("gates", step))
+        loss, logits = self.weights.update(
+            batch(), [supervised(partial(self.logits, gates=gates), self.loss) for gates in paths]
+        )
+        hits = (logits.argmax(dim=1) == batch()[1]).sum()
+        self.sums += torch.stack([loss.double() * len(logits), hits.double()])
+        return SearchCost(weight_steps=len(paths), arch_steps=int(learns))
+
+    def learns_at(self, step: int) -> bool:
+        """Whether there is an architecture step in front of that weight step."""
+        return self.schedule.searching and self.method.learns_at(*divmod(step, self.problem.steps_per_epoch))
+
+    def _sgd_step(self, batch: Callable[[], Batch]) -> SgdStep:
+        """The weight step that is about to be taken on that batch."""
+        loss = partial(self._loss, self.loss, batch())
+        return SgdStep.of(self.weights.optimizer, loss, self.weights.parameters, self.weights.momentum)
+
+    def _loss(self, loss: Loss, batch: Batch, gates: Gates, weights: Weights | None = None) -> Tensor:
+        images, labels = batch
+        return loss(self.logits(images, gates, weights), labels)
+
+    def logits(self, images: Tensor, gates: Gates, weights: Weights | None = None) -> Tensor:
+        """Of the network, or of it under other weights, in the recipe's precision.
+
+        What comes out is float32, and so are weights and their gradients.
+        """
+        half = self.problem.recipe.precision == "bfloat16"
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
+            if weights is None:
+                logits: Tensor = self.network(images, gates)
+            else:
+                logits = functional_call(self.network, dict(weights), (images, gates))
+        return logits.float() if half else logits
+
+    def uncompiled(self) -> AbstractContextManager[None]:
+        """For passes of which there are too few of a kind to be worth compiling."""
+        return torch.compiler.set_stance("force_eager") if self.problem.recipe.compile else nullcontext()
+
+    def means(self) -> tuple[float, float]:
+        """The mean training loss and accuracy (percent) since the epoch began."""
+        done = (self.step - 1) % self.problem.steps_per_epoch + 1
+        loss, hits = (self.sums / (done * self.problem.recipe.search.batch_size)).tolist()
+        return loss, 100 * hits
+
+    def finite_means(self) -> tuple[float, float]:
+        """The same; UserError where the loss has become infinite or not a number."""
+        loss, accuracy = self.means()
+        self.weights.check(loss)
+        return loss, accuracy
+
+    def probe(self, number: int) -> Probe:
+        """A mini-batch of the gradient matching score, the same one whenever it is asked for, with the gates that run
+        beside the candidates compared."""
+        gates = self.method.gates(self.context("probe gates", number))
+        return Probe(partial(self._loss, self.loss, self.probed.batch(number)), gates)
+
+    def architecture_weights(self) -> dict[str, list[float]]:
+        """Per choice the weights of its candidates, to six digits, where the method has such."""
+        return {
+            choice: [round(weight, 6) for weight in weights.tolist()]
+            for choice, weights in self.method.architecture_weights().items()
+        }
+
+    def inherit(self, parent: Record, region: Region) -> None:
+        """Takes over the parent's weights, momentum and architecture weights, by name, where still allowed."""
+        self.network.load_state_dict({name: parent.weights[name] for name in self.network.state_dict()})
+        self.weights.load_momentum(parent.state["momentum"])
+        self.method.inherit(parent.state["method"], region)
+
+    def record(self) -> Record:
+        """All of it, to be saved."""
+        state = {**self.weights.state(), "method": dict(self.method.state_dict()), "sums": self.sums}
+        return Record(dict(self.network.state_dict()), state, {"leaf": self.scope.label, "step": self.step})
+
+    def restore(self, record: Record) -> None:
+        """Goes back to what was saved of this very node."""
+        assert record.meta["leaf"] == self.scope.label
+        self.network.load_state_dict(record.weights)
+        self.method.load_state_dict(record.state["method"])
+        self.weights.load(record.state, record.meta["step"])
+        self.sums.copy_(record.state["sums"])

@@ -1,0 +1,26 @@
+"""Weights in training (`Trainer`), and children judged under them (`Evaluator`)."""
+
+from cleave.train.averages import Averages
+from cleave.train.evaluator import Child, Evaluator
+from cleave.train.losses import Loss, Pass, Path, distilling, smoothed, supervised
+from cleave.train.statistics import BATCH, INITIAL, RECALIBRATED, TRACKED, Statistics
+from cleave.train.trainer import Sgd, Trainer
+
+__all__ = [
+    "BATCH",
+    "INITIAL",
+    "RECALIBRATED",
+    "TRACKED",
+    "Averages",
+    "Child",
+    "Evaluator",
+    "Loss",
+    "Pass",
+    "Path",
+    "Sgd",
+    "Statistics",
+    "Trainer",
+    "distilling",
+    "smoothed",
+    "supervised",
+]

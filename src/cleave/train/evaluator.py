@@ -1,0 +1,207 @@
+"""Children judged together: what they have in common, from the image on, is computed once.
+
+Children are walked block by block. Those that run the same operations with the same tensors on the same input stay
+together and have one output; in the first block where they part, an operation is not run again on the input that it
+ran on last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from cleave.data.stream import Batch
+from cleave.engine.stop import NEVER, Stop
+from cleave.net import BlockModule, Gates, Network, Place, places
+from cleave.net.place import History
+from cleave.train.statistics import Statistics
+
+CHUNK = 2_000
+"""Images that are walked through the blocks at once, by default: bounds the memory."""
+
+Memory = dict[Hashable, tuple[Tensor, Tensor]]
+"""The last input and output, by operation."""
+
+
+class Child(NamedTuple):
+    """An architecture, as the gates under which a network runs it."""
+
+    network: Network
+    gates: Gates
+
+
+class Walked(NamedTuple):
+    """The last outputs of each batch that is judged, and of each that statistics are measured on."""
+
+    judged: list[History]
+    calibration: list[History]
+
+
+class Evaluator:
+    """Judges children under the weights of their networks as these are then. Nothing of the networks changes.
+
+    chunk: images that are judged at once, at least a batch. half: passes in bfloat16.
+    """
+
+    def __init__(self, statistics: Statistics, chunk: int = CHUNK, half: bool = False) -> None:
+        self.statistics, self.chunk, self.half = statistics, chunk, half
+        self.twins: dict[Network, Network] = {}
+
+    @torch.inference_mode()
+    def hits(
+        self,
+        children: Sequence[Child],
+        batches: Sequence[Batch],
+        calibration: Sequence[Batch] = (),
+        stop: Stop = NEVER,
+    ) -> Tensor:
+        """How many images of each class each child gets right, [children, classes] on the CPU.
+
+        `calibration`: training batches, for statistics that are calibrated. Interrupted when `stop` asks for it, which
+        is heard block by block.
+        """
+        own = [Child(self._twin(network), gates) for network, gates in children]
+        hits = torch.zeros(len(own), own[0].network.classifier.out_features, dtype=torch.int64)
+        with torch.autocast(batches[0][0].device.type, torch.bfloat16, enabled=self.half):
+            for chunk in chunks(batches, self.chunk):
+                labels = torch.cat([labels for _, labels in chunk])
+                seen = Walked(*([[begin(images)] for images, _ in each] for each in (chunk, calibration)))
+                for child, logits in self._walk(own, seen, 0, list(range(len(own))), stop):
+                    right = labels[torch.cat(logits).argmax(dim=1) == labels]
+                    hits[child] += right.bincount(minlength=hits.shape[1]).cpu()
+        return hits
+
+    def _twin(self, network: Network) -> Network:
+        if network not in self.twins:
+            self.twins[network] = self.statistics.of(network)
+        return self.twins[network]
+
+    def _walk(
+        self, own: Sequence[Child], seen: Walked, depth: int, together: list[int], stop: Stop
+    ) -> Iterator[tuple[int, list[Tensor]]]:
+        """Every child with its logits of each batch, from a block on up to which they are the same."""
+        first = own[together[0]]
+        blocks = [block for block in first.network.blocks.values() if isinstance(block, BlockModule)]
+        while depth < len(blocks):
+            stop.check()
+            groups = alike([own[child] for child in together], depth, self.statistics.tracked)
+            if len(groups) > 1:
+                yield from self._part(own, seen, depth, [[together[i] for i in group] for group in groups], stop)
+                return
+            seen = self._through(blocks[depth], first.gates, seen)
+            depth += 1
+        for child in together:
+            yield child, [own[child].network.classify(history) for history in seen.judged]
+
+    def _part(
+        self, own: Sequence[Child], seen: Walked, depth: int, groups: list[list[int]], stop: Stop
+    ) -> Iterator[tuple[int, list[Tensor]]]:
+        """The same where a block is not the same for all: group by group."""
+        memory: Memory = {}
+        for group in groups:
+            stop.check()
+            block = block_of(own[group[0]], depth)
+            with nullcontext() if self.statistics.calibrated else remembering(block, memory):
+                after = self._through(block, own[group[0]].gates, seen)
+            yield from self._walk(own, after, depth + 1, group, stop)
+
+    def _through(self, block: BlockModule, gates: Gates, seen: Walked) -> Walked:
+        """One block further, its statistics measured first where they are."""
+        calibration: list[History] = []
+        if self.statistics.calibrated:
+            with self.statistics.measuring(block):
+                calibration = [block(history, gates) for history in seen.calibration]
+        return Walked([block(history, gates) for history in seen.judged], calibration)
+
+
+def begin(images: Tensor) -> Tensor:
+    """Images as blocks take them."""
+    return images.contiguous(memory_format=torch.channels_last)
+
+
+def chunks(batches: Sequence[Batch], images: int = CHUNK) -> Iterator[list[Batch]]:
+    """Batches in pieces of about so many images."""
+    piece: list[Batch] = []
+    for batch in batches:
+        piece.append(batch)
+        if sum(len(labels) for _, labels in piece) >= images:
+            yield piece
+            piece = []
+    if piece:
+        yield piece
+
+
+def block_of(child: Child, depth: int) -> BlockModule:
+    block = list(child.network.blocks.values())[depth]
+    assert isinstance(block, BlockModule)
+    return block
+
+
+def alike(children: Sequence[Child], depth: int, tracked: bool) -> list[list[int]]:
+    """The children by what the block of that number runs for them; groups that begin alike stand together."""
+    if len(children) == 1:
+        return [[0]]
+    groups: dict[tuple[tuple[Hashable, ...], Hashable], list[int]] = {}
+    for number, child in enumerate(children):
+        groups.setdefault(running(block_of(child, depth), child.gates, tracked), []).append(number)
+    return [groups[key] for key in sorted(groups, key=lambda key: [str(names) for names in key[0]])]
+
+
+def running(block: nn.Module, gates: Gates, tracked: bool) -> tuple[tuple[Hashable, ...], Hashable]:
+    """Equal where a block runs the same operations (the first half, by name) with the same tensors (the second)."""
+    found = places(block)
+    searched = {id(tensor) for place in found.values() for tensor in (*place.parameters(), *place.buffers())}
+    fixed = tuple(tensor for tensor in identity(block, tracked) if tensor not in searched)
+    tensors = tuple(identity(module, tracked) for place in found.values() for module in place.used(gates))
+    return tuple((name, *active(place, gates)) for name, place in found.items()), (fixed, tensors)
+
+
+def active(place: Place, gates: Gates) -> tuple[Hashable, ...]:
+    """What runs there, by choice."""
+    return tuple(gates[choice].active if choice in gates else None for choice in place.choices)
+
+
+def identity(module: nn.Module, tracked: bool = True) -> tuple[int, ...]:
+    """Equal for modules of one kind whose parameters, and with `tracked` buffers, are the same ones."""
+    return tuple(id(tensor) for tensor in (*module.parameters(), *(module.buffers() if tracked else ())))
+
+
+class Remembered(nn.Module):
+    """An operation that does not run again on the input that it ran on last, for any child with the same tensors."""
+
+    def __init__(self, name: Hashable, operation: nn.Module, memory: Memory) -> None:
+        super().__init__()
+        self.name, self.memory, self.operation = name, memory, operation
+
+    def forward(self, x: Tensor) -> Tensor:
+        last = self.memory.get(self.name)
+        if last is None or not (x is last[0] or torch.equal(x, last[0])):
+            last = self.memory[self.name] = x, self.operation(x)
+        return last[1]
+
+
+def remembering(block: BlockModule, memory: Memory) -> AbstractContextManager[None]:
+    """Meanwhile the operations of a searched block remember."""
+
+    def wrapped(place: str, module: nn.Module) -> Remembered:
+        return Remembered((place, identity(module)), module, memory)
+
+    return replaced(block, wrapped)
+
+
+@contextmanager
+def replaced(block: BlockModule, wrapped: Callable[[str, nn.Module], nn.Module]) -> Iterator[None]:
+    """The functions of a searched block wrapped, by name, and in the end as they were."""
+    searched = [function for function in block.functions() if function.holder is not block]
+    functions = [(function, function.holder.get_submodule(function.child)) for function in searched]
+    try:
+        for (name, holder, child), module in functions:
+            holder.add_module(child, wrapped(name, module))
+        yield
+    finally:
+        for (_, holder, child), module in functions:
+            holder.add_module(child, module)

@@ -1,0 +1,132 @@
+"""Weights in training: an optimiser, the learning rates, what is known of every weight. It knows no networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cleave.data.stream import Batch
+from cleave.train.averages import Averages
+from cleave.train.losses import Pass, Path
+
+CHECK_EVERY = 50
+"""Steps between looks at the loss on a device that would have to be waited for; on the CPU every step is checked."""
+
+
+@dataclass(frozen=True)
+class Sgd:
+    """Stochastic gradient descent.
+
+    clip: the largest length of the gradient of all weights; None: any. spares: whether weights with one dimension,
+    those of normalisations and biases, are not decayed.
+    """
+
+    momentum: float
+    weight_decay: float
+    nesterov: bool = False
+    clip: float | None = None
+    spares: bool = False
+
+    def optimizer(self, parameters: Iterable[nn.Parameter], rate: float) -> torch.optim.SGD:
+        """torch's, in one group unless some weights are spared."""
+        weights = list(parameters)
+        groups: list[dict[str, Any]] = [{"params": weights}]
+        if self.spares:
+            groups = [
+                {"params": [weight for weight in weights if weight.dim() > 1]},
+                {"params": [weight for weight in weights if weight.dim() <= 1], "weight_decay": 0.0},
+            ]
+        return torch.optim.SGD(
+            groups, lr=rate, momentum=self.momentum, weight_decay=self.weight_decay, nesterov=self.nesterov
+        )
+
+
+class Trainer:
+    """Trains weights, of one network or of several that share them. Equal states go on equally, anywhere.
+
+    A step is `begin`, whatever is to happen in front of it, and `update`.
+    """
+
+    def __init__(
+        self,
+        parameters: Mapping[str, nn.Parameter],
+        sgd: Sgd,
+        rate: Callable[[int], float],
+        explain: Callable[[float], Exception],
+        average: float | None = None,
+    ) -> None:
+        """`rate`: the learning rate of each step. `explain`: the error for a loss that is not finite. `average`: the
+        decay of `averages`."""
+        self.parameters, self.sgd, self.rate, self.explain = dict(parameters), sgd, rate, explain
+        self.optimizer = sgd.optimizer(self.parameters.values(), rate(0))
+        self.averages = None if average is None else Averages(parameters, average)
+        self.step = 0
+
+    def begin(self) -> None:
+        """Sets the learning rate of the step that comes."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate(self.step)
+
+    def update(self, batch: Batch, paths: Sequence[Path], idle: Iterable[nn.Parameter] = ()) -> Pass:
+        """One step down the mean loss of the paths; returns what the first of them came to.
+
+        A weight that no path runs has no gradient and stands still, unless it is `idle`, which is asked after the
+        backward passes: then its gradient is zero, and momentum and decay move it.
+        """
+        self.optimizer.zero_grad()
+        passes = [self._passed(path, batch, len(paths)) for path in paths]
+        for parameter in idle:
+            parameter.grad = torch.zeros_like(parameter)
+        if self.sgd.clip is not None:
+            nn.utils.clip_grad_norm_(self.parameters.values(), self.sgd.clip)
+        self.optimizer.step()
+        self.step += 1
+        if self.averages is not None:
+            self.averages.update()
+        return passes[0]
+
+    def _passed(self, path: Path, batch: Batch, paths: int) -> Pass:
+        """A path forwards and backwards, one after the other: the memory is that of one."""
+        loss, logits = path(batch)
+        self._check(loss)
+        (loss / paths).backward()  # type: ignore[no-untyped-call]
+        return Pass(loss.detach(), logits.detach())
+
+    def _check(self, loss: Tensor) -> None:
+        if loss.device.type == "cpu" or self.step % CHECK_EVERY == 0:
+            self.check(loss.item())
+
+    def check(self, loss: float) -> None:
+        """The error that `explain` gives for a loss that is not finite."""
+        if not isfinite(loss):
+            raise self.explain(loss)
+
+    @property
+    def momentum(self) -> dict[str, Tensor]:
+        """SGD's momentum by name; weights that never ran have none."""
+        buffers = {name: self.optimizer.state[each].get("momentum_buffer") for name, each in self.parameters.items()}
+        return {name: buffer for name, buffer in buffers.items() if buffer is not None}
+
+    def load_momentum(self, saved: Mapping[str, Tensor]) -> None:
+        """Copies of it, of those weights that are here too."""
+        for name, parameter in self.parameters.items():
+            if name in saved:
+                self.optimizer.state[parameter]["momentum_buffer"] = saved[name].to(parameter.device).clone()
+
+    def state(self) -> dict[str, Any]:
+        """What changes beside the weights and `step`."""
+        averages = {} if self.averages is None else {"averages": self.averages.values}
+        return {"momentum": self.momentum, **averages}
+
+    def load(self, state: Mapping[str, Any], step: int) -> None:
+        """Goes back to what was saved of these very weights."""
+        self.load_momentum(state["momentum"])
+        if self.averages is not None:
+            self.averages.load(state["averages"])
+        self.step = step
+        self.begin()

@@ -1,0 +1,86 @@
+"""What runs on a GPU: skipped where there is none."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import cleave
+from cleave.method import METHODS
+from cleave.search.schedule import schedule
+from cleave.search.trainer import NodeTrainer
+from cleave.split import Node
+from tests.search.test_trainer import SPACE, problem
+from tests.tiny import Ended
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+Capture = pytest.CaptureFixture[str]
+SMALL = {
+    "device": "cuda", "data.limit": 192, "data.image_size": 8, "space.channels": 2, "search.batch_size": 32,
+    "search.epochs": 2, "split.splits": 1, "split.batches": 2, "trust.control": 2, "trust.panel": 3,
+}  # fmt: skip
+
+
+def flags(changes: dict[str, Any]) -> list[str]:
+    return [word for key, value in changes.items() for word in ("--set", f"{key}={value}")]
+
+
+def searched(out: Path, capsys: Capture, changes: dict[str, Any]) -> dict[str, Any]:
+    ended = Ended(["search", "--out", str(out), "--json", *flags({**SMALL, **changes})], capsys)
+    assert ended.status == 0, ended.err
+    told: dict[str, Any] = json.loads(ended.out)
+    return told
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_searches_on_a_gpu(method: str, tmp_path: Path, capsys: Capture) -> None:
+    samples = {"method.samples": 5} if method == "rsps" else {}
+    told = searched(tmp_path / "run", capsys, {"method.name": method, **samples})
+    assert len(told["leaves"]) == 2
+    assert told["chosen"]["valid_accuracy"] > 0
+
+
+@pytest.mark.parametrize("changes", [{}, {"precision": "bfloat16"}, {"method.name": "rsps", "method.samples": 5}])
+def test_a_search_on_a_gpu_is_resumed_and_ranked(changes: dict[str, Any], tmp_path: Path, capsys: Capture) -> None:
+    whole = searched(tmp_path / "whole", capsys, changes)
+    again = cleave.resume(tmp_path / "whole")
+    assert again.arch == whole["chosen"]["arch"]
+    assert next(again.network().parameters()).device.type == "cpu"
+
+
+def test_a_node_trains_on_a_gpu_as_on_the_cpu() -> None:
+    """The same weights and numbers; only kernels round otherwise."""
+    here, there = (
+        NodeTrainer(each, Node((), SPACE.region), schedule(each.recipe, 0))
+        for each in (problem("split.splits=1"), problem("split.splits=1", "device=cuda"))
+    )
+    for trainer in (here, there):
+        for _ in range(3):
+            trainer.advance()
+    for name, value in here.network.state_dict().items():
+        torch.testing.assert_close(there.network.state_dict()[name].cpu(), value, rtol=0.02, atol=2e-4)
+    assert there.means() == pytest.approx(here.means(), rel=0.01)
+
+
+def test_too_large_a_batch_is_told_with_one_that_fits(tmp_path: Path, capsys: Capture) -> None:
+    free, _ = torch.cuda.mem_get_info()
+    torch.cuda.set_per_process_memory_fraction(0.02)
+    try:
+        changes = {"data.image_size": 64, "space.channels": 256, "search.batch_size": 96, "trust.control": 0}
+        words = ["search", "--out", str(tmp_path / "run"), *flags({**SMALL, **changes})]
+        ended = Ended(words, capsys)
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert free > 0
+    assert ended.refuses("search.batch_size=96", "memory")
+
+
+def test_a_study_looks_on_a_gpu(tmp_path: Path, capsys: Capture) -> None:
+    changes = {"device": "cuda", "looks.statistics": "[tracked, batch, recalibrated]"}
+    words = ["study", "table1/seeds", "--budget", "tiny", "--out", str(tmp_path / "study"), "--json", *flags(changes)]
+    ended = Ended(words, capsys)
+    assert ended.status == 0, ended.err
