@@ -14,7 +14,7 @@ from cleave.train import BATCH, RECALIBRATED, Statistics
 
 @dataclass(frozen=True)
 class RankQuestion:
-    """How architectures are chosen and judged, what they are held against, and where the answer is put.
+    """How architectures are chosen and judged, what they are compared with, and where the answer is put.
 
     sample: how many architectures, drawn by `seed`; None: all. connected: only those that compute something.
     images: of the held-out ones, at most. recalibrate: training mini-batches from which each child's statistics are

@@ -1,4 +1,4 @@
-"""Does an architecture do better beside a partner with similar gradients? (GM-NAS, table 2 and appendix B.2)
+"""Does an architecture do better next to a partner with similar gradients? (GM-NAS, table 2 and appendix B.2)
 
 A partner differs from its architecture in one choice. The two are trained together by RSPS: as the region that holds
 just them. After a warm-up their gradients on the weights that they share are compared, and if the partner is the

@@ -12,13 +12,8 @@ from typer.core import TyperGroup
 from cleave.common import Changes, Data, DataRoot, Device, ExtensionFiles, Json, Seed, SkipDamaged, SpaceName, tell
 from cleave.errors import UserError
 from cleave.extras import need_extra
-from cleave.study.metrics_command import metrics
-from cleave.study.report_command import report
+from cleave.study.log_command import Truth, metrics, report
 
-Truth = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="Accuracies of children trained alone: a CSV file, or a study's log."),
-]
 Budget = Annotated[str, typer.Option(metavar="B", help="Of a study by name: tiny (seconds), small or paper.")]
 Workers = Annotated[
     int | None,

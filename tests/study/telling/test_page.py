@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 from cleave.errors import UserError
 from cleave.space import find_space
 from cleave.study.analysis.metrics_report import report as measure
+from cleave.study.log_command import report
 from cleave.study.record.log import Numbers, all_children
 from cleave.study.record.truth import Truth
-from cleave.study.report_command import report
 from cleave.study.telling.figures import FIGURES, Drawings, Subject, draw
 from cleave.study.telling.page import Provenance, read_made, write_page
 from tests.report.parsed import ParsedPage, check_page

@@ -71,7 +71,7 @@ def ceiling_rows(ceiling: Ceiling | None, seed: int) -> Iterable[Row]:
 
 
 def measured(scores: Numbers, true: Numbers, gt_tau: Estimate) -> Row:
-    """The figures of rankings [instances, children] held against `true` [children], or [instances, children]."""
+    """The figures of rankings [instances, children] compared with `true` [children], or [instances, children]."""
     pairs = list(zip(scores, np.broadcast_to(true, scores.shape), strict=True))
 
     def average(measure: Callable[[Numbers, Numbers, int], float], n: int) -> float:

@@ -18,7 +18,7 @@ the best true rank among the 1 or 3 ranked highest. lost: percentage points
 between the best child and these. top 1: true accuracy of the one ranked
 highest. ±: the deviation over looks, or over instances at their last look."""
 TIED = "*: several share the highest score; the mean over all choices among them."
-UNFAIR = "against all: a run is itself in the mean that it is held against."
+UNFAIR = "against all: a run is itself in the mean that it is compared with."
 SIMULATED = "one run of the truth is simulated from its means and deviations: about .01 low."
 NO_TRUTH = "GT-Tau, T1R, T3R and the table need a truth: give --truth FILE"
 

@@ -99,7 +99,7 @@ def rank_boxes(subject: Subject) -> Drawn:
 
 
 def several_rankings(log: Log) -> tuple[Numbers, str]:
-    """Two or more rankings [n, children], and of what they are."""
+    """Two or more rankings [n, children], and what they are rankings of."""
     seen = see(log)
     each = seen.epochs or seen.dense
     if len(each) > 1:
