@@ -125,7 +125,7 @@ class Search:
         return [leaf for group in groups for leaf in self.visit({**allowed, edge: group}, depth + 1, trainer)]
 
     def trainer(self, allowed: Allowed) -> Trainer:
-        size, channels = self.problem.recipe.space, self.problem.train.pixels.shape[1]
+        size, channels = self.problem.recipe.space.size, self.problem.train.pixels.shape[1]
         network = Supernet(size.channels, size.cells, allowed, self.problem.classes, channels)
         return Trainer(network, self.settings)
 

@@ -167,7 +167,7 @@ def trainer_of(node: NodeTrainer) -> Trainer:
 
 def published(node: NodeTrainer) -> Supernet:
     """The published network with the node's weights."""
-    size, problem = node.problem.recipe.space, node.problem
+    size, problem = node.problem.recipe.space.size, node.problem
     network = Supernet(size.channels, size.cells, ALLOWED, problem.classes, problem.train.pixels.shape[1])
     network.to(node.network.classifier.weight.dtype)
     copy_weights(node.network, network)

@@ -77,7 +77,7 @@ def measure(seed: int, method: str, ops: int, sizes: Sizes) -> Case:
 def trained(seed: int, method: str, ops: int, epochs: int) -> NodeTrainer:
     changes = [f"method.name={method}", f"space.ops={ops}", f"seed={seed}", f"split.warmup_epochs={epochs}"]
     recipe = load_recipe(None, [*SETTINGS, *changes], {})
-    recipe, _ = resolve(recipe, find_space(recipe.space.name, recipe.space.ops))
+    recipe, _ = resolve(recipe, find_space(recipe.space))
     problem = open_problem(recipe)
     trainer = NodeTrainer(problem, Node((), problem.space.region), schedule(recipe, 0))
     while trainer.step < trainer.steps:

@@ -14,6 +14,7 @@ from torch import Tensor
 from benchmarks.naive import Batch
 from benchmarks.problems import SPACE
 from cleave.data.augment import Normalise
+from cleave.engine.engine import Engine
 from cleave.engine.progress import Callback
 from cleave.net import Gates
 from cleave.search.evaluator import LeafEvaluator
@@ -71,7 +72,7 @@ def search(recipe: Recipe, workers: int) -> Mapping[str, Any]:
     threads = torch.get_num_threads()
     with TemporaryDirectory() as folder:
         try:
-            return start(recipe, Path(folder, "run"), Callback(), workers)
+            return start(recipe, Path(folder, "run"), Callback(), Engine(workers))
         finally:
             torch.set_num_threads(threads)
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import batch_norm, conv2d
 
-from cleave.net import BlockModule, Conv2d, Gate, Gates, Norm, Place, builds
+from cleave.net import BlockModule, Conv2d, Gate, Gates, Norm, Operations, Place, builds
 from cleave.net.place import History
 from cleave.space import Arch, Choice, Fixed, Layout, NetworkSize, Region, Space
 from cleave.space.layout import Block
@@ -46,7 +46,7 @@ class Elastic(Block):
     def runs(self, arch: Arch) -> bool:
         return self.number < int(arch["depth"])
 
-    def live(self, arch: Arch) -> Iterable[str]:
+    def live(self, arch: Arch, operations: Operations) -> Iterable[str]:
         return (choice for choice in self.choices if choice in arch) if self.runs(arch) else ("depth",)
 
 
@@ -73,7 +73,7 @@ class ElasticPlace(Place):
             return x
         up, depthwise, down = self.weights(arch)
         inner = conv2d(conv2d(x, up).relu(), depthwise, padding=depthwise.shape[-1] // 2, groups=len(depthwise))
-        return x + batch_norm(conv2d(inner.relu(), down), None, None, training=True)
+        return x + batch_norm(conv2d(inner.relu(), down), None, None, training=True, eps=self.norm.eps)
 
     def weights(self, arch: Arch) -> tuple[Tensor, Tensor, Tensor]:
         width = int(arch[self.spec.expansion]) * self.spec.channels
@@ -105,7 +105,7 @@ class ElasticPlace(Place):
         ]
         for layer, weight in zip(layers, (up, depthwise, down), strict=True):
             layer.weight = nn.Parameter(weight.clone())
-        norm = Norm(affine=False)(channels)
+        norm = replace(self.norm, affine=False)(channels)
         return Residual(nn.Sequential(layers[0], nn.ReLU(), layers[1], nn.ReLU(), layers[2], norm))
 
 
@@ -135,9 +135,9 @@ class Residual(nn.Module):
 
 @builds(Elastic)
 class ElasticBlock(BlockModule):
-    def __init__(self, spec: Elastic, region: Region, norm: Norm) -> None:
+    def __init__(self, spec: Elastic, region: Region, operations: Operations) -> None:
         super().__init__()
-        self.place: Place = ElasticPlace(spec, norm)
+        self.place: Place = ElasticPlace(spec, operations.norm)
 
     def forward(self, history: History, gates: Gates) -> History:
         return [self.place(history[-1], gates)]
@@ -148,7 +148,6 @@ class ToyElastic(Space):
 
     name = "toyelastic"
     paper_size = NetworkSize(4, 1)
-    affine = False
 
     def __init__(self) -> None:
         layers = [(Choice(f"kernel{i}", KERNELS), Choice(f"expansion{i}", EXPANSIONS)) for i in range(3)]
@@ -157,7 +156,12 @@ class ToyElastic(Space):
     def layout(self, size: NetworkSize, image_channels: int) -> Layout:
         width = size.channels
         layers = [(f"layer{i}", Elastic(i, width)) for i in range(3)]
-        return Layout((("stem", Fixed("conv_3x3_bn", image_channels, width)), *layers), width, ends=("stem",))
+        return Layout(
+            (("stem", Fixed("conv_3x3_bn", image_channels, width)), *layers),
+            width,
+            ends=("stem",),
+            norm=Norm(affine=False),
+        )
 
     def format(self, arch: Arch) -> str:
         return " ".join(f"{choice.name}={arch[choice.name]}" for choice in self.choices if choice.name in arch)

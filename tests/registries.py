@@ -10,7 +10,7 @@ from typing import Any
 from cleave import extensions
 from cleave.data.sources import SOURCES
 from cleave.method import METHODS
-from cleave.net.ops import OPERATIONS
+from cleave.ops import OPERATIONS
 from cleave.space.registry import SPACES
 from cleave.split.similarity import SIMILARITIES
 from cleave.split.splitters import SPLITTERS

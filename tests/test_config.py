@@ -185,7 +185,9 @@ def test_nothing_can_be_set_below_a_plain_value_of_the_file(tmp_path: Path) -> N
 def test_the_known_keys_are_those_of_a_written_recipe() -> None:
     written = Recipe().model_dump(mode="json")
     dotted = {f"{section}.{key}" for section, keys in written.items() if isinstance(keys, dict) for key in keys}
-    others = {f"method.{key}" for key in ("samples", "rejects", "epochs_each", "temperature", "temperature_min")}
+    others = {
+        f"method.{key}" for key in ("samples", "paths", "rejects", "epochs_each", "temperature", "temperature_min")
+    }
     known = set(known_keys(Recipe))
     assert known == {*written, *dotted, *others}
     assert {key for key in known if "." not in key} == set(written)

@@ -11,10 +11,7 @@ import torch
 
 import cleave
 from cleave.method import METHODS
-from cleave.search.schedule import schedule
-from cleave.search.trainer import NodeTrainer
-from cleave.split import Node
-from tests.search.test_trainer import SPACE, problem
+from tests.search.test_trainer import in_doubles, problem
 from tests.tiny import Ended
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
@@ -53,17 +50,14 @@ def test_a_search_on_a_gpu_is_resumed_and_ranked(changes: dict[str, Any], tmp_pa
 
 
 def test_a_node_trains_on_a_gpu_as_on_the_cpu() -> None:
-    """The same weights and numbers; only kernels round otherwise."""
-    here, there = (
-        NodeTrainer(each, Node((), SPACE.region), schedule(each.recipe, 0))
-        for each in (problem("split.splits=1"), problem("split.splits=1", "device=cuda"))
-    )
+    """The same weights and numbers; in float64, since kernels round otherwise."""
+    here, there = (in_doubles(problem("split.splits=1", f"device={device}")) for device in ("cpu", "cuda"))
     for trainer in (here, there):
         for _ in range(3):
             trainer.advance()
     for name, value in here.network.state_dict().items():
-        torch.testing.assert_close(there.network.state_dict()[name].cpu(), value, rtol=0.02, atol=2e-4)
-    assert there.means() == pytest.approx(here.means(), rel=0.01)
+        torch.testing.assert_close(there.network.state_dict()[name].cpu(), value, rtol=1e-6, atol=1e-9)
+    assert there.means() == pytest.approx(here.means(), rel=1e-6)
 
 
 def test_too_large_a_batch_is_told_with_one_that_fits(tmp_path: Path, capsys: Capture) -> None:

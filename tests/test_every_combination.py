@@ -52,7 +52,7 @@ def tiny(*changes: str) -> Recipe:
 
 
 def run(folder: Path, recipe: Recipe) -> tuple[dict[str, Any], Search, Problem]:
-    recipe, _ = resolve(recipe, find_space(recipe.space.name, recipe.space.ops))
+    recipe, _ = resolve(recipe, find_space(recipe.space))
     problem = open_problem(recipe)
     make_folder(folder)
     create(folder, recipe, {})

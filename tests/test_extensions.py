@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cleave.config import load_recipe
-from cleave.engine.worker import Worker
+from cleave.engine.processes import ProcessWorker
 from cleave.extensions import LOADED, load_extension
 from cleave.search.loop import Search
 from cleave.yaml_text import written
@@ -135,13 +135,13 @@ def test_a_finished_run_is_shown_and_told_again_without_running_its_file(
 def test_a_worker_does_not_take_a_file_that_has_changed(
     tmp_path: Path, images: Path, chain: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start = Worker.__init__
+    start = ProcessWorker.__init__
 
-    def changed_before(self: Worker[Any, Any], job: Any) -> None:  # noqa: ANN401
+    def changed_before(self: ProcessWorker[Any, Any], job: Any) -> None:  # noqa: ANN401
         chain.write_text(CODE + "\n# changed\n")
         start(self, job)
 
-    monkeypatch.setattr(Worker, "__init__", changed_before)
+    monkeypatch.setattr(ProcessWorker, "__init__", changed_before)
     ended = Ended(search(images, tmp_path / "run", "--space", f"{chain}:Chain", workers="2"), capsys)
     assert ended.refuses(f"{chain}: was changed while the run was going on")
 

@@ -29,9 +29,9 @@ def test_there_are_recipes() -> None:
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_a_recipe_is_valid_and_resolves_without_notes(path: Path) -> None:
     recipe = load_recipe(path, (), {})
-    resolved, notes = resolve(recipe, find_space(recipe.space.name, recipe.space.ops))
+    resolved, notes = resolve(recipe, find_space(recipe.space))
     assert notes == []
-    assert resolve(resolved, find_space(recipe.space.name, recipe.space.ops))[0] == resolved
+    assert resolve(resolved, find_space(recipe.space))[0] == resolved
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cleave.net import BlockModule, Gates, Norm, Place
+from cleave.net import BlockModule, Gates, Operations, Place
 from cleave.net.place import BUILDERS, Chosen, History
 from cleave.space import Arch, Choice, Fixed, Layer, Layout, NetworkSize, Region, Space
 from cleave.space.cells64 import Cells64
@@ -138,7 +138,7 @@ class Scale(Block):
     def choices(self) -> tuple[str, ...]:
         return (self.choice,)
 
-    def live(self, arch: Arch) -> Iterable[str]:
+    def live(self, arch: Arch, operations: Operations) -> Iterable[str]:
         return self.choices if self.choice in arch and self.fault != "live" else ()
 
 
@@ -189,7 +189,7 @@ class Scaled(nn.Module):
 
 
 class ScaleBlock(BlockModule):
-    def __init__(self, spec: Scale, region: Region, norm: Norm) -> None:
+    def __init__(self, spec: Scale, region: Region, operations: Operations) -> None:
         super().__init__()
         self.place = ScalePlace(spec, region.allowed[spec.choice])
 

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from itertools import combinations, groupby, product
 from math import prod
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from cleave.net.ops import Norm, operation, relu_conv_bn
-from cleave.space import Arch, Cell, Choice, Fixed, Layer, Layout, Link, NetworkSize, Region, Space
+from cleave.ops import Norm, Operation, operation, relu_conv_bn, separable
+from cleave.space import Arch, Auxiliary, Cell, Choice, Fixed, Head, Layer, Layout, Link, NetworkSize, Region, Space
 from cleave.space.layout import Block
 from cleave.space.registry import SPACES
 from tests.elastic import ToyElastic
@@ -47,12 +49,12 @@ def _sep_conv(channels_in: int, channels_out: int, stride: int, norm: Norm) -> n
 
 @operation("toy_preprocess")
 def _preprocess(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
-    return relu_conv_bn(channels_in, channels_out, 1, stride, norm)
+    return relu_conv_bn(channels_in, channels_out, stride, norm, kernel=1)
 
 
 @operation("toy_preprocess_halving")
 def _halve(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
-    return relu_conv_bn(channels_in, channels_out, 1, 2, norm)
+    return relu_conv_bn(channels_in, channels_out, 2, norm, kernel=1)
 
 
 def _inverted(expand: int, kernel: int) -> None:
@@ -190,14 +192,80 @@ class ToyCells64(NamedSpace):
         return Layout(tuple(blocks), features=2 * width, ends=("stem",))
 
 
-TOYS = (ToyDarts, ToyDropping, ToyMobileNet, ToyCells64, ToyElastic)
+def _pool_bn(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
+    return nn.Sequential(nn.AvgPool2d(3, stride, 1, count_include_pad=False), norm(channels_out))
+
+
+def _skip(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
+    """An identity, or where the size is halved a convolution."""
+    return nn.Identity() if stride == 1 else relu_conv_bn(channels_in, channels_out, stride, norm, kernel=1)
+
+
+def _mix(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(channels_in, channels_out, 1, bias=False), nn.Hardswish())
+
+
+def _auxiliary(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
+    conv = nn.Conv2d(channels_in, channels_out, 1, bias=False)
+    return nn.Sequential(nn.ReLU(), nn.AvgPool2d(2), conv, norm(channels_out), nn.ReLU())
+
+
+def _darts_auxiliary(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
+    """That of the retraining of DARTS on images of 32 x 32 pixels."""
+    first = nn.Sequential(nn.Conv2d(channels_in, 128, 1, bias=False), norm(128), nn.ReLU())
+    second = nn.Sequential(nn.Conv2d(128, channels_out, 2, bias=False), norm(channels_out), nn.ReLU())
+    return nn.Sequential(nn.ReLU(), nn.AvgPool2d(5, stride=3, count_include_pad=False), *first, *second)
+
+
+DARTS_AUXILIARY = {"darts_auxiliary": Operation(_darts_auxiliary)}
+
+
+class ToyHead(NamedSpace):
+    """Cells of operations of the space's own, under a head with a hidden layer and dropout, and an auxiliary head."""
+
+    name = "toyhead"
+    pairs = ((1, 0), (2, 0), (2, 1))
+    operations: ClassVar[dict[str, Operation]] = {
+        "skip_connect": Operation(_skip, identity=True),
+        "avg_pool_3x3": Operation(_pool_bn),
+        "sep_conv": Operation(partial(separable, kernel=3)),
+        "mix": Operation(_mix),
+        "auxiliary": Operation(_auxiliary),
+    }
+
+    def __init__(self) -> None:
+        names = [f"{kind}/{target}<-{source}" for kind in ("normal", "reduce") for target, source in self.pairs]
+        self.choices = tuple(Choice(name, ("skip_connect", "avg_pool_3x3", "sep_conv")) for name in names)
+
+    def layout(self, size: NetworkSize, image_channels: int) -> Layout:
+        width = size.channels
+        blocks: list[tuple[str, Block]] = [("stem", Fixed("conv_3x3_bn", image_channels, width))]
+        for number, kind in enumerate(("normal", "reduce")):
+            links = tuple(
+                Link(f"{kind}/{target}<-{source}", source, target, 2 if kind == "reduce" and source == 0 else 1)
+                for target, source in self.pairs
+            )
+            entry = (width if number == 0 else 2 * width,)
+            blocks.append((f"cell{number}", Cell(width, links, (1, 2), 1, ("nor_conv_1x1",), entry)))
+        return Layout(
+            tuple(blocks),
+            features=2 * width,
+            ends=("stem", "head", "classifier", "auxiliary"),
+            head=Head((Fixed("mix", 2 * width, 3 * width),), dropout=0.2),
+            auxiliary=Auxiliary("cell0", "auxiliary", 2 * width, 6),
+            operations=self.operations,
+            norm=Norm(eps=1e-3),
+        )
+
+
+TOYS = (ToyDarts, ToyDropping, ToyMobileNet, ToyCells64, ToyElastic, ToyHead)
 
 
 @contextmanager
 def toys_known() -> Iterator[None]:
     """Meanwhile the toys can be named in a recipe, as a new space could."""
     for toy in TOYS:
-        SPACES[toy.name] = lambda operations, toy=toy: toy()
+        SPACES[toy.name] = toy
     try:
         yield
     finally:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cleave.engine.progress import Callback, Progress
     from cleave.engine.stop import Stop
     from cleave.errors import Interrupted, UserError
-    from cleave.net import Norm, operation
+    from cleave.ops import Norm, Operation, operation
     from cleave.result import SearchResult
     from cleave.space import Arch, Cell, Choice, Fixed, Layer, Layout, Link, NetworkSize, Region, Space
     from cleave.terminal import Terminal
@@ -36,6 +36,7 @@ __all__ = [
     "Link",
     "NetworkSize",
     "Norm",
+    "Operation",
     "Progress",
     "Region",
     "SearchResult",
@@ -62,7 +63,7 @@ _MODULES = ("method", "plan", "rank", "search", "settings", "study")
 _HOMES = {
     "cleave.api": ("load", "partition", "resume", "resume_study"),
     "cleave.errors": ("Interrupted", "UserError"),
-    "cleave.net": ("Norm", "operation"),
+    "cleave.ops": ("Norm", "Operation", "operation"),
     "cleave.result": ("SearchResult",),
     "cleave.engine.progress": ("Callback", "Progress"),
     "cleave.engine.stop": ("Stop",),

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from cleave.data.given import Given
+from cleave.engine.engine import ONE, PROCESS, Engine
 from cleave.engine.progress import CallbackLike, Callbacks
 from cleave.engine.stop import Stop
 from cleave.errors import UserError, shown
@@ -69,6 +70,8 @@ def search(
     seed: int | None = None,
     device: str | None = None,
     workers: int | None = 1,
+    engine: str = PROCESS,
+    address: str | None = None,
     callbacks: Iterable[CallbackLike] = (),
     stop: Stop | None = None,
 ) -> SearchResult:
@@ -79,14 +82,16 @@ def search(
     or `settings.SplitSettings`. `data`: a name, a folder, (images, labels) with images [n, channels, size, size] of
     uint8 or floats in 0 to 1, or a torch Dataset. `settings`: any other keys of the recipe by dotted name, as in
     {"search.epochs": 5}. `out`: the run folder; None: a new one in runs/. `workers`: processes, None for as many as
-    there are cores for; more than one needs a main program that can be imported. `callbacks` see every step, and
-    `stop.requested` may be set from another thread.
+    there are cores for; more than one needs a main program that can be imported. `engine`: "process" or "ray"; a Ray
+    is started for the run unless this process has one or `address` ("HOST:PORT") names one. `callbacks` see every
+    step, and `stop.requested` may be set from another thread.
 
     UserError for a mistake in what was given; Interrupted, with everything saved, where it was asked to stop.
     """
-    asked, given = asked_for(space, method, splitter, data, recipe, settings, seed, device, workers)
+    chosen = Engine(workers, engine, address)
+    asked, given = asked_for(space, method, splitter, data, recipe, settings, seed, device, chosen)
     folder = None if out is None else Path(out)
-    found = search_runner.start(asked, folder, Callbacks(checked_callbacks(callbacks), stop), workers, given)
+    found = search_runner.start(asked, folder, Callbacks(checked_callbacks(callbacks), stop), chosen, given)
     return read_result(Path(found["run"]))
 
 
@@ -97,6 +102,8 @@ def resume(
     space: SpaceObject | None = None,
     device: str | None = None,
     workers: int | None = 1,
+    engine: str = PROCESS,
+    address: str | None = None,
     changed_extensions: bool = False,
     callbacks: Iterable[CallbackLike] = (),
     stop: Stop | None = None,
@@ -106,10 +113,11 @@ def resume(
     `data` and `space`: again what was given as tensors, as a Dataset, as an object. `changed_extensions`: even if a
     user's file that the run names is another now.
     """
-    space_again(space, workers)
+    chosen = Engine(workers, engine, address)
+    space_again(space, chosen)
     callback = Callbacks(checked_callbacks(callbacks), stop)
     images = given_again(data)
-    found = search_runner.resume(folder_of(run), callback, workers, device, images, changed_extensions)
+    found = search_runner.resume(folder_of(run), callback, chosen, device, images, changed_extensions)
     return read_result(Path(found["run"]))
 
 
@@ -186,7 +194,7 @@ def plan(
 
     Returns what `cleave plan --json` prints.
     """
-    asked, given = asked_for(space, method, splitter, data, recipe, settings, seed, device, 1)
+    asked, given = asked_for(space, method, splitter, data, recipe, settings, seed, device, ONE)
     return plan_search(asked, Callbacks(checked_callbacks(callbacks)), given)
 
 
@@ -202,6 +210,8 @@ def study(
     seed: int | None = None,
     device: str | None = None,
     workers: int | None = 1,
+    engine: str = PROCESS,
+    address: str | None = None,
     callbacks: Iterable[CallbackLike] = (),
     stop: Stop | None = None,
 ) -> dict[str, Any]:
@@ -216,15 +226,16 @@ def study(
     from cleave.study.record.settings import StudyRecipe
     from cleave.study.runner import start
 
+    chosen = Engine(workers, engine, address)
     if data is not None and not isinstance(data, str | Path):
         raise UserError(f"data: a study takes a name or a folder, not {shown(data)}")
     read = recipes.raw(recipe, budget) if isinstance(recipe, str | Path) else recipe
     texts = {"data.name": data, "truth": truth}
     keys = {key: None if text is None else str(text) for key, text in texts.items()}
-    keys = {**without({**keys, "seed": seed, "device": device}), **space_keys(space, workers)}
+    keys = {**without({**keys, "seed": seed, "device": device}), **space_keys(space, chosen)}
     once(keys, settings or {})
     callback = Callbacks(checked_callbacks(callbacks), stop)
-    return start(recipe_from(StudyRecipe, read, keys, settings or {}), path_or_none(out), callback, workers)
+    return start(recipe_from(StudyRecipe, read, keys, settings or {}), path_or_none(out), callback, chosen)
 
 
 def resume_study(
@@ -232,6 +243,8 @@ def resume_study(
     *,
     device: str | None = None,
     workers: int | None = 1,
+    engine: str = PROCESS,
+    address: str | None = None,
     changed_extensions: bool = False,
     callbacks: Iterable[CallbackLike] = (),
     stop: Stop | None = None,
@@ -240,8 +253,9 @@ def resume_study(
     need_extra("study")
     from cleave.study.runner import resume
 
+    chosen = Engine(workers, engine, address)
     callback = Callbacks(checked_callbacks(callbacks), stop)
-    return resume(Path(folder), callback, workers, device, changed_extensions)
+    return resume(Path(folder), callback, chosen, device, changed_extensions)
 
 
 def is_study(folder: Path) -> bool:
@@ -273,11 +287,11 @@ def asked_for(
     settings: Mapping[str, Any] | None,
     seed: int | None,
     device: str | None,
-    workers: int | None,
+    engine: Engine,
 ) -> tuple[Recipe, Given | None]:
     """The recipe of a search, and its images where no recipe can name them."""
     images, given = images_from(data)
-    named = {**space_keys(space, workers), **method_keys(method), **splitter_keys(splitter), **images}
+    named = {**space_keys(space, engine), **method_keys(method), **splitter_keys(splitter), **images}
     keys = {**named, **without({"seed": seed, "device": device})}
     once(keys, settings or {})
     return recipe_from(Recipe, recipe, keys, settings or {}), given
@@ -291,11 +305,11 @@ def given_again(data: DataLike | None) -> Given | None:
     return given
 
 
-def space_again(space: SpaceObject | None, workers: int | None = 1) -> None:
+def space_again(space: SpaceObject | None, engine: Engine = ONE) -> None:
     """Registers a space that no recipe can name; UserError for a name: the run knows its own."""
     if isinstance(space, str):
         raise UserError(f"space: a run knows the name of its space; leave space={shown(space)} out")
-    space_keys(space, workers)
+    space_keys(space, engine)
 
 
 def checked_callbacks(callbacks: Iterable[CallbackLike]) -> list[CallbackLike]:

@@ -12,10 +12,12 @@ import typer
 from typer.exceptions import TyperException
 
 from cleave.common import (
+    Address,
     Changes,
     Data,
     DataRoot,
     Device,
+    EngineName,
     ExtensionFiles,
     Json,
     RecipeFile,
@@ -65,6 +67,8 @@ def search(
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Run folder; default: a new one in runs/.")] = None,
     device: Device = None,
     workers: Workers = None,
+    engine: EngineName = "process",
+    address: Address = None,
     space: SpaceName = None,
     extensions: ExtensionFiles = None,
     as_json: Json = False,
@@ -81,7 +85,15 @@ def search(
     flags = flags_of(data, data_root, benchmark, seed, device, skip_damaged, space, extensions)
     settings = load_recipe(recipe, changes or (), flags)
     with Terminal() as terminal:
-        result = api.search(recipe=settings, out=out, workers=workers, callbacks=[terminal], stop=SignalStop())
+        result = api.search(
+            recipe=settings,
+            out=out,
+            workers=workers,
+            engine=engine,
+            address=address,
+            callbacks=[terminal],
+            stop=SignalStop(),
+        )
     tell_run(result.to_json(), as_json)
 
 
@@ -120,6 +132,8 @@ app.command()(reproduce)
 def resume(
     run: Run,
     workers: Workers = None,
+    engine: EngineName = "process",
+    address: Address = None,
     device: Device = None,
     changed_extensions: Annotated[
         bool,
@@ -135,40 +149,24 @@ def resume(
     from cleave.engine.stop import SignalStop
     from cleave.terminal import Terminal
 
-    if api.is_study(run):
-        resume_study(run, workers, device, changed_extensions, as_json)
-        return
+    study = api.is_study(run)
     with Terminal() as terminal:
-        result = api.resume(
+        found = (api.resume_study if study else api.resume)(
             run,
             workers=workers,
+            engine=engine,
+            address=address,
             device=device,
             changed_extensions=changed_extensions,
             callbacks=[terminal],
             stop=SignalStop(),
         )
-    tell_run(result.to_json(), as_json)
+    if isinstance(found, dict):
+        from cleave.study.telling.metrics_text import print_metrics
 
-
-def resume_study(
-    folder: Path, workers: int | None, device: str | None, changed_extensions: bool, as_json: bool
-) -> None:
-    """Goes on with a study."""
-    from cleave import api
-    from cleave.engine.stop import SignalStop
-    from cleave.study.telling.metrics_text import print_metrics
-    from cleave.terminal import Terminal
-
-    with Terminal() as terminal:
-        found = api.resume_study(
-            folder,
-            workers=workers,
-            device=device,
-            changed_extensions=changed_extensions,
-            callbacks=[terminal],
-            stop=SignalStop(),
-        )
-    tell(found, as_json, lambda: print_metrics(found))
+        tell(found, as_json, lambda: print_metrics(found))
+    else:
+        tell_run(found.to_json(), as_json)
 
 
 @app.command()

@@ -55,6 +55,23 @@ Workers = Annotated[
         show_default=False,
     ),
 ]
+EngineName = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        metavar="process|ray",
+        help="What the workers are: processes of this machine, or Ray's (pip install 'cleave-nas\\[ray]'). Whoever "
+        "reaches a Ray can run code on its machines: see docs/workers.md.",
+    ),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT",
+        help="A Ray that runs already; otherwise one is started for this run, at 127.0.0.1 alone.",
+        show_default=False,
+    ),
+]
 Device = Annotated[str | None, typer.Option(metavar="D", help="auto, cpu, cuda or cuda:N.")]
 
 

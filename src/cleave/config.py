@@ -15,7 +15,7 @@ from cleave.errors import SHOWN, UserError, brief, shown, unknown
 from cleave.extensions import use_extensions
 from cleave.files import read_text
 from cleave.registry import UNKNOWN, registry
-from cleave.settings import OPEN, Recipe, Settings
+from cleave.settings import OPEN, Recipe, Settings, kind_in
 from cleave.yaml_text import LIMIT, NotYaml, parse
 
 Raw = dict[str, Any]
@@ -89,10 +89,10 @@ def checked(model: type[Kind], raw: Raw) -> Kind:
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        raise UserError(explain(model, error)) from error
+        raise UserError(explain(model, error, raw)) from error
 
 
-def explain(model: type[Settings], error: ValidationError) -> str:
+def explain(model: type[Settings], error: ValidationError, raw: Raw) -> str:
     """One mistake of a validation error in one line that begins with its key.
 
     The innermost one: of a union pydantic lists what is wrong by each of its types.
@@ -100,7 +100,9 @@ def explain(model: type[Settings], error: ValidationError) -> str:
     mistake = max(error.errors(include_url=False), key=lambda each: len(each["loc"]))
     key, kind, given = key_of(model, mistake["loc"]), mistake["type"], mistake["input"]
     if kind == "extra_forbidden":
-        return unknown_key(model, key)
+        return unknown_key(model, key, raw)
+    if isinstance(cause := mistake.get("ctx", {}).get("error"), UserError):
+        return str(cause)
     if kind == UNKNOWN:
         what = f"{key}.{OPEN[key][1]}" if key in OPEN else key
         return str(unknown(what, mistake["ctx"]["given"], mistake["ctx"]["known"]))
@@ -117,16 +119,18 @@ def key_of(model: type[Settings], location: tuple[int | str, ...]) -> str:
     return ".".join(str(part) for i, part in enumerate(location) if i < depth or isinstance(part, int))
 
 
-def unknown_key(model: type[Settings], key: str) -> str:
+def unknown_key(model: type[Settings], key: str, raw: Raw) -> str:
     """Suggests the key of a similar name, in another section too: "epochs" may be meant as search.epochs."""
-    known = known_keys(model)
+    known, (section, _, name) = known_keys(model), key.rpartition(".")
     if key in known:
-        section = key.partition(".")[0]
-        return f"{key}: has no meaning with this {section}.{OPEN[section][1]}; leave it out"
-    section, _, name = key.rpartition(".")
+        kind, own = kind_in(model, section, raw[section])
+        keys = ", ".join(f"{section}.{each}" for each in own.model_fields)
+        return f"{key}: has no meaning with this {section}.{OPEN[section][1]}, {kind}; it has {keys}"
     alike = [each for each in known if get_close_matches(name[:SHOWN], [each.rpartition(".")[2]])]
     if near := get_close_matches(key[:SHOWN], alike, n=1, cutoff=0):
         return f"{brief(key)}: unknown key; did you mean {near[0]}?"
+    if section in OPEN and isinstance(given := raw.get(section, {}), Mapping):
+        known = [f"{section}.{each}" for each in kind_in(model, section, given)[1].model_fields]
     return str(unknown("key", key, [each for each in known if each.rpartition(".")[0] == section]))
 
 
@@ -142,12 +146,12 @@ def sections(model: type[Settings]) -> dict[str, list[type[Settings]]]:
     """The keys that hold keys of their own, with what they may be (for `method` one of several)."""
     kinds = {name: field.annotation for name, field in model.model_fields.items()}
     closed = {name: [kind] for name, kind in kinds.items() if isclass(kind) and issubclass(kind, Settings)}
-    return {name: kinds_of(name) if name in OPEN else several for name, several in closed.items()}
+    return {name: kinds_of(model, name) if name in OPEN else several for name, several in closed.items()}
 
 
-def kinds_of(section: str) -> list[type[Settings]]:
+def kinds_of(model: type[Settings], section: str) -> list[type[Settings]]:
     """The settings of every kind that a section may name."""
-    return [kind.settings_class for kind in registry(OPEN[section][0]).values()]
+    return [model.of_section(section, kind.settings_class) for kind in registry(OPEN[section][0]).values()]
 
 
 def quoted(text: str) -> list[str]:

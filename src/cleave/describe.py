@@ -8,8 +8,8 @@ from typing import Any
 
 from cleave.config import Raw, checked, parse_change, put
 from cleave.net import build, cost, count_parameters
-from cleave.settings import Positive, Settings
-from cleave.space import NetworkSize, Space, find_space
+from cleave.settings import AnySpace, Positive, Settings
+from cleave.space import Space, find_space
 from cleave.space.sample import enumerate_valid
 from cleave.testing import check_space
 
@@ -18,11 +18,9 @@ LISTED = 1_000
 
 
 class DescribeSettings(Settings):
-    """What `--set` may change; the size is the published one unless given."""
+    """What `--set` may change beside the space's own keys, whose size is the published one unless given."""
 
-    ops: int | list[str] | None = None
-    channels: Positive | None = None
-    cells: Positive | None = None
+    space: AnySpace
     classes: Positive = 10
     image_channels: Positive = 3
     image_size: Positive = 32  # pixels
@@ -35,16 +33,15 @@ def describe(name: str, changes: Sequence[str], check: bool = False) -> dict[str
     {"arch", "parameters", "multiply_adds"}, else null. `check`: first hold it to the laws (`cleave.testing`).
     Keys may be written as in a recipe ("space.channels").
     """
-    raw: Raw = {}
+    raw: Raw = {"space": {"name": name}}
     for change in changes:
         key, value = parse_change(change)
-        put(raw, key.removeprefix("space."), value)
+        put(raw, key if key in DescribeSettings.model_fields else f"space.{key.removeprefix('space.')}", value)
     question = checked(DescribeSettings, raw)
-    space = find_space(name, question.ops)
+    space = find_space(question.space)
     if check:
         check_space(space)
-    paper = space.paper_size
-    size = NetworkSize(question.channels or paper.channels, question.cells or paper.cells)
+    size = question.space.at(space.paper_size).size
     supernet = build(space.layout(size, question.image_channels), space.region, question.classes, seed=0)
     return {
         "name": space.name,
@@ -55,7 +52,7 @@ def describe(name: str, changes: Sequence[str], check: bool = False) -> dict[str
     }
 
 
-def costs_of(space: Space, size: NetworkSize, image: tuple[int, int, int], classes: int) -> dict[str, Any]:
+def costs_of(space: Space, size: Any, image: tuple[int, int, int], classes: int) -> dict[str, Any]:  # noqa: ANN401
     """What architectures cost; the extremes without looking at each, since costs add up place by place."""
     costs = cost.costs(space, size, image, classes)
     listed = enumerate_valid(space, space.region) if space.count(space.region) <= LISTED else None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
+from dataclasses import dataclass
 from functools import partial
+from inspect import isclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -13,12 +15,11 @@ from pydantic import BaseModel
 from cleave.config import Kind, Raw, checked, put, read_yaml
 from cleave.data.given import Dataset, Given, of_dataset, of_tensors
 from cleave.data.images import TENSORS
+from cleave.engine.engine import ONE, Engine
 from cleave.errors import UserError, plain, shown
 from cleave.extensions import use_extensions
-from cleave.settings import MethodSettings, Settings, SplitSettings
+from cleave.settings import MethodSettings, Settings, SpaceSettings, SplitSettings
 from cleave.space import Space
-from cleave.space.cells64 import Cells64
-from cleave.space.nb201 import NASBench201
 from cleave.space.registry import SPACES
 
 SpaceLike: TypeAlias = str | Space | type[Space]
@@ -27,9 +28,6 @@ SplitterLike: TypeAlias = str | SplitSettings
 DataLike: TypeAlias = str | Path | tuple[Any, ...] | list[Any] | Dataset
 """A name, a folder, (images, labels), (images, labels, names of the classes), or a Dataset."""
 RecipeLike: TypeAlias = str | Path | Mapping[str, Any] | Settings
-
-BUILT_IN = (NASBench201, Cells64)
-"""Spaces that a recipe names, with their operations."""
 
 
 def recipe_from(kind: type[Kind], recipe: RecipeLike | None, *asked: Mapping[str, Any]) -> Kind:
@@ -77,41 +75,58 @@ def once(keys: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
             raise UserError(f"{key}: is given twice, by an argument of its own and in settings; give it once")
 
 
-def space_keys(space: SpaceLike | None, workers: int | None) -> dict[str, Any]:
+def space_keys(space: SpaceLike | None, engine: Engine = ONE) -> dict[str, Any]:
     """The keys that name a space. One that is no name's is registered for this process; again replaces it."""
     if space is None or isinstance(space, str):
         return without({"space.name": space})
     made = space() if isinstance(space, type) else space
     if not isinstance(made, Space):
         raise UserError(f"space: give a name or a cleave.Space, not {shown(space)}")
-    if type(made) in BUILT_IN:
-        return {"space.name": made.name, "space.ops": list(made.choices[0].candidates)}
-    check_importable(made, workers)
+    if is_own(type(made)):
+        return {"space.name": made.name, **{f"space.{key}": value for key, value in made.asked().items()}}
+    check_importable(made, engine)
     return {"space.name": register(made)}
 
 
 def register(space: Space) -> str:
     """Has a recipe find a space under its name; UserError where that is one of cleave's own."""
     key = plain(space.name)
-    if key in {plain(kind.name) for kind in BUILT_IN}:
+    if any(is_own(kind) and plain(name) == key for name, kind in SPACES.items()):
         raise UserError(f"space: {space.name} is the name of a space of cleave's own; give yours another name")
-    SPACES[key] = lambda operations: offered_whole(space, operations)
+    SPACES[key] = GivenSpace(space)
     return space.name
 
 
-def offered_whole(space: Space, operations: object) -> Space:
-    if operations is not None:
-        raise UserError(f"space.ops: has no meaning with {space.name}, which is given as an object; leave it out")
-    return space
+def is_own(kind: object) -> bool:
+    """Whether it is a space of cleave's own, which a recipe can name."""
+    return isclass(kind) and kind.__module__.startswith("cleave.")
 
 
-def check_importable(space: Space, workers: int | None) -> None:
+@dataclass(frozen=True)
+class GivenSpace:
+    """An object that stands for what a recipe names."""
+
+    space: Space
+
+    @property
+    def settings_class(self) -> type[SpaceSettings]:
+        return self.space.settings_class
+
+    def from_settings(self, settings: SpaceSettings) -> Space:
+        if getattr(settings, "ops", None) is not None:
+            raise UserError(
+                f"space.ops: has no meaning with {settings.name}, which is given as an object; leave it out"
+            )
+        return self.space
+
+
+def check_importable(space: Space, engine: Engine) -> None:
     """UserError where worker processes would not find the class."""
     kind = type(space)
-    if workers != 1 and (kind.__module__ == "__main__" or "<locals>" in kind.__qualname__):
+    if not engine.here and (kind.__module__ == "__main__" or "<locals>" in kind.__qualname__):
         raise UserError(
-            f"workers={workers}: other processes cannot import {kind.__name__}; give workers=1, or save the class in a "
-            "file, import it from there and give that"
+            f"workers={engine.workers}, engine={engine.name}: other processes cannot import {kind.__name__}; give "
+            "workers=1 and engine=process, or save the class in a file, import it from there and give that"
         )
 
 

@@ -7,8 +7,10 @@ protocols are recipes of their own.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny
 
@@ -27,6 +29,7 @@ def spelled(*names: str, **aliases: str) -> BeforeValidator:
 
 
 METHODS, SPLITTERS = "cleave.method:METHODS", "cleave.split.splitters:SPLITTERS"
+SPACES = "cleave.space.registry:SPACES"
 SIMILARITIES = "cleave.split.similarity:SIMILARITIES"
 """Where what may be named is registered; a user's file adds to it."""
 SplitterName = Annotated[str, BeforeValidator(partial(known_name, SPLITTERS))]
@@ -54,15 +57,53 @@ class Settings(BaseModel):
     """A mapping of a recipe: unknown keys are refused, values do not change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    usual: ClassVar[Mapping[str, str]] = {}
+    """Of a recipe: the kinds of sections (`OPEN`) that are meant where none is named, if they are others."""
+
+    @classmethod
+    def of_section(cls, section: str, kind: type[Any]) -> type[Any]:
+        """Of a recipe: what may be said in a section (`OPEN`) whose kind has these settings."""
+        return kind
+
+
+@dataclass(frozen=True)
+class NetworkSize:
+    """The size of a space's networks: `channels` of the first cell or layer, and `cells` per stage."""
+
+    channels: int
+    cells: int
 
 
 class SpaceSettings(Settings):
-    """Which architectures there are, and the size of the supernet."""
+    """Which architectures there are, and the size of the supernet.
 
-    name: Name = "nasbench201"  # or FILE.py:Class, which runs that file
+    A space that says more or other than `NetworkSettings` has a subclass: every key with its type, unit and default.
+    """
+
+    name: Name = ""  # or FILE.py:Class, which runs that file
+
+    @property
+    def size(self) -> Any:  # noqa: ANN401  what the space's own `layout` takes
+        """What `Space.layout` is given: the settings themselves, where they are a space's own."""
+        return self
+
+    def at(self, size: Any) -> SpaceSettings:  # noqa: ANN401
+        """These settings, of another size where they were not given one."""
+        given = {key: value for key, value in vars(size).items() if key not in self.model_fields_set}
+        return self.model_copy(update=given)
+
+
+class NetworkSettings(SpaceSettings):
+    """Those of a space that says no others: operations, if it has some to choose from, channels and cells."""
+
+    name: Name = "nasbench201"
     ops: int | list[str] | None = None  # how many operations or which; null: all
     channels: Positive = 8  # of the first cells
     cells: Positive = 1  # per stage
+
+    @property
+    def size(self) -> NetworkSize:
+        return NetworkSize(self.channels, self.cells)
 
 
 class DataSettings(Settings):
@@ -140,32 +181,46 @@ class TrustSettings(Settings):
     control: NotNegative = 19
 
 
-OPEN = {"method": (METHODS, "name", "darts"), "split": (SPLITTERS, "splitter", "gradient")}
+OPEN = {
+    "space": (SPACES, "name", "nasbench201"),
+    "method": (METHODS, "name", "darts"),
+    "split": (SPLITTERS, "splitter", "gradient"),
+}
 """The sections whose keys depend on a kind: where kinds are registered, the key that names one, and the usual one."""
 
 
-def _of_kind(section: str, value: Any = None) -> Any:  # noqa: ANN401
-    """A section as the settings of the kind that it names; a kind that is not named is the usual one."""
-    place, key, usual = OPEN[section]
+def of_kind(model: type[Settings], section: str, value: Any = None) -> Any:  # noqa: ANN401
+    """A section of a recipe as the settings of the kind that it names."""
     given = {} if value is None else value
     if not isinstance(given, Mapping):
         return given
-    name = known_name(place, given.get(key, usual))
-    settings: type[Settings] = registry(place)[name].settings_class
-    return settings.model_validate({**given, key: name})
+    name, settings = kind_in(model, section, given)
+    return settings.model_validate({**given, OPEN[section][1]: name})
 
 
-AnyMethod = Annotated[SerializeAsAny[MethodSettings], BeforeValidator(partial(_of_kind, "method"))]
-AnySplit = Annotated[SerializeAsAny[SplitSettings], BeforeValidator(partial(_of_kind, "split"))]
+def kind_in(model: type[Settings], section: str, given: Mapping[str, Any]) -> tuple[Any, type[Settings]]:
+    """The name of the kind that a section asks for, and its settings; one that is not named is the usual one."""
+    place, key, usual = OPEN[section]
+    name = given.get(key, model.usual.get(section, usual))
+    if section == "space" and isinstance(name, str):  # it may be that of a class in a file, and stays as it is
+        known = known_name(place, import_module("cleave.space.registry").named(name))
+    else:
+        name = known = known_name(place, name)
+    return name, model.of_section(section, registry(place)[known].settings_class)
+
+
+AnySpace = Annotated[SerializeAsAny[SpaceSettings], BeforeValidator(lambda value: of_kind(Recipe, "space", value))]
+AnyMethod = Annotated[SerializeAsAny[MethodSettings], BeforeValidator(lambda value: of_kind(Recipe, "method", value))]
+AnySplit = Annotated[SerializeAsAny[SplitSettings], BeforeValidator(lambda value: of_kind(Recipe, "split", value))]
 
 
 class Recipe(Settings):
     """One search, whole."""
 
-    space: SpaceSettings = SpaceSettings()
+    space: AnySpace = Field(default_factory=lambda: of_kind(Recipe, "space"))
     data: DataSettings = DataSettings()
-    method: AnyMethod = Field(default_factory=partial(_of_kind, "method"))
-    split: AnySplit = Field(default_factory=partial(_of_kind, "split"))
+    method: AnyMethod = Field(default_factory=lambda: of_kind(Recipe, "method"))
+    split: AnySplit = Field(default_factory=lambda: of_kind(Recipe, "split"))
     search: SearchSettings = SearchSettings()
     trust: TrustSettings = TrustSettings()
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = 0

@@ -6,6 +6,7 @@ What can be told without a network is in `cleave.space.laws` and is checked when
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,7 @@ from cleave.errors import shown
 from cleave.net import Gate, Gates, Network, Norm, build, count_parameters, extract, one_hot, only_live, places
 from cleave.net.cost import costs
 from cleave.net.count import MultiplyAdds
-from cleave.space import Arch, NetworkSize, Region, Space
+from cleave.space import Arch, Region, Space
 from cleave.space.laws import LawBroken, check_data, part, require
 
 __all__ = ["LawBroken", "check_space"]
@@ -25,7 +26,7 @@ CLOSE = 1e-9
 
 def check_space(
     space: Space,
-    size: NetworkSize = NetworkSize(4, 1),  # noqa: B008  it does not change
+    size: Any = None,  # noqa: ANN401  what the space's own layout takes
     image: tuple[int, int, int] = (3, 8, 8),
     classes: int = 5,
     draws: int = 5,
@@ -33,12 +34,13 @@ def check_space(
 ) -> None:
     """Holds a space to what searches, studies and plans take for granted; LawBroken (a ValueError) says what is not so.
 
-    Names, texts, regions and draws; then, on networks of a `size` and `draws` random architectures, places, shared and
-    own parameters, extraction, what is left out, what is live, costs, and children that go on with their parent's
-    weights. `image` is (channels, height, width). Seconds on a CPU.
+    Names, texts, regions and draws; then, on networks of `draws` random architectures, places, shared and own
+    parameters, extraction, what is left out, what is live, costs, and children that go on with their parent's weights.
+    `size` is as the space's layout takes it, by default that of a recipe which says none; `image` is (channels, height,
+    width). Seconds on a CPU.
     """
     check_data(space)
-    case = Case(space, size, image, classes, torch.Generator().manual_seed(seed))
+    case = Case(space, size or space.usual_size, image, classes, torch.Generator().manual_seed(seed))
     network = case.network(space.region)
     check_places(case, network)
     check_parameters(case, network)
@@ -56,7 +58,7 @@ class Case:
     """A space at a size, on images."""
 
     space: Space
-    size: NetworkSize
+    size: Any
     image: tuple[int, int, int]
     classes: int
     generator: torch.Generator
@@ -162,13 +164,13 @@ def check_live(case: Case, network: Network, arch: Arch) -> None:
 
 def check_cost(case: Case, arch: Arch) -> None:
     """Costs are those counted on the network that holds an architecture alone."""
-    known = costs(case.space, case.size, case.image, case.classes).of(arch)
-    alone = extract(case.network(case.space.region, Norm(case.space.affine)), arch)
+    known = costs(case.space, case.size, case.image, case.classes, auxiliary=True).of(arch)
+    alone = extract(case.network(case.space.region, case.space.layout(case.size, case.image[0]).norm), arch)
     counted = count_parameters(alone)
     law = "costs are those counted on the network built alone"
     require(known.parameters == counted, case.space, law, f"{known.parameters} parameters, {counted} counted")
     with MultiplyAdds() as counter:
-        alone(torch.zeros(1, *case.image, dtype=torch.float64), one_hot(arch))
+        alone.heads(torch.zeros(1, *case.image, dtype=torch.float64), one_hot(arch))
     told = f"{known.multiply_adds} multiply-adds, {counter.total} counted"
     require(known.multiply_adds == counter.total, case.space, law, told)
 

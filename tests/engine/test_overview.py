@@ -24,8 +24,8 @@ def test_parts_under_way_and_finished_add_up() -> None:
     overview.of("0").see(Progress(5, 500, "0", "search"))
     overview.finish("0", 107)
     overview.of("1").see(Progress(6, 500, "1", "search"))
-    assert [progress.done for progress in recorder.progresses] == [103, 107, 109, 111, 113]
-    assert {progress.total for progress in recorder.progresses} == {500}
+    assert [progress.done for progress in recorder.moments] == [103, 107, 109, 111, 113]
+    assert {progress.total for progress in recorder.moments} == {500}
 
 
 def test_one_part_is_shown_as_it_is_and_several_are_named_briefly() -> None:
@@ -33,9 +33,9 @@ def test_one_part_is_shown_as_it_is_and_several_are_named_briefly() -> None:
     overview = Overview(recorder)
     alone = Progress(1, 9, "0", "compare 3<-0", lambda: (1.0, 2.0))
     overview.of("0").see(alone)
-    assert recorder.progresses[-1] == alone
+    assert recorder.moments[-1] == alone
     overview.of("1").see(Progress(1, 9, "1", "warm-up"))
-    shown = recorder.progresses[-1]
+    shown = recorder.moments[-1]
     assert (shown.leaf, shown.doing, shown.means) == ("0, 1", "compare, warm-up", None)
 
 

@@ -8,9 +8,9 @@ import threading
 
 import pytest
 
+from cleave.engine import stop as stop_module
 from cleave.engine.stop import SignalStop, Stop
 from cleave.errors import Interrupted
-from cleave.search import watch
 from cleave.signals import ASKING
 
 pytestmark = pytest.mark.usefixtures("hangup_heard")
@@ -52,7 +52,7 @@ def test_a_second_sigterm_that_somebody_sends_later_ends_at_once(monkeypatch: py
     def end(number: int, frame: object) -> None:
         raise Ended
 
-    monkeypatch.setattr(watch, "PATIENCE", -1.0)
+    monkeypatch.setattr(stop_module, "PATIENCE", -1.0)
     before = signal.signal(signal.SIGTERM, end)
     try:
         with SignalStop():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from cleave.bench.table import Table
 from cleave.net import Norm, build, count_parameters, extract, one_hot
 from cleave.net.cost import Cost, costs, weights
-from cleave.net.ops import AveragePool
+from cleave.ops.library import AveragePool
 from cleave.space import Arch, NetworkSize, Region, Space
 from cleave.space.cells64 import Cells64
 from cleave.space.nb201 import NASBench201
@@ -31,7 +32,7 @@ def some_arch(space: Space) -> Arch:
 
 def built(space: Space, arch: Arch, size: NetworkSize, image: Size, classes: int) -> Cost:
     """The cost of the architecture's own network, with multiply-adds as torch counts them (as 2 operations each)."""
-    layout = space.layout(size, image[0])
+    layout = replace(space.layout(size, image[0]), auxiliary=None)
     network = extract(build(layout, Region.of(arch), classes, seed=0, norm=Norm(affine=True)), arch)
     for module in list(network.modules()):
         for name, child in module.named_children():

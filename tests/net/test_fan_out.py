@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 
 from cleave.net import fan_out as module
 from cleave.net.fan_out import Use, fan_out, total
-from cleave.net.ops import Norm, make
+from cleave.ops import Norm, Operations
 from tests import toys
 from tests.reference.fan_out import outputs
 
@@ -41,7 +41,7 @@ def some_uses(norm: Norm, dtype: torch.dtype, stride: int = 1, count: int = 12) 
 def some_use(
     name: str, norm: Norm, dtype: torch.dtype = torch.float64, stride: int = 1, weighted: bool | None = None
 ) -> Use:
-    operation = make(name, CHANNELS, CHANNELS, stride, norm).to(dtype)
+    operation = Operations(norm=norm).make(name, CHANNELS, CHANNELS, stride).to(dtype)
     for parameter in operation.parameters():
         nn.init.normal_(parameter)
     weighted = random.random() < 0.7 if weighted is None else weighted

@@ -15,6 +15,7 @@ from cleave.net import (
     BlockModule,
     Gates,
     Norm,
+    Operations,
     build,
     builds,
     extract,
@@ -140,12 +141,12 @@ class Odd(Block):
     def choices(self) -> tuple[str, ...]:
         return ("what",)
 
-    def live(self, arch: Arch) -> Iterable[str]:
+    def live(self, arch: Arch, operations: Operations) -> Iterable[str]:
         return self.choices
 
 
 class OddBlock(BlockModule):
-    def __init__(self, spec: Odd, region: Region, norm: Norm) -> None:
+    def __init__(self, spec: Odd, region: Region, operations: Operations) -> None:
         super().__init__()
 
     def forward(self, history: History, gates: Gates) -> History:

@@ -40,7 +40,7 @@ def recipe(*changes: str) -> Recipe:
 
 def opened(*changes: str) -> Problem:
     asked = recipe(*changes)
-    return open_problem(resolve(asked, find_space(asked.space.name, asked.space.ops))[0])
+    return open_problem(resolve(asked, find_space(asked.space))[0])
 
 
 def root(problem: Problem) -> NodeTrainer:

@@ -67,7 +67,7 @@ def test_without_any_table_it_is_said_how_to_get_one(run: Path, tmp_path: Path, 
 def test_a_run_of_a_space_without_a_table_is_refused(
     images: Path, whole: Table, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(SPACES, "toycells64", lambda operations: ToyCells64())
+    monkeypatch.setitem(SPACES, "toycells64", ToyCells64)
     path = searched(images, tmp_path / "toy", {**QUICK, "space.name": "toycells64", "space.ops": "null"})
     assert Ended(ranking(path, Path(whole.name)), capsys).refuses("toycells64", "no table of trained accuracies")
 

@@ -45,7 +45,7 @@ def test_every_recipe_is_valid_and_says_nothing_without_meaning(name: str, budge
     assert len({slug(row.name) for row in grid.rows}) == len(grid.rows)
     for row in grid.rows:
         recipe = grid.recipe(row, grid.seeds[0])
-        resolved, notes = resolve(recipe, find_space(recipe.space.name, recipe.space.ops))
+        resolved, notes = resolve(recipe, find_space(recipe.space))
         assert notes == []
         assert resolved.data.name == ("bundled" if budget == "tiny" else row.dataset)
 

@@ -91,7 +91,7 @@ class KillerInLeaf(Callback):
 def half_run(images: Path, out: Path) -> Path:
     """The root is merged; leaf 1 is finished and not merged, leaf 0 under way, with several checkpoints."""
     recipe = recipe_of(images)
-    problem = open_problem(resolve(recipe, find_space(recipe.space.name, recipe.space.ops))[0])
+    problem = open_problem(resolve(recipe, find_space(recipe.space))[0])
     make_folder(out)
     with RunLock(out):
         search = Search(problem, create(out, problem.recipe, environment(problem)), Stop(), KillerInLeaf("0"))

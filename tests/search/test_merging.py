@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cleave.config import load_recipe
-from cleave.engine.executor import usual_workers
+from cleave.engine.engine import usual_workers
 from cleave.engine.progress import Callback, Progress
 from cleave.engine.stop import Stop
 from cleave.errors import Interrupted
@@ -21,7 +21,7 @@ from cleave.search.loop import Search
 from cleave.search.perform import perform
 from cleave.search.problem import Problem, open_problem
 from cleave.search.runner import start
-from cleave.search.searching import most_tasks
+from cleave.search.stages import most_tasks
 from cleave.search.state import SearchCost
 from cleave.search.task import Task, TaskResult
 from cleave.space import find_space
@@ -46,11 +46,11 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def opened(images: Path, changes: dict[str, Any]) -> Problem:
     settings = [f"{key}={value}" for key, value in {**SIZES, **changes, "data.name": images}.items()]
     recipe = load_recipe(None, settings, {})
-    return open_problem(resolve(recipe, find_space(recipe.space.name, recipe.space.ops))[0])
+    return open_problem(resolve(recipe, find_space(recipe.space))[0])
 
 
 class AnyOrder:
-    """A executor that has room for a few tasks and finishes a random one of them; it can be asked to stop."""
+    """An executor that has room for a few tasks and finishes a random one of them; it can be asked to stop."""
 
     def __init__(self, search: Search, room: int, stop_after: int = 1_000_000) -> None:
         self.search, self.room, self.left = search, room, stop_after
@@ -95,7 +95,7 @@ def test_parts_that_end_in_any_order_leave_the_same_behind(kind: str, images: Pa
     executor = AnyOrder(search, random.randint(2, 5))
     assert search.run(executor) == outcome
     assert content(tmp_path / "run") == content(tmp_path / "whole")
-    assert not (tmp_path / "run" / "tasks").exists()
+    assert not (tmp_path / "run" / "parts").exists()
     assert len(set(executor.order)) == len(executor.order)
 
 
@@ -147,9 +147,9 @@ def test_a_search_that_failed_before_its_parts_were_removed_goes_on(
         for name in ("remove_tasks", "remove_last_tasks"):
             patched.setattr(f"cleave.search.loop.{name}", lambda *_: None)
         new_search(problem, tmp_path / "run").run()
-    assert {path.name for path in (tmp_path / "run" / "tasks").iterdir()} >= {"root", "0", "1.1", "control 1"}
+    assert {path.name for path in (tmp_path / "run" / "parts").iterdir()} >= {"root", "0", "1.1", "control 1"}
     new_search(problem, tmp_path / "run").run()
-    assert not (tmp_path / "run" / "tasks").exists()
+    assert not (tmp_path / "run" / "parts").exists()
     assert content(tmp_path / "run") == content(tmp_path / "whole")
 
 

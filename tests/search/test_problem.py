@@ -22,7 +22,7 @@ from cleave.run.origin import SEARCH, read_origin
 from cleave.search.loop import Search
 from cleave.search.problem import Problem, open_problem
 from cleave.search.runner import start
-from cleave.search.work import planned_search_passes
+from cleave.search.tree_stage import TreeStage
 from cleave.space import find_space
 from tests.tiny import write_images
 
@@ -119,7 +119,8 @@ def test_the_planned_work_is_the_work_done(tmp_path: Path, changes: list[str]) -
     cost = outcome["cost"]
     done = cost["weight_steps"] + cost["arch_steps"] + cost["split_passes"]
     evaluated = 0.4 * cost["eval_images"] / problem.recipe.search.batch_size
-    assert planned_search_passes(problem) == pytest.approx(done + evaluated, abs=len(outcome["leaves"]))
+    planned = sum(work.passes for work in TreeStage(problem).planned_levels())
+    assert planned == pytest.approx(done + evaluated, abs=len(outcome["leaves"]))
     assert [moment.done for moment in moments] == sorted(moment.done for moment in moments)
     assert moments[-1].done <= moments[-1].total
 

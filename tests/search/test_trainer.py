@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 from cleave.config import load_recipe
 from cleave.data.augment import Normalise
 from cleave.errors import UserError
-from cleave.net import one_hot
+from cleave.net import noisy, one_hot
 from cleave.resolve import resolve
 from cleave.run.generations import read_record, write_record
 from cleave.search.evaluator import LeafEvaluator
@@ -23,6 +23,7 @@ from cleave.search.trainer import NodeTrainer, Standalone
 from cleave.space import NetworkSize, Region, find_space
 from cleave.split import Node
 from cleave.train import Pass
+from tests.toys import ToyHead
 
 SPACE = find_space("nasbench201")
 TINY = [
@@ -134,6 +135,49 @@ def test_a_network_that_is_trained_alone_may_be_larger_and_trained_otherwise(tin
     trainer.advance()
     assert trainer.weights.optimizer.param_groups[0]["lr"] == 0.01
     assert 0 <= LeafEvaluator(trainer)(arch) <= 100
+
+
+def headed(drop_path: float = 0.0) -> NodeTrainer:
+    """A network with dropout and an auxiliary head, trained alone for three epochs."""
+    space = ToyHead()
+    tiny = problem("method.name=rsps", "split.splits=1")
+    layout = space.layout(space.paper_size, tiny.train.pixels.shape[1])
+    arch = space.sample(space.region, torch.Generator().manual_seed(0))
+    setup = Setup(layout, tiny.recipe.method, drop_path)
+    return NodeTrainer(replace(tiny, space=space), Standalone("headed", arch), alone(3), setup)
+
+
+def test_the_auxiliary_head_learns_by_its_share_of_the_loss() -> None:
+    trainer = headed()
+    images, labels = trainer.train.batch(0)
+    with noisy(trainer.network, trainer.chance.generator("noise", 0)):
+        logits, other = trainer.network.heads(images, one_hot(trainer.scope.arch))
+    expected = cross_entropy(logits, labels) + 0.4 * cross_entropy(other, labels)
+    head = trainer.network.auxiliary.classifier.weight.clone()
+    trainer.advance()
+    assert trainer.sums[0].item() / len(labels) == pytest.approx(expected.item(), rel=1e-5)
+    assert not torch.equal(head, trainer.network.auxiliary.classifier.weight)
+
+
+def test_what_is_dropped_follows_from_the_step_and_rises_with_the_epochs(tmp_path: Path) -> None:
+    whole, first = headed(0.6), headed(0.6)
+    for _ in range(whole.steps):
+        whole.advance()
+    for _ in range(2):
+        first.advance()
+    write_record(tmp_path / "saved", first.record())
+    second = headed(0.6)
+    second.restore(read_record(tmp_path / "saved"))
+    while second.step < second.steps:
+        second.advance()
+    assert write_record(tmp_path / "a", whole.record()) == write_record(tmp_path / "b", second.record())
+    without = headed()
+    for _ in range(without.problem.steps_per_epoch):
+        without.advance()
+    again = headed(0.6)
+    for _ in range(again.problem.steps_per_epoch):  # in the first epoch no path is dropped
+        again.advance()
+    assert again.means() == without.means() != whole.means()
 
 
 def test_what_does_not_run_stands_still_in_spite_of_weight_decay_and_momentum() -> None:

@@ -20,11 +20,11 @@ from typing import Any
 import pytest
 
 from cleave.config import load_recipe
+from cleave.engine.engine import Engine
 from cleave.engine.overview import Overview
-from cleave.engine.processes import ProcessExecutor
+from cleave.engine.processes import ProcessExecutor, ProcessWorker, ending
 from cleave.engine.progress import Callback, Progress
 from cleave.engine.stop import Stop
-from cleave.engine.worker import Worker, ending
 from cleave.errors import Interrupted, UserError
 from cleave.run.lock import RunLock
 from cleave.search.runner import resume, start
@@ -63,7 +63,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def begin(images: Path, out: Path, changes: dict[str, Any], workers: int, callback: Callback | None = None) -> None:
     settings = [f"{key}={value}" for key, value in {**SIZES, **changes, "data.name": images}.items()]
-    start(load_recipe(None, settings, {}), out, callback or Callback(), workers)
+    start(load_recipe(None, settings, {}), out, callback or Callback(), Engine(workers))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -79,7 +79,7 @@ def test_any_number_of_workers_leaves_the_same_bytes(kind: str, images: Path, tm
     begin(images, tmp_path / "several", changes, workers, Recorder())
     assert same(tmp_path / "one", tmp_path / "several")
     assert leaves(tmp_path / "one") == leaves(tmp_path / "several")
-    assert not (tmp_path / "several" / "tasks").exists()
+    assert not (tmp_path / "several" / "parts").exists()
     assert 0 < progresses[-1].done <= progresses[-1].total
 
 
@@ -99,7 +99,7 @@ def running(words: list[str], out: Path, saved: int) -> AbstractContextManager[s
 
 def holders(out: Path) -> set[int]:
     """The processes that hold tasks, by their locks."""
-    return {int(number) for lock in found(out, "tasks/*/lock") for number in re.findall(r"\d+", content(lock))}
+    return {int(number) for lock in found(out, "parts/*/lock") for number in re.findall(r"\d+", content(lock))}
 
 
 def content(lock: Path) -> str:
@@ -192,16 +192,16 @@ def test_a_worker_that_is_killed_is_one_line_and_costs_only_the_time_since_its_c
 def test_what_goes_wrong_while_workers_start_leaves_none_behind(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    started = list[Worker[Task, TaskResult]]()
+    started = list[ProcessWorker[Task, TaskResult]]()
 
-    class OnlyOne(Worker[Task, TaskResult]):
+    class OnlyOne(ProcessWorker[Task, TaskResult]):
         def __init__(self, job: SearchJob) -> None:
             if started:
                 raise KeyboardInterrupt
             super().__init__(job)
             started.append(self)
 
-    monkeypatch.setattr("cleave.engine.processes.Worker", OnlyOne)
+    monkeypatch.setattr("cleave.engine.processes.ProcessWorker", OnlyOne)
     with pytest.raises(Interrupted, match="go on from what was saved last"):
         begin(images, tmp_path / "run", {}, workers=2)
     assert started[0].process.exitcode == -signal.SIGKILL
@@ -246,12 +246,12 @@ def test_who_is_asked_to_stop_between_two_workers_starts_no_other(
 ) -> None:
     job, stop = Loading(tmp_path), Stop()
 
-    class Asking(Worker[Task, TaskResult]):
+    class Asking(ProcessWorker[Task, TaskResult]):
         def __init__(self, job: Loading) -> None:
             super().__init__(job)
             stop.requested = True
 
-    monkeypatch.setattr("cleave.engine.processes.Worker", Asking)
+    monkeypatch.setattr("cleave.engine.processes.ProcessWorker", Asking)
     executor = ProcessExecutor(3, job, stop, Overview(Callback()))
     with pytest.raises(Interrupted), executor:
         pass
@@ -263,8 +263,8 @@ import sys
 from pathlib import Path
 from cleave.engine.overview import Overview
 from cleave.engine.progress import Callback
-from cleave.engine.stop import Stop
 from cleave.engine.processes import ProcessExecutor
+from cleave.engine.stop import Stop
 from tests.search.test_workers import Loading
 
 if __name__ == "__main__":

@@ -66,9 +66,9 @@ def test_the_index_is_the_digits_in_base_four() -> None:
 def test_a_built_child_has_as_many_parameters_as_is_said_and_the_supernet_58_074() -> None:
     layout = SPACE.layout(SPACE.paper_size, 3)
     arch = SPACE.sample(SPACE.region, torch.Generator().manual_seed(int(torch.randint(10**6, ()))))
-    child = build(layout, Region.of(arch), classes=10, seed=0, norm=Norm(SPACE.affine, running=True))
+    child = build(layout, Region.of(arch), classes=10, seed=0, norm=Norm(affine=False, running=True))
     assert count_parameters(child) == costs(SPACE).of(arch).parameters
-    supernet = build(layout, SPACE.region, classes=10, seed=0, norm=Norm(SPACE.affine, running=True))
+    supernet = build(layout, SPACE.region, classes=10, seed=0, norm=Norm(affine=False, running=True))
     assert count_parameters(supernet) == 58_074
 
 
@@ -114,7 +114,7 @@ def by_hand(images: Tensor, arch: dict[str, str], weights: dict[str, Tensor], ce
 
 def test_every_child_computes_what_the_network_written_out_by_hand_computes() -> None:
     size = NetworkSize(channels=3, cells=2)
-    norm = Norm(SPACE.affine, running=True)
+    norm = Norm(affine=False, running=True)
     network = build(SPACE.layout(size, 3), SPACE.region, 4, int(torch.randint(10**6, ())), norm).double()
     images = torch.randn(5, 3, 7, 7, dtype=torch.float64)
     with torch.no_grad():

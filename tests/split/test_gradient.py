@@ -156,7 +156,8 @@ def test_shared_parameters_are_all_but_the_choices_own(space: Space) -> None:
         images = torch.randn(4, 3, 16, 16)
         for candidate in set(choice.candidates) - {"none"}:  # behind none nothing is reached
             gates = {other.name: Gate(other.candidates) for other in space.choices}
-            loss: Tensor = network(images, {**gates, choice.name: Gate((candidate,))}).square().sum()
+            outputs = network.heads(images, {**gates, choice.name: Gate((candidate,))})
+            loss: Tensor = sum((each.square().sum() for each in outputs if each is not None), torch.zeros(()))
             grads = torch.autograd.grad(loss, list(shared.values()), allow_unused=True)
             assert all(grad is not None for grad in grads)
         own = [name for name, _ in network.named_parameters() if name not in shared]

@@ -53,7 +53,7 @@ def some_images(count: int, classes: int = 4) -> Images:
 def small_study(changes: Mapping[str, Any] | None = None, train: int = 44, reported: int | None = None) -> Study:
     """A study of random images: 44 in mini-batches of 16, 16 and 12; children are ranked by 12 others."""
     recipe = recipe_of({"seed": int(torch.randint(10**6, ())), **(changes or {})})
-    space = find_space(recipe.space.name, recipe.space.ops)
+    space = find_space(recipe.space)
     children = chosen_children(recipe, space)
     divided = tuple(map(tuple, divide(recipe.sharing, children)))
     images, judged = some_images(train), some_images(12)

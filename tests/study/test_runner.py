@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from cleave.engine.engine import Engine
 from cleave.engine.progress import Callback, Progress
 from cleave.engine.stop import SignalStop
 from cleave.errors import Interrupted, UserError
@@ -137,7 +138,7 @@ def test_a_study_that_is_asked_to_stop_says_how_to_go_on_and_does(whole: Path, t
 def test_two_workers_end_in_the_same_bytes(tmp_path: Path) -> None:
     recipe = recipe_of({"sharing.policy": "groups", "sharing.groups": 2, "training.order": "iid"})
     for workers in (1, 2):
-        start(recipe, tmp_path / str(workers), Callback(), workers)
+        start(recipe, tmp_path / str(workers), Callback(), Engine(workers))
     assert log_bytes(tmp_path / "1") == log_bytes(tmp_path / "2")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -53,7 +55,11 @@ def batches(count: int, size: int = 6) -> list[Batch]:
 def supernet(space: Space, archs: list[Arch], shared: Shared | None) -> Supernet:
     """With weights and statistics as after some training: children that share no weights differ in them."""
     made = Supernet(
-        space, Blueprint(space.layout(SIZE, 3), 4, Norm(space.affine, running=True, momentum=0.4)), archs, 0, shared
+        space,
+        Blueprint(space.layout(SIZE, 3), 4, replace(space.layout(SIZE, 3).norm, running=True, momentum=0.4)),
+        archs,
+        0,
+        shared,
     )
     with torch.no_grad():
         for network in made.networks:
@@ -131,7 +137,9 @@ def test_in_whatever_order_children_come_nothing_is_worked_out_twice(kind: str) 
 
 
 def supernet_of(space: Space, archs: list[Arch]) -> Supernet:
-    return Supernet(space, Blueprint(space.layout(SIZE, 3), 4, Norm(space.affine, running=True)), archs, 0, None)
+    return Supernet(
+        space, Blueprint(space.layout(SIZE, 3), 4, replace(space.layout(SIZE, 3).norm, running=True)), archs, 0, None
+    )
 
 
 def test_all_64_children_together_take_less_than_half_of_the_work_of_each_alone() -> None:

@@ -1,15 +1,17 @@
-"""Who does the tasks of a search: this process, one after the other, or several worker processes."""
+"""Who does the tasks of a search: this process, one after the other, worker processes, or Ray."""
 
 from __future__ import annotations
 
-import os
 from contextlib import AbstractContextManager, nullcontext
 from typing import Generic, Protocol
 
-from cleave.engine.job import FoundOut, FoundType, Job, TaskType, performed
+from cleave.engine.engine import RAY, Engine, usual_workers
+from cleave.engine.job import FoundOut, Job, TaskType, performed
 from cleave.engine.overview import Overview
 from cleave.engine.processes import ProcessExecutor
+from cleave.engine.ray_executor import RayExecutor
 from cleave.engine.stop import Stop
+from cleave.engine.told import FoundType
 
 
 class Executor(Protocol[TaskType, FoundOut]):
@@ -52,18 +54,12 @@ class SerialExecutor(Generic[TaskType, FoundType]):
 
 
 def make_executor(
-    workers: int, tasks: int, job: Job[TaskType, FoundType], stop: Stop, overview: Overview
+    engine: Engine, tasks: int, job: Job[TaskType, FoundType], stop: Stop, overview: Overview
 ) -> AbstractContextManager[Executor[TaskType, FoundType]]:
-    """As many workers as are asked for, but no more than there can ever be `tasks` at once; for one, no process."""
-    count = min(workers, tasks)
+    """The executor of an engine, for no more workers than there can ever be `tasks` at once."""
+    if engine.name == RAY and tasks:
+        return RayExecutor(engine, tasks, job, stop, overview)
+    count = min(engine.workers or usual_workers(job.device, job.threads), tasks)
     if count > 1:
         return ProcessExecutor(count, job, stop, overview)
     return nullcontext(SerialExecutor(job, stop, overview))
-
-
-def usual_workers(device: str, threads: int) -> int:
-    """As many workers as the CPU cores that this process may use can serve; one on a GPU, which they would share."""
-    if device != "cpu":
-        return 1
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores // threads)

@@ -20,13 +20,12 @@ class Labelled(Protocol):
 
 
 TaskType = TypeVar("TaskType", bound=Labelled)
-FoundType = TypeVar("FoundType")
 TaskIn = TypeVar("TaskIn", bound=Labelled, contravariant=True)
 FoundOut = TypeVar("FoundOut", covariant=True)
 
 
 class Job(Protocol[TaskIn, FoundOut]):
-    """The work: it is sent to every worker process once, so that it has to be picklable."""
+    """The work: it is sent to every worker once, so that it has to be picklable."""
 
     @property
     def run(self) -> Path:
@@ -35,6 +34,10 @@ class Job(Protocol[TaskIn, FoundOut]):
     @property
     def threads(self) -> int:
         """Of the CPU, for each process."""
+
+    @property
+    def device(self) -> str:
+        """Where it computes, as torch names it."""
 
     @property
     def sizes(self) -> str:

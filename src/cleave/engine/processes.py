@@ -1,122 +1,88 @@
-"""Worker processes that do the tasks of a search at the same time."""
+"""Worker processes of this machine that do the tasks of a search at the same time."""
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager
 from multiprocessing import resource_tracker
-from multiprocessing.connection import wait
-from types import TracebackType
-from typing import Generic
+from shlex import quote
+
+import torch.multiprocessing  # noqa: F401  sends tensors through shared memory
 
 from cleave.data.images import Images
-from cleave.engine.job import FoundType, Job, TaskType
+from cleave.engine.job import Job, TaskType
 from cleave.engine.overview import Overview
-from cleave.engine.progress import Progress
+from cleave.engine.pool import PoolExecutor
 from cleave.engine.stop import Stop
-from cleave.engine.worker import Told, Worker
-from cleave.engine.worker_process import Done, Ready
-from cleave.errors import Interrupted, UserError
+from cleave.engine.told import FoundType, Lost
+from cleave.engine.worker import Worker
+from cleave.engine.worker_start import Parcel, begin
+from cleave.errors import UserError
 from cleave.signals import ASKING
 
-LOOK_SECONDS = 0.1
-"""How long a request to stop may wait until this process looks up."""
+
+class ProcessWorker(Worker[TaskType, FoundType]):
+    """A worker process and the pipe to it."""
+
+    def __init__(self, job: Job[TaskType, FoundType]) -> None:
+        """Starts it; raises OSError where the system does not let it."""
+        context = multiprocessing.get_context("spawn")
+        pipe, theirs = context.Pipe()
+        super().__init__(pipe)
+        self.process = context.Process(target=begin, args=(theirs, Parcel(job)), daemon=True)
+        self.process.start()
+        theirs.close()  # else the end of the process would not be the end of the pipe
+
+    def ended(self) -> Lost:
+        self.process.join()
+        return Lost(ending(self.process.exitcode))
+
+    def kill(self) -> None:
+        self.process.kill()
+
+    def end(self) -> None:
+        self.kill()
+        self.process.join()
+        self.pipe.close()
 
 
-class ProcessExecutor(Generic[TaskType, FoundType]):
-    """An executor of processes. They live as long as the `with` block, or as this process if that is shorter."""
+def ending(status: int | None) -> str:
+    """How a process ended: by a signal (a negative status) or by itself."""
+    if status is not None and status < 0:
+        name = signal.Signals(-status).name
+        return f"was killed by {name}" + (", as where memory runs out," if name == "SIGKILL" else "")
+    return f"ended with exit status {status}"
+
+
+class ProcessExecutor(PoolExecutor[TaskType, FoundType]):
+    """An executor of `count` processes."""
 
     def __init__(self, count: int, job: Job[TaskType, FoundType], stop: Stop, overview: Overview) -> None:
-        self.count, self.job, self.stop, self.overview = count, job, stop, overview
-        self.workers: list[Worker[TaskType, FoundType]] = []
-
-    def __enter__(self) -> ProcessExecutor[TaskType, FoundType]:
-        """Starts them; UserError where the system does not give them what they need, Interrupted when asked to stop."""
-        os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # for them: it is read when torch is loaded
-        share_images(self.job.images)
-        with ExitStack() as undo:  # whatever goes wrong, those that were started must not outlive it
-            undo.callback(self._end)
-            self._start()
-            undo.pop_all()
-        return self
+        super().__init__(job, stop, overview)
+        self.count = count
 
     def _start(self) -> None:
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # for them: it is read when torch is loaded
+        share_images(self.job.images)
         try:
             for _ in range(self.count):
                 self.stop.check()
                 with signals_held_back():
-                    self.workers.append(Worker(self.job))
+                    self.workers.append(ProcessWorker(self.job))
         except OSError as error:
             raise UserError(f"{self.count} workers cannot be started ({error}); give a smaller --workers") from error
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._end()
-
-    def _end(self) -> None:
-        for worker in self.workers:
-            worker.kill()
-        for worker in self.workers:
-            worker.end()
-
-    @property
-    def has_room(self) -> bool:
-        return len(self._busy) < self.count
-
-    @property
-    def _busy(self) -> list[Worker[TaskType, FoundType]]:
-        return [worker for worker in self.workers if worker.task is not None]
-
-    def begin(self, task: TaskType) -> None:
-        next(worker for worker in self.workers if worker.task is None).begin(task)
-
-    def finished(self) -> tuple[TaskType, FoundType]:
-        try:
-            return self._listen()
-        except Interrupted:
-            self._save()
-            raise
-        except UserError:
-            with suppress(UserError):  # the first one is told
-                self._save()
-            raise
-
-    def _listen(self) -> tuple[TaskType, FoundType]:
-        """Waits for findings; what else is told is passed on, and raised where it is an error."""
-        while True:
-            self.stop.check()
-            for worker in self._telling():
-                task, told = worker.task, worker.hear()
-                assert task is not None
-                if isinstance(told, Done):
-                    return task, told.what
-                self._pass_on(task, told)
-
-    def _telling(self) -> list[Worker[TaskType, FoundType]]:
-        """The busy workers that have something to tell or are no more."""
-        ready = wait([worker.pipe for worker in self._busy], LOOK_SECONDS)
-        return [worker for worker in self._busy if worker.pipe in ready]
-
-    def _pass_on(self, task: TaskType, told: Told[FoundType]) -> None:
-        if isinstance(told, Progress):
-            self.overview.see(task.label, told)
-        elif isinstance(told, str):
-            self.overview.callback.say(told)
-        elif not isinstance(told, Ready):
-            assert isinstance(told, Exception)
-            raise told
-
-    def _save(self) -> None:
-        """Has every task saved that is under way; UserError where one could not be."""
-        busy = [worker for worker in self._busy if worker.has_begun]
-        for worker in busy:
-            worker.ask_to_stop()
-        for answer in [worker.answer() for worker in busy]:
-            if isinstance(answer, UserError):
-                raise answer
+    def _lose(self, task: TaskType | None, lost: Lost) -> None:
+        at = "before its first task" if task is None else f"at {task.label}"
+        go_on = f"cleave resume {quote(str(self.job.run))}"
+        killed = "SIGKILL" in lost.reason
+        raise UserError(
+            f"a worker process {lost.reason} {at}; what was saved is intact: go on with"
+            + (f" fewer workers, as in: {go_on} --workers 1" if killed else f": {go_on}")
+        )
 
 
 def share_images(parts: Iterable[Images]) -> None:

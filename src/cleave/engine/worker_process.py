@@ -1,7 +1,7 @@
 """A worker process: does the tasks that it is sent through a pipe, one after the other, until there are no more.
 
-It is told a task, or None to stop. It tells once that it is ready, then its progress, and lines,  while it works, then
-findings, or why there are none: an Interrupted or a UserError.
+It is told a task, or None to stop. It tells once that it is ready, then its progress, and lines, while it works, then
+what it found, or why there is nothing: an Interrupted or a UserError.
 """
 
 from __future__ import annotations
@@ -10,45 +10,29 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
 from types import FrameType
-from typing import Generic, TypeAlias
 
 import torch
 
-from cleave.engine.job import FoundType, Job, TaskType, performed
+from cleave.engine.job import Job, TaskType, performed
 from cleave.engine.progress import Callback, Progress
 from cleave.engine.stop import Stop
+from cleave.engine.told import Answer, Done, FoundType, Ready
 from cleave.errors import Interrupted, UserError, refusal
 from cleave.memory import OutOfMemory, keep_memory
 from cleave.signals import ASKING
 
-
-@dataclass(frozen=True)
-class Done(Generic[FoundType]):
-    """What was found out in a task."""
-
-    what: FoundType
-
-
-Answer: TypeAlias = Done[FoundType] | Interrupted | UserError
-"""What a task comes to."""
 TELL_SECONDS = 0.1
 """At least so long between two signs of life."""
-
-
-@dataclass(frozen=True)
-class Ready:
-    """From now on there may be something to save."""
 
 
 def serve(pipe: Connection, job: Job[TaskType, FoundType]) -> None:
     """The life of a worker, from when everything is loaded."""
     stop = stop_of_worker(pipe)
-    torch.set_num_threads(job.threads)
-    keep_memory()
+    prepare(job)
     with suppress(ConnectionError):  # the parent is gone
         pipe.send(Ready())
         while (task := pipe.recv()) is not None:
@@ -56,6 +40,12 @@ def serve(pipe: Connection, job: Job[TaskType, FoundType]) -> None:
             answer = answered(partial(performed, job, task, stop, teller))
             teller.catch_up()
             pipe.send(answer)
+
+
+def prepare(job: Job[TaskType, FoundType]) -> None:
+    """Has this process, and the thread that calls it, compute as the work asks for."""
+    torch.set_num_threads(job.threads)
+    keep_memory()
 
 
 def answered(work: Callable[[], FoundType]) -> Answer[FoundType]:

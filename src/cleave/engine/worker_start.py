@@ -9,6 +9,7 @@ import pickle
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
@@ -20,21 +21,25 @@ from cleave.signals import ASKING
 PR_SET_PDEATHSIG = 1  # of Linux's sys/prctl.h
 
 
+def dumps(content: object) -> bytes:
+    """Pickles inside multiprocessing's own pickling, which passes on open files."""
+    return bytes(ForkingPickler.dumps(content))
+
+
 class Parcel:
     """What is sent to a process that starts, and only unpickled, with all that has to be loaded for it, when opened."""
 
-    def __init__(self, content: object) -> None:
-        self.content = content
+    def __init__(self, content: object, dumps: Callable[[object], bytes] = dumps) -> None:
+        self.content, self.dumps = content, dumps
 
     def __getstate__(self) -> tuple[list[tuple[str, str]], bytes]:
         extensions = [(str(each.file), each.sha256) for each in LOADED.values()]
-        # Inside multiprocessing's own, which passes on open files.
-        return extensions, bytes(ForkingPickler.dumps(self.content))
+        return extensions, self.dumps(self.content)
 
     def __setstate__(self, state: tuple[list[tuple[str, str]], bytes]) -> None:
         self.content = state
 
-    def open(self) -> Any:  # noqa: ANN401
+    def open(self, loads: Callable[[bytes], Any] = pickle.loads) -> Any:  # noqa: ANN401
         """What was sent; once, by who received it. First the sender's extensions are loaded, which it may be made of.
 
         UserError where one of them is another now.
@@ -43,7 +48,7 @@ class Parcel:
         extensions, data = self.content
         for file, sha256 in extensions:
             load_extension(file, sha256)
-        return pickle.loads(data)
+        return loads(data)
 
 
 def begin(pipe: Connection, parcel: Parcel) -> None:

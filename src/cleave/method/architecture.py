@@ -64,8 +64,8 @@ class ArchitectureMethod(Method):
             )
         return self._optimizer
 
-    @staticmethod
-    def architecture_steps(settings: ArchitectureSettings, epochs: int, steps: int) -> int:
+    @classmethod
+    def architecture_steps(cls, settings: ArchitectureSettings, epochs: int, steps: int) -> int:
         return max(0, epochs - settings.architecture_after) * -(-steps // settings.architecture_every)
 
     def learns_at(self, epoch: int, step: int) -> bool:

@@ -87,10 +87,10 @@ class Method(nn.Module, ABC):
         """
         return batches
 
-    @staticmethod
-    def architecture_steps(settings: Any, epochs: int, steps: int) -> int:  # noqa: ANN401
+    @classmethod
+    def architecture_steps(cls, settings: Any, epochs: int, steps: int) -> int:  # noqa: ANN401
         """How many architecture steps a search has, of so many epochs with so many weight steps each."""
-        return 0
+        return epochs * steps if cls.learns else 0
 
     def learns_at(self, epoch: int, step: int) -> bool:
         """Whether there is an architecture step in front of a weight step of an epoch; both count from 0."""

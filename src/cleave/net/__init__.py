@@ -1,26 +1,32 @@
 """Networks of a space, built from its layout for a region."""
 
 from cleave.net.blocks import Edge
-from cleave.net.convolution import Conv2d
 from cleave.net.gates import Gate, Gates, one_hot, only_live
-from cleave.net.network import Network, build, count_parameters, extract
-from cleave.net.ops import Norm, operation
+from cleave.net.network import Network, Outputs, build, count_parameters, extract
+from cleave.net.noise import Dropout, DropPath, noisy
 from cleave.net.place import BlockModule, Function, Place, builds, places
+from cleave.ops import Conv2d, Norm, Operation, Operations, operation
 
 __all__ = [
     "BlockModule",
     "Conv2d",
+    "DropPath",
+    "Dropout",
     "Edge",
     "Function",
     "Gate",
     "Gates",
     "Network",
     "Norm",
+    "Operation",
+    "Operations",
+    "Outputs",
     "Place",
     "build",
     "builds",
     "count_parameters",
     "extract",
+    "noisy",
     "one_hot",
     "only_live",
     "operation",

@@ -11,20 +11,23 @@ from torch import Tensor, nn
 
 from cleave.net.fan_out import Term, Use, fan_out, total
 from cleave.net.gates import Gates
-from cleave.net.ops import Norm, Zero, make, zeros
+from cleave.net.noise import DropPath
 from cleave.net.place import BlockModule, Function, History, Place, builds
+from cleave.ops import Operations
+from cleave.ops.library import Zero, zeros
 from cleave.space import Arch, Cell, Fixed, Layer, Region
 
 
 class Edge(Place):
     """A place where one choice acts: the weighted sum of its active candidates. One edge for every space."""
 
-    def __init__(self, choice: str, candidates: Sequence[str], shape: tuple[int, int, int], norm: Norm) -> None:
+    def __init__(self, choice: str, candidates: Sequence[str], shape: tuple[int, int, int], ops: Operations) -> None:
         """`shape` is (channels in, channels out, stride)."""
         super().__init__()
         self.choice, self.choices = choice, (choice,)
-        self.shape, self.norm = shape, norm
-        self.ops = nn.ModuleDict({name: make(name, *shape, norm) for name in candidates})
+        self.shape, self.operations = shape, ops
+        self.ops = nn.ModuleDict({name: ops.make(name, *shape) for name in candidates})
+        self.drop = DropPath()
 
     def forward(self, x: Tensor, gates: Gates) -> list[Use]:
         """The active candidates with their weights, which `fan_out` runs on `x` together with those of other edges."""
@@ -33,6 +36,14 @@ class Edge(Place):
             return []
         weights: Iterable[Tensor | None] = [None] * len(gate.active) if gate.weight is None else gate.weight.unbind()
         return [Use(self.ops[name], weight) for name, weight in zip(gate.active, weights, strict=True)]
+
+    def dropping(self, x: Tensor, gates: Gates) -> list[Use]:
+        """The same in a cell, where other edges go on for an image whose path is dropped. Identities are not."""
+        uses: list[Use] = self(x, gates)
+        if self.drop.mask is None or not uses:
+            return uses
+        kept = [self.operations.hands_on(name, *self.shape) for name in gates[self.choice].active]
+        return [use if keep else replace(use, drop=self.drop) for use, keep in zip(uses, kept, strict=True)]
 
     def own(self, choice: str) -> Iterable[nn.Parameter]:
         return self.ops.parameters()
@@ -45,7 +56,7 @@ class Edge(Place):
         return self.ops[arch[self.choice]] if self.choice in arch else Zero(channels_out, stride)
 
     def extract(self, arch: Arch) -> Edge:
-        edge = Edge(self.choice, (), self.shape, self.norm)
+        edge = Edge(self.choice, (), self.shape, self.operations)
         if self.choice in arch:
             edge.ops[arch[self.choice]] = self.ops[arch[self.choice]]
         return edge
@@ -55,11 +66,11 @@ class Edge(Place):
 
 
 class FixedBlock(BlockModule):
-    """An operation that is not searched; what came before it is forgotten."""
+    """An operation that is not searched, with affine normalisation; what came before it is forgotten."""
 
-    def __init__(self, spec: Fixed, norm: Norm) -> None:
+    def __init__(self, spec: Fixed, region: Region, operations: Operations) -> None:
         super().__init__()
-        self.op = make(spec.operation, spec.channels_in, spec.channels_out, spec.stride, norm)
+        self.op = operations.affine().make(spec.operation, spec.channels_in, spec.channels_out, spec.stride)
 
     def forward(self, history: History, gates: Gates) -> History:
         return [self.op(history[-1])]
@@ -71,11 +82,11 @@ class FixedBlock(BlockModule):
 class LayerBlock(BlockModule):
     """A single edge in a chain."""
 
-    def __init__(self, spec: Layer, region: Region, norm: Norm) -> None:
+    def __init__(self, spec: Layer, region: Region, operations: Operations) -> None:
         super().__init__()
         shape = (spec.channels_in, spec.channels_out, spec.stride)
         self.spec, allowed = spec, region.allowed.get(spec.choice)
-        self.edge = None if allowed is None else Edge(spec.choice, allowed, shape, norm)
+        self.edge = None if allowed is None else Edge(spec.choice, allowed, shape, operations)
 
     def forward(self, history: History, gates: Gates) -> History:
         x = history[-1]
@@ -89,18 +100,19 @@ class LayerBlock(BlockModule):
 class CellBlock(BlockModule):
     """A cell: nodes joined by edges. Cells that look further back than there are outputs see the oldest again."""
 
-    def __init__(self, spec: Cell, region: Region, norm: Norm) -> None:
+    def __init__(self, spec: Cell, region: Region, operations: Operations) -> None:
         super().__init__()
         self.spec = spec
         self.links = [link for link in spec.links if link.choice in region.allowed]
         self.preprocess = nn.ModuleList(
-            make(name, width, spec.channels, 1, norm)
+            operations.make(name, width, spec.channels, 1)
             for name, width in zip(spec.preprocess, spec.channels_in, strict=True)
         )
         self.edges = nn.ModuleDict()
         for link in self.links:
             shape = (spec.channels, spec.channels, link.stride)
-            self.edges[f"{link.target}<-{link.source}"] = Edge(link.choice, region.allowed[link.choice], shape, norm)
+            edge = Edge(link.choice, region.allowed[link.choice], shape, operations)
+            self.edges[f"{link.target}<-{link.source}"] = edge
 
     def functions(self) -> Iterable[Function]:
         before = [Function(f"before {child}", self.preprocess, child) for child, _ in self.preprocess.named_children()]
@@ -122,7 +134,8 @@ class CellBlock(BlockModule):
         targets, uses = [], []
         for link, edge in zip(self.links, self.edges.values(), strict=True):
             if link.source == node:
-                found = edge(x, gates)
+                assert isinstance(edge, Edge)
+                found = edge.dropping(x, gates)
                 uses += found
                 targets += [link.target] * len(found)
         return zip(targets, fan_out(x, uses), strict=True)
@@ -142,11 +155,6 @@ class CellBlock(BlockModule):
         return [module(x) for module, x in zip(self.preprocess, recent, strict=True)]
 
 
-@builds(Fixed)
-def _fixed(spec: Fixed, region: Region, norm: Norm) -> BlockModule:
-    """What is not searched always keeps its affine parameters."""
-    return FixedBlock(spec, replace(norm, affine=True))
-
-
+builds(Fixed)(FixedBlock)
 builds(Layer)(LayerBlock)
 builds(Cell)(CellBlock)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,9 +14,9 @@ from torch import Tensor, nn
 from cleave.net.count import MultiplyAdds
 from cleave.net.gates import one_hot
 from cleave.net.network import Network, build, count_parameters
-from cleave.net.ops import Norm
 from cleave.net.place import Place, places
-from cleave.space import Arch, NetworkSize, Space
+from cleave.ops import Norm
+from cleave.space import Arch, Space
 
 Image = tuple[int, int, int]
 """(channels, height, width)"""
@@ -120,18 +121,21 @@ def ways(choices: Sequence[str], allowed: Mapping[str, Sequence[str]]) -> Iterat
 
 def costs(
     space: Space,
-    size: NetworkSize | None = None,
+    size: Any = None,  # noqa: ANN401  what the space's own layout takes
     image: Image = (3, 32, 32),
     classes: int = 10,
     norm: Norm | None = None,
+    auxiliary: bool = False,
 ) -> Costs:
     """The costs of a space's networks, trained alone, at `space.paper_size` by default.
 
     Pooling, normalisation and sums count as no multiply-adds, as usual. For NAS-Bench-201 the parameters are those of
-    its published table, but for 150 rows there that are one operation off.
+    its published table, but for 150 rows there that are one operation off. `auxiliary`: with the head that is for
+    training only, where there is one.
     """
     layout = space.layout(size or space.paper_size, image[0])
-    network = build(layout, space.region, classes, seed=0, norm=norm or Norm(space.affine), device="meta")
+    layout = layout if auxiliary else replace(layout, auxiliary=None)
+    network = build(layout, space.region, classes, seed=0, norm=norm or layout.norm, device="meta")
     first = {choice.name: choice.candidates[0] for choice in space.choices}
     sizes, whole = seen(network, first, image)
     met: dict[tuple[str, ...], list[tuple[Place, torch.Size]]] = defaultdict(list)
@@ -143,7 +147,7 @@ def costs(
 
 def weights(space: Space) -> Costs:
     """The same of small networks, in which normalisations have nothing to learn: for where there are weights at all."""
-    return costs(space, NetworkSize(channels=4, cells=1), norm=Norm(affine=False))
+    return costs(space, space.usual_size, norm=Norm(affine=False))
 
 
 def seen(network: Network, arch: Arch, image: Image) -> tuple[dict[Place, torch.Size], Cost]:
@@ -157,7 +161,7 @@ def seen(network: Network, arch: Arch, image: Image) -> tuple[dict[Place, torch.
     found = places(network).values()
     hooks = [place.register_forward_pre_hook(see) for place in found]
     with MultiplyAdds() as counted:
-        network(torch.zeros(2, *image, device="meta"), one_hot(arch))
+        network.heads(torch.zeros(2, *image, device="meta"), one_hot(arch))
     for hook in hooks:
         hook.remove()
     inside = sum(count_parameters(place) for place in found)

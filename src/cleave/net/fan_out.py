@@ -15,16 +15,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import batch_norm
 
-from cleave.net.convolution import Conv2d, convolve
-from cleave.net.ops import AveragePool, Zero
+from cleave.net.noise import DropPath
+from cleave.ops.convolution import Conv2d, convolve
+from cleave.ops.library import AveragePool, Zero
 
 
 @dataclass(frozen=True)
 class Use:
-    """An operation, and the weight (a scalar) of its output in a sum; None counts as 1."""
+    """An operation, the weight (a scalar) of its output in a sum, and what drops it for some images.
+
+    A weight of None counts as 1.
+    """
 
     operation: nn.Module
     weight: Tensor | None
+    drop: DropPath | None = None
 
 
 RELU = nn.ReLU()
@@ -41,7 +46,15 @@ def fan_out(x: Tensor, uses: Sequence[Use]) -> list[Term | None]:
         group = [uses[position] for position in positions]
         found = [single(x, known, group[0])] if len(group) == 1 else bundled(x, known, group)
         terms |= zip(positions, found, strict=True)
-    return [terms.get(position) for position in range(len(uses))]
+    return [dropped(terms.get(position), use.drop) for position, use in enumerate(uses)]
+
+
+def dropped(term: Term | None, drop: DropPath | None) -> Term | None:
+    """A term of which some images have zeros."""
+    if term is None or drop is None:
+        return term
+    output, weight = term
+    return drop(output), weight
 
 
 def total(terms: Iterable[Term | None]) -> Tensor | None:

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar, cast
 from torch import Tensor, nn
 
 from cleave.net.gates import Gates
-from cleave.net.ops import Norm
+from cleave.ops import Operations
 from cleave.space import Arch, Region
 from cleave.space.layout import Block
 
@@ -96,12 +96,12 @@ def places(module: nn.Module) -> dict[str, Place]:
 
 
 Spec = TypeVar("Spec", bound=Block)
-Builder = Callable[[Spec, Region, Norm], BlockModule]
+Builder = Callable[[Spec, Region, Operations], BlockModule]
 BUILDERS: dict[type[Block], Builder[Block]] = {}
 
 
 def builds(kind: type[Spec]) -> Callable[[Builder[Spec]], Builder[Spec]]:
-    """Registers what makes the module of a kind of block: from (block, region, norm of what is searched)."""
+    """Registers what makes the module of a kind of block: from (block, region, operations of what is searched)."""
 
     def register(builder: Builder[Spec]) -> Builder[Spec]:
         BUILDERS[kind] = cast("Builder[Block]", builder)
@@ -110,14 +110,14 @@ def builds(kind: type[Spec]) -> Callable[[Builder[Spec]], Builder[Spec]]:
     return register
 
 
-def make_block(name: str, spec: Block, region: Region, norm: Norm) -> BlockModule:
+def make_block(name: str, spec: Block, region: Region, operations: Operations) -> BlockModule:
     """The module of a block; ValueError for an unknown kind, or one whose places are not where its choices act."""
     builder = BUILDERS.get(type(spec))
     if builder is None:
         raise ValueError(
             f"block {name}: nothing builds a {type(spec).__name__}; register what does with cleave.net.builds"
         )
-    module = builder(spec, region, norm)
+    module = builder(spec, region, operations)
     acting = {choice for choice in spec.choices if choice in region.allowed}
     answered = {choice for place in places(module).values() for choice in place.choices}
     if not acting <= answered <= set(spec.choices):

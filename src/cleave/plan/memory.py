@@ -13,7 +13,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from cleave.data.chance import Chance
 from cleave.free_memory import free_bytes
 from cleave.method import StepContext
-from cleave.net import Gate, Gates, Network, Norm
+from cleave.net import Gate, Gates, Network
 from cleave.search.problem import Problem
 from cleave.search.trainer import make_method
 from cleave.split import Node
@@ -40,7 +40,7 @@ def step_memory(problem: Problem) -> StepMemory:
     """Counted on torch's meta device, which has shapes but no memory: safe to ask where the step would not fit."""
     root = Node((), problem.space.region)
     with torch.device("meta"):
-        network = Network(problem.layout, root.region, problem.classes, Norm(affine=False))
+        network = Network(problem.layout, root.region, problem.classes, problem.layout.shared)
         pixels = torch.empty(4, *problem.train.pixels.shape[1:])
     chance = Chance(problem.recipe.seed, root.label)
     gates = make_method(problem, root, chance).gates(StepContext(0, 0, chance.generator("memory")))

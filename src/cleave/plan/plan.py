@@ -13,16 +13,8 @@ from cleave.plan.memory import available_bytes, peak_bytes, size_text, step_memo
 from cleave.plan.timing import Stopwatch
 from cleave.resolve import resolve
 from cleave.search.problem import Problem, open_problem
-from cleave.search.schedule import schedule
-from cleave.search.work import (
-    control_epochs,
-    evaluated_batches,
-    held_out_batches,
-    nodes_at,
-    planned_search_passes,
-    scored_passes,
-    trained_alone,
-)
+from cleave.search.stages import stages_of
+from cleave.search.work import nodes_at
 from cleave.settings import Recipe
 from cleave.space import find_space
 from cleave.torch_state import cpu_threads
@@ -57,7 +49,7 @@ def plan_search(recipe: Recipe, callback: Callback | None = None, given: Given |
     step would not fit into memory a smaller batch is timed, and its time scaled; they are null where not even the
     weights would fit.
     """
-    recipe, notes = resolve(recipe, find_space(recipe.space.name, recipe.space.ops))
+    recipe, notes = resolve(recipe, find_space(recipe.space))
     problem = open_problem(recipe, callback, given)
     with cpu_threads(recipe.threads):
         return planned(problem, notes)
@@ -92,37 +84,13 @@ def total(seconds: Iterable[float | None]) -> float | None:
 
 
 def plan_phases(problem: Problem, watch: Stopwatch) -> list[Phase]:
-    """The phases in their order, each timed on a node that stands for its level."""
-    levels = range((problem.recipe.split.splits or 0) + 1)
-    return [*(phase for depth in levels for phase in level_phases(problem, depth, watch)), *control(problem, watch)]
-
-
-def level_phases(problem: Problem, depth: int, watch: Stopwatch) -> list[Phase]:
-    """Training, splitting and evaluation of the nodes at a depth."""
-    recipe, plan = problem.recipe, schedule(problem.recipe, depth)
-    count, per_epoch = nodes_at(recipe, problem.space, depth), problem.steps_per_epoch
-    if plan.searching and problem.method.alone:
-        trials, epochs = count * trained_alone(problem), problem.method.epochs_each(recipe.method)
-        return [Phase("train alone", trials, epochs, epochs * per_epoch, watch.alone())]
-    phases = []
-    if plan.epochs:
-        name = "search" if plan.searching else f"warm-up {depth + 1}"
-        phases.append(Phase(name, count, plan.epochs, plan.epochs * per_epoch, watch.step(depth)))
-    if plan.searching:
-        evaluations = -(-evaluated_batches(problem) // held_out_batches(problem))
-        phases.append(Phase("evaluate", count, 0, evaluations, watch.evaluation(depth)))
-    elif passes := scored_passes(problem, depth):
-        phases.append(Phase(f"compare {depth + 1}", count, 0, passes, watch.comparison(depth)))
-    return phases
-
-
-def control(problem: Problem, watch: Stopwatch) -> list[Phase]:
-    """The architectures that are trained alone beside the search."""
-    count = problem.recipe.trust.control
-    if not count:
-        return []
-    epochs = control_epochs(problem, count, planned_search_passes(problem))
-    return [Phase("control", count + 1, epochs, epochs * problem.steps_per_epoch, watch.alone())]
+    """What the stages of a search tell, each timed on a node that stands for its level."""
+    planned = [work for stage in stages_of(problem) for work in stage.planned()]
+    return [
+        Phase(work.name, work.count, work.epochs, work.steps, watch.seconds(work.kind, work.depth))
+        for work in planned
+        if work.kind is not None
+    ]
 
 
 def memory_warnings(need: int, free: int | None) -> list[str]:

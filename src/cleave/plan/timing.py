@@ -17,6 +17,7 @@ from cleave.search.problem import Problem
 from cleave.search.schedule import alone, schedule
 from cleave.search.splitting import parts_at, splitter_of
 from cleave.search.trainer import NodeTrainer, Standalone
+from cleave.search.work import Step
 from cleave.space import Region
 from cleave.split import Node
 
@@ -43,6 +44,18 @@ class Stopwatch:
         smaller = search.model_copy(update={"batch_size": batch_size})
         recipe = problem.recipe.model_copy(update={"search": smaller})
         return Stopwatch(replace(problem, recipe=recipe), search.batch_size / batch_size, fits=fit >= 2)
+
+    def seconds(self, kind: Step, depth: int) -> float | None:
+        """One step of a kind of planned work."""
+        match kind:
+            case "step":
+                return self.step(depth)
+            case "comparison":
+                return self.comparison(depth)
+            case "evaluation":
+                return self.evaluation(depth)
+            case "alone":
+                return self.alone()
 
     def step(self, depth: int) -> float | None:
         """A training step of a node at a depth, the mean of those with and without an architecture step."""

@@ -39,7 +39,7 @@ class Contest:
 
 def prepare(recipe: Recipe, question: RankQuestion) -> Contest:
     """The contest that is asked for; UserError where recipe, table, files and question do not go together."""
-    space = find_space(recipe.space.name, recipe.space.ops)
+    space = find_space(recipe.space)
     check_recipe(recipe, space, question)
     dataset = dataset_named(question.dataset) if question.dataset else dataset_of(recipe.data.name)
     table = need(question.benchmark or (Path(recipe.benchmark) if recipe.benchmark else None))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cleave.common import DataRoot, Device, Json, TableFile, Workers, flags_of, tell
+from cleave.common import Address, DataRoot, Device, EngineName, Json, TableFile, Workers, flags_of, tell
 from cleave.errors import UserError, brief
 from cleave.extras import need_extra
 
@@ -28,6 +28,8 @@ def reproduce(
     benchmark: TableFile = None,
     device: Device = None,
     workers: Workers = None,
+    engine: EngineName = "process",
+    address: Address = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder; default: a new one in runs/.")] = None,
     plan_only: Annotated[bool, typer.Option("--plan", help="Only tell how long it would take here.")] = False,
     as_json: Json = False,
@@ -39,6 +41,7 @@ def reproduce(
         tell({"experiments": list(EXPERIMENTS)}, as_json, lambda: print(listing()))
         return
     need_extra("reproduce")
+    from cleave.engine.engine import Engine
     from cleave.engine.progress import Callbacks
     from cleave.engine.stop import SignalStop
     from cleave.reproduce.runner import ReproduceRequest, plan_experiment
@@ -47,7 +50,8 @@ def reproduce(
     from cleave.terminal import Terminal
 
     flags = flags_of(None, data_root, benchmark, None, device)
-    request = ReproduceRequest(name, budget, numbers("--seeds", seeds), only or (), flags, out, workers)
+    chosen = Engine(workers, engine, address)
+    request = ReproduceRequest(name, budget, numbers("--seeds", seeds), only or (), flags, out, chosen)
     if plan_only:
         planned = plan_experiment(request)
         tell(planned, as_json, lambda: print(plan_text(planned)))

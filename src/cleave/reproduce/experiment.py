@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from cleave.engine.engine import Engine
 from cleave.engine.progress import Callback
 from cleave.errors import UserError
 from cleave.reproduce.budgets import SIZES, Sizes
@@ -50,17 +51,14 @@ Figures = Mapping[str, Sequence[float | None]]
 Measure = Callable[[Path, ExperimentRow], Figures]
 """The figures of a finished run folder."""
 
-Perform = Callable[[Path, Recipe, Budget, Callback, int | None], float]
-"""Runs what a recipe says in a folder, or goes on there, or sees that it is done; returns the seconds that it took.
-
-The last argument is the number of workers, as of `cleave.search.runner.start`.
-"""
+Perform = Callable[[Path, Recipe, Budget, Callback, Engine], float]
+"""Runs what a recipe says in a folder, or goes on there, or sees that it is done; returns the seconds that it took."""
 
 
-def search(folder: Path, recipe: Recipe, budget: Budget, callback: Callback, workers: int | None) -> float:
+def search(folder: Path, recipe: Recipe, budget: Budget, callback: Callback, engine: Engine) -> float:
     """What most experiments perform."""
     go_on = begun(folder, recipe)
-    result = resume(folder, callback, workers) if go_on else start(recipe, folder, callback, workers)
+    result = resume(folder, callback, engine) if go_on else start(recipe, folder, callback, engine)
     seconds: float = result["seconds"]
     return seconds
 
@@ -69,7 +67,7 @@ def begun(folder: Path, recipe: Recipe, kind: str = SEARCH) -> bool:
     """Whether the folder holds a run of this recipe; UserError where it is of another (of an older budget, say)."""
     if not holds(folder, kind):
         return False
-    resolved, _ = resolve(recipe, find_space(recipe.space.name, recipe.space.ops))
+    resolved, _ = resolve(recipe, find_space(recipe.space))
     if essence(recipe_of(read_origin(folder, kind), {})) != essence(resolved):
         raise UserError(f"{folder}: was run by another recipe; give --out a new folder")
     return True

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from cleave.config import load_recipe
+from cleave.engine.engine import ONE, Engine
 from cleave.engine.progress import Callback
 from cleave.errors import UserError, brief, refuse_repeats
 from cleave.reproduce.experiment import Budget, Experiment, ExperimentRow, Figures
@@ -55,13 +56,13 @@ class Grid:
     def folder(self, out: Path, row: ExperimentRow, seed: int) -> Path:
         return out / "runs" / f"{slug(row.run or row.name)}-seed{seed}"
 
-    def run(self, out: Path, callback: Callback, workers: int | None = 1) -> Iterator[Finding]:
+    def run(self, out: Path, callback: Callback, engine: Engine = ONE) -> Iterator[Finding]:
         """Seed by seed, so that an interrupted experiment has whole comparisons."""
         runs = [(row, seed) for seed in self.seeds for row in self.rows]
         for number, (row, seed) in enumerate(runs, start=1):
             callback.say(f"{number} of {len(runs)}: {row.name}, seed {seed}")
             folder = self.folder(out, row, seed)
-            seconds = self.experiment.perform(folder, self.recipe(row, seed), self.budget, callback, workers)
+            seconds = self.experiment.perform(folder, self.recipe(row, seed), self.budget, callback, engine)
             figures = self.experiment.measure(folder, row)
             yield Finding(row, seed, figures, seconds, newest_meta(folder)["origin"]["environment"])
 

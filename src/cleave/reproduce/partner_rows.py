@@ -8,7 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from cleave.engine.engine import PROCESS, Engine
 from cleave.engine.progress import Callback
+from cleave.errors import UserError
 from cleave.reproduce.budgets import SIZES, Length, Sizes
 from cleave.reproduce.experiment import Budget, Experiment, ExperimentRow, Figures, Published, begun
 from cleave.reproduce.partners import FIGURES, Setup, Trial, trials
@@ -48,12 +50,14 @@ def table2(sizes: Sizes) -> list[ExperimentRow]:
     ]
 
 
-def perform(folder: Path, recipe: Recipe, budget: Budget, callback: Callback, workers: int | None) -> float:
+def perform(folder: Path, recipe: Recipe, budget: Budget, callback: Callback, engine: Engine) -> float:
     """Architecture by architecture, in this process; what is there already is not done again."""
+    if engine.name != PROCESS:
+        raise UserError(f"--engine {engine.name}: this experiment runs in one process; leave --engine out")
     architectures, tries = COUNTS[budget]
     lengths = {"warm": recipe.split.warmup_epochs, "epochs": recipe.search.epochs}
     setup = Setup(architectures=architectures, tries=tries, **lengths)
-    recipe, _ = resolve(recipe, find_space(recipe.space.name, recipe.space.ops))
+    recipe, _ = resolve(recipe, find_space(recipe.space))
     problem = open_problem(recipe, callback)
     make_folder(folder)
     with RunLock(folder), callback.stop as stop:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from cleave.engine.engine import Engine
 from cleave.engine.progress import Callback
 from cleave.rank.contest import SUPERNET
 from cleave.rank.question import RankQuestion
@@ -46,9 +47,9 @@ SAMPLE = {"tiny": 300, "small": None, "paper": None}
 """Architectures that are ranked; None for all."""
 
 
-def perform(folder: Path, recipe: Recipe, budget: Budget, callback: Callback, workers: int | None) -> float:
+def perform(folder: Path, recipe: Recipe, budget: Budget, callback: Callback, engine: Engine) -> float:
     """A search, and the ranking of its architectures by its weights."""
-    seconds = search(folder, recipe, budget, callback, workers)
+    seconds = search(folder, recipe, budget, callback, engine)
     try:
         ranking = kept(folder)
     except Damaged:  # or not there

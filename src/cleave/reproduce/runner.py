@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cleave.bench.table import need
+from cleave.engine.engine import ONE, Engine
 from cleave.engine.progress import Callback
 from cleave.errors import Interrupted, UserError, brief, refuse_repeats, shown
 from cleave.plan import plan_search
@@ -37,7 +38,7 @@ SHOWN = ("cleave", "python", "torch", "numpy", "platform", "cpu", "device", "thr
 class ReproduceRequest:
     """What is asked for: an experiment at a budget; `seeds` and `only` empty for the usual ones, all rows.
 
-    `workers`: the processes of each search, None for as many as there are cores for.
+    `engine`: who shares the work of each search.
     """
 
     name: str
@@ -46,7 +47,7 @@ class ReproduceRequest:
     only: Sequence[str] = ()
     flags: Mapping[str, Any] = field(default_factory=dict)
     out: Path | None = None
-    workers: int | None = 1
+    engine: Engine = ONE
 
 
 def reproduce(request: ReproduceRequest, callback: Callback) -> dict[str, Any]:
@@ -59,7 +60,7 @@ def reproduce(request: ReproduceRequest, callback: Callback) -> dict[str, Any]:
     claim(out, grid)
     callback.say(f"folder: {out}")
     try:
-        findings = list(grid.run(out, callback, request.workers))
+        findings = list(grid.run(out, callback, request.engine))
     except (Interrupted, KeyboardInterrupt) as error:  # the second one between two runs
         raise Interrupted("interrupted; the same command goes on from there") from error
     report = make_report(grid, findings)

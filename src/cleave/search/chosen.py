@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from cleave.errors import UserError
-from cleave.net import Network, Norm, build, extract, one_hot
+from cleave.net import Network, build, extract, one_hot
 from cleave.run.folder import RunFiles
 from cleave.run.origin import CHECKPOINTS, SEARCH, Origin, read_origin
 from cleave.run.view import newest_saved
 from cleave.search.runner import recipe_of
 from cleave.search.state import State
 from cleave.settings import Recipe
-from cleave.space import Arch, NetworkSize, Space, find_space
+from cleave.space import Arch, Space, find_space
 from cleave.split import Node
 
 
@@ -52,7 +52,7 @@ def chosen_network(path: Path) -> ChosenNetwork:
     if leaf.label not in state.kept:
         raise UserError(f"{path}: method.name={recipe.method.name} keeps no weights; train {leaf.label}'s architecture")
     record = RunFiles(path, origin.identity).leaf(leaf.label, state.kept[leaf.label])
-    space = find_space(recipe.space.name, recipe.space.ops)
+    space = find_space(recipe.space)
     supernet = empty_supernet(space, recipe, origin, leaf)
     supernet.load_state_dict(record.weights)
     assert leaf.result is not None
@@ -64,5 +64,5 @@ def chosen_network(path: Path) -> ChosenNetwork:
 def empty_supernet(space: Space, recipe: Recipe, origin: Origin, leaf: Node) -> Network:
     """The network of a leaf, with any weights."""
     channels, classes = len(origin.environment["mean"]), origin.environment["classes"]
-    layout = space.layout(NetworkSize(recipe.space.channels, recipe.space.cells), channels)
-    return build(layout, leaf.region, classes, 0, Norm(affine=False))
+    layout = space.layout(recipe.space.size, channels)
+    return build(layout, leaf.region, classes, seed=0)

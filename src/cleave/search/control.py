@@ -6,12 +6,16 @@ Random search with the same budget is the baseline that weight sharing has to be
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cleave.data.chance import Chance
 from cleave.search.problem import Problem
 from cleave.search.state import State
-from cleave.search.work import control_epochs, passes_done
+from cleave.search.task import StandaloneTask, Task, TaskResult
+from cleave.search.trainer import Standalone
+from cleave.search.tree_stage import TreeStage
+from cleave.search.work import PlannedWork, control_epochs, evaluating, passes_done
 from cleave.space import Arch
 from cleave.space.sample import distinct
 
@@ -37,3 +41,53 @@ def plan_control(problem: Problem, state: State) -> Control:
     if not others:
         return Control([], 0)
     return Control([chosen, *others], control_epochs(problem, len(others), passes_done(problem, state.cost)))
+
+
+class ControlStage:
+    """The chosen architecture and the random ones are trained alone, one by one."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.control: Control | None = None
+
+    def tasks(self, state: State, found: Mapping[str, TaskResult]) -> list[Task]:
+        return [task for task in self._left(state) if task.label not in found]
+
+    def _left(self, state: State) -> list[StandaloneTask]:
+        """Those that are not merged. Which there are is settled once the tree is finished, as it is by now."""
+        self.control = self.control or plan_control(self.problem, state)
+        tasks = [
+            StandaloneTask(Standalone(label_of(number), arch), self.control.epochs)
+            for number, arch in enumerate(self.control.architectures)
+        ]
+        return tasks[len(state.accuracies) :]
+
+    def next(self, state: State) -> str | None:
+        left = self._left(state)
+        return left[0].label if left else None
+
+    def merge(self, state: State, label: str, result: TaskResult) -> None:
+        state.control += result.cost
+        state.accuracies |= result.accuracies
+
+    def merged(self, state: State) -> list[str]:
+        return [label_of(number) for number in range(len(state.accuracies))]
+
+    def planned(self) -> list[PlannedWork]:
+        problem, count = self.problem, self.problem.recipe.trust.control
+        if not count:
+            return []
+        search = int(sum(work.passes for work in TreeStage(problem).planned_levels()))
+        epochs = control_epochs(problem, count, search)
+        steps, images = epochs * problem.steps_per_epoch, (count + 1) * len(problem.valid)
+        training = PlannedWork("control", (count + 1) * steps, count + 1, epochs, steps, "alone")
+        return [training, PlannedWork("control's evaluation", evaluating(problem, images))]
+
+    def most_tasks(self) -> int:
+        count = self.problem.recipe.trust.control
+        return count + 1 if count else 0
+
+
+def label_of(number: int) -> str:
+    """Of an architecture of the control; its random numbers go by it."""
+    return f"control {number}"

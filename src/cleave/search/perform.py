@@ -46,7 +46,7 @@ class Performance(TaskSession):
     def of(self, task: Task) -> TaskResult:
         if not self.found.finished:
             try:
-                self._node(task) if isinstance(task, NodeTask) else self._standalone(task)
+                task.do(self)
             except Interrupted:
                 self.save()
                 raise
@@ -54,7 +54,7 @@ class Performance(TaskSession):
             self.save()
         return self.found
 
-    def _node(self, task: NodeTask) -> None:
+    def node(self, task: NodeTask) -> None:
         plan = schedule(self.problem.recipe, len(task.node.path))
         if plan.searching and self.problem.method.alone:
             self._search_alone(task.node)
@@ -81,7 +81,7 @@ class Performance(TaskSession):
         method = make_method(self.problem, node, Chance(self.problem.recipe.seed, node.label))
         self._derive(node, method, StandaloneEvaluator(lambda arch: self._once(arch, evaluate)))
 
-    def _standalone(self, task: StandaloneTask) -> None:
+    def standalone(self, task: StandaloneTask) -> None:
         """An architecture of the control."""
         self._once(task.scope.arch, lambda _: self._trained_alone(task.scope, task.epochs, task.setup))
 

@@ -22,15 +22,21 @@ from cleave.errors import UserError
 from cleave.memory import memory_for
 from cleave.method import METHODS, Method
 from cleave.settings import DataSettings, MethodSettings, Recipe
-from cleave.space import Layout, NetworkSize, Space, find_space
+from cleave.space import Layout, Space, find_space
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What a network looks like at its size, and how its weights are trained."""
+    """What a network looks like at its size, and how its weights are trained.
+
+    drop_path: the share of paths that is dropped in the last epoch, rising linearly from 0 as in DARTS. auxiliary: the
+    weight of the auxiliary head's loss, where the layout has one.
+    """
 
     layout: Layout
     settings: MethodSettings
+    drop_path: float = 0.0
+    auxiliary: float = 0.4
 
 
 @dataclass(frozen=True)
@@ -50,8 +56,7 @@ class Problem:
 
     @property
     def layout(self) -> Layout:
-        size = NetworkSize(self.recipe.space.channels, self.recipe.space.cells)
-        return self.space.layout(size, image_channels=self.train.pixels.shape[1])
+        return self.space.layout(self.recipe.space.size, image_channels=self.train.pixels.shape[1])
 
     @property
     def setup(self) -> Setup:
@@ -145,7 +150,7 @@ def unused_keys(data: DataSettings, source: Listed) -> list[str]:
 @memory_for("the images", "data.image_size or data.limit")
 def open_problem(recipe: Recipe, callback: Callback | None = None, given: Given | None = None) -> Problem:
     """Loads what a resolved recipe names, or what is given; UserError where it is not there or too small."""
-    space = find_space(recipe.space.name, recipe.space.ops)
+    space = find_space(recipe.space)
     data = recipe.data
     trained, held, report = open_images(data, callback or Callback(), given)
     train, valid = trained.to(recipe.device), held.to(recipe.device)

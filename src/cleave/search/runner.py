@@ -10,7 +10,8 @@ from typing import Any
 from cleave.config import load
 from cleave.data.given import Given
 from cleave.data.report import IMAGES, report_lines
-from cleave.engine.executor import make_executor, usual_workers
+from cleave.engine.engine import ONE, Engine
+from cleave.engine.executor import make_executor
 from cleave.engine.progress import Callback
 from cleave.extensions import check_unchanged, file_hashes
 from cleave.resolve import resolve, resolve_device
@@ -23,24 +24,25 @@ from cleave.run.view import is_whole, view
 from cleave.search.environment import compare, surroundings
 from cleave.search.loop import Search
 from cleave.search.problem import Problem, open_problem
-from cleave.search.searching import SearchJob, most_tasks
+from cleave.search.searching import SearchJob
+from cleave.search.stages import most_tasks
 from cleave.settings import Recipe
 from cleave.space import find_space
 from cleave.torch_state import cpu_threads
 
 
 def start(
-    recipe: Recipe, out: Path | None, callback: Callback, workers: int | None = 1, given: Given | None = None
+    recipe: Recipe, out: Path | None, callback: Callback, engine: Engine = ONE, given: Given | None = None
 ) -> dict[str, Any]:
     """Runs a new search in a new folder; returns the outcome with "run" and "seconds".
 
     `callback.stop` is asked wherever the search can be saved. `given`: images that no recipe can name.
 
-    `workers`: the processes that share the work, None for as many as there are cores for; they change no result. More
-    than one imports the main program anew, so that it needs its `if __name__ == "__main__"`.
+    `engine`: who shares the work; it changes no result. More than one process of its own imports the main program
+    anew, so that it needs its `if __name__ == "__main__"`.
     UserError for what the user can correct; Interrupted, with everything saved, when asked to stop.
     """
-    recipe, notes = resolve(recipe, find_space(recipe.space.name, recipe.space.ops))
+    recipe, notes = resolve(recipe, find_space(recipe.space))
     for note in notes:
         callback.say(note)
     problem = open_problem(recipe, callback, given)
@@ -48,21 +50,21 @@ def start(
         callback.say(line)
     path = make_folder(out) if out else new_folder(name_of(problem))
     with RunLock(path), resumable(path), callback.stop:  # from now on there is something to go on with
-        return go_on(create(path, recipe, environment(problem)), problem, callback, workers)
+        return go_on(create(path, recipe, environment(problem)), problem, callback, engine)
 
 
 def resume(
     path: Path,
     callback: Callback,
-    workers: int | None = 1,
+    engine: Engine = ONE,
     device: str | None = None,
     given: Given | None = None,
     changed_extensions: bool = False,
 ) -> dict[str, Any]:
     """Goes on with a run, or tells its outcome again; ends as if it had never been interrupted.
 
-    What of a finished run is not as it was written is made again where it can be. `workers` as in `start`, and not
-    necessarily as many as there; `device`: another one than the recipe's, on which figures may differ.
+    What of a finished run is not as it was written is made again where it can be. `engine` as in `start`, and not
+    necessarily the one from there; `device`: another one than the recipe's, on which figures may differ.
     `changed_extensions`: even if a user's file that the recipe names is another now.
     """
     check_begun(path, SEARCH)
@@ -76,7 +78,7 @@ def resume(
         check_unchanged(origin.environment.get("extensions", {}), changed_extensions, callback.say)
         problem = reopened(path, origin, device, callback, given)
         with callback.stop:
-            return go_on(RunFolder(path, origin), problem, callback, workers)
+            return go_on(RunFolder(path, origin), problem, callback, engine)
 
 
 def reopened(path: Path, origin: Origin, device: str | None, callback: Callback, given: Given | None) -> Problem:
@@ -93,16 +95,15 @@ def recipe_of(origin: Origin, flags: Mapping[str, Any]) -> Recipe:
     return load(Recipe, deepcopy(dict(origin.recipe)), (), flags)
 
 
-def go_on(folder: RunFolder, problem: Problem, callback: Callback, workers: int | None) -> dict[str, Any]:
+def go_on(folder: RunFolder, problem: Problem, callback: Callback, engine: Engine) -> dict[str, Any]:
     """Runs what is left of a run that this process has locked."""
     recipe, stop = problem.recipe, callback.stop
     with cpu_threads(recipe.threads):
         callback.say(f"run folder: {folder.path}")
         write_json(folder.path / IMAGES, problem.report)
-        count = workers or usual_workers(recipe.device, recipe.threads)
         search = Search(problem, folder, stop, callback)
         with make_executor(
-            count, most_tasks(problem), SearchJob(problem, folder.files), stop, search.overview
+            engine, most_tasks(problem), SearchJob(problem, folder.files), stop, search.overview
         ) as executor:
             result = search.run(executor)
         search.finish(result)

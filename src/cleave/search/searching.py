@@ -13,7 +13,6 @@ from cleave.run.folder import RunFiles
 from cleave.search.perform import perform
 from cleave.search.problem import Problem
 from cleave.search.task import Task, TaskResult
-from cleave.search.work import nodes_at
 
 
 class SearchJob:
@@ -31,6 +30,10 @@ class SearchJob:
         return self.problem.recipe.threads
 
     @property
+    def device(self) -> str:
+        return self.problem.recipe.device
+
+    @property
     def sizes(self) -> str:
         return "search.batch_size, search.eval_batch_size, space.channels or space.cells"
 
@@ -40,10 +43,3 @@ class SearchJob:
 
     def perform(self, task: Task, stop: Stop, callback: Callback) -> TaskResult:
         return perform(self.problem, task, self.files, stop, callback)
-
-
-def most_tasks(problem: Problem) -> int:
-    """How many tasks of a search there can be at the same time: the leaves, or the control's architectures."""
-    control = problem.recipe.trust.control
-    leaves = nodes_at(problem.recipe, problem.space, problem.recipe.split.splits or 0)
-    return max(leaves, control + 1 if control else 0)

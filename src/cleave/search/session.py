@@ -19,9 +19,10 @@ from cleave.run.reading import Shape, shaped
 from cleave.run.task_folder import TaskFolder
 from cleave.search.problem import Problem, Setup
 from cleave.search.schedule import Schedule
+from cleave.search.stages import planned_passes
 from cleave.search.task import TaskResult
 from cleave.search.trainer import NodeTrainer, Scope
-from cleave.search.work import passes_done, planned_passes
+from cleave.search.work import passes_done
 
 
 class SavedTrainer(Shape):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import TypeAdapter
 
@@ -21,6 +21,19 @@ from cleave.search.state import SearchCost, check_fields
 from cleave.search.trainer import Standalone
 from cleave.space import Region
 from cleave.split import Node, Split, Tree
+
+if TYPE_CHECKING:
+    from cleave.search.perform import Performance
+
+
+class Task(Protocol):
+    """What a search has done somewhere, by somebody; its label names it to people, and its folder."""
+
+    @property
+    def label(self) -> str: ...
+
+    def do(self, performance: Performance) -> None:
+        """Does it, or what is left of it, in its folder."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +57,9 @@ class NodeTask:
     def label(self) -> str:
         return self.node.label
 
+    def do(self, performance: Performance) -> None:
+        performance.node(self)
+
 
 @dataclass(frozen=True)
 class StandaloneTask:
@@ -57,8 +73,8 @@ class StandaloneTask:
     def label(self) -> str:
         return self.scope.label
 
-
-Task: TypeAlias = NodeTask | StandaloneTask
+    def do(self, performance: Performance) -> None:
+        performance.standalone(self)
 
 
 @dataclass
@@ -100,7 +116,7 @@ TASK_RESULT = TypeAdapter(TaskResult)
 
 
 def node_task(node: Node, tree: Tree, kept: dict[str, str]) -> NodeTask:
-    """The visit of a node whose parent is finished."""
+    """The task of a node whose parent is finished."""
     above = tree.parent(node)
     parent = None if above is None else Parent(above.label, above.region, kept.get(above.label))
     return NodeTask(node, parent, tree.unsplit(node))

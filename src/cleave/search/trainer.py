@@ -18,14 +18,14 @@ from cleave.data.stream import Batch
 from cleave.errors import UserError
 from cleave.memory import OutOfMemory, too_large, within_memory
 from cleave.method import Method, SgdStep, StepContext, ValidationLoss, Weights
-from cleave.net import Gates, Network, build
+from cleave.net import Gates, Network, build, noisy
 from cleave.run.generations import Record
 from cleave.search.problem import Problem, Setup
 from cleave.search.schedule import Schedule
 from cleave.search.state import SearchCost
 from cleave.space import Arch, Region
 from cleave.split import Probe
-from cleave.train import Loss, Sgd, Trainer, smoothed, supervised
+from cleave.train import Loss, Pass, Sgd, Trainer, smoothed
 
 BACKEND = "inductor"
 """Of torch.compile."""
@@ -69,6 +69,11 @@ def compile_blocks(network: Network) -> None:
     torch._dynamo.config.recompile_limit = VERSIONS
     for block in network.blocks.values():
         block.compile(fullgraph=True, backend=BACKEND)
+
+
+def whole(logits: Tensor) -> Tensor:
+    """In full precision."""
+    return logits.float() if logits.dtype == torch.bfloat16 else logits
 
 
 class NodeTrainer:
@@ -156,12 +161,30 @@ class NodeTrainer:
             held = partial(self._loss, cross_entropy, self.held.batch(step))
             self.method.learn(ValidationLoss(held, partial(self._sgd_step, batch)), self.context("architecture", step))
         paths = self.method.paths(self.context("gates", step))
-        loss, logits = self.weights.update(
-            batch(), [supervised(partial(self.logits, gates=gates), self.loss) for gates in paths]
-        )
+        with self._noise(step):
+            loss, logits = self.weights.update(batch(), [partial(self._path, gates) for gates in paths])
         hits = (logits.argmax(dim=1) == batch()[1]).sum()
         self.sums += torch.stack([loss.double() * len(logits), hits.double()])
         return SearchCost(weight_steps=len(paths), arch_steps=int(learns))
+
+    def _noise(self, step: int) -> AbstractContextManager[None]:
+        """What is dropped in a step; it follows from the step alone."""
+        if not (self.setup.drop_path or self.setup.layout.head.dropout):
+            return nullcontext()
+        share = self.setup.drop_path * self.epoch / max(1, self.schedule.epochs - 1)
+        return noisy(self.network, self.chance.generator("noise", step), share)
+
+    def _path(self, gates: Gates, batch: Batch) -> Pass:
+        """A forward pass, with the auxiliary head where there is one."""
+        images, labels = batch
+        if self.setup.layout.auxiliary is None:
+            logits = self.logits(images, gates)
+            return Pass(self.loss(logits, labels), logits)
+        with self._precision(images):
+            logits, other = self.network.heads(images, gates)
+        assert other is not None
+        logits, other = whole(logits), whole(other)
+        return Pass(self.loss(logits, labels) + self.setup.auxiliary * self.loss(other, labels), logits)
 
     def learns_at(self, step: int) -> bool:
         """Whether there is an architecture step in front of that weight step."""
@@ -181,13 +204,16 @@ class NodeTrainer:
 
         What comes out is float32, and so are weights and their gradients.
         """
-        half = self.problem.recipe.precision == "bfloat16"
-        with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
+        with self._precision(images):
             if weights is None:
                 logits: Tensor = self.network(images, gates)
             else:
                 logits = functional_call(self.network, dict(weights), (images, gates))
-        return logits.float() if half else logits
+        return whole(logits)
+
+    def _precision(self, images: Tensor) -> AbstractContextManager[None]:
+        half = self.problem.recipe.precision == "bfloat16"
+        return torch.autocast(images.device.type, torch.bfloat16, enabled=half)
 
     def uncompiled(self) -> AbstractContextManager[None]:
         """For passes of which there are too few of a kind to be worth compiling."""

@@ -107,7 +107,7 @@ def trust_report(problem: Problem, state: State) -> dict[str, Any]:
 def leaf_trust(problem: Problem, leaf: Node) -> LeafTrust:
     assert leaf.result is not None
     accuracy, images = leaf.result["valid_accuracy"], len(problem.valid)
-    arch = problem.space.parse(leaf.result["arch"])
+    arch, operations = problem.space.parse(leaf.result["arch"]), problem.layout.known
     low, high = wilson(round(accuracy / 100 * images), images)
     return LeafTrust(
         leaf.label,
@@ -116,7 +116,7 @@ def leaf_trust(problem: Problem, leaf: Node) -> LeafTrust:
         leaf.result["valid_balanced_accuracy"],
         leaf.result["s_tau"],
         leaf.result["entropy"],
-        sum(candidate in problem.space.identities for candidate in arch.values()) / len(arch),
+        sum(operations.is_identity(candidate) for candidate in arch.values()) / len(arch),
         len(weights(problem.space).learning(arch)) / len(arch),
         leaf.result.get("s_tau_defined"),
         leaf.result.get("s_tau_pairs"),

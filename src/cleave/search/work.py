@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import prod
+from typing import Literal
 
 from cleave.search.problem import Problem
 from cleave.search.schedule import schedule
@@ -19,33 +21,25 @@ EVALUATION = 0.4
 """An evaluation's share of a training pass: it has no backward half."""
 
 
-def planned_passes(problem: Problem) -> int:
-    """The passes of the whole search with its control, as far as they can be told beforehand."""
-    search = planned_search_passes(problem)
-    return search + _control(problem, search) + _evaluating(problem, _measured_images(problem))
+Step = Literal["step", "comparison", "evaluation", "alone"]
+"""What can be timed: a training step in a node, a pass under one candidate, an architecture evaluated on all held-out
+images, and a training step of an architecture alone."""
 
 
-def planned_search_passes(problem: Problem) -> int:
-    """The passes of the search itself."""
-    recipe, splits = problem.recipe, problem.recipe.split.splits or 0
-    nodes = [nodes_at(recipe, problem.space, depth) for depth in range(splits + 1)]
-    training = sum(count * _training(problem, depth) for depth, count in enumerate(nodes))
-    scoring = sum(count * scored_passes(problem, depth) for depth, count in enumerate(nodes[:-1]))
-    return training + scoring + _evaluating(problem, nodes[-1] * _images_per_leaf(problem))
+@dataclass(frozen=True)
+class PlannedWork:
+    """Work of one kind: `passes` over a mini-batch in all; and, where a plan tells it, `count` times `steps`.
 
+    `kind`: what one of the steps is, None where a plan does not tell it. `depth`: of its nodes in the tree.
+    """
 
-def _control(problem: Problem, search: int) -> int:
-    count = problem.recipe.trust.control
-    return (count + 1) * control_epochs(problem, count, search) * problem.steps_per_epoch if count else 0
-
-
-def _measured_images(problem: Problem) -> int:
-    """Held-out images that the panels and the control are evaluated on."""
-    recipe, trust = problem.recipe, problem.recipe.trust
-    leaves = nodes_at(recipe, problem.space, recipe.split.splits or 0)
-    epochs = 0 if problem.method.alone else min(trust.panel_epochs, recipe.search.epochs)
-    panels = leaves * epochs * trust.panel * min(trust.panel_images, len(problem.valid))
-    return panels + (trust.control + 1 if trust.control else 0) * len(problem.valid)
+    name: str
+    passes: float
+    count: int = 1
+    epochs: int = 0
+    steps: int = 0
+    kind: Step | None = None
+    depth: int = 0
 
 
 def control_epochs(problem: Problem, architectures: int, passes: int) -> int:
@@ -63,7 +57,8 @@ def nodes_at(recipe: Recipe, space: Space, depth: int) -> int:
     return prod(branch[:depth]) if isinstance(branch, list) else int(most**depth)
 
 
-def _training(problem: Problem, depth: int) -> int:
+def training(problem: Problem, depth: int) -> int:
+    """The passes by which one node at a depth is trained."""
     plan, method, settings = schedule(problem.recipe, depth), problem.method, problem.recipe.method
     if plan.searching and method.alone:
         return trained_alone(problem) * method.epochs_each(settings) * problem.steps_per_epoch
@@ -84,11 +79,6 @@ def scored_passes(problem: Problem, depth: int) -> int:
     return int(sum(contenders) * max(RACED * split.batches, RaceRule.first))
 
 
-def _images_per_leaf(problem: Problem) -> int:
-    """The held-out images that it takes to derive an architecture."""
-    return -(-evaluated_batches(problem) * len(problem.valid) // held_out_batches(problem))
-
-
 def evaluated_batches(problem: Problem) -> int:
     """The held-out batches that a leaf's architectures are shown, all together."""
     return problem.method.evaluated(problem.recipe.method, held_out_batches(problem))
@@ -103,13 +93,14 @@ def trained_alone(problem: Problem) -> int:
     return problem.method.evaluated(problem.recipe.method, 1)
 
 
-def _evaluating(problem: Problem, images: int) -> int:
-    return int(EVALUATION * images / problem.recipe.search.batch_size)
+def evaluating(problem: Problem, images: int) -> float:
+    """The passes that evaluations of so many images amount to."""
+    return EVALUATION * images / problem.recipe.search.batch_size
 
 
 def passes_done(problem: Problem, cost: SearchCost) -> int:
     """The passes so far."""
-    return training_passes(problem, cost) + _evaluating(problem, cost.eval_images)
+    return training_passes(problem, cost) + int(evaluating(problem, cost.eval_images))
 
 
 def training_passes(problem: Problem, cost: SearchCost) -> int:

@@ -6,12 +6,15 @@ there are two convolutions in the stem, and the dilated convolution is 5x5 (the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from cleave.errors import UserError, shown, unknown
+from cleave.ops import Norm
+from cleave.settings import NetworkSettings, NetworkSize
 from cleave.space.choice import Arch, Choice
 from cleave.space.layout import Block, Cell, Fixed, Layout, Link
-from cleave.space.space import NetworkSize, Space, offered
+from cleave.space.space import Space, offered
 
 OPERATIONS = ("max_pool_3x3", "sep_conv_3x3", "sep_conv_5x5", "dil_conv_5x5")
 """In the order of their digits, from 1."""
@@ -27,11 +30,17 @@ class Cells64(Space):
 
     name = "cells64"
     paper_size = NetworkSize(channels=16, cells=4)
-    affine = False
 
-    def __init__(self, operations: Sequence[str] = OPERATIONS) -> None:
-        candidates = offered(operations, OPERATIONS)
+    def __init__(self, operations: int | Sequence[str] | None = None) -> None:
+        candidates = offered(operations, OPERATIONS, fewer={})
         self.choices = tuple(Choice(link.choice, candidates) for link in LINKS)
+
+    @classmethod
+    def from_settings(cls, settings: NetworkSettings) -> Cells64:
+        return cls(settings.ops)
+
+    def asked(self) -> Mapping[str, Any]:
+        return {"ops": list(self.choices[0].candidates)}
 
     def layout(self, size: NetworkSize, image_channels: int) -> Layout:
         """Two convolutions, then `size.cells` cells, all at the image's own resolution."""
@@ -44,7 +53,8 @@ class Cells64(Space):
             entry = wide if number == 0 else 2 * width
             cell = Cell(width, LINKS, outputs=(1, 2), preprocess=("nor_conv_1x1",), channels_in=(entry,))
             blocks.append((f"cell{number}", cell))
-        return Layout(tuple(blocks), features=2 * width, ends=("stem0", "stem1", "classifier"))
+        ends, norm = ("stem0", "stem1", "classifier"), Norm(affine=False)
+        return Layout(tuple(blocks), features=2 * width, ends=ends, norm=norm)
 
     def format(self, arch: Arch) -> str:
         """The digits of O01, O02 and O12."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
+from cleave.ops import Norm, Operation, Operations
 from cleave.space.choice import Arch
 
 
@@ -18,8 +19,11 @@ class Block(ABC):
         """The choices that act in it, each once."""
 
     @abstractmethod
-    def live(self, arch: Arch) -> Iterable[str]:
-        """Those that its output depends on where `arch` is chosen; never one that `arch` leaves out."""
+    def live(self, arch: Arch, operations: Operations) -> Iterable[str]:
+        """Those that its output depends on where `arch` is chosen; never one that `arch` leaves out.
+
+        `operations` tells what the candidates do that are names of operations.
+        """
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class Fixed(Block):
     def choices(self) -> tuple[str, ...]:
         return ()
 
-    def live(self, arch: Arch) -> Iterable[str]:
+    def live(self, arch: Arch, operations: Operations) -> Iterable[str]:
         return ()
 
 
@@ -55,7 +59,7 @@ class Layer(Block):
     def choices(self) -> tuple[str, ...]:
         return (self.choice,)
 
-    def live(self, arch: Arch) -> Iterable[str]:
+    def live(self, arch: Arch, operations: Operations) -> Iterable[str]:
         return self.choices if self.choice in arch else ()
 
 
@@ -76,7 +80,7 @@ class Cell(Block):
     Nodes 0 .. inputs-1 are the outputs of the last `inputs` blocks, the oldest first, each through its
     operation of `preprocess` (from its entry of `channels_in`) where there is one. Every other node is the
     sum of its links; those that an architecture leaves out do not run. The output is the concatenation of the
-    nodes `outputs`. `zeros` names the candidates that make zeros of anything.
+    nodes `outputs`.
     """
 
     channels: int
@@ -85,7 +89,6 @@ class Cell(Block):
     inputs: int = 1
     preprocess: tuple[str, ...] = ()
     channels_in: tuple[int, ...] = ()
-    zeros: tuple[str, ...] = ("none",)
 
     def __post_init__(self) -> None:
         assert len(self.preprocess) == len(self.channels_in) in (0, self.inputs)
@@ -95,13 +98,14 @@ class Cell(Block):
     def choices(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(link.choice for link in self.links))
 
-    def live(self, arch: Arch) -> Iterable[str]:
+    def live(self, arch: Arch, operations: Operations) -> Iterable[str]:
         """On edges that come from an input and lead to an output.
 
         Candidates of a cell that has zeros are taken to make zeros of zeros, as those without bias and affine
         normalisation do.
         """
-        links = [link for link in self.links if link.choice in arch and arch[link.choice] not in self.zeros]
+        running = [link for link in self.links if link.choice in arch]
+        links = [link for link in running if not operations.is_zero(arch[link.choice])]
         reached, needed = set(range(self.inputs)), set(self.outputs)
         for link in sorted(links, key=lambda link: link.source):
             reached |= {link.target} if link.source in reached else set()
@@ -111,17 +115,77 @@ class Cell(Block):
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Named blocks in order, then global average pooling and a linear classifier over `features` channels.
+class Head:
+    """What follows the last block: global average pooling, `layers` of the pooled channels, dropout, a classifier.
 
-    `ends` names the blocks (and "classifier") outside the body: the released code of GM-NAS leaves their
-    gradients out of the matching score.
+    A layer is an operation on images of one pixel, as the 1x1 convolution and activation of MobileNetV3. `dropout` is
+    the share of channels that is dropped in training, where nothing else is said (`cleave.net.noisy`).
+    """
+
+    layers: tuple[Fixed, ...] = ()
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class Auxiliary:
+    """A second classifier, for training only, of what the block `after` gives, as in the retraining of DARTS.
+
+    `operation` makes `features` channels of `channels_in`; then global average pooling and a linear classifier.
+    """
+
+    after: str
+    operation: str
+    channels_in: int
+    features: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Named blocks in order, the last of which gives `features` channels; then a head, and an auxiliary one if any.
+
+    `ends` names the blocks (and "head", "classifier") outside the body: the released code of GM-NAS leaves their
+    gradients out of the matching score. `operations` are the space's own, by name: what they name is looked up there
+    first, then among the registered ones (`cleave.ops`).
     """
 
     blocks: tuple[tuple[str, Block], ...]
     features: int
     ends: tuple[str, ...] = ()
+    head: Head = Head()
+    auxiliary: Auxiliary | None = None
+    operations: Mapping[str, Operation] = field(default_factory=dict)
+    norm: Norm = field(default_factory=Norm)
+    """Of what is searched in a network that is trained by itself. What is not searched is always affine."""
+    supernet_norm: Norm | None = None
+    """Of what is searched in a supernet; None: the same, not affine, as in the search of NAS-Bench-201 and DARTS."""
+
+    def __post_init__(self) -> None:
+        width = self.features
+        for layer in self.head.layers:
+            if layer.channels_in != width:
+                raise ValueError(f"head: {layer.operation} takes {layer.channels_in} channels, and is given {width}")
+            width = layer.channels_out
+        if not 0 <= self.head.dropout < 1:
+            raise ValueError(f"head: dropout={self.head.dropout} is the share that is dropped, from 0 to below 1")
+        names = [name for name, _ in self.blocks]
+        if self.auxiliary is not None and self.auxiliary.after not in names:
+            raise ValueError(f"auxiliary head: there is no block {self.auxiliary.after}; the last are {names[-3:]}")
+
+    @property
+    def classified(self) -> int:
+        """The channels that the classifier is given."""
+        return self.head.layers[-1].channels_out if self.head.layers else self.features
+
+    @property
+    def known(self) -> Operations:
+        """What the names of operations mean, as a network has them that is trained by itself."""
+        return Operations(self.operations, self.norm)
+
+    @property
+    def shared(self) -> Norm:
+        """The normalisation of what is searched in a supernet."""
+        return self.supernet_norm or replace(self.norm, affine=False)
 
     def live(self, arch: Arch) -> set[str]:
         """The choices that the network's outputs depend on where `arch` is chosen."""
-        return {choice for _, block in self.blocks for choice in block.live(arch)}
+        return {choice for _, block in self.blocks for choice in block.live(arch, self.known)}

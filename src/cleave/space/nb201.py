@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from cleave.errors import UserError, shown, unknown
+from cleave.settings import NetworkSettings, NetworkSize
 from cleave.space.choice import Arch, Choice
 from cleave.space.layout import Block, Cell, Fixed, Layout, Link
 from cleave.space.region import Region
-from cleave.space.space import NetworkSize, Space, offered
+from cleave.space.space import Space, offered
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 EDGES = ((1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2))
@@ -25,15 +27,22 @@ PATHS = (("3<-0",), ("1<-0", "3<-1"), ("2<-0", "3<-2"), ("1<-0", "2<-1", "3<-2")
 
 
 class NASBench201(Space):
-    """The space with all five operations, the four of GM-NAS's ablations (without none), or any two or more."""
+    """The space with all five operations, the 4 of GM-NAS's ablations (without none), or any two or more."""
 
     name = "nasbench201"
     paper_size = NetworkSize(channels=16, cells=5)
     tabulated = True
 
-    def __init__(self, operations: Sequence[str] = OPERATIONS) -> None:
-        candidates = offered(operations, OPERATIONS)
+    def __init__(self, operations: int | Sequence[str] | None = None) -> None:
+        candidates = offered(operations, OPERATIONS, fewer={4: OPERATIONS[1:]})
         self.choices = tuple(Choice(f"{target}<-{source}", candidates) for target, source in EDGES)
+
+    @classmethod
+    def from_settings(cls, settings: NetworkSettings) -> NASBench201:
+        return cls(settings.ops)
+
+    def asked(self) -> Mapping[str, Any]:
+        return {"ops": list(self.choices[0].candidates)}
 
     def layout(self, size: NetworkSize, image_channels: int) -> Layout:
         """Stem, three stages of `size.cells` cells at 1, 2 and 4 times `size.channels`, halving in between."""

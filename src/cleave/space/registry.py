@@ -2,73 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
-from cleave.errors import UserError, shown, unknown
+from pydantic import ValidationError
+
+from cleave.errors import UserError
 from cleave.extensions import class_in, file_of, is_entry, load_extension, split_entry, telling_lines
 from cleave.registry import Registry, registering
-from cleave.space import cells64, nb201
+from cleave.settings import SpaceSettings
+from cleave.space.cells64 import Cells64
 from cleave.space.laws import check_data
+from cleave.space.nb201 import NASBench201
 from cleave.space.space import Space
 
 SpaceClass = TypeVar("SpaceClass", bound=type[Space])
-Operations = int | Sequence[str] | None
-"""Which operations a space offers: all (None), how many, or which."""
 
 
-def listed(operations: Operations, by_count: Mapping[int, Sequence[str]]) -> Sequence[str]:
-    """The operations meant; `by_count` are those that a number stands for, first all."""
-    if operations is None:
-        return next(iter(by_count.values()))
-    if not isinstance(operations, int):
-        return operations
-    if operations not in by_count:
-        raise unknown("space.ops", str(operations), (*map(str, by_count), "a list of operations"))
-    return by_count[operations]
+class SpaceKind(Protocol):
+    """What makes a space from what a recipe says about it: its class, or what stands for it."""
+
+    @property
+    def settings_class(self) -> type[SpaceSettings]: ...
+
+    def from_settings(self, settings: Any) -> Space: ...  # noqa: ANN401
 
 
-NB201 = {5: nb201.OPERATIONS, 4: nb201.OPERATIONS[1:]}
-"""4 operations are those of GM-NAS's ablations: all but none."""
-
-SPACES: Registry[Callable[[Operations], Space]] = Registry("space.name")
-SPACES.register("nasbench201", lambda operations: nb201.NASBench201(listed(operations, NB201)), "nb201")
-SPACES.register(
-    "cells64", lambda operations: cells64.Cells64(listed(operations, {4: cells64.OPERATIONS})), "64cells"
-)  # fmt: skip
+SPACES: Registry[SpaceKind] = Registry("space.name")
+SPACES.register(NASBench201.name, NASBench201, "nb201")
+SPACES.register(Cells64.name, Cells64, "64cells")
 
 
 @dataclass(frozen=True)
-class SpaceFactory:
-    """Makes a space of a class that has nothing to be told."""
+class OwnSpace:
+    """A user's class, whose spaces are held to the laws that need no network."""
 
     kind: type[Space]
 
-    def __call__(self, operations: Operations) -> Space:
-        if operations is not None:
-            raise UserError(f"space.ops={shown(operations)}: {self.kind.name} has no operations to choose from")
+    @property
+    def settings_class(self) -> type[SpaceSettings]:
+        return self.kind.settings_class
+
+    def from_settings(self, settings: SpaceSettings) -> Space:
         with telling_lines(Path(file_of(self.kind))):
-            made = self.kind()
+            made = self.kind.from_settings(settings)
             check_data(made)
         return made
 
 
 def register_space(kind: SpaceClass) -> SpaceClass:
-    """Registers a space, which is made without arguments, under its `name`."""
+    """Registers a space under its `name`. It is made without arguments, unless its class has a `from_settings`."""
     if not isinstance(getattr(kind, "name", None), str):
         raise UserError(f'space {kind.__name__}: has no name, as in name = "{kind.__name__.lower()}"')
-    SPACES.register(kind.name, SpaceFactory(kind))
+    SPACES.register(kind.name, OwnSpace(kind))
     return kind
 
 
-def find_space(name: str, operations: Operations = None) -> Space:
-    """The space of that name ("NAS-Bench-201" and "nb201" too), or of a class, "FILE.py:Class".
+def find_space(asked: str | SpaceSettings, operations: int | Sequence[str] | None = None) -> Space:
+    """The space that settings name, or of a name ("NAS-Bench-201" and "nb201" too), or of a class, "FILE.py:Class".
 
     UserError for an unknown one. A user's own is held to what can be told without a network (`cleave.space.laws`).
     """
-    return SPACES.find(named(name))(operations)
+    if isinstance(asked, str):
+        asked = settings_from({"name": asked, **({} if operations is None else {"ops": operations})})
+    return SPACES.find(named(asked.name)).from_settings(asked)
+
+
+def settings_from(given: Mapping[str, Any]) -> SpaceSettings:
+    """The settings of a space by key, its name among them; UserError for what it cannot be told."""
+    kind = SPACES.find(named(given["name"])).settings_class
+    try:
+        return kind.model_validate(given)
+    except ValidationError as error:
+        mistake = error.errors(include_url=False)[0]
+        key = ".".join(map(str, mistake["loc"]))
+        raise UserError(f"space.{key}: {mistake['msg']}; {given['name']} has {', '.join(kind.model_fields)}") from error
 
 
 def named(name: str) -> str:

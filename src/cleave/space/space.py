@@ -4,24 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import product
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from cleave.errors import UserError, shown, unknown
+from cleave.settings import NetworkSettings, SpaceSettings
 from cleave.space.choice import Arch, Choice
 from cleave.space.layout import Layout
 from cleave.space.region import Region
-
-
-@dataclass(frozen=True)
-class NetworkSize:
-    """The size of a space's networks: `channels` of the first cell or layer, and `cells` per stage."""
-
-    channels: int
-    cells: int
 
 
 class Space(ABC):
@@ -29,17 +22,32 @@ class Space(ABC):
 
     name: str
     choices: tuple[Choice, ...]
-    paper_size: NetworkSize
+    paper_size: Any
+    """The published size, as `layout` takes it: a `NetworkSize`, or the settings of a space that has its own."""
+    settings_class: ClassVar[type[SpaceSettings]] = NetworkSettings
+    """What a recipe may say about it."""
     tabulated = False
     """Whether there is a table of trained accuracies for its architectures."""
-    identities: tuple[str, ...] = ("skip_connect",)
-    """Candidates that hand on what they get."""
-    affine = True
-    """Whether the normalisations of searched operations are affine in a network that is trained alone."""
+
+    @classmethod
+    def from_settings(cls, settings: Any) -> Space:  # noqa: ANN401
+        """The space that a recipe asks for. A space whose choices depend on its settings overrides this."""
+        if getattr(settings, "ops", None) is not None:
+            raise UserError(f"space.ops={shown(settings.ops)}: {cls.name} has no operations to choose from")
+        return cls()
+
+    def asked(self) -> Mapping[str, Any]:
+        """What of a recipe makes a space such as this one, beside its name and size."""
+        return {}
+
+    @property
+    def usual_size(self) -> Any:  # noqa: ANN401
+        """The size of a recipe that says none."""
+        return self.settings_class(name=self.name).size
 
     @abstractmethod
-    def layout(self, size: NetworkSize, image_channels: int) -> Layout:
-        """The network of this space at this size, as data."""
+    def layout(self, size: Any, image_channels: int) -> Layout:  # noqa: ANN401
+        """The network of this space at this size (`SpaceSettings.size`), as data."""
 
     @abstractmethod
     def parse(self, text: str) -> Arch:
@@ -95,8 +103,20 @@ class Space(ABC):
                 return arch
 
 
-def offered(operations: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
-    """The operations that a space is asked to offer, in its own order; UserError unless they are two or more of it."""
+def offered(
+    operations: int | Sequence[str] | None, known: Sequence[str], fewer: Mapping[int, Sequence[str]]
+) -> tuple[str, ...]:
+    """The operations that a space is asked to offer (None: all), in its own order.
+
+    `fewer` are those that a number stands for, beside that of all. UserError unless they are two or more of its own.
+    """
+    numbers = {len(known): known, **fewer}
+    if operations is None:
+        return tuple(known)
+    if isinstance(operations, int):
+        if operations not in numbers:
+            raise unknown("space.ops", str(operations), (*map(str, numbers), "a list of operations"))
+        return tuple(numbers[operations])
     for operation in operations:
         if operation not in known:
             raise unknown("space.ops", operation, known)

@@ -9,7 +9,20 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cleave.common import Changes, Data, DataRoot, Device, ExtensionFiles, Json, Seed, SkipDamaged, SpaceName, tell
+from cleave.common import (
+    Address,
+    Changes,
+    Data,
+    DataRoot,
+    Device,
+    EngineName,
+    ExtensionFiles,
+    Json,
+    Seed,
+    SkipDamaged,
+    SpaceName,
+    tell,
+)
 from cleave.errors import UserError
 from cleave.extras import need_extra
 from cleave.study.log_command import Truth, metrics, report
@@ -61,6 +74,8 @@ def run(
     out: Out = None,
     device: Device = None,
     workers: Workers = None,
+    engine: EngineName = "process",
+    address: Address = None,
     space: SpaceName = None,
     extensions: ExtensionFiles = None,
     recipe_only: Annotated[bool, typer.Option("--recipe", help="Only print the whole recipe.")] = False,
@@ -87,7 +102,15 @@ def run(
         tell(settings.model_dump(mode="json"), as_json, lambda: print(as_yaml(settings), end=""))
         return
     with Terminal() as terminal:
-        found = api.study(settings, out=out, workers=workers, callbacks=[terminal], stop=SignalStop())
+        found = api.study(
+            settings,
+            out=out,
+            workers=workers,
+            engine=engine,
+            address=address,
+            callbacks=[terminal],
+            stop=SignalStop(),
+        )
     tell(found, as_json, lambda: print_metrics(found))
 
 
@@ -120,6 +143,8 @@ def table(
     out: Out = None,
     device: Device = None,
     workers: Workers = None,
+    engine: EngineName = "process",
+    address: Address = None,
     as_json: Json = False,
 ) -> None:
     """Run all studies of a table of the paper: its figures, ours, the difference.
@@ -133,6 +158,7 @@ def table(
         tell({"tables": list(TITLES)}, as_json, lambda: print(*lines, sep="\n"))
         return
     need_extra("study")
+    from cleave.engine.engine import Engine
     from cleave.engine.progress import Callbacks
     from cleave.engine.stop import SignalStop
     from cleave.study.tables import TableRequest, make_table
@@ -140,7 +166,7 @@ def table(
     from cleave.terminal import Terminal
 
     flags = study_flags(None, data_root, truth, seed, device)
-    request = TableRequest(name, budget, only or (), changes or (), flags, out, workers)
+    request = TableRequest(name, budget, only or (), changes or (), flags, out, Engine(workers, engine, address))
     with Terminal() as terminal:
         found = make_table(request, Callbacks([terminal], SignalStop()))
     tell(found, as_json, lambda: print_table(found))

@@ -20,7 +20,8 @@ from typing import Any
 
 from cleave.config import checked, load
 from cleave.data.report import IMAGES, report_lines
-from cleave.engine.executor import Executor, make_executor, usual_workers
+from cleave.engine.engine import ONE, Engine
+from cleave.engine.executor import Executor, make_executor
 from cleave.engine.overview import Overview
 from cleave.engine.progress import Callback
 from cleave.errors import UserError
@@ -56,10 +57,10 @@ class Groups(Shape):
     supernets: list[list[str]]
 
 
-def start(recipe: StudyRecipe, out: Path | None, callback: Callback, workers: int | None = 1) -> dict[str, Any]:
+def start(recipe: StudyRecipe, out: Path | None, callback: Callback, engine: Engine = ONE) -> dict[str, Any]:
     """Runs a new study in a new folder; returns its report with "folder" and "seconds".
 
-    `workers`: the processes that share its tasks, None for as many as there are cores for; they change no figure.
+    `engine`: who shares its tasks; it changes no figure.
     UserError for what the user can correct; Interrupted, with everything saved, when asked to stop.
     """
     for note in meaningless(recipe):
@@ -72,13 +73,13 @@ def start(recipe: StudyRecipe, out: Path | None, callback: Callback, workers: in
         groups = {"supernets": [list(group) for group in study.divided]}
         origin = Origin(STUDY, study.recipe.model_dump(mode="json"), environment(study), {GROUPS: groups})
         begin(path, origin)
-        return go_on(StudyJob(study, path, origin.identity), origin, callback, workers)
+        return go_on(StudyJob(study, path, origin.identity), origin, callback, engine)
 
 
 def resume(
     path: Path,
     callback: Callback,
-    workers: int | None = 1,
+    engine: Engine = ONE,
     device: str | None = None,
     changed_extensions: bool = False,
 ) -> dict[str, Any]:
@@ -93,7 +94,7 @@ def resume(
         settle(path, origin, callback.say)
         check_unchanged(origin.environment.get("extensions", {}), changed_extensions, callback.say)
         study = reopened(path, origin, device, callback)
-        return go_on(StudyJob(study, path, origin.identity), origin, callback, workers)
+        return go_on(StudyJob(study, path, origin.identity), origin, callback, engine)
 
 
 def reopened(path: Path, origin: Origin, device: str | None, callback: Callback) -> Study:
@@ -145,10 +146,9 @@ def environment(study: Study) -> dict[str, Any]:
     }
 
 
-def go_on(job: StudyJob, origin: Origin, callback: Callback, workers: int | None) -> dict[str, Any]:
+def go_on(job: StudyJob, origin: Origin, callback: Callback, engine: Engine) -> dict[str, Any]:
     """Does the tasks that are left of a study that this process has locked, then the results."""
     path, study = job.run, job.study
-    count = workers or usual_workers(study.recipe.device, study.recipe.threads)
     stages = [trainings(study), tunings(study)]
     with cpu_threads(study.recipe.threads):
         callback.say(f"study folder: {path}")
@@ -157,7 +157,7 @@ def go_on(job: StudyJob, origin: Origin, callback: Callback, workers: int | None
         with callback.stop as stop:
             for stage in stages:
                 left = [task for task in stage if not job.is_done(task)]
-                with make_executor(count, len(left), job, stop, overview) as executor:
+                with make_executor(engine, len(left), job, stop, overview) as executor:
                     perform_all(left, executor, overview)
         return conclude(job, origin, [task for stage in stages for task in stage])  # all tasks are saved
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cleave.config import load
+from cleave.engine.engine import ONE, Engine
 from cleave.engine.progress import Callback
 from cleave.errors import Interrupted, UserError
 from cleave.reproduce.grid import chosen_rows, slug
@@ -37,7 +38,7 @@ class TableRequest:
     changes: Sequence[str] = ()
     flags: Mapping[str, Any] = field(default_factory=dict)
     out: Path | None = None
-    workers: int | None = 1
+    engine: Engine = ONE
 
 
 def make_table(request: TableRequest, callback: Callback) -> dict[str, Any]:
@@ -52,7 +53,7 @@ def make_table(request: TableRequest, callback: Callback) -> dict[str, Any]:
     callback.say(f"folder: {out}")
     for number, (entry, recipe) in enumerate(zip(entries, recipes, strict=True), start=1):
         callback.say(f"{number} of {len(entries)}: {entry.name}")
-        perform(folder_of(out, entry), recipe, callback, request.workers)
+        perform(folder_of(out, entry), recipe, callback, request.engine)
     truth = Path(recipes[0].truth) if recipes[0].truth else None
     found = compile_table(out, entries, request.budget, truth)
     write_json(out / "table.json", found)
@@ -74,16 +75,16 @@ def folder_of(out: Path, entry: StudyEntry) -> Path:
     return out / "studies" / slug(entry.name.partition("/")[2])
 
 
-def perform(folder: Path, recipe: StudyRecipe, callback: Callback, workers: int | None) -> None:
+def perform(folder: Path, recipe: StudyRecipe, callback: Callback, engine: Engine) -> None:
     """Runs a study, goes on with it, or sees that it is done; UserError where the folder is of another recipe."""
     try:
         if not is_study(folder):
-            start(recipe, folder, callback, workers)
+            start(recipe, folder, callback, engine)
             return
         if essence(read_recipe(folder)) != essence(resolve(recipe)):
             raise UserError(f"{folder}: was run by another recipe; give --out a new folder")
         if not (folder / "report.html").exists() or not is_told(folder):
-            resume(folder, callback, workers)
+            resume(folder, callback, engine)
     except Interrupted as error:
         raise Interrupted("interrupted and saved; the same command goes on from there") from error
 

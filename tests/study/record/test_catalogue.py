@@ -41,7 +41,7 @@ def recipe(name: str, budget: str) -> StudyRecipe:
 def test_every_study_at_every_budget_can_be_followed(name: str, budget: str) -> None:
     found = recipe(name, budget)
     assert meaningless(found) == []
-    space = find_space(found.space.name, found.space.ops)
+    space = find_space(found.space)
     children = all_children(space)
     assert len(children) == (8 if budget == "tiny" else 64)
     divided = divide(found.sharing, children)
@@ -54,7 +54,7 @@ def test_every_study_at_every_budget_can_be_followed(name: str, budget: str) -> 
 def test_every_pattern_shares_something(name: str) -> None:
     for budget in BUDGETS:
         found = recipe(name, budget)
-        check_sharing(found, find_space(found.space.name, found.space.ops))
+        check_sharing(found, find_space(found.space))
 
 
 def test_all_of_the_paper_is_there_at_the_small_and_the_published_size() -> None:

@@ -37,7 +37,7 @@ def _no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def toy() -> Iterator[str]:
-    SPACES["toymobilenet"] = lambda operations: ToyMobileNet()
+    SPACES["toymobilenet"] = ToyMobileNet
     yield "toymobilenet"
     del SPACES["toymobilenet"]
 

@@ -66,7 +66,7 @@ def test_mini_batches_are_shifted_by_an_eighth_and_mirrored_unless_told_otherwis
 def drawn(seed: int, **changes: Any) -> tuple[str, ...]:  # noqa: ANN401
     space = {"space.name": "nasbench201", "space.ops": None, "space.children": 7, **changes}
     recipe = recipe_of({"seed": seed, **space})
-    return chosen_children(recipe, find_space(recipe.space.name, recipe.space.ops))
+    return chosen_children(recipe, find_space(recipe.space))
 
 
 def test_a_sample_of_children_follows_the_seed_and_is_in_the_spaces_order() -> None:

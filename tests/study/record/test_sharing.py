@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,9 @@ def sharing(**settings: Any) -> SharingSettings:  # noqa: ANN401
 
 
 def names_of(space: Space = SPACE) -> dict[str, str]:
-    return tensor_names(build(space.layout(SIZE, 3), space.region, 4, 0, Norm(space.affine, running=True)))
+    return tensor_names(
+        build(space.layout(SIZE, 3), space.region, 4, 0, replace(space.layout(SIZE, 3).norm, running=True))
+    )
 
 
 def shared_names(space: Space = SPACE, **settings: Any) -> set[str]:  # noqa: ANN401
@@ -45,7 +48,7 @@ def test_names_tell_the_kind_of_layer_before_the_last_part() -> None:
     assert names["classifier.bias"] == "classifier.Linear.bias"
     place = "blocks.cell0.edges.2<-1.ops.sep_conv_3x3.1"
     assert names[f"{place}.weight"] == f"{place}.Conv2d.weight"
-    network = build(SPACE.layout(SIZE, 3), SPACE.region, 4, 0, Norm(SPACE.affine, running=True))
+    network = build(SPACE.layout(SIZE, 3), SPACE.region, 4, 0, Norm(affine=False, running=True))
     assert set(names) == set(network.state_dict())
 
 
@@ -117,7 +120,7 @@ def test_a_prefix_of_a_space_with_other_blocks_ends_before_a_searched_one() -> N
 
 
 def test_the_released_patterns_share_what_their_titles_say() -> None:
-    network = build(SPACE.layout(SIZE, 3), SPACE.region, 4, 0, Norm(SPACE.affine, running=True))
+    network = build(SPACE.layout(SIZE, 3), SPACE.region, 4, 0, Norm(affine=False, running=True))
     names = set(network.state_dict())
     convolutions = {name for name, value in network.state_dict().items() if value.ndim == 4}
     classifier = {"classifier.weight", "classifier.bias"}

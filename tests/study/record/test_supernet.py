@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -45,7 +46,11 @@ def policies(space: Space) -> dict[str, Shared | None]:
 def made(space: Space, children: list[Arch], shared: Shared | None) -> Supernet:
     seed = int(torch.randint(10**6, ()))
     return Supernet(
-        space, Blueprint(space.layout(SIZE, 3), 4, Norm(space.affine, running=True)), children, seed, shared
+        space,
+        Blueprint(space.layout(SIZE, 3), 4, replace(space.layout(SIZE, 3).norm, running=True)),
+        children,
+        seed,
+        shared,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cleave.net.cost import costs, weights
-from cleave.space import Arch, NetworkSize, Space
+from cleave.space import Arch, Space
 from cleave.stats.ties import level
 from cleave.study.analysis.metrics import regret, tnr, top_accuracy
 from cleave.study.record.log import Log, Numbers
@@ -40,9 +40,8 @@ def weightless(space: Space, archs: Sequence[Arch]) -> Numbers:
 
 def sizes(log: Log, archs: Sequence[Arch]) -> dict[str, Numbers]:
     """Parameters and multiply-adds of each, built alone at the log's size."""
-    size = NetworkSize(log.meta["space"]["channels"], log.meta["space"]["cells"])
     channels, height, width = log.meta["image"]
-    cost = costs(log.space, size, (channels, height, width), log.meta["classes"])
+    cost = costs(log.space, log.size, (channels, height, width), log.meta["classes"])
     each = [cost.of(arch) for arch in archs]
     return {
         "parameters": np.array([one.parameters for one in each], dtype=np.float64),

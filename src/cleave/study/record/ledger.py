@@ -10,7 +10,6 @@ import torch
 from cleave.data.stream import Batch
 from cleave.net.cost import costs
 from cleave.net.count import MultiplyAdds
-from cleave.space import NetworkSize
 from cleave.study.record.problem import Study
 from cleave.study.record.supernet import Supernet
 from cleave.study.record.training import Training
@@ -44,9 +43,8 @@ def batches_of(study: Study, learner: Training | Tuning) -> int:
 
 def worked_on(study: Study, learner: Training | Tuning) -> tuple[int, int, int]:
     """Multiply-adds of training, of looking as it is done, and of looking child by child."""
-    size = NetworkSize(study.recipe.space.channels, study.recipe.space.cells)
     channels, height, width = study.train.pixels.shape[1:]
-    each = costs(study.space, size, (channels, height, width), study.classes)
+    each = costs(study.space, study.recipe.space.size, (channels, height, width), study.classes)
     by_child = [each.of(arch).multiply_adds for arch in learner.supernet.children]
     if isinstance(learner, Tuning):
         images = study.recipe.tune.batches * study.recipe.training.batch_size

@@ -20,8 +20,8 @@ from cleave.csv_file import LARGEST, numbers, read_lines, refuse_uneven
 from cleave.errors import SHOWN, UserError, brief, shown
 from cleave.files import first_bytes, read_text, readable
 from cleave.run.reading import open_plain
-from cleave.space import Space, find_space
-from cleave.space.registry import SPACES
+from cleave.space import Space, SpaceSettings, find_space
+from cleave.space.registry import SPACES, settings_from
 
 Numbers = NDArray[np.float64]
 
@@ -78,9 +78,9 @@ class Looks:
 class Log:
     """Rows by column (`COLUMNS`), and what they are of.
 
-    `meta`: {"space": {"name", "ops", "channels", "cells"}, "image": [channels, height, width], "classes", "children":
-    names in the space's order, ...}. Every question is about one kind of statistics and images: the
-    log's first unless said otherwise.
+    `meta`: {"space": its settings, as {"name", "ops", "channels", "cells"}, "image": [channels, height, width],
+    "classes", "children": names in the space's order, ...}. Every question is about one kind of statistics and images:
+    the log's first unless said otherwise.
     """
 
     name: str  # of the file, for errors
@@ -92,11 +92,21 @@ class Log:
         return tuple(self.meta["children"])
 
     @cached_property
-    def space(self) -> Space:
+    def settings(self) -> SpaceSettings:
+        """What the log is of."""
         name = self.meta["space"]["name"]
         if SPACES.canonical(name) not in SPACES:
             raise UserError(f"{self.name}: {shown(name)} is not a built-in space; give its file with --extension")
-        return find_space(name, self.meta["space"]["ops"])
+        return settings_from(self.meta["space"])
+
+    @cached_property
+    def space(self) -> Space:
+        return find_space(self.settings)
+
+    @property
+    def size(self) -> Any:  # noqa: ANN401
+        """That of the space's networks, as its layout takes it."""
+        return self.settings.size
 
     @cached_property
     def instances(self) -> tuple[int, ...]:
@@ -204,13 +214,10 @@ def not_whole(path: Path, error: Exception) -> str:
     return "is cut short" if cut else f"is a damaged log ({brief(str(error), 2 * SHOWN)})"
 
 
-class Of(BaseModel):
-    """The space of a log."""
+class Of(BaseModel, extra="allow"):
+    """The space of a log, whose other settings are its own."""
 
     name: str
-    ops: int | list[str] | None
-    channels: int
-    cells: int
 
 
 class Meta(BaseModel):
@@ -229,7 +236,8 @@ def read_meta(text: bytes) -> dict[str, Any] | None:
         Meta.model_validate(meta, strict=False)
     except (ValueError, RecursionError):  # pydantic's errors are ValueErrors
         return None
-    return meta
+    kind = SPACES.get(SPACES.canonical(meta["space"]["name"]))
+    return meta if kind is None or kind.settings_class.model_fields.keys() <= meta["space"].keys() else None
 
 
 def damage(log: Log, table: pyarrow.Table) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from cleave.files import refuse_pipe
 from cleave.memory import memory_for
 from cleave.net import Norm, build
 from cleave.search.problem import check_padding, reading_of, unused_keys
-from cleave.space import Arch, Layout, NetworkSize, Space, find_space
+from cleave.space import Arch, Layout, Space, find_space
 from cleave.space.sample import ENUMERABLE, distinct
 from cleave.study.record.log import Log, all_children
 from cleave.study.record.settings import StudyData, StudyRecipe
@@ -82,7 +82,7 @@ class Study:
 
     @property
     def norm(self) -> Norm:
-        return Norm(self.space.affine, running=True, momentum=self.recipe.norm.momentum)
+        return replace(self.layout.norm, running=True, momentum=self.recipe.norm.momentum)
 
     @property
     def shared(self) -> Shared | None:
@@ -130,9 +130,8 @@ class Study:
 
     def meta(self) -> dict[str, Any]:
         """What the log is of."""
-        space = self.recipe.space
         return {
-            "space": {"name": self.space.name, "ops": space.ops, "channels": space.channels, "cells": space.cells},
+            "space": space_meta(self.recipe, self.space),
             "image": list(self.train.pixels.shape[1:]),
             "classes": self.classes,
             "children": list(self.children),
@@ -150,8 +149,13 @@ class Study:
         return digest.hexdigest()
 
 
+def space_meta(recipe: StudyRecipe, space: Space) -> dict[str, Any]:
+    """The space's settings as a log has them, by the space's own name."""
+    return {**recipe.space.model_dump(mode="json", exclude={"children"}), "name": space.name}
+
+
 def layout_of(recipe: StudyRecipe, space: Space, channels: int) -> Layout:
-    return space.layout(NetworkSize(recipe.space.channels, recipe.space.cells), channels)
+    return space.layout(recipe.space.size, channels)
 
 
 def open_study(
@@ -161,7 +165,7 @@ def open_study(
 
     `divided`: the children of each supernet where they were divided before: a log or a file may have changed since.
     """
-    space = find_space(recipe.space.name, recipe.space.ops)
+    space = find_space(recipe.space)
     children = chosen_children(recipe, space)
     check_sharing(recipe, space)  # before images are loaded, which takes a while
     check_truth(recipe, children, space)
@@ -178,8 +182,8 @@ def check_truth(recipe: StudyRecipe, children: tuple[str, ...], space: Space) ->
     if recipe.truth is not None:
         path = Path(recipe.truth)
         refuse_pipe("truth", log_file(path))
-        asked = {"name": space.name, "ops": recipe.space.ops}
-        read_truth(path, Log("this study", {"space": asked, "children": list(children)}, {}))
+        meta = {"space": space_meta(recipe, space), "children": list(children)}
+        read_truth(path, Log("this study", meta, {}))
 
 
 def check_tuning(study: Study) -> None:
@@ -198,7 +202,8 @@ def check_sharing(recipe: StudyRecipe, space: Space) -> None:
     """UserError where a policy cannot be followed, or shares nothing."""
     layout = layout_of(recipe, space, channels=3)
     shared = shared_tensors(recipe.sharing, layout)
-    names = list(tensor_names(build(layout, space.region, classes=2, seed=0, norm=Norm(running=True))).values())
+    network = build(layout, space.region, classes=2, seed=0, norm=replace(layout.norm, running=True))
+    names = list(tensor_names(network).values())
     if shared is not None and not any(map(shared, names)):
         raise UserError(
             f"sharing.pattern={brief(recipe.sharing.pattern or '')}: matches no tensor; they have names such as "

@@ -5,21 +5,54 @@ The defaults are small enough for two CPU cores; the published protocol is `clea
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from functools import cache
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny
 
-from cleave.settings import DataSettings, Extensions, Name, NotNegative, Positive, Settings, SpaceSettings, Threads
+from cleave.settings import (
+    DataSettings,
+    Extensions,
+    Name,
+    NetworkSettings,
+    NotNegative,
+    Positive,
+    Settings,
+    SpaceSettings,
+    Threads,
+    of_kind,
+)
 
 StatisticsName = Literal["tracked", "batch", "recalibrated"]
 
 
 class StudySpace(SpaceSettings):
+    """Which children there are, beside what the space's own settings say."""
+
+    children: Positive | None = None  # how many are drawn by the seed; null: all of the space
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Classes that `study_space` makes are made again in another process."""
+        _, kind = type(self).__bases__
+        return restored, (kind, self.model_dump())
+
+
+class StudyNetwork(StudySpace, NetworkSettings):
     """Which children there are, and the size of the supernets."""
 
     name: Name = "cells64"
     cells: Positive = 4  # as many as the space's layout makes of it
-    children: Positive | None = None  # how many are drawn by the seed; null: all of the space
+
+
+@cache
+def study_space(kind: type[SpaceSettings]) -> type[StudySpace]:
+    """A space's settings as a study has them."""
+    return StudyNetwork if kind is NetworkSettings else type(f"Study{kind.__name__}", (StudySpace, kind), {})
+
+
+def restored(kind: type[SpaceSettings], values: Mapping[str, Any]) -> StudySpace:
+    return study_space(kind).model_validate(values)
 
 
 class StudyData(DataSettings):
@@ -104,10 +137,17 @@ class TuneSettings(Settings):
     batches: Positive = 20  # mini-batches
 
 
+AnyStudySpace = Annotated[
+    SerializeAsAny[StudySpace], BeforeValidator(lambda value: of_kind(StudyRecipe, "space", value))
+]
+
+
 class StudyRecipe(Settings):
     """One study, whole."""
 
-    space: StudySpace = StudySpace()
+    usual: ClassVar[Mapping[str, str]] = {"space": "cells64"}
+
+    space: AnyStudySpace = Field(default_factory=lambda: of_kind(StudyRecipe, "space"))
     data: StudyData = StudyData()
     training: TrainingSettings = TrainingSettings()
     sharing: SharingSettings = SharingSettings()
@@ -122,3 +162,7 @@ class StudyRecipe(Settings):
     device: Name = "auto"  # auto | cpu | cuda | cuda:N
     threads: Threads = 1  # of the CPU, in each worker
     checkpoint_seconds: Annotated[float, Field(ge=0)] = 30.0  # at least this long between checkpoints
+
+    @classmethod
+    def of_section(cls, section: str, kind: type[Any]) -> type[Any]:
+        return study_space(kind) if section == "space" else kind  # type: ignore[arg-type]

@@ -97,6 +97,10 @@ class StudyJob:
         return self.study.recipe.threads
 
     @property
+    def device(self) -> str:
+        return self.study.recipe.device
+
+    @property
     def sizes(self) -> str:
         return "training.batch_size, looks.images, looks.batch_size, space.channels or space.cells"
 

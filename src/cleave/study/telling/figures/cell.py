@@ -10,7 +10,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle, FancyArrowPatch
 
-from cleave.space import NetworkSize, Space
+from cleave.space import Space
 from cleave.space.layout import Cell, Link
 from cleave.study.record.log import Log
 from cleave.study.telling.figures.drawing import Drawn, Lacking, Subject, canvas, number_of
@@ -45,8 +45,7 @@ def cell(subject: Subject) -> Drawn:
 
 def first_cell(log: Log) -> Cell:
     """Of the networks that the log is of."""
-    size = NetworkSize(log.meta["space"]["channels"], log.meta["space"]["cells"])
-    blocks = [block for _, block in log.space.layout(size, log.meta["image"][0]).blocks]
+    blocks = [block for _, block in log.space.layout(log.size, log.meta["image"][0]).blocks]
     found = next((block for block in blocks if isinstance(block, Cell)), None)
     if found is None:
         raise Lacking("needs a space of cells")

@@ -1,52 +1,18 @@
-"""Every operation once, by name. An operation is a factory of modules from channels, stride and norm."""
+"""The operations that every space may use, and their modules."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
 
-from cleave.errors import unknown
-from cleave.net.convolution import Conv2d
-from cleave.registry import Registry
+from cleave.ops.convolution import Conv2d
+from cleave.ops.operation import Norm, operation
 
 
-@dataclass(frozen=True)
-class Norm:
-    """Batch normalisation as a network wants it.
-
-    Without `running` statistics a layer always normalises by its batch, in evaluation too: shared weights have no
-    one set of statistics that fits every child. `momentum` is the share of a new batch in running ones.
-    """
-
-    affine: bool = True
-    running: bool = False
-    momentum: float = 0.1
-
-    def __call__(self, channels: int) -> nn.Module:
-        return nn.BatchNorm2d(channels, affine=self.affine, track_running_stats=self.running, momentum=self.momentum)
-
-
-Factory = Callable[[int, int, int, Norm], nn.Module]
-"""(channels in, channels out, stride, norm) -> module."""
-
-OPERATIONS: Registry[Factory] = Registry("operation")
-
-
-def operation(name: str) -> Callable[[Factory], Factory]:
-    """Registers a factory under the name by which choices and layouts refer to it."""
-
-    def register(factory: Factory) -> Factory:
-        OPERATIONS.register(name, factory)
-        return factory
-
-    return register
-
-
-def relu_conv_bn(channels_in: int, channels_out: int, kernel: int, stride: int, norm: Norm) -> nn.Sequential:
+def relu_conv_bn(channels_in: int, channels_out: int, stride: int, norm: Norm, kernel: int) -> nn.Sequential:
     """ReLU, convolution without bias, batch norm: the order of NAS-Bench-201 and DARTS."""
     conv = Conv2d(channels_in, channels_out, kernel, stride, padding=kernel // 2, bias=False)
     return nn.Sequential(nn.ReLU(), conv, norm(channels_out))
@@ -124,8 +90,8 @@ class ResidualBlock(nn.Module):
         super().__init__()
         assert stride == 2, "the residual block halves its input"
         self.body = nn.Sequential(
-            relu_conv_bn(channels_in, channels_out, 3, stride, norm),
-            relu_conv_bn(channels_out, channels_out, 3, 1, norm),
+            relu_conv_bn(channels_in, channels_out, stride, norm, 3),
+            relu_conv_bn(channels_out, channels_out, 1, norm, 3),
         )
         # The published shortcut floors; rounding up as the convolution does lets odd sizes through.
         pool = nn.AvgPool2d(2, stride=2, ceil_mode=True)
@@ -136,25 +102,30 @@ class ResidualBlock(nn.Module):
         return out
 
 
-@operation("none")
+def depthwise_bn(
+    channels_in: int, channels_out: int, stride: int, norm: Norm, kernel: int, dilation: int = 1
+) -> nn.Sequential:
+    """ReLU, a convolution of every channel by itself, a 1x1 convolution, batch norm."""
+    reach = dilation * (kernel // 2)
+    each = Conv2d(channels_in, channels_in, kernel, stride, reach, dilation, groups=channels_in, bias=False)
+    return nn.Sequential(nn.ReLU(), each, Conv2d(channels_in, channels_out, 1, bias=False), norm(channels_out))
+
+
+def separable(channels_in: int, channels_out: int, stride: int, norm: Norm, kernel: int) -> nn.Sequential:
+    """Twice the same, of which the first may halve the size: the separable convolution of DARTS."""
+    first = depthwise_bn(channels_in, channels_in, stride, norm, kernel)
+    return nn.Sequential(*first, *depthwise_bn(channels_in, channels_out, 1, norm, kernel))
+
+
+@operation("none", zero=True)
 def _none(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
     return Zero(channels_out, stride)
 
 
-@operation("skip_connect")
+@operation("skip_connect", identity=True)
 def _skip(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
     assert (channels_in, stride) == (channels_out, 1), "skip_connect keeps the shape"
     return nn.Identity()
-
-
-@operation("nor_conv_1x1")
-def _conv_1x1(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
-    return relu_conv_bn(channels_in, channels_out, 1, stride, norm)
-
-
-@operation("nor_conv_3x3")
-def _conv_3x3(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
-    return relu_conv_bn(channels_in, channels_out, 3, stride, norm)
 
 
 @operation("avg_pool_3x3")
@@ -163,41 +134,11 @@ def _avg_pool(channels_in: int, channels_out: int, stride: int, norm: Norm) -> n
     return AveragePool(stride)
 
 
-def depthwise_bn(
-    channels_in: int, channels_out: int, kernel: int, stride: int, dilation: int, norm: Norm
-) -> nn.Sequential:
-    """ReLU, a convolution of every channel by itself, a 1x1 convolution, batch norm."""
-    reach = dilation * (kernel // 2)
-    each = Conv2d(channels_in, channels_in, kernel, stride, reach, dilation, groups=channels_in, bias=False)
-    return nn.Sequential(nn.ReLU(), each, Conv2d(channels_in, channels_out, 1, bias=False), norm(channels_out))
-
-
-def separable(channels_in: int, channels_out: int, kernel: int, stride: int, norm: Norm) -> nn.Sequential:
-    """Twice the same, of which the first may halve the size: the separable convolution of DARTS."""
-    first = depthwise_bn(channels_in, channels_in, kernel, stride, 1, norm)
-    return nn.Sequential(*first, *depthwise_bn(channels_in, channels_out, kernel, 1, 1, norm))
-
-
 @operation("max_pool_3x3")
 def _max_pool(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
     """Pooling and batch norm, as in the search phase of DARTS."""
     assert channels_in == channels_out, "max_pool_3x3 keeps the channels"
     return nn.Sequential(MaxPool(stride), norm(channels_out))
-
-
-@operation("sep_conv_3x3")
-def _separable_3x3(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
-    return separable(channels_in, channels_out, 3, stride, norm)
-
-
-@operation("sep_conv_5x5")
-def _separable_5x5(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
-    return separable(channels_in, channels_out, 5, stride, norm)
-
-
-@operation("dil_conv_5x5")
-def _dilated_5x5(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
-    return depthwise_bn(channels_in, channels_out, 5, stride, 2, norm)
 
 
 @operation("conv_3x3_bn")
@@ -211,13 +152,9 @@ def _bn_relu(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn
     return nn.Sequential(norm(channels_out), nn.ReLU())
 
 
-@operation("residual_block")
-def _residual(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
-    return ResidualBlock(channels_in, channels_out, stride, norm)
-
-
-def make(name: str, channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
-    """The module of a registered operation; UserError for an unknown one."""
-    if name not in OPERATIONS:
-        raise unknown("operation", name, OPERATIONS)
-    return OPERATIONS[name](channels_in, channels_out, stride, norm)
+operation("nor_conv_1x1")(partial(relu_conv_bn, kernel=1))
+operation("nor_conv_3x3")(partial(relu_conv_bn, kernel=3))
+operation("sep_conv_3x3")(partial(separable, kernel=3))
+operation("sep_conv_5x5")(partial(separable, kernel=5))
+operation("dil_conv_5x5")(partial(depthwise_bn, kernel=5, dilation=2))
+operation("residual_block")(ResidualBlock)

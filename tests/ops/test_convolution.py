@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from cleave.net import Conv2d, Norm, build, convolution
-from cleave.net.convolution import convolve, faulty_layers
+from cleave.net import Conv2d, Norm, build
 from cleave.net.fan_out import Use, fan_out
-from cleave.net.ops import OPERATIONS, make
+from cleave.ops import OPERATIONS, Operation, Operations, convolution
+from cleave.ops.convolution import convolve, faulty_layers
 from cleave.space import Layer, Layout, Region
 from tests.reference.convolution import convolution as written_out
 
@@ -96,7 +96,10 @@ def strided_pointwise(seen: list[tuple[Sequence[int], Sequence[int]]]) -> list[t
 def test_no_operation_hands_a_strided_pointwise_convolution_to_torch(name: str, norm: Norm) -> None:
     stride = 1 if name in ("skip_connect", "bn_relu") else 2
     x = torch.randn(2, 4, 8, 8).contiguous(memory_format=torch.channels_last)
-    alone, together = make(name, 4, 4, stride, norm), [make(name, 4, 4, stride, norm) for _ in range(2)]
+    alone, together = (
+        Operations(norm=norm).make(name, 4, 4, stride),
+        [Operations(norm=norm).make(name, 4, 4, stride) for _ in range(2)],
+    )
     with Convolutions() as convolutions:
         alone(x)
         fan_out(x, [Use(operation, None) for operation in together])
@@ -148,7 +151,7 @@ def test_a_users_layer_is_named_on_cpus_of_the_affected_kind_only(monkeypatch: p
 @pytest.mark.parametrize("layer", [nn.Conv2d, Conv2d])
 def test_building_a_network_warns_of_such_a_layer(layer: type[nn.Conv2d], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(convolution, "runs_avx2_kernels", lambda: True)
-    monkeypatch.setitem(OPERATIONS, "users", lambda width, out, stride, norm: layer(width, out, 1, stride))
+    monkeypatch.setitem(OPERATIONS, "users", Operation(lambda width, out, stride, norm: layer(width, out, 1, stride)))
     layout = Layout((("first", Layer("choice", 3, 4, stride=2)),), features=4)
     region = Region({"choice": ("users", "none")})
     with warnings.catch_warnings(record=True) as caught:

@@ -8,7 +8,8 @@ from torch import nn
 from torch.autograd import gradcheck
 
 from cleave.errors import UserError
-from cleave.net.ops import OPERATIONS, AveragePool, MaxPool, Norm, Zero, make, operation
+from cleave.ops import OPERATIONS, Norm, Operations, operation
+from cleave.ops.library import AveragePool, MaxPool, Zero
 from cleave.space.nb201 import OPERATIONS as NB201
 from tests.reference.network import average_pool
 
@@ -34,12 +35,12 @@ def test_average_pooling_is_the_mean_of_the_neighbours_inside() -> None:
 @pytest.mark.parametrize("name", NB201)
 def test_operations_keep_the_shape_at_stride_one(name: str) -> None:
     x = torch.randn(2, 4, 6, 6)
-    assert make(name, 4, 4, 1, Norm(affine=False))(x).shape == x.shape
+    assert Operations(norm=Norm(affine=False)).make(name, 4, 4, 1)(x).shape == x.shape
 
 
 @pytest.mark.parametrize("name", ["nor_conv_1x1", "nor_conv_3x3"])
 def test_convolutions_have_the_right_gradient(name: str) -> None:
-    op = make(name, 2, 3, 1, Norm(affine=False)).double()
+    op = Operations(norm=Norm(affine=False)).make(name, 2, 3, 1).double()
     x = torch.randn(2, 2, 4, 4, dtype=torch.float64)
     x = (x + 0.1 * x.sign()).requires_grad_()  # away from the kink of ReLU
     assert gradcheck(op, (x,))
@@ -64,12 +65,12 @@ def test_without_running_statistics_evaluation_normalises_by_the_batch() -> None
 def test_a_name_that_is_registered_again_is_the_later_operation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(OPERATIONS, "none", OPERATIONS["none"])
     operation("none")(lambda channels_in, channels_out, stride, norm: nn.Identity())
-    assert isinstance(make("none", 2, 2, 1, Norm()), nn.Identity)
+    assert isinstance(Operations(norm=Norm()).make("none", 2, 2, 1), nn.Identity)
 
 
 def test_an_unknown_operation_is_an_error_with_the_nearest_one() -> None:
     with pytest.raises(UserError, match=r"operation: unknown 'nor_conv_3x'; did you mean 'nor_conv_3x3'\?"):
-        make("nor_conv_3x", 2, 2, 1, Norm())
+        Operations(norm=Norm()).make("nor_conv_3x", 2, 2, 1)
 
 
 SIZES = [(4, 4), (5, 7), (16, 9), (1, 6), (6, 1), (1, 1)]
@@ -124,7 +125,12 @@ TWINS = {
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("name", TWINS)
 def test_the_operations_of_the_64_are_those_written_with_torchs_modules(name: str, stride: int, training: bool) -> None:
-    ours = make(name, 4, 4, stride, Norm(affine=False, running=True, momentum=0.1)).double().train(training)
+    ours = (
+        Operations(norm=Norm(affine=False, running=True, momentum=0.1))
+        .make(name, 4, 4, stride)
+        .double()
+        .train(training)
+    )
     twin = nn.Sequential(*TWINS[name](4, stride)).double().train(training)
     twin.load_state_dict(ours.state_dict())  # the same names, so that nothing is left out
     for _ in range(2):
@@ -135,7 +141,7 @@ def test_the_operations_of_the_64_are_those_written_with_torchs_modules(name: st
 
 @pytest.mark.parametrize("name", ["sep_conv_3x3", "sep_conv_5x5", "dil_conv_5x5"])
 def test_separable_operations_have_the_right_gradient(name: str) -> None:
-    op = make(name, 2, 3, 1, Norm(affine=False)).double()
+    op = Operations(norm=Norm(affine=False)).make(name, 2, 3, 1).double()
     x = torch.randn(2, 2, 4, 4, dtype=torch.float64)
     x = (x + 0.1 * x.sign()).requires_grad_()
     out = op[:3](x)  # up to the second ReLU, whose kink would be in the way

@@ -1,0 +1,65 @@
+"""What kind of executor a run has. It changes no result, so that it is no key of a recipe."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from cleave.errors import UserError, brief, unknown
+
+PROCESS, RAY = "process", "ray"
+ENGINES = (PROCESS, RAY)
+SAFE = (2, 55)
+"""The first release of Ray that is used: those up to 2.53 have known holes (CVE-2026-27482, CVE-2026-32981)."""
+INSTALL = "pip install 'cleave-nas[ray]'"
+
+
+@dataclass(frozen=True)
+class Engine:
+    """`workers`: None for as many as there is room for. `address`: HOST:PORT of a Ray that runs, None for one's own.
+
+    UserError for a name that is none of `ENGINES`, and for Ray where it cannot be used.
+    """
+
+    workers: int | None = 1
+    name: str = PROCESS
+    address: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.name not in ENGINES:
+            raise unknown("--engine", self.name, ENGINES)
+        if self.name == RAY:
+            check_installed()
+        elif self.address is not None:
+            raise UserError(f"--address {brief(self.address)}: is that of a Ray; give --engine ray too")
+        if self.address is not None and re.fullmatch(r"[^\s/:]+:\d{1,5}", self.address) is None:
+            raise UserError(f"--address {brief(self.address)}: write HOST:PORT, as `ray start` names it")
+
+    @property
+    def here(self) -> bool:
+        """Whether all is done in this process, so that nothing has to be sent to another."""
+        return self.name == PROCESS and self.workers == 1
+
+
+ONE = Engine()
+"""This process alone."""
+
+
+def check_installed() -> None:
+    """UserError where Ray is not installed, or is a release with known holes."""
+    try:
+        found = version("ray")
+    except PackageNotFoundError as error:
+        raise UserError(f"--engine ray: Ray is not installed: {INSTALL}") from error
+    if tuple(map(int, re.findall(r"\d+", found)[:2])) < SAFE:
+        raise UserError(f"--engine ray: Ray {found} has known holes; get another release: {INSTALL}")
+
+
+def usual_workers(device: str, threads: int) -> int:
+    """As many workers as the CPU cores that this process may use can serve; one on a GPU, which they would share."""
+    if device != "cpu":
+        return 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // threads)

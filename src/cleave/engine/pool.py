@@ -1,0 +1,125 @@
+"""What executors of several workers have in common: giving tasks, listening, and having all saved at the end."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from contextlib import ExitStack, suppress
+from multiprocessing.connection import wait
+from types import TracebackType
+from typing import Generic
+
+from cleave.engine.job import Job, TaskType
+from cleave.engine.overview import Overview
+from cleave.engine.progress import Progress
+from cleave.engine.stop import Stop
+from cleave.engine.told import Done, FoundType, Lost, Ready, Told
+from cleave.engine.worker import Worker
+from cleave.errors import Interrupted, UserError
+
+LOOK_SECONDS = 0.1
+"""How long a request to stop may wait until this process looks up."""
+
+
+class PoolExecutor(ABC, Generic[TaskType, FoundType]):
+    """An executor of workers, which live as long as the `with` block, or as this process if that is shorter."""
+
+    def __init__(self, job: Job[TaskType, FoundType], stop: Stop, overview: Overview) -> None:
+        self.job, self.stop, self.overview = job, stop, overview
+        self.workers: list[Worker[TaskType, FoundType]] = []
+        self.waiting: list[TaskType] = []
+        """Tasks for the next workers that are ready."""
+
+    def __enter__(self) -> PoolExecutor[TaskType, FoundType]:
+        """Starts them; UserError where that cannot be, Interrupted when asked to stop."""
+        with ExitStack() as undo:  # whatever goes wrong, those that were started must not outlive it
+            undo.callback(self._end)
+            self._start()
+            undo.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+
+    @abstractmethod
+    def _start(self) -> None:
+        """Fills `workers`; what was started is ended by `_end` if this fails."""
+
+    @abstractmethod
+    def _lose(self, task: TaskType | None, lost: Lost) -> None:
+        """A worker is no more, which was at a task or had none. Raises UserError if that is the end of the run."""
+
+    def _end(self) -> None:
+        for worker in self.workers:
+            worker.kill()
+        for worker in self.workers:
+            worker.end()
+
+    @property
+    def has_room(self) -> bool:
+        return len(self._busy) + len(self.waiting) < len(self.workers)
+
+    @property
+    def _busy(self) -> list[Worker[TaskType, FoundType]]:
+        return [worker for worker in self.workers if worker.task is not None]
+
+    def begin(self, task: TaskType) -> None:
+        assert self.has_room
+        self.waiting.append(task)
+
+    def finished(self) -> tuple[TaskType, FoundType]:
+        try:
+            return self._listen()
+        except Interrupted:
+            self._save()
+            raise
+        except UserError:
+            with suppress(UserError):  # the first one is told
+                self._save()
+            raise
+
+    def _listen(self) -> tuple[TaskType, FoundType]:
+        """Waits for what was found out; what else is told is passed on, and raised where it is an error."""
+        while True:
+            self.stop.check()
+            self._hand_out()
+            for worker in self._telling():
+                task, told = worker.task, worker.hear()
+                if isinstance(told, Done):
+                    assert task is not None
+                    return task, told.what
+                self._pass_on(task, told)
+
+    def _hand_out(self) -> None:
+        for worker in self.workers:
+            if self.waiting and worker.idle:
+                worker.begin(self.waiting.pop(0))
+
+    def _telling(self) -> list[Worker[TaskType, FoundType]]:
+        """The workers that have something to tell or are no more."""
+        ready = wait([worker.pipe for worker in self.workers], LOOK_SECONDS)
+        return [worker for worker in self.workers if worker.pipe in ready]
+
+    def _pass_on(self, task: TaskType | None, told: Told[FoundType]) -> None:
+        if isinstance(told, Progress):
+            assert task is not None
+            self.overview.see(task.label, told)
+        elif isinstance(told, str):
+            self.overview.callback.say(told)
+        elif isinstance(told, Lost):
+            self._lose(task, told)
+        elif not isinstance(told, Ready):
+            assert isinstance(told, Exception)
+            raise told
+
+    def _save(self) -> None:
+        """Has every task saved that is under way; UserError where one could not be."""
+        busy = [(worker.task, worker) for worker in self._busy]
+        for _, worker in busy:
+            worker.ask_to_stop()
+        for task, answer in [(task, worker.answer()) for task, worker in busy]:
+            if isinstance(answer, UserError):
+                raise answer
+            if isinstance(answer, Lost):
+                self._lose(task, answer)

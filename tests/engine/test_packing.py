@@ -1,0 +1,57 @@
+"""A job as bytes and its images beside it."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cleave.data.images import Images
+from cleave.engine.packing import pack, unpack
+
+
+@dataclass(frozen=True)
+class Made:
+    """A job with two sets of images, one of which it holds twice, and another tensor."""
+
+    train: Images
+    again: Images
+    valid: Images
+    other: torch.Tensor
+    run: Path = Path("run")
+
+    @property
+    def images(self) -> list[Images]:
+        return [self.train, self.valid]
+
+
+def made() -> Made:
+    def some(count: int) -> Images:
+        pixels = torch.randint(256, (count, 3, 40, 40), dtype=torch.uint8)
+        return Images(pixels, torch.randint(2, (count,)), ("a", "b"), shuffled=True)
+
+    train = some(50)
+    return Made(train, train, some(30), torch.randn(3, dtype=torch.float64))
+
+
+def test_a_job_comes_back_as_it_was_and_its_images_are_not_in_its_bytes() -> None:
+    job: Any = made()
+    data, arrays = pack(job)
+    assert len(data) < 5_000
+    found = unpack(data, [pickle.loads(pickle.dumps(array)) for array in arrays])
+    for one, other in ((found.train, job.train), (found.again, job.train), (found.valid, job.valid)):
+        assert torch.equal(one.pixels, other.pixels)
+        assert torch.equal(one.labels, other.labels)
+        assert one.classes == other.classes
+    assert torch.equal(found.other, job.other)
+
+
+def test_arrays_that_may_not_be_written_are_taken_without_a_copy() -> None:
+    job: Any = made()
+    data, arrays = pack(job)
+    for array in arrays:
+        array.flags.writeable = False
+    assert unpack(data, arrays).train.pixels.data_ptr() == arrays[0].ctypes.data
