@@ -50,6 +50,10 @@ LEFT_OUT = {
         r"test_a_process_that_is_asked_to_stop_saves_and_says_how_to_go_on\[1[05]\]",
         r"test_a_search_that_is_asked_to_stop_saves_every_part\[(warned_by_slurm|to_all)\]",
     ],
+    "with Ray: SIGTERM does the same, a worker that is killed leaves none behind, a search is a job like a study": [
+        r"engine/test_ray\.py::test_(a_search_that_is_killed|a_study_of|what_the_user_can_correct)",
+        r"test_who_is_asked_to_stop_saves_all_and_goes_on_with_another_engine\[to_all\]",
+    ],
     "the same folders, made by the tests": [r"data/test_cases\.py::.*\[reference"],
     "the same for first order": [r"test_compiled_steps_are_the_same_steps\[darts2\]"],
     "table1 and table6 are grids of searches too": [

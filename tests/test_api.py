@@ -22,6 +22,7 @@ import cleave
 from cleave import api, cli
 from cleave.data.images import Images
 from cleave.data.split import held_out
+from cleave.engine.engine import Engine
 from cleave.engine.progress import Callbacks
 from cleave.engine.stop import SignalStop
 from cleave.method import DartsSettings, RspsSettings
@@ -183,7 +184,7 @@ def test_names_and_objects_mean_the_same(images: Path, tmp_path: Path) -> None:
 def recipe_of(**given: Any) -> Recipe:  # noqa: ANN401
     """What a search is asked for."""
     names = ("space", "method", "splitter", "data", "recipe", "settings", "seed", "device")
-    recipe, _ = api.asked_for(*(given.get(name) for name in names), 1)
+    recipe, _ = api.asked_for(*(given.get(name) for name in names), Engine())
     return recipe
 
 
@@ -397,17 +398,19 @@ def test_a_search_in_a_thread_sets_no_signal_handlers(images: Path, tmp_path: Pa
 
     before, found = handlers(), list[cleave.SearchResult]()
 
-    def work(name: str) -> None:
-        found.append(cleave.search(data=images, out=tmp_path / name, settings=QUICK, callbacks=[Looking()]))
+    def work(name: str, workers: int) -> None:
+        out, callbacks = tmp_path / name, [Looking()]
+        found.append(cleave.search(data=images, out=out, settings=QUICK, workers=workers, callbacks=callbacks))
 
-    work("main")
-    thread = threading.Thread(target=work, args=("thread",))
-    thread.start()
-    thread.join()
+    work("main", 1)
+    for workers in (1, 2):
+        thread = threading.Thread(target=work, args=(f"thread {workers}", workers))
+        thread.start()
+        thread.join()
     assert handlers() == before
     assert during
     assert all(each == before for each in during)
-    assert found[0].leaves == found[1].leaves
+    assert found[0].leaves == found[1].leaves == found[2].leaves
 
 
 def test_searches_at_the_same_time_do_not_disturb_each_other(images: Path, tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ def test_the_extras_are_those_that_are_installed_by_their_names() -> None:
     assert {name: requirements(name) for name in EXTRAS} == {name: set(packages) for name, packages in EXTRAS.items()}
     assert not OPTIONAL & requirements("dependencies")
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    assert f'test = ["cleave-nas[{",".join(EXTRAS)}]"' in text
+    assert f'test = ["cleave-nas[ray,{",".join(EXTRAS)}]"' in text
 
 
 def requirements(name: str) -> set[str]:

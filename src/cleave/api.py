@@ -318,7 +318,7 @@ def checked_callbacks(callbacks: Iterable[CallbackLike]) -> list[CallbackLike]:
     for each in found:
         if not isinstance(each, CallbackLike):
             raise UserError(
-                f"callbacks: each needs see(moment) and say(line), as cleave.Callback has; {shown(each)} has not"
+                f"callbacks: each needs see(progress) and say(line), as cleave.Callback has; {shown(each)} has not"
             )
     return found
 

@@ -111,7 +111,7 @@ def print_unfinished(console: Console, result: dict[str, Any]) -> None:
 
 
 def how_far(event: dict[str, Any] | None) -> str:
-    """The last event of a part of a search, in a few words."""
+    """The last event of a task of a search, in a few words."""
     if event is None:
         return "begun"
     return f"{event['phase']}, epoch {event['epoch']}" if event["kind"] == "epoch" else f"{event['kind']} found"

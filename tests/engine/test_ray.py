@@ -252,6 +252,7 @@ STUDY = {
 def test_a_study_of_a_space_of_ones_own_leaves_the_same_bytes(tmp_path: Path, capsys: Capture) -> None:
     for name, how in (("one", HERE), ("two", RAY)):
         words = ["study", "--space", f"{CHAIN}:Chain", *sets(STUDY), "--out", str(tmp_path / name), *how]
-        assert Ended(words, capsys).status == 0
+        ended = Ended(words, capsys)
+        assert ended.status == 0, ended.err
     logs = [(tmp_path / name / "log.parquet").read_bytes() for name in ("one", "two")]
     assert logs[0] == logs[1]

@@ -30,6 +30,8 @@ CONNECT_SECONDS = 90.0
 """In which Ray has to be there."""
 END_SECONDS = 20.0
 """In which it has to be gone."""
+MOST = 256
+"""Workers, where nobody says how many and a Ray has room for more."""
 LOSSES = 3
 """So often a task may lose its worker."""
 PROGRAM = "from cleave.engine.ray_relay import main; main()"
@@ -60,7 +62,7 @@ class RayExecutor(PoolExecutor[TaskType, FoundType]):
     ) -> None:
         super().__init__(job, stop, overview)
         self.address = engine.address or address_here()
-        usual = tasks if self.address else usual_workers(job.device, job.threads)
+        usual = MOST if self.address else usual_workers(job.device, job.threads)
         self.count = min(engine.workers or usual, tasks)
         self.asked = engine.workers is not None
         self.relay: subprocess.Popen[bytes] | None = None

@@ -62,7 +62,7 @@ def opened(folder: str, data: bytes, arrays: Sequence[Array]) -> Any:  # noqa: A
     """The job in a process that is at work where the search was started, if that is there."""
     from cleave.engine.packing import unpack
 
-    with suppress(OSError):
+    with suppress(OSError):  # where it is not there, whole paths are all right
         os.chdir(folder)
     job = unpack(data, arrays)
     run: Path = job.run

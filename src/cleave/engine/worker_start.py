@@ -1,4 +1,4 @@
-"""The first moments of a worker process. Nothing here loads torch, which takes seconds in which its parent may end."""
+"""The start of a worker process. Nothing here loads torch, which takes seconds in which its parent may end."""
 
 from __future__ import annotations
 

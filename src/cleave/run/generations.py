@@ -8,7 +8,7 @@ A *record* is a folder that is written under another name, synced, and renamed w
     manifest.json          what it belongs to, size and SHA-256 of each of the three; its own SHA-256 is the
                            record's identity
 
-A *generation* is one of several records of the same run or part, numbered from 000001; its number is part of what it
+A *generation* is one of several records of the same run or task, numbered from 000001; its number is part of what it
 belongs to.
 """
 

@@ -33,7 +33,7 @@ class SearchCost:
 
 @dataclass
 class State:
-    """What the parts of a search found that are merged.
+    """What the tasks of a search found that are merged.
 
     `cost` is the search's own work, `control` that of measuring it: the panels and the architectures trained beside.
     `accuracies`: of the control's architectures. `kept`: the identity of each node's saved weights, by label.
@@ -91,6 +91,6 @@ def check_fields(saved: dict[str, Any], kind: type[Any], file: Path) -> None:
 
 
 def tree_to_json(tree: Tree) -> list[dict[str, Any]]:
-    """Every node with its region, its split and its result, in the order of visits."""
+    """Every node with its region, its split and its result, in the order of merging."""
     nodes: list[dict[str, Any]] = NODES.dump_python(list(tree.nodes.values()), mode="json")
     return nodes

@@ -61,7 +61,7 @@ class Node:
 
 
 class Tree:
-    """Nodes by path, in the order in which they are to be visited: level by level."""
+    """Nodes by path, in the order in which they are merged: level by level."""
 
     def __init__(self, root: Region) -> None:
         self.nodes: dict[Path, Node] = {(): Node((), root)}
