@@ -33,6 +33,8 @@ SPLITTERS: dict[str, tuple[list[str], int]] = {
     "gradient": (["split.splitter=gradient", "split.splits=2", "split.branch=2", "split.batches=1"], 4),
     "race": (["split.splitter=gradient", "split.splits=1", "split.branch=2", "split.batches=8", "split.rule=race"], 2),
 }
+FEWER = {"darts": ["space.ops=[max_pool_3x3, skip_connect, sep_conv_3x3]", "space.cells=2", "space.split_cells=normal"]}
+"""So that a case takes seconds."""
 BASE = ["split.splits=1", "split.batches=2", "search.epochs=2"]
 Found = tuple[dict[str, Any], Sequence[str]]
 TINY = [
@@ -62,11 +64,11 @@ def run(folder: Path, recipe: Recipe) -> tuple[dict[str, Any], Search, Problem]:
 
 @pytest.mark.parametrize("splitter", SPLITTERS)
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("space", ["nasbench201", *(toy.name for toy in TOYS)])
+@pytest.mark.parametrize("space", ["nasbench201", "darts", *(toy.name for toy in TOYS)])
 def test_every_method_splitter_and_space_work_together(tmp_path: Path, space: str, method: str, splitter: str) -> None:
     settings, leaves = SPLITTERS[splitter]
     samples = ["method.samples=3"] if method == "rsps" else []
-    changes = [f"space.name={space}", f"method.name={method}", *settings, *samples]
+    changes = [f"space.name={space}", f"method.name={method}", *settings, *samples, *FEWER.get(space, [])]
     outcome, search, problem = run(tmp_path / "run", tiny(*changes))
     expected = leaves or len(outcome["splits"][0]["candidates"])
     check_leaves(outcome, problem.space, expected)
