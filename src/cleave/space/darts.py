@@ -37,6 +37,7 @@ STEM = 3
 class DartsSpaceSettings(SpaceSettings):
     """The published search has 16 channels and 8 cells."""
 
+    smaller = ("channels", "cells")
     name: str = "darts"
     ops: int | list[str] | None = None  # how many operations or which; null: the 7, 8: none too
     channels: Positive = 8  # of the first cells
