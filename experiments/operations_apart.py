@@ -29,9 +29,10 @@ from torch import Tensor
 from cleave.config import load_recipe
 from cleave.errors import refuse_repeats
 from cleave.resolve import resolve
-from cleave.search.learner import Learner
+from cleave.search.matching import Matcher
 from cleave.search.problem import open_problem
 from cleave.search.schedule import schedule
+from cleave.search.trainer import NodeTrainer
 from cleave.space import find_space
 from cleave.split import Node, shared_parameters
 from cleave.split.gradient import gradients
@@ -61,13 +62,13 @@ def main() -> None:
     found = []
     for method in methods:
         for seed in seeds:
-            found += measure(root_learner(method, seed, options), method, seed)
+            found += measure(root_trainer(method, seed, options), method, seed)
             options.out.write_text(json.dumps(found, indent=1), encoding="utf-8")
     for row in summary(found):
         print(row)
 
 
-def root_learner(method: str, seed: int, options: argparse.Namespace) -> Learner:
+def root_trainer(method: str, seed: int, options: argparse.Namespace) -> NodeTrainer:
     """The root's supernet after `options.warmup` steps of weights only."""
     changes = [
         f"space.channels={options.channels}", f"space.cells={options.cells}", f"method.name={method}",
@@ -77,18 +78,18 @@ def root_learner(method: str, seed: int, options: argparse.Namespace) -> Learner
     flags = {"data.root": str(options.data_root)}
     recipe, _ = resolve(load_recipe(None, changes, flags), find_space("nasbench201"))
     problem = open_problem(recipe)
-    learner = Learner(problem, Node((), problem.space.region), schedule(recipe, 0))
+    trainer = NodeTrainer(problem, Node((), problem.space.region), schedule(recipe, 0))
     for _ in range(options.warmup):
-        learner.advance()
-    return learner
+        trainer.advance()
+    return trainer
 
 
-def measure(learner: Learner, method: str, seed: int) -> list[dict[str, Any]]:
+def measure(trainer: NodeTrainer, method: str, seed: int) -> list[dict[str, Any]]:
     """One row per edge, M, average (of gradients or of cosines) and set of parameters (all shared, or the body)."""
     rows = []
-    for choice, candidates in learner.node.region.allowed.items():
+    for choice, candidates in trainer.scope.region.allowed.items():
         began = time.perf_counter()
-        for count, shared, average, similarities in growing(learner, choice, candidates):
+        for count, shared, average, similarities in growing(trainer, choice, candidates):
             score = best_groups(candidates, similarities, 2)
             rows.append(
                 {
@@ -106,14 +107,14 @@ def measure(learner: Learner, method: str, seed: int) -> list[dict[str, Any]]:
     return rows
 
 
-def growing(learner: Learner, choice: str, candidates: tuple[str, ...]) -> Iterator[tuple[int, str, str, Tensor]]:
+def growing(trainer: NodeTrainer, choice: str, candidates: tuple[str, ...]) -> Iterator[tuple[int, str, str, Tensor]]:
     """(M, parameters, average, similarities) for each M of COUNTS."""
-    parameters = shared_parameters(learner.network, choice)
-    body = shared_parameters(learner.network, choice, learner.problem.layout.ends)
+    parameters = shared_parameters(trainer.network, choice)
+    body = shared_parameters(trainer.network, choice, trainer.problem.layout.ends)
     kept = {"all": [True] * len(parameters), "body": [name in body for name in parameters]}
     total = [torch.zeros(1)] * len(parameters)
     cosines: dict[str, list[Tensor]] = {shared: [] for shared in kept}
-    for count, probe in enumerate(learner.probes(), start=1):
+    for count, probe in enumerate(Matcher(trainer).probes(), start=1):
         batch = gradients(probe, choice, candidates, parameters, own_weight=False)
         total = [before + now for before, now in zip(total, batch, strict=True)]
         for shared, mask in kept.items():

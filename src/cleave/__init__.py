@@ -19,20 +19,38 @@ if TYPE_CHECKING:
     from cleave.errors import Interrupted, UserError
     from cleave.ops import Norm, Operation, operation
     from cleave.result import SearchResult
-    from cleave.space import Arch, Cell, Choice, Fixed, Layer, Layout, Link, NetworkSize, Region, Space
+    from cleave.space import (
+        Arch,
+        Auxiliary,
+        Cell,
+        Choice,
+        Fixed,
+        Head,
+        Layer,
+        Layout,
+        Limited,
+        Link,
+        NetworkSize,
+        Region,
+        Space,
+        SpaceSettings,
+    )  # fmt: skip
     from cleave.terminal import Terminal
 
 __version__: str
 
 __all__ = [
     "Arch",
+    "Auxiliary",
     "Callback",
     "Cell",
     "Choice",
     "Fixed",
+    "Head",
     "Interrupted",
     "Layer",
     "Layout",
+    "Limited",
     "Link",
     "NetworkSize",
     "Norm",
@@ -41,6 +59,7 @@ __all__ = [
     "Region",
     "SearchResult",
     "Space",
+    "SpaceSettings",
     "Stop",
     "Terminal",
     "UserError",
@@ -68,7 +87,8 @@ _HOMES = {
     "cleave.engine.progress": ("Callback", "Progress"),
     "cleave.engine.stop": ("Stop",),
     "cleave.space": (
-        "Arch", "Cell", "Choice", "Fixed", "Layer", "Layout", "Link", "NetworkSize", "Region", "Space",
+        "Arch", "Auxiliary", "Cell", "Choice", "Fixed", "Head", "Layer", "Layout", "Limited", "Link", "NetworkSize",
+        "Region", "Space", "SpaceSettings",
     ),
     "cleave.terminal": ("Terminal",),
 }  # fmt: skip

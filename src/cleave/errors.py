@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from reprlib import Repr
+from typing import TypeVar
+
+Found = TypeVar("Found")
 
 SHOWN = 80
 """Letters of a value that a message shows."""
@@ -68,3 +71,11 @@ def refusal(error: OSError) -> str:
 def plain(name: str) -> str:
     """A name as people vary it, reduced to its letters and digits: "NAS-Bench_201" -> "nasbench201"."""
     return "".join(character for character in name.lower() if character.isalnum())
+
+
+def named(what: str, given: str, known: Mapping[str, Found]) -> Found:
+    """The value of a name, as people vary it; UserError with the nearest name where there is none."""
+    found = next((value for name, value in known.items() if plain(name) == plain(given)), None)
+    if found is None:
+        raise unknown(what, given, known)
+    return found

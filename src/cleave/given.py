@@ -82,7 +82,7 @@ def space_keys(space: SpaceLike | None, engine: Engine = ONE) -> dict[str, Any]:
     made = space() if isinstance(space, type) else space
     if not isinstance(made, Space):
         raise UserError(f"space: give a name or a cleave.Space, not {shown(space)}")
-    if is_own(type(made)):
+    if is_own(type(made)) and SPACES.get(made.name) is type(made):
         return {"space.name": made.name, **{f"space.{key}": value for key, value in made.asked().items()}}
     check_importable(made, engine)
     return {"space.name": register(made)}

@@ -5,18 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import islice
 from math import sqrt
-from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from scipy.stats import ttest_rel
 from torch.nn.functional import cosine_similarity, cross_entropy
 
 from cleave.config import load_recipe
 from cleave.errors import Interrupted, UserError
 from cleave.net import one_hot
-from cleave.reproduce.partners import Pair, Setup, Trial, pairs, summary, train, trials, trials_of, try_out
+from cleave.reproduce.partners import Pair, Setup, Trial, pairs, train, trials, trials_of, try_out
 from cleave.resolve import resolve
 from cleave.search.problem import Problem, open_problem
 from cleave.search.schedule import alone
@@ -224,39 +221,3 @@ def test_training_goes_on_from_the_warm_up_on_one_learning_rate_curve(tiny: Prob
 def test_a_recipe_of_another_experiment_is_refused(change: str) -> None:
     with pytest.raises(UserError, match=f"{change}: pairs are trained by rsps and compared by cosines; use"):
         next(trials(problem(change), SHORT, go_on))
-
-
-def row(arch: str, kind: str, figures: Any, ended: bool = True) -> dict[str, Any]:  # noqa: ANN401
-    names = ("similarity", "train_loss", "valid_loss", "valid_accuracy")
-    values = dict(zip(names, map(float, figures), strict=True))
-    outcome = values if ended else {"similarity": values["similarity"]} | dict.fromkeys(names[1:])
-    return {"architecture": arch, "partner": "other", "choice": "edge", "kind": kind, **outcome}
-
-
-def test_the_summary_is_that_of_the_pairs_trained_to_the_end() -> None:
-    """Against numpy and scipy; architecture 9 has a similar partner only, and 2 had two tries more."""
-    similar, dissimilar = np.random.default_rng().normal(size=(2, 10, 4))
-    found = [row(str(n), "similar", similar[n]) for n in range(10)]
-    found += [row(str(n), "dissimilar", dissimilar[n]) for n in range(9)]
-    found += [row("2", "similar", [9] * 4, ended=False), row("2", "neither", [9] * 4, ended=False)]
-    report = summary(found)
-    assert report["architectures"] == 10
-    assert report["tried"] == {"similar": 11, "dissimilar": 9, "neither": 1}
-    for column, name in enumerate(("similarity", "train_loss", "valid_loss", "valid_accuracy")):
-        for kind, values in (("similar", similar), ("dissimilar", dissimilar[:9])):
-            ours = report[kind][name]
-            assert (ours["mean"], ours["sd"]) == pytest.approx((values[:, column].mean(), values[:, column].std()))
-            assert ours["n"] == len(values)
-        test = ttest_rel(similar[:9, column], dissimilar[:9, column])
-        interval = test.confidence_interval(0.95)
-        assert report["difference"][name]["interval"] == pytest.approx((interval.low, interval.high))
-        assert report["difference"][name]["mean"] == pytest.approx((similar - dissimilar)[:9, column].mean())
-        assert report["difference"][name]["n"] == 9
-
-
-def test_where_no_partner_was_of_a_kind_the_summary_says_so() -> None:
-    report = summary([row("0", "neither", [0.5] * 4, ended=False), row("0", "similar", [0.8] * 4)])
-    nothing = {"mean": None, "sd": None, "interval": None, "n": 0}
-    assert report["tried"] == {"similar": 1, "dissimilar": 0, "neither": 1}
-    assert report["dissimilar"]["train_loss"] == report["difference"]["train_loss"] == nothing
-    assert report["similar"]["similarity"] == {"mean": 0.8, "sd": 0.0, "interval": None, "n": 1}

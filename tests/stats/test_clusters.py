@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cleave.errors import UserError
-from cleave.stats.clusters import Groups, clusters, sequential, shuffled
-from cleave.stats.correlation import correlation
+from cleave.stats.clusters import Groups, clusters, correlation, sequential, shuffled
 from cleave.study.record.log import Numbers, read_log
+from tests.study.made import some_accuracies
 
 COUNTS = (1, 2, 4, 8, 16, 32, 64)
 
@@ -127,3 +127,12 @@ def test_too_many_or_no_groups_are_refused(count: int) -> None:
     ):
         with pytest.raises(UserError, match=f"cannot put 5 children into {count}; give a number from 1 to 5"):
             make()
+
+
+def test_correlations_are_pearsons_and_a_constant_child_has_none() -> None:
+    accuracy = some_accuracies(20, 6)
+    np.testing.assert_allclose(correlation(accuracy), np.corrcoef(accuracy.T), atol=1e-12)
+    accuracy[:, 2] = 10.1  # whose mean over 20 looks is not 10.1 in floating point
+    found = correlation(accuracy)
+    np.testing.assert_array_equal(found[2], np.eye(6)[2])
+    np.testing.assert_array_equal(found, found.T)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cleave.space import find_space
-from cleave.study.record.log import PUBLISHED, Log, Numbers, all_children, filled, join
+from cleave.study.record.log import PUBLISHED, Log, Numbers, all_children, filled, join, log_bytes
 
 BATCHES = 10
 """Mini-batches of an epoch in a made log."""
@@ -84,3 +85,8 @@ def shuffled_rows(log: Log) -> Log:
     """The same rows in another order, which must change nothing."""
     order: NDArray[np.intp] = np.random.default_rng().permutation(len(log.rows["step"]))
     return Log(log.name, log.meta, {column: values[order] for column, values in log.rows.items()})
+
+
+def write_log(path: Path, log: Log) -> None:
+    """A log as a study leaves it."""
+    path.write_bytes(log_bytes(log))

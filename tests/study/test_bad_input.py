@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from cleave.space import find_space
-from cleave.study.record.log import Log, all_children, write_log
+from cleave.study.record.log import Log, all_children
 from cleave.study.record.partition import write_partition
-from tests.study.made import made_log, some_children
+from tests.study.made import made_log, some_children, write_log
 from tests.study.small import words
 from tests.tiny import HERE, Ended, write_images
 

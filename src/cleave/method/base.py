@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from cleave.errors import UserError
 from cleave.method.validation import ValidationLoss
 from cleave.net import Gate, Gates
+from cleave.net.cost import Costs
 from cleave.registry import Registry
 from cleave.settings import MethodSettings
 from cleave.space import Arch, Region, Space
@@ -63,6 +65,13 @@ class Method(nn.Module, ABC):
         """`generator` is for initial values only."""
         super().__init__()
         self.settings, self.space, self.region = settings, space, region
+        self.count_costs: Callable[[], Costs] | None = None
+
+    @cached_property
+    def costs(self) -> Costs:
+        """What the space's architectures cost, trained alone at the size of this run; counted when first asked for."""
+        assert self.count_costs is not None, "a search says how its costs are counted"
+        return self.count_costs()
 
     @classmethod
     def refuses(cls, settings: Any, space: Space) -> str | None:  # noqa: ANN401

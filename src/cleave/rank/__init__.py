@@ -1,4 +1,4 @@
-"""How well trained supernets rank the architectures of their space, held against accuracies after training alone."""
+"""How well trained supernets rank the architectures of their space, compared with accuracies after training alone."""
 
 from cleave.callable_module import make_callable
 

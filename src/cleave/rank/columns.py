@@ -1,4 +1,4 @@
-"""What a ranking is held against, one number per architecture: the truth, trivial baselines, others' predictions."""
+"""What a ranking is compared with, one number per architecture: the truth, trivial baselines, others' predictions."""
 
 from __future__ import annotations
 

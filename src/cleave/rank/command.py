@@ -43,7 +43,7 @@ def rank(
 ) -> None:
     """Rank all architectures by their accuracy under a run's weights.
 
-    Held against their accuracy when trained alone, and against trivial baselines.
+    Compared with their accuracy when trained alone, and with trivial baselines.
     """
     from cleave import api
     from cleave.engine.stop import SignalStop

@@ -13,13 +13,12 @@ from cleave.data.stream import Batch, InOrder
 from cleave.engine.progress import Callback, Progress
 from cleave.engine.stop import Stop
 from cleave.net import only_live
-from cleave.rank.alike import same_outputs
 from cleave.rank.columns import Numbers
 from cleave.rank.evaluate import Exam, accuracies
 from cleave.rank.finished import FinishedRun
 from cleave.rank.question import RankQuestion
 from cleave.search.problem import Problem
-from cleave.space import Arch
+from cleave.space import Arch, Layout
 from cleave.split import Node
 
 
@@ -76,6 +75,16 @@ def judge_leaf(
     )
     by_first = dict(zip(distinct, found, strict=True))
     return [by_first[position] for position in first]
+
+
+def same_outputs(layout: Layout, archs: Sequence[Arch]) -> list[int]:
+    """For each architecture the position of the first one whose network gives the same outputs under shared weights.
+
+    Such architectures differ only on edges that lead nowhere, or come from nowhere.
+    """
+    essences = [frozenset((choice, arch[choice]) for choice in layout.live(arch)) for arch in archs]
+    first: dict[frozenset[tuple[str, str]], int] = {}
+    return [first.setdefault(essence, position) for position, essence in enumerate(essences)]
 
 
 def held_out_batches(problem: Problem, images: int) -> list[Batch]:

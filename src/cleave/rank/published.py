@@ -1,7 +1,7 @@
 """Supernets whose predictions for all of NAS-Bench-201 were published, as rows to compare with.
 
 One-shot and few-shot (5 sub-supernets, split on one edge) supernets of Zhao et al., "Few-shot Neural Architecture
-Search" (ICML 2021), CIFAR-10: their released accuracies of all 15,625 architectures held against the mean test
+Search" (ICML 2021), CIFAR-10: their released accuracies of all 15,625 architectures compared with the mean test
 accuracies of the benchmark's topology table (NATS-Bench); figures computed by us.
 """
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from cleave.bench.table import DATASETS
-from cleave.errors import UserError, plain, unknown
+from cleave.errors import UserError, named
 from cleave.train import BATCH, RECALIBRATED, Statistics
 
 
 @dataclass(frozen=True)
 class RankQuestion:
-    """How architectures are chosen and judged, what they are held against, and where the answer is put.
+    """How architectures are chosen and judged, what they are compared with, and where the answer is put.
 
     sample: how many architectures, drawn by `seed`; None: all. connected: only those that compute something.
     images: of the held-out ones, at most. recalibrate: training mini-batches from which each child's statistics are
@@ -70,7 +70,4 @@ def check_free(file: Path) -> None:
 
 def dataset_named(name: str) -> str:
     """The table's data set of that name, as people vary it."""
-    for dataset in DATASETS:
-        if plain(dataset) == plain(name):
-            return dataset
-    raise unknown("--dataset", name, DATASETS)
+    return named("--dataset", name, {dataset: dataset for dataset in DATASETS})

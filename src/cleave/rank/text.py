@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.console import Console
@@ -19,20 +20,23 @@ all ways to choose."""
 def print_ranking(ranking: dict[str, Any], console: Console | None = None) -> None:
     """What `cleave rank` found, on stdout unless another console is given."""
     console = console or Console(highlight=False)
-    console.print(ranking_table(ranking))
+    head = ("tau", "[95 %]", "rho", "rho 1%", "rho 5%", "in 100", "lost 1", "lost 10")
+    rows = {name: cells(row) for name, row in ranking["rows"].items()}
+    console.print(figures_table(head, rows, title(ranking)))
     console.print(Text(LEGEND))
     for source in sorted({row["published"] for row in ranking["rows"].values() if "published" in row}):
         console.print(Text(f"published: {source}"))
     console.print(Text(f"{ranking['seconds']:.0f} s; every architecture is in {ranking['file']}"), soft_wrap=True)
 
 
-def ranking_table(ranking: dict[str, Any]) -> Table:
-    table = Table(title=title(ranking), title_justify="left", box=None, padding=(0, 1, 0, 0))
+def figures_table(head: Iterable[str], rows: Mapping[str, Iterable[str]], title: Text | None = None) -> Table:
+    """A line for each row by its name, which is folded where it is long; figures are not."""
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
     table.add_column("", overflow="fold")
-    for name in ("tau", "[95 %]", "rho", "rho 1%", "rho 5%", "in 100", "lost 1", "lost 10"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for name, row in ranking["rows"].items():
-        table.add_row(Text(name), *cells(row))
+    for column in head:
+        table.add_column(column, justify="right", no_wrap=True)
+    for name, figures in rows.items():
+        table.add_row(Text(name), *figures)
     return table
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cleave.errors import plain, unknown
+from cleave.errors import named
 from cleave.reproduce.experiment import Experiment
 from cleave.reproduce.partition_rows import PARTITIONS
 from cleave.reproduce.partner_rows import PARTNERS
@@ -14,10 +14,7 @@ EXPERIMENTS: dict[str, Experiment] = {each.name: each for each in (*PARTNERS, *S
 
 def find_experiment(name: str) -> Experiment:
     """The experiment of that name, as people vary it; UserError with a suggestion where there is none."""
-    found = next((each for known, each in EXPERIMENTS.items() if plain(known) == plain(name)), None)
-    if found is None:
-        raise unknown("experiment", name, EXPERIMENTS)
-    return found
+    return named("experiment", name, EXPERIMENTS)
 
 
 def listing() -> str:

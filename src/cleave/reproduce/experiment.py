@@ -74,7 +74,7 @@ def begun(folder: Path, recipe: Recipe, kind: str = SEARCH) -> bool:
 
 
 def essence(recipe: Recipe) -> Recipe:
-    """A recipe without where things lie and which device is there, which change no figure worth speaking of."""
+    """A recipe without paths and device, which do not change a figure noticeably."""
     data = recipe.data.model_copy(update={"root": None})
     return recipe.model_copy(update={"data": data, "benchmark": None, "device": "cpu"})
 

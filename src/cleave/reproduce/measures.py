@@ -16,7 +16,7 @@ from cleave.run.view import newest_saved, view
 BEST_LEAF = "best leaf, by the table"
 """What the paper reports: the leaf whose architecture tests best, which only the benchmark can tell."""
 MEAN_LEAF = "average leaf"
-"""The same for one pick as for many, where the best of more leaves is better by luck alone."""
+"""It does not grow with the number of leaves, as the best of more leaves does by luck alone."""
 CHOSEN = "chosen leaf, held out"
 """The leaf chosen by held-out accuracy: what somebody without the benchmark would have got."""
 
@@ -33,13 +33,8 @@ def accuracy(folder: Path, row: ExperimentRow) -> Figures:
 
 def apart(folder: Path, row: ExperimentRow) -> Figures:
     """On how many percent of the root's edges the best balanced cut puts the convolutions together and alone."""
-    groups = [set(map(frozenset, score["groups"])) for score in root_scores(folder).values()]
+    groups = [set(map(frozenset, score["groups"])) for score in scores_of(read_tree(folder)[0]).values()]
     return {"edges": [100 * sum(frozenset(PARAMETRIC) in parts for parts in groups) / len(groups)]}
-
-
-def root_scores(folder: Path) -> dict[str, Any]:
-    """The root's scores by choice."""
-    return scores_of(read_tree(folder)[0])
 
 
 def scores_of(node: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The experiment on partners: does an architecture do better beside one whose gradients are like its own?"""
+"""The experiment on partners: does an architecture do better next to one with similar gradients?"""
 
 from __future__ import annotations
 

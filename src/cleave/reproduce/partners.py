@@ -1,4 +1,4 @@
-"""Does an architecture do better beside a partner with similar gradients? (GM-NAS, table 2 and appendix B.2)
+"""Does an architecture do better next to a partner with similar gradients? (GM-NAS, table 2 and appendix B.2)
 
 A partner differs from its architecture in one choice. The two are trained together by RSPS: as the region that holds
 just them. After a warm-up their gradients on the weights that they share are compared, and if the partner is the
@@ -7,10 +7,9 @@ architecture's first similar or first dissimilar one, training goes on and the a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from statistics import mean, pstdev
-from typing import Any, Literal, TypedDict, get_args
+from typing import Literal, TypedDict
 
 import torch
 from torch.nn.functional import cross_entropy
@@ -20,7 +19,6 @@ from cleave.data.images import Images
 from cleave.data.stream import InOrder
 from cleave.errors import UserError
 from cleave.net import one_hot
-from cleave.reproduce.table import interval
 from cleave.search.evaluator import LeafEvaluator
 from cleave.search.matching import Matcher
 from cleave.search.problem import Problem
@@ -207,33 +205,3 @@ def mean_loss(trainer: NodeTrainer, arch: Arch, images: Images) -> float:
     batches = InOrder(images, problem.recipe.search.eval_batch_size, problem.normalise)
     sums = [cross_entropy(trainer.logits(pixels, gates), labels, reduction="sum") for pixels, labels in batches]
     return float(torch.stack(sums).double().sum()) / len(images)
-
-
-def summary(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What the trials of all architectures say; they may have been read back from JSON.
-
-    {"architectures": how many, "tried": {kind: pairs}, "similar", "dissimilar": of the pairs trained to the end,
-    "difference": similar minus dissimilar, over the architectures that have both}. The last three are by figure
-    {"mean", "sd" (of the population), "interval" (of the mean, 95 %, Student's t), "n"}, None where undefined.
-    """
-    similar, dissimilar = (ended(found, kind) for kind in KINDS)
-    pairs = [(trial, dissimilar[arch]) for arch, trial in similar.items() if arch in dissimilar]
-    return {
-        "architectures": len({trial["architecture"] for trial in found}),
-        "tried": {kind: sum(trial["kind"] == kind for trial in found) for kind in get_args(Kind)},
-        "similar": {figure: average([trial[figure] for trial in similar.values()]) for figure in FIGURES},
-        "dissimilar": {figure: average([trial[figure] for trial in dissimilar.values()]) for figure in FIGURES},
-        "difference": {figure: average([one[figure] - other[figure] for one, other in pairs]) for figure in FIGURES},
-    }
-
-
-def ended(found: Sequence[Mapping[str, Any]], kind: Kind) -> dict[str, Mapping[str, Any]]:
-    """By architecture its pair of this kind that was trained to the end."""
-    return {
-        trial["architecture"]: trial for trial in found if trial["kind"] == kind and trial["train_loss"] is not None
-    }
-
-
-def average(values: Sequence[float]) -> dict[str, Any]:
-    centre, sd = (mean(values), pstdev(values)) if values else (None, None)
-    return {"mean": centre, "sd": sd, "interval": interval(values), "n": len(values)}

@@ -21,6 +21,7 @@ from cleave.engine.progress import Callback, Progress
 from cleave.errors import UserError
 from cleave.memory import memory_for
 from cleave.method import METHODS, Method
+from cleave.net.cost import Costs, costs
 from cleave.settings import DataSettings, MethodSettings, Recipe
 from cleave.space import Layout, Space, find_space
 
@@ -57,6 +58,11 @@ class Problem:
     @property
     def layout(self) -> Layout:
         return self.space.layout(self.recipe.space.size, image_channels=self.train.pixels.shape[1])
+
+    def costs(self) -> Costs:
+        """What architectures cost, trained alone at the size of this search."""
+        _, channels, height, width = self.train.pixels.shape
+        return costs(self.space, self.recipe.space.size, (channels, height, width), self.classes)
 
     @property
     def setup(self) -> Setup:

@@ -60,7 +60,9 @@ class Scope(Protocol):
 
 def make_method(problem: Problem, scope: Scope, chance: Chance) -> Method:
     """The recipe's method for a part of the space, in its initial state."""
-    return problem.method(problem.recipe.method, problem.space, scope.region, chance.generator("architecture"))
+    method = problem.method(problem.recipe.method, problem.space, scope.region, chance.generator("architecture"))
+    method.count_costs = problem.costs
+    return method
 
 
 def compile_blocks(network: Network) -> None:

@@ -3,6 +3,7 @@
 from cleave.settings import NetworkSettings, NetworkSize, SpaceSettings
 from cleave.space.choice import Arch, Choice
 from cleave.space.layout import Auxiliary, Cell, Fixed, Head, Layer, Layout, Link
+from cleave.space.limits import Limited
 from cleave.space.region import Region
 from cleave.space.registry import find_space, register_space
 from cleave.space.space import Space
@@ -16,6 +17,7 @@ __all__ = [
     "Head",
     "Layer",
     "Layout",
+    "Limited",
     "Link",
     "NetworkSettings",
     "NetworkSize",

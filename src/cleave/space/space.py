@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor
@@ -15,6 +15,8 @@ from cleave.settings import NetworkSettings, SpaceSettings
 from cleave.space.choice import Arch, Choice
 from cleave.space.layout import Layout
 from cleave.space.region import Region
+
+Picked = TypeVar("Picked")
 
 
 class Space(ABC):
@@ -125,6 +127,6 @@ def offered(
     return tuple(operation for operation in known if operation in operations)
 
 
-def pick(candidates: Sequence[str], generator: torch.Generator) -> str:
+def pick(candidates: Sequence[Picked], generator: torch.Generator) -> Picked:
     """One of the candidates, uniformly."""
     return candidates[int(torch.randint(len(candidates), (), generator=generator))]

@@ -1,4 +1,4 @@
-"""Partitions: found by clustering, regular or random.
+"""Partitions: found by clustering curves, regular or random.
 
 A partition is a list of groups, each a list of children's numbers; every child is in exactly one.
 """
@@ -57,3 +57,22 @@ def check_count(count: int, children: int) -> None:
     """UserError for fewer than one group, or more groups than children."""
     if not 1 <= count <= children:
         raise UserError(f"groups: cannot put {children} children into {count}; give a number from 1 to {children}")
+
+
+def correlation(accuracy: Numbers) -> Numbers:
+    """Pearson's correlations [children, children] of the columns of [looks, children].
+
+    A child whose accuracy never changes has none; it counts as uncorrelated with all others.
+    """
+    centred = accuracy - accuracy.mean(axis=0)
+    lengths = np.sqrt((centred**2).sum(axis=0))
+    changes = varying(accuracy)
+    unit = np.where(changes, centred / np.where(changes, lengths, 1), 0)
+    matrix = np.asarray(unit.T @ unit)
+    np.fill_diagonal(matrix, 1)
+    return matrix
+
+
+def varying(accuracy: Numbers) -> NDArray[np.bool_]:
+    """Which children [children] change over the looks [looks, children]; not by a length that rounding can make."""
+    return np.asarray(np.ptp(accuracy, axis=0) > 0)

@@ -21,17 +21,13 @@ from cleave.common import (
     Seed,
     SkipDamaged,
     SpaceName,
+    flags_of,
     tell,
 )
 from cleave.errors import UserError
 from cleave.extras import need_extra
-from cleave.study.metrics_command import metrics
-from cleave.study.report_command import report
+from cleave.study.log_command import Truth, metrics, report
 
-Truth = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="Accuracies of children trained alone: a CSV file, or a study's log."),
-]
 Budget = Annotated[str, typer.Option(metavar="B", help="Of a study by name: tiny (seconds), small or paper.")]
 Workers = Annotated[
     int | None,
@@ -100,9 +96,8 @@ def run(
     if recipe is None and space is None:
         tell({"studies": list(ENTRIES)}, as_json, lambda: print(listing()))
         return
-    flags = study_flags(data, data_root, truth, seed, device, skip_damaged)
-    own = {"space.name": space, "extensions": extensions or None}
-    settings = read(recipe, budget, changes or (), {**flags, **own})
+    flags = flags_of(data, data_root, None, seed, device, skip_damaged, space, extensions)
+    settings = read(recipe, budget, changes or (), {**flags, "truth": truth and str(truth)})
     if recipe_only:
         tell(settings.model_dump(mode="json"), as_json, lambda: print(as_yaml(settings), end=""))
         return
@@ -117,19 +112,6 @@ def run(
             stop=SignalStop(),
         )
     tell(found, as_json, lambda: print_metrics(found))
-
-
-def study_flags(
-    data: str | None,
-    data_root: Path | None,
-    truth: Path | None,
-    seed: int | None,
-    device: str | None,
-    skip_damaged: bool = False,
-) -> dict[str, Any]:
-    """The recipe's keys that have flags of their own; None where a flag was not given."""
-    paths = {key: None if path is None else str(path) for key, path in (("data.root", data_root), ("truth", truth))}
-    return {**paths, "data.name": data, "data.skip_damaged": skip_damaged or None, "seed": seed, "device": device}
 
 
 @app.command()
@@ -170,7 +152,7 @@ def table(
     from cleave.study.telling.tables_text import print_table
     from cleave.terminal import Terminal
 
-    flags = study_flags(None, data_root, truth, seed, device)
+    flags = {**flags_of(None, data_root, None, seed, device), "truth": truth and str(truth)}
     request = TableRequest(name, budget, only or (), changes or (), flags, out, Engine(workers, engine, address))
     with Terminal() as terminal:
         found = make_table(request, Callbacks([terminal], SignalStop()))
@@ -194,10 +176,10 @@ def groups(
     """
     need_extra("study")
     from cleave.stats.clusters import clusters
-    from cleave.study.record.curves import correlation_to_cluster, never_vary
     from cleave.study.record.log import read_log
     from cleave.study.record.partition import write_partition
     from cleave.study.record.truth import log_file
+    from cleave.study.record.views import correlation_to_cluster, never_vary
 
     log = read_log(log_file(source))
     matrix = correlation_to_cluster(log, str(source))

@@ -37,12 +37,15 @@ from cleave.run.reading import Shape, shaped
 from cleave.run.resumable import resumable
 from cleave.search.environment import compare, surroundings
 from cleave.space import find_space
-from cleave.study.record.log import join, log_bytes
+from cleave.study.analysis.metrics_report import report
+from cleave.study.record.log import join, log_bytes, read_log
 from cleave.study.record.notes import meaningless
 from cleave.study.record.problem import Study, open_study
 from cleave.study.record.settings import StudyRecipe
 from cleave.study.record.task import LOG, StudyJob, StudyTask, trainings, tunings
-from cleave.study.results import write_results
+from cleave.study.record.truth import read_truth
+from cleave.study.telling.figures import Subject, draw, save
+from cleave.study.telling.page import read_made, write_page
 from cleave.torch_state import cpu_threads
 
 GROUPS, LEDGER = "supernets.json", "ledger.json"
@@ -67,7 +70,8 @@ def start(recipe: StudyRecipe, out: Path | None, callback: Callback, engine: Eng
         callback.say(line)
     path = make_folder(out) if out else new_folder(name_of(study.recipe))
     with RunLock(path), resumable(path):
-        origin = origin_of(study)
+        groups = {"supernets": [list(group) for group in study.divided]}
+        origin = Origin(STUDY, study.recipe.model_dump(mode="json"), environment(study), {GROUPS: groups})
         begin(path, origin)
         return go_on(StudyJob(study, path, origin.identity), origin, callback, engine)
 
@@ -131,12 +135,6 @@ def resolve(recipe: StudyRecipe) -> StudyRecipe:
     return recipe.model_copy(update=changes)
 
 
-def origin_of(study: Study) -> Origin:
-    """What a new study is begun as."""
-    groups = {"supernets": [list(group) for group in study.divided]}
-    return Origin(STUDY, study.recipe.model_dump(mode="json"), environment(study), {GROUPS: groups})
-
-
 def environment(study: Study) -> dict[str, Any]:
     """Where a study was made, and a fingerprint of the images."""
     return {
@@ -166,8 +164,7 @@ def go_on(job: StudyJob, origin: Origin, callback: Callback, engine: Engine) -> 
 
 def perform_all(tasks: list[StudyTask], executor: Executor[StudyTask, int], overview: Overview) -> None:
     """Has every task done, as many at once as the executor has room for."""
-    waiting, busy = list(tasks), 0
-    finished = 0
+    waiting, busy, finished = list(tasks), 0, 0
     while waiting or busy:
         while waiting and executor.has_room:
             executor.begin(waiting.pop(0))
@@ -194,6 +191,19 @@ def conclude(job: StudyJob, origin: Origin, tasks: list[StudyTask]) -> dict[str,
     Generations(path / CHECKPOINTS, origin.owner).commit(Record({}, {}, meta))
     truth = Path(study.recipe.truth) if study.recipe.truth else None
     return {"folder": str(path), "seconds": seconds, **write_results(path, truth, study.recipe.seed)}
+
+
+def write_results(folder: Path, truth: Path | None, seed: int) -> dict[str, Any]:
+    """Writes metrics.json, figures/ and report.html into a study's folder; returns the first."""
+    log = read_log(folder / "log.parquet")
+    true = read_truth(truth, log) if truth else None
+    found = report(log, true, seed=seed)
+    write_json(folder / "metrics.json", found)
+    subject = Subject(log, true, seed=seed)
+    drawings = draw(subject)
+    save(drawings, folder / "figures")
+    write_page(folder / "report.html", subject, found, read_made(folder), drawings)
+    return found
 
 
 def is_told(path: Path) -> bool:

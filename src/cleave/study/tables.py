@@ -90,7 +90,7 @@ def perform(folder: Path, recipe: StudyRecipe, callback: Callback, engine: Engin
 
 
 def essence(recipe: StudyRecipe) -> StudyRecipe:
-    """A recipe without where things lie, what device is there and how often it is saved, which change no figure."""
+    """A recipe without paths, device and the time between checkpoints, which change no figure."""
     data = recipe.data.model_copy(update={"root": None})
     others = {"truth": None, "device": "cpu", "threads": 1, "checkpoint_seconds": 0.0}
     return recipe.model_copy(update={"data": data, **others})

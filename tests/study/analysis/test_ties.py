@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from cleave.errors import UserError
 from cleave.study.command import app
-from cleave.study.record.log import Log, Numbers, all_children, write_log
-from tests.study.made import log_of, made_log, some_children
+from cleave.study.record.log import Log, Numbers, all_children
+from tests.study.made import log_of, made_log, some_children, write_log
 
 CHILDREN = all_children(made_log(some_children(2), 1).space)
 LOOKS = 64

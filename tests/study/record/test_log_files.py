@@ -13,9 +13,9 @@ import pyarrow.parquet
 import pytest
 
 from cleave.errors import UserError
-from cleave.study.record.log import Log, read_log, write_log
+from cleave.study.record.log import Log, read_log
 from cleave.study.record.truth import read_truth
-from tests.study.made import made_log, some_children
+from tests.study.made import made_log, some_children, write_log
 from tests.study.small import words
 from tests.tiny import HERE, Ended, write_table
 

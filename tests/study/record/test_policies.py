@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cleave.space.registry import SPACES
-from cleave.study import results
+from cleave.study import runner
 from cleave.study.record.log import Log, read_log
 from cleave.study.telling.figures import Drawings
 from tests.study.small import words
@@ -32,7 +32,7 @@ SHARINGS = [
 @pytest.fixture
 def _no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """They have tests of their own, and drawing them takes longer than the study."""
-    monkeypatch.setattr(results, "draw", lambda subject: Drawings({}, {}, {}))
+    monkeypatch.setattr(runner, "draw", lambda subject: Drawings({}, {}, {}))
 
 
 @pytest.fixture

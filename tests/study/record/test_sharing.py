@@ -13,11 +13,10 @@ from cleave.errors import UserError
 from cleave.net import Norm, build
 from cleave.space import NetworkSize, Space, find_space
 from cleave.study.record.catalogue import PATTERNS
-from cleave.study.record.log import write_log
 from cleave.study.record.partition import write_partition
 from cleave.study.record.settings import SharingSettings
 from cleave.study.record.sharing import but_statistics, divide, shared_tensors, tensor_names
-from tests.study.made import made_log, some_children
+from tests.study.made import made_log, some_children, write_log
 from tests.tiny import Ended
 from tests.toys import ToyDarts, ToyMobileNet
 

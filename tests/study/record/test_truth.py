@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from cleave.errors import UserError
-from cleave.study.record.log import Log, write_log
+from cleave.study.record.log import Log
 from cleave.study.record.truth import log_file, read_truth
-from tests.study.made import joined, log_of, made_log, some_accuracies, some_children
+from tests.study.made import joined, log_of, made_log, some_accuracies, some_children, write_log
 
 
 def write_table(path: Path, columns: Mapping[str, Sequence[object]]) -> Path:

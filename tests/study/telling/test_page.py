@@ -15,13 +15,13 @@ from typer.testing import CliRunner
 from cleave.errors import UserError
 from cleave.space import find_space
 from cleave.study.analysis.metrics_report import report as measure
-from cleave.study.record.log import Numbers, all_children, write_log
+from cleave.study.log_command import report
+from cleave.study.record.log import Numbers, all_children
 from cleave.study.record.truth import Truth
-from cleave.study.report_command import report
 from cleave.study.telling.figures import FIGURES, Drawings, Subject, draw
 from cleave.study.telling.page import Provenance, read_made, write_page
 from tests.report.parsed import ParsedPage, check_page
-from tests.study.made import joined, log_of, made_log, some_accuracies, some_children
+from tests.study.made import joined, log_of, made_log, some_accuracies, some_children, write_log
 
 LEDGER = [
     {"what": "instance 0, group 0", "mini_batches": 120, "per_child": 15.0, "train_multiply_adds": 3_000_000_000,

@@ -15,7 +15,7 @@ SIMULATIONS = 100
 
 @dataclass(frozen=True)
 class Ceiling:
-    """Single runs [studies, runs, children], percent, and what each can be held against, of the same shape.
+    """Single runs [studies, runs, children], percent, and what each can be compared with, of the same shape.
 
     Against the mean of the other runs they are the honest ceiling; against the mean of all, in which they are
     themselves, they look better than they are. One study where the runs are known.

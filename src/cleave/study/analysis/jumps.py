@@ -8,7 +8,6 @@ left of it is the weights'.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from math import nan
 from typing import Any
 
@@ -60,15 +59,9 @@ def of_looks(each: Sequence[Looks], seed: int) -> dict[str, Any] | None:
     if not several:
         return None
     changes = np.concatenate([np.diff(looks.accuracy, axis=0) for looks in several])
-    alike = np.concatenate([consecutive(looks.accuracy) for looks in several])
+    alike = np.concatenate([taus(looks.accuracy[1:], looks.accuracy[:-1]) for looks in several])
     return {
         "change": series_estimate(np.abs(changes).mean(axis=1), seed),
         "consecutive_tau": series_estimate(alike, seed),
         "square": (changes**2).mean(axis=1),
     }
-
-
-def consecutive(accuracy: Numbers) -> Numbers:
-    """Kendall's tau-b of every look with the next one, [looks - 1]; NaN where one of them is constant."""
-    pairs = pairwise(accuracy)
-    return np.array([taus(after[np.newaxis], before)[0] for before, after in pairs])

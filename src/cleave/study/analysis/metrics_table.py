@@ -51,7 +51,10 @@ def baseline_rows(log: Log, truth: Truth, seed: int) -> Iterable[Row]:
 
 
 def ceiling_rows(ceiling: Ceiling | None, seed: int) -> Iterable[Row]:
-    """One run against the others, which is the honest ceiling, and against the mean of all."""
+    """One run against the others, which is the honest ceiling, and against the mean of all.
+
+    The interval of its GT-Tau is over the runs, or over whole simulated studies.
+    """
     if ceiling is None:
         return
     _, runs, children = ceiling.runs.shape
@@ -61,20 +64,14 @@ def ceiling_rows(ceiling: Ceiling | None, seed: int) -> Iterable[Row]:
     ):
         what = {"name": name, "of": "ceiling", "statistics": None, "instances": runs}
         marks = {"honest": honest, "simulated": ceiling.simulated}
-        figures = measured(
-            ceiling.runs.reshape(-1, children), true.reshape(-1, children), ceiling_tau(ceiling, true, seed)
-        )
+        values = np.array([taus(run, others) for run, others in zip(ceiling.runs, true, strict=True)])
+        tau = simulated_estimate(values) if ceiling.simulated else mean_estimate(values[0], seed, "runs")
+        figures = measured(ceiling.runs.reshape(-1, children), true.reshape(-1, children), tau)
         yield {**what, **figures, **marks}
 
 
-def ceiling_tau(ceiling: Ceiling, true: Numbers, seed: int) -> Estimate:
-    """GT-Tau of single runs; its interval is over the runs, or over whole simulated studies."""
-    values = np.array([taus(runs, others) for runs, others in zip(ceiling.runs, true, strict=True)])
-    return simulated_estimate(values) if ceiling.simulated else mean_estimate(values[0], seed, "runs")
-
-
 def measured(scores: Numbers, true: Numbers, gt_tau: Estimate) -> Row:
-    """The figures of rankings [instances, children] held against `true` [children], or [instances, children]."""
+    """The figures of rankings [instances, children] compared with `true` [children], or [instances, children]."""
     pairs = list(zip(scores, np.broadcast_to(true, scores.shape), strict=True))
 
     def average(measure: Callable[[Numbers, Numbers, int], float], n: int) -> float:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cleave.config import Raw, put
-from cleave.errors import UserError, brief, plain, unknown
+from cleave.errors import UserError, brief, named
 
 Changes = Mapping[str, Any]
 
@@ -190,17 +190,12 @@ TITLES = {
 
 def find_entry(name: str) -> StudyEntry:
     """The study of that name; UserError with a suggestion where there is none."""
-    found = next((entry for known, entry in ENTRIES.items() if plain(known) == plain(name)), None)
-    if found is None:
-        raise unknown("study", name, ENTRIES)
-    return found
+    return named("study", name, ENTRIES)
 
 
 def find_table(name: str) -> list[StudyEntry]:
     """The studies of a table."""
-    table = next((known for known in TITLES if plain(known) == plain(name)), None)
-    if table is None:
-        raise unknown("table", name, TITLES)
+    table = named("table", name, {table: table for table in TITLES})
     return [entry for entry in ENTRIES.values() if entry.table == table]
 
 

@@ -19,7 +19,6 @@ from pydantic import BaseModel, Field
 from cleave.csv_file import LARGEST, numbers, read_lines, refuse_uneven
 from cleave.errors import SHOWN, UserError, brief, shown
 from cleave.files import first_bytes, read_text, readable
-from cleave.run.durable import write_bytes
 from cleave.run.reading import open_plain
 from cleave.space import Space, SpaceSettings, find_space
 from cleave.space.registry import SPACES, settings_from
@@ -32,7 +31,7 @@ PARQUET = b"PAR1"
 COLUMNS: dict[str, pyarrow.DataType] = {
     "instance": pyarrow.int32(),  # number of the repetition, from 0
     "group": pyarrow.int32(),  # which supernet of the instance, from 0
-    "epoch": pyarrow.int32(),  # epochs begun when it was looked, from 1
+    "epoch": pyarrow.int32(),  # epochs begun by the time of the look, from 1
     "step": pyarrow.int64(),  # mini-batches that the supernet was trained on before
     "trained": pyarrow.string(),  # the child that the last of them was for; null: not known
     "evaluated": pyarrow.string(),
@@ -49,7 +48,7 @@ DTYPES: dict[pyarrow.DataType, type] = {
 """Of numpy, for each type of column but strings (pyarrow's own table of them needs pandas in its older releases)."""
 
 PUBLISHED = {"space": {"name": "cells64", "ops": None, "channels": 16, "cells": 4}, "image": [3, 32, 32], "classes": 10}
-"""What the accuracies that were published with the paper are of."""
+"""Space, image and classes of the accuracies that were published with the paper."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +79,8 @@ class Log:
     """Rows by column (`COLUMNS`), and what they are of.
 
     `meta`: {"space": its settings, as {"name", "ops", "channels", "cells"}, "image": [channels, height, width],
-    "classes", "children": names in the space's order, ...}. Everything that is asked for is one kind of statistics and
-    images: the first that the log has unless said otherwise.
+    "classes", "children": names in the space's order, ...}. Every question is about one kind of statistics and images:
+    the log's first unless said otherwise.
     """
 
     name: str  # of the file, for errors
@@ -128,10 +127,6 @@ class Log:
     def groups(self, instance: int) -> tuple[int, ...]:
         """The numbers of an instance's supernets."""
         return tuple(int(number) for number in np.unique(self.where(instance=instance).rows["group"]))
-
-    def has(self, *, dense: bool) -> bool:
-        """Whether there are looks of that kind."""
-        return bool(((self.rows["dense"] == dense) & (self.rows["tuned"] == 0)).any())
 
     def looks(
         self, instance: int, *, dense: bool, group: int | None = None, statistics: str | None = None,
@@ -226,7 +221,7 @@ class Of(BaseModel, extra="allow"):
 
 
 class Meta(BaseModel):
-    """What a log is of, as far as it is read; the rest is only told again."""
+    """What a log is of, as far as it is read; the rest is passed on."""
 
     space: Of
     image: tuple[int, int, int]
@@ -235,7 +230,7 @@ class Meta(BaseModel):
 
 
 def read_meta(text: bytes) -> dict[str, Any] | None:
-    """What a log is of; None where it is not said as a study says it."""
+    """What a log is of; None where it is not in the form of a study."""
     try:
         meta: dict[str, Any] = json.loads(text)
         Meta.model_validate(meta, strict=False)
@@ -313,7 +308,7 @@ def read_order(path: Path) -> list[int]:
 
 
 def filled(rows: Mapping[str, Any], count: int) -> dict[str, NDArray[Any]]:
-    """Columns of that length, what is one value repeated."""
+    """Columns of that length; a single value is repeated."""
     return {
         name: values if isinstance(values, np.ndarray) else np.full(count, values, dtype=DTYPES.get(kind, object))
         for name, kind in COLUMNS.items()
@@ -332,11 +327,6 @@ def join(logs: Iterable[Log], name: str, meta: Mapping[str, Any]) -> Log:
     """The rows of several logs, one after another."""
     parts = [log.rows for log in logs]
     return Log(name, meta, {column: np.concatenate([part[column] for part in parts]) for column in COLUMNS})
-
-
-def write_log(path: Path, log: Log) -> None:
-    """A Parquet file, whole or not at all."""
-    write_bytes(path, log_bytes(log))
 
 
 def log_bytes(log: Log) -> bytes:

@@ -267,7 +267,7 @@ def choose(source: Listed, data: StudyData) -> tuple[Tensor, Tensor]:
 
 
 def choose_test(tested: Listed, recipe: StudyRecipe) -> Tensor:
-    """All test images to report by; to rank children by the first few in mixed order, which are a fair sample."""
+    """To report by: all test images. To rank children by: the first few in mixed order, which are a fair sample."""
     indices = torch.arange(len(tested))
     if recipe.data.judge == "held-out":
         return indices

@@ -6,16 +6,16 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from torch import Tensor, nn
+from torch import nn
 
 from cleave.errors import UserError, brief
 from cleave.space import Layout
 from cleave.stats.clusters import Groups, clusters, sequential, shuffled
-from cleave.study.record.curves import correlation_to_cluster
 from cleave.study.record.log import Numbers, read_log
 from cleave.study.record.partition import read_partition
 from cleave.study.record.settings import SharingSettings
 from cleave.study.record.truth import log_file
+from cleave.study.record.views import correlation_to_cluster
 
 Shared = Callable[[str], bool]
 """Whether the children of a supernet share the tensor of that name (`tensor_names`)."""
@@ -108,10 +108,5 @@ def tensor_names(network: nn.Module) -> dict[str, str]:
     return {
         f"{path}.{name}": f"{path}.{type(module).__name__}.{name}"
         for path, module in network.named_modules()
-        for name in own_tensors(module)
+        for name, _ in (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False))
     }
-
-
-def own_tensors(module: nn.Module) -> dict[str, Tensor]:
-    """A module's own parameters and buffers, not those of modules inside."""
-    return dict(module.named_parameters(recurse=False)) | dict(module.named_buffers(recurse=False))

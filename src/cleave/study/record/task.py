@@ -131,7 +131,7 @@ class StudyJob:
             return False
         try:
             read_folder(self.folder_of(task) / DONE, of=self.owner(task))
-            for epoch in snapshots_of(self.study, task):
+            for epoch in self.study.recipe.tune.epochs if task.epoch is None else ():
                 self.snapshot(task, epoch)
         except Damaged as error:
             say(f"{error}; the task is done again")
@@ -155,11 +155,6 @@ class StudyJob:
     def cost(self, task: StudyTask) -> dict[str, Any]:
         """What a finished task cost."""
         return read_json(self.folder_of(task) / DONE / COST, StudyCost)
-
-
-def snapshots_of(study: Study, task: StudyTask) -> tuple[int, ...]:
-    """The epochs after which the weights of a task are kept."""
-    return () if task.epoch is not None else tuple(study.recipe.tune.epochs)
 
 
 class SavedStudyTask(Timing):

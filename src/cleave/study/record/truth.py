@@ -1,4 +1,4 @@
-"""What children reach when each is trained alone: what rankings are held against."""
+"""What children reach when each is trained alone: what rankings are compared with."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def read_truth(path: Path, log: Log) -> Truth:
     or arch) and one for the mean accuracy (gt_mean, mean or accuracy; shares where none is above 1, else percent), and
     may have std (ddof 0) and runs. The published table (its deviations are called gt_std_ddof0) is of 10 runs. A
     benchmark (.npz, as `cleave benchmark import` makes it) is of the data set that the log says, else CIFAR-10.
-    UserError for what is none, is of another space or lacks a child.
+    UserError for a file that is no truth, is of another space or lacks a child.
     """
     file = log_file(path)
     kinds = {PARQUET: read_runs, ZIP: read_benchmark}

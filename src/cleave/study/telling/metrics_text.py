@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from cleave.rank.text import short
+from cleave.rank.text import figures_table, short
 
 Part = dict[str, Any]
 LEGEND = """\
@@ -19,7 +18,7 @@ the best true rank among the 1 or 3 ranked highest. lost: percentage points
 between the best child and these. top 1: true accuracy of the one ranked
 highest. ±: the deviation over looks, or over instances at their last look."""
 TIED = "*: several share the highest score; the mean over all choices among them."
-UNFAIR = "against all: a run is itself in the mean that it is held against."
+UNFAIR = "against all: a run is itself in the mean that it is compared with."
 SIMULATED = "one run of the truth is simulated from its means and deviations: about .01 low."
 NO_TRUTH = "GT-Tau, T1R, T3R and the table need a truth: give --truth FILE"
 
@@ -27,34 +26,24 @@ NO_TRUTH = "GT-Tau, T1R, T3R and the table need a truth: give --truth FILE"
 def print_metrics(report: Part, console: Console | None = None) -> None:
     """What `cleave study metrics` found, on stdout unless another console is given."""
     console = console or Console(highlight=False)
-    for line in (title(report), *window_lines(report), *stability_lines(report["s_tau"])):
+    for line in (title(report), *stability_lines(report)):
         console.print(Text(line))
-    for line in after_stability(report):
-        console.print(Text(line))
-    if not report["rankings"]:
-        console.print(Text(NO_TRUTH))
-        return
-    console.print(rankings_table(report["rankings"]))
+    if rows := report["rankings"]:
+        head = ("tau", "[95 %]", "T1R", "T3R", "lost 1", "lost 3", "top 1")
+        console.print(figures_table(head, {name_of(row): cells(row) for row in rows}))
     for note in notes(report):
         console.print(Text(note))
 
 
-def after_stability(report: Part) -> list[str]:
-    """The child just trained, jumps, test images, supernets of a few children each."""
-    return [
-        *just_trained_lines(report["just_trained"]),
-        *jump_lines(report["jumps"]),
-        *reported_lines(report["reported"]),
-        *group_lines(report["groups"]),
-    ]
-
-
-def reported_lines(part: Part | None) -> list[str]:
-    if part is None:
-        return []
-    found = part["gt_tau"]
-    value = f"{short(found['value'])}{bracket(found)}{undefined(found, 'instances')}"
-    return [f"GT-Tau of the last look at test images: {value}"]
+def stability_lines(report: Part) -> list[str]:
+    """GT-Tau over looks, S-Tau, the child just trained, jumps, test images, supernets of a few children each."""
+    lines = [*window_lines(report), *s_tau_lines(report["s_tau"]), *just_trained_lines(report["just_trained"])]
+    lines += jump_lines(report["jumps"])
+    if report["reported"]:
+        found = report["reported"]["gt_tau"]
+        value = f"{short(found['value'])}{bracket(found)}{undefined(found, 'instances')}"
+        lines.append(f"GT-Tau of the last look at test images: {value}")
+    return lines + group_lines(report["groups"])
 
 
 def title(report: Part) -> str:
@@ -95,21 +84,21 @@ def tnr_words(part: Part) -> str:
     return ", ".join(f"T{n}R {points(part[f't{n}r']['mean'], 1)}{star}" for n in (1, 3))
 
 
-def stability_lines(parts: dict[str, Part | None]) -> list[str]:
-    """S-Tau of what there is."""
+def s_tau_lines(parts: dict[str, Part | None]) -> list[str]:
+    """S-Tau of what there is, with the extremes of the pairs of rankings where any can be compared."""
     names = {
         "instances": "between instances",
         "epochs": "between an instance's last epochs",
         "looks": "between an instance's last dense looks",
         "truth": "between runs of the truth",
     }
-    return [f"S-Tau {names[key]}: {s_tau_words(part)}" for key, part in parts.items() if part]
-
-
-def s_tau_words(part: Part) -> str:
-    """With the extremes of the pairs of rankings, where there are any that can be compared."""
-    ends = f", {short(part['min'])} to {short(part['max'])}" if part["defined"] else ""
-    return f"{short(part['value'])}{bracket(part)}{ends}{undefined(part, 'pairs')}"
+    lines = []
+    for key, part in parts.items():
+        if part:
+            ends = f", {short(part['min'])} to {short(part['max'])}" if part["defined"] else ""
+            value = f"{short(part['value'])}{bracket(part)}{ends}{undefined(part, 'pairs')}"
+            lines.append(f"S-Tau {names[key]}: {value}")
+    return lines
 
 
 def just_trained_lines(part: Part | None) -> list[str]:
@@ -133,17 +122,6 @@ def group_lines(parts: list[Part]) -> list[str]:
     return lines if found == looks else [*lines, f"  in these defined in {found} of {looks} looks"]
 
 
-def rankings_table(rows: list[Part]) -> Table:
-    """A line for each ranking, baseline and ceiling."""
-    table = Table(box=None, padding=(0, 1, 0, 0))
-    table.add_column("", overflow="fold")
-    for name in ("tau", "[95 %]", "T1R", "T3R", "lost 1", "lost 3", "top 1"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in rows:
-        table.add_row(Text(name_of(row)), *cells(row))
-    return table
-
-
 def name_of(row: Part) -> str:
     kind = f", {row['statistics']}" if row["statistics"] else ""
     star = "*" if row["tied"] > 1 else ""
@@ -157,32 +135,25 @@ def cells(row: Part) -> list[str]:
 
 
 def notes(report: Part) -> list[str]:
-    """What the table, and the lines above it, need to be understood."""
+    """What the table, and the lines above it, need to be understood; or why there is no table."""
     rows = report["rankings"]
+    if not rows:
+        return [NO_TRUTH]
     random = next(row["expected"] for row in rows if "expected" in row)
     chance = f"random is one draw; on average tau 0, T1R {random['t1r']:.2f}, T3R {random['t3r']:.2f}"
     ceilings = [row for row in rows if row["of"] == "ceiling"]
+    taus = [(name_of(row), row["gt_tau"]) for row in rows]
+    some = [(name, tau) for name, tau in taus if 0 < tau["defined"] < tau["of"]]
+    parts = [*report["looks"], *(part for part in (report["epochs"], report["instances"]) if part)]
+    starred = any(row["tied"] > 1 for row in rows) or any(part["shared_first"] for part in parts)
     return [
         LEGEND,
         chance,
-        *undefined_notes(rows),
-        *([TIED] if starred(report) else []),
-        *([UNFAIR] if ceilings else []),
-        *([SIMULATED] if any(row["simulated"] for row in ceilings) else []),
+        *(f"{name}: tau is defined in {tau['defined']} of {tau['of']}" for name, tau in some),
+        *[TIED] * starred,
+        *[UNFAIR] * bool(ceilings),
+        *[SIMULATED] * any(row["simulated"] for row in ceilings),
     ]
-
-
-def undefined_notes(rows: list[Part]) -> list[str]:
-    """Rows whose tau is a mean over a part of the instances only."""
-    taus = [(name_of(row), row["gt_tau"]) for row in rows]
-    some = [(name, tau) for name, tau in taus if 0 < tau["defined"] < tau["of"]]
-    return [f"{name}: tau is defined in {tau['defined']} of {tau['of']}" for name, tau in some]
-
-
-def starred(report: Part) -> bool:
-    """Whether there is a star anywhere."""
-    parts = [*report["looks"], *(part for part in (report["epochs"], report["instances"]) if part)]
-    return any(row["tied"] > 1 for row in report["rankings"]) or any(part["shared_first"] for part in parts)
 
 
 def bounds(estimate: Part) -> str:

@@ -9,19 +9,16 @@ from cleave.report import Bullets, CodeBlock, Details, Element, PageFigure, Page
 from cleave.stats.clusters import clusters
 from cleave.study.analysis.interference import by_statistics
 from cleave.study.analysis.pruning import pruning
-from cleave.study.record.curves import log_correlation, never_vary, nothing_varies
 from cleave.study.record.log import Log
+from cleave.study.record.views import log_correlation, never_vary, nothing_varies
 from cleave.study.telling.figures import Drawings, Subject
 from cleave.study.telling.figures.drawing import number_of
 from cleave.study.telling.metrics_text import (
-    NO_TRUTH,
-    after_stability,
     cells,
     name_of,
     notes,
     points,
     stability_lines,
-    window_lines,
 )
 
 Part = dict[str, Any]
@@ -43,16 +40,15 @@ ADDED = {"mini_batches", "train_multiply_adds", "evaluation_multiply_adds", "sec
 
 def ranking_section(report: Part) -> Section:
     """The table of rankings, baselines and ceiling."""
-    parts: list[Element] = [Paragraph(NO_TRUTH)]
-    if rows := report["rankings"]:
-        head = ["", "GT-Tau", "95 %", "T1R", "T3R", "lost 1", "lost 3", "top 1"]
-        table = PageTable("Rankings, baselines, ceiling", head, [[name_of(row), *cells(row)] for row in rows])
-        parts = [table, *(Paragraph(note, note=True) for note in notes(report))]
-    return Section("rankings", "How well children are ranked", parts)
+    head = ["", "GT-Tau", "95 %", "T1R", "T3R", "lost 1", "lost 3", "top 1"]
+    rows = [[name_of(row), *cells(row)] for row in report["rankings"]]
+    table = [PageTable("Rankings, baselines, ceiling", head, rows)] if rows else []
+    text = [Paragraph(note, note=bool(rows)) for note in notes(report)]
+    return Section("rankings", "How well children are ranked", [*table, *text])
 
 
 def stability_section(report: Part) -> Section | None:
-    lines = [*window_lines(report), *stability_lines(report["s_tau"]), *after_stability(report)]
+    lines = stability_lines(report)
     return Section("stability", "How stably", [Bullets(lines)]) if lines else None
 
 

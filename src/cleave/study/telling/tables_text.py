@@ -8,6 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from cleave.study.telling.metrics_text import points
+
 NAMES = {
     "s_tau": "S-Tau", "s_tau_max": "S-Tau max", "s_tau_min": "S-Tau min", "gt_tau_last": "GT-Tau, last look",
     "t1r": "T1R", "t3r": "T3R", "gt_tau_mean": "GT-Tau, dense looks", "gt_tau_std": "its deviation",
@@ -50,7 +52,7 @@ def words(name: str, measure: dict[str, float | None]) -> tuple[str, str, str]:
     digits = 1 if name in RANKS else 3
     ours = with_deviation(measure["ours"], measure["sd"], digits)
     if measure["low"] is not None:
-        ours += f" [{number(measure['low'], digits)} {number(measure['high'], digits)}]"
+        ours += f" [{points(measure['low'], digits)} {points(measure['high'], digits)}]"
     paper = with_deviation(measure["published"], measure["published_sd"], digits)
     difference = measure["difference"]
     return ours, paper, "" if difference is None else f"{difference:+.{digits}f}"
@@ -65,11 +67,7 @@ def known(measure: dict[str, float | None]) -> str:
 def with_deviation(value: float | None, deviation: float | None, digits: int) -> str:
     if value is None:
         return ""
-    return number(value, digits) + ("" if deviation is None else f" ± {number(deviation, digits)}")
-
-
-def number(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
+    return points(value, digits) + ("" if deviation is None else f" ± {points(deviation, digits)}")
 
 
 def print_table(found: dict[str, Any], console: Console | None = None) -> None:

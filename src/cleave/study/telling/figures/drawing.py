@@ -125,6 +125,12 @@ def children_of(log: Log, shown: int | None = None) -> str:
     return number_of(count, "child", "children") + some
 
 
+def defined_in(values: Numbers, one: str, several: str = "") -> str:
+    """As in "defined in 3 of 4 looks", where not all values are."""
+    defined = int(np.isfinite(values).sum())
+    return "" if defined == len(values) else f"defined in {defined} of {number_of(len(values), one, several)}"
+
+
 def explain(figure: Figure) -> None:
     """The legend, above the panels, where it hides nothing."""
     figure.legend(loc="outside upper left", ncols=4, frameon=False)

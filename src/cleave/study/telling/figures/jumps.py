@@ -12,9 +12,8 @@ from cleave.stats.clusters import clusters
 from cleave.study.analysis.interference import by_statistics
 from cleave.study.analysis.metrics import gt_taus, spread, taus
 from cleave.study.analysis.rankings import cycle_averages
-from cleave.study.record.curves import log_correlation, never_vary, nothing_varies
 from cleave.study.record.log import Looks, Numbers
-from cleave.study.record.views import average, see
+from cleave.study.record.views import average, log_correlation, never_vary, nothing_varies, see
 from cleave.study.telling.figures.drawing import (
     LINES,
     RANKS,
@@ -26,6 +25,7 @@ from cleave.study.telling.figures.drawing import (
     canvas,
     children_of,
     colour_bar,
+    defined_in,
     evenly,
     explain,
     number_of,
@@ -48,10 +48,7 @@ def all_curves(subject: Subject) -> Drawn:
     figure, panel = canvas(4.6)
     norm = colour_bar(figure, panel, len(order), label)
     for child in shown:
-        colour = RANKS(norm(order[child]))
-        panel.plot(looks.steps, looks.accuracy[:, child], color=colour, linewidth=0.6, alpha=0.8)
-        at = own_looks(looks, child)
-        panel.plot(looks.steps[at], looks.accuracy[at, child], "D", color=colour, markersize=4, markeredgecolor="k")
+        draw_curve(panel, looks, child, 4, color=RANKS(norm(order[child])), linewidth=0.6, alpha=0.8)
     panel.set(xlabel="mini-batches trained", ylabel="accuracy under shared weights, %")
     return Drawn(
         figure,
@@ -72,9 +69,7 @@ def some_curves(subject: Subject) -> Drawn:
     places = {"best": 0, "median": len(best_first) // 2, "worst": -1}
     chosen = {name: best_first[place] for name, place in places.items()}
     for (name, child), colour in zip(chosen.items(), LINES, strict=False):
-        panel.plot(looks.steps, looks.accuracy[:, child], color=colour, linewidth=1.4, label=name)
-        at = own_looks(looks, child)
-        panel.plot(looks.steps[at], looks.accuracy[at, child], "D", color=colour, markersize=7, markeredgecolor="k")
+        draw_curve(panel, looks, child, 7, color=colour, linewidth=1.4, label=name)
     panel.set(xlabel="mini-batches trained", ylabel="accuracy under shared weights, %")
     explain(figure)
     names = ", ".join(f"{name} {looks.children[child]}" for name, child in chosen.items())
@@ -85,9 +80,12 @@ def some_curves(subject: Subject) -> Drawn:
     )
 
 
-def own_looks(looks: Looks, child: int) -> list[int]:
-    """The looks after mini-batches for that child."""
-    return [number for number, name in enumerate(looks.trained) if name == looks.children[child]]
+def draw_curve(panel: Axes, looks: Looks, child: int, size: int, **style: Any) -> None:  # noqa: ANN401
+    """A child's accuracies; diamonds of that size at the looks after its own mini-batches."""
+    panel.plot(looks.steps, looks.accuracy[:, child], **style)
+    own = [number for number, name in enumerate(looks.trained) if name == looks.children[child]]
+    mark = {"color": style["color"], "markersize": size, "markeredgecolor": "k"}
+    panel.plot(looks.steps[own], looks.accuracy[own, child], "D", **mark)
 
 
 def diamonds(looks: Looks) -> str:
@@ -102,7 +100,7 @@ def diamonds(looks: Looks) -> str:
 def tau_by_look(subject: Subject) -> Drawn:
     """GT-Tau after each mini-batch and of the average over one cycle, by kind of statistics.
 
-    Where the normalisations' statistics make the jumps, GT-Tau stands still under recalibrated ones.
+    If the jumps come from the normalisations' statistics, GT-Tau is steady under recalibrated ones.
     """
     kinds = [kind for kind in subject.log.statistics if see(subject.log, kind).dense]
     if not kinds:
@@ -132,12 +130,12 @@ def draw_taus(panel: Axes, subject: Subject, kind: str, colour: str) -> str:
 
 def mean_of(values: Numbers) -> str:
     found = spread(values)
-    part = "" if found["n"] == len(values) else f" (defined in {found['n']} of {number_of(len(values), 'look')})"
-    return plus_minus(found["mean"], found["std"]) + part
+    some = defined_in(values, "look")
+    return plus_minus(found["mean"], found["std"]) + (f" ({some})" if some else "")
 
 
 def heat_map(subject: Subject) -> Drawn:
-    """Correlations of the children's curves, those that move together side by side."""
+    """Correlations of the children's curves; children that move together stand side by side."""
     matrix = log_correlation(subject.log)
     if matrix is None:
         raise Lacking("needs two or more looks after each of the last mini-batches (looks.dense)")

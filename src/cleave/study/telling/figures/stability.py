@@ -21,6 +21,7 @@ from cleave.study.telling.figures.drawing import (
     canvas,
     children_of,
     colour_bar,
+    defined_in,
     evenly,
     explain,
     number_of,
@@ -41,7 +42,8 @@ def s_tau_by_epoch(subject: Subject) -> Drawn:
             values = [mean(each) for each in pairs]
             panel.plot(epochs, values, ".-", color=colour, label=f"{name} ({number_of(instances, 'instance')})")
             drawn.append(name)
-            undefined += undefined_pairs(name, np.concatenate(pairs))
+            if some := defined_in(np.concatenate(pairs), "pair of rankings", "pairs of rankings"):
+                undefined += f" In {name} tau is {some}."
     if not drawn:
         raise Lacking("needs two or more instances that were looked at after the same epochs")
     top = draw_ceiling(panel, subject)
@@ -62,12 +64,6 @@ def s_taus(each: tuple[Looks, ...]) -> tuple[list[int], list[Numbers], int] | No
     epochs = sorted(set.intersection(*(set(row) for row in rows)))
     pairs = [tau_pairs(np.stack([row[epoch] for row in rows])) for epoch in epochs]
     return (epochs, pairs, len(each)) if epochs else None
-
-
-def undefined_pairs(name: str, taus: Numbers) -> str:
-    """In how many pairs of rankings tau is defined, where that is not all."""
-    defined = np.isfinite(taus).sum()
-    return "" if defined == len(taus) else f" In {name} tau is defined in {defined} of {len(taus)} pairs of rankings."
 
 
 def draw_ceiling(panel: Axes, subject: Subject) -> str:
@@ -103,7 +99,7 @@ def rank_boxes(subject: Subject) -> Drawn:
 
 
 def several_rankings(log: Log) -> tuple[Numbers, str]:
-    """Two or more rankings [n, children], and of what they are."""
+    """Two or more rankings [n, children], and what they are rankings of."""
     seen = see(log)
     each = seen.epochs or seen.dense
     if len(each) > 1:

@@ -21,6 +21,7 @@ from cleave.study.telling.figures.drawing import (
     by_rank,
     children_of,
     colour_bar,
+    defined_in,
     evenly,
     number_of,
 )
@@ -48,19 +49,14 @@ def tuning(subject: Subject) -> Drawn:
         tau.set(ylabel="GT-Tau", title=f"from epoch {epoch}")
     for panel in panels[-1]:
         panel.set_xlabel("mini-batches alone")
+    every = np.concatenate([taus(each, true) for looks in found.values() for each in looks.values()])
+    some = f"; GT-Tau is {known}" if (known := defined_in(every, "ranking")) else ""
     instances = number_of(max(len(each) for looks in found.values() for each in looks.values()), "instance")
     return Drawn(
         figure,
         f"{children_of(subject.log)} trained on alone from snapshots: accuracy (mean of {instances}) and GT-Tau "
-        f"(dots: each instance, line: their mean){undefined_taus(found, true)}.",
+        f"(dots: each instance, line: their mean){some}.",
     )
-
-
-def undefined_taus(found: Tuned, true: Numbers) -> str:
-    """In how many rankings GT-Tau is defined, where that is not all."""
-    every = np.concatenate([taus(each, true) for looks in found.values() for each in looks.values()])
-    defined = np.isfinite(every).sum()
-    return "" if defined == len(every) else f"; GT-Tau is defined in {defined} of {len(every)} rankings"
 
 
 def draw_taus(panel: Axes, looks: Mapping[int, Numbers], true: Numbers) -> None:

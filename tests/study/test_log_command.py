@@ -15,12 +15,12 @@ from typer.testing import CliRunner
 from cleave.errors import UserError
 from cleave.study.analysis.metrics import gt_taus, mean_tau, s_tau
 from cleave.study.analysis.metrics_report import report
-from cleave.study.metrics_command import metrics
-from cleave.study.record.log import Log, join, read_log, write_log
+from cleave.study.log_command import metrics
+from cleave.study.record.log import Log, join, read_log
 from cleave.study.record.truth import Truth, read_truth
 from cleave.study.record.views import average
 from cleave.study.telling.metrics_text import print_metrics
-from tests.study.made import log_of, made_log, some_accuracies, some_children
+from tests.study.made import log_of, made_log, some_accuracies, some_children, write_log
 
 app = typer.Typer()
 app.command()(metrics)
