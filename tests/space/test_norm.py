@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cleave.study.supernet import Blueprint, Supernet
+from cleave.study.record.supernet import Blueprint, Supernet
 from torch import nn
 
 import cleave
