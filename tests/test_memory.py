@@ -189,14 +189,14 @@ def images(tmp_path: Path) -> Path:
 
 def fits_only(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """From now on networks have room for so many images; with fewer they work as ever."""
-    forward = Network.forward
+    classify = Network.classify
 
-    def limited(self: Network, images: torch.Tensor, gates: object) -> torch.Tensor:
-        if len(images) > most and not images.is_meta:
+    def limited(self: Network, history: list[torch.Tensor]) -> torch.Tensor:
+        if len(history[-1]) > most and not history[-1].is_meta:
             raise RuntimeError(REFUSED)
-        return forward(self, images, gates)  # type: ignore[arg-type]
+        return classify(self, history)
 
-    monkeypatch.setattr(Network, "forward", limited)
+    monkeypatch.setattr(Network, "classify", limited)
 
 
 @pytest.mark.parametrize(
