@@ -51,7 +51,7 @@ LEFT_OUT = {
         r"test_a_search_that_is_asked_to_stop_saves_every_part\[(warned_by_slurm|to_all)\]",
     ],
     "with Ray: SIGTERM does the same, a worker that is killed leaves none behind, a search is a job like a study": [
-        r"engine/test_ray\.py::test_(a_search_that_is_killed|a_study_of|what_the_user_can_correct)",
+        r"engine/test_ray\.py::test_(a_search_that_is_killed|a_study_of|what_the_user_can_correct|a_ray_that_runs)",
         r"test_who_is_asked_to_stop_saves_all_and_goes_on_with_another_engine\[to_all\]",
     ],
     "the same folders, made by the tests": [r"data/test_cases\.py::.*\[reference"],

@@ -23,6 +23,7 @@ from cleave.memory import OutOfMemory, lacks_memory, memory_for, seen_to_fit, to
 from cleave.net import Network
 from cleave.search.task import StandaloneTask, Task, TaskResult
 from cleave.search.trainer import Standalone
+from cleave.settings import NetworkSettings, SpaceSettings
 from cleave.study.record.training import Training
 from cleave.study.record.tuning import Tuning
 from tests.study.small import small_study, trained
@@ -137,7 +138,7 @@ def test_the_size_that_is_named_was_tried(size: int, most: int, found: int | Non
     assert seen_to_fit(size, attempt) == found
     assert found is None or sizes[-1] == found
     named = f"search.batch_size ({found} was seen to fit)" if found else "not even 2 images fit"
-    assert named in str(too_large("it", "search.batch_size", size, attempt, "cpu"))
+    assert named in str(too_large("it", "search.batch_size", size, "space.channels or space.cells", attempt, "cpu"))
 
 
 CAPPED = """
@@ -188,14 +189,14 @@ def images(tmp_path: Path) -> Path:
 
 def fits_only(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """From now on networks have room for so many images; with fewer they work as ever."""
-    forward = Network.forward
+    classify = Network.classify
 
-    def limited(self: Network, images: torch.Tensor, gates: object) -> torch.Tensor:
-        if len(images) > most and not images.is_meta:
+    def limited(self: Network, history: list[torch.Tensor]) -> torch.Tensor:
+        if len(history[-1]) > most and not history[-1].is_meta:
             raise RuntimeError(REFUSED)
-        return forward(self, images, gates)  # type: ignore[arg-type]
+        return classify(self, history)
 
-    monkeypatch.setattr(Network, "forward", limited)
+    monkeypatch.setattr(Network, "classify", limited)
 
 
 @pytest.mark.parametrize(
@@ -272,3 +273,8 @@ def test_images_that_do_not_fit_are_named(
 
     monkeypatch.setattr("cleave.search.problem.cut", refuse)
     assert Ended(search(images, tmp_path / "run"), capsys).refuses("images", "data.image_size or data.limit")
+
+
+def test_the_keys_that_are_named_are_those_of_the_space() -> None:
+    assert NetworkSettings().smaller_by == "space.channels or space.cells"
+    assert SpaceSettings(name="chain").smaller_by == "another space"

@@ -79,11 +79,15 @@ def within_memory(work: Callable[[], FoundType], explain: Callable[[], OutOfMemo
     raise explain()  # not above: an error holds on to all that the work had at hand
 
 
-def too_large(what: str, key: str, size: int, attempt: Callable[[int], object], device: str) -> OutOfMemory:
-    """The error for a batch of `size` images, with a smaller one that was seen to fit: `attempt` did the same work."""
+def too_large(
+    what: str, key: str, size: int, others: str, attempt: Callable[[int], object], device: str
+) -> OutOfMemory:
+    """The error for a batch of `size` images, with a smaller one that was seen to fit: `attempt` did the same work.
+
+    `others`: what else can be smaller.
+    """
     with capped() if device == "cpu" else nullcontext():
         fit = seen_to_fit(size, attempt)
-    others = "space.channels or space.cells"
     advice = f"{key} ({fit} was seen to fit), {others}" if fit else f"{others}: not even {LEAST} images fit"
     return OutOfMemory(f"{what}: there is not enough memory for {key}={size}; use a smaller {advice}")
 

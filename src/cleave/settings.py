@@ -81,6 +81,13 @@ class SpaceSettings(Settings):
     """
 
     name: Name = ""  # or FILE.py:Class, which runs that file
+    smaller: ClassVar[tuple[str, ...]] = ()
+    """The keys by which networks take less memory."""
+
+    @property
+    def smaller_by(self) -> str:
+        """These keys as people write them."""
+        return " or ".join(f"space.{key}" for key in self.smaller) or "another space"
 
     @property
     def size(self) -> Any:  # noqa: ANN401  what the space's own `layout` takes
@@ -97,6 +104,7 @@ class NetworkSettings(SpaceSettings):
     """Those of a space that says no others: operations, if it has some to choose from, channels and cells."""
 
     name: Name = "nasbench201"
+    smaller = ("channels", "cells")
     ops: int | list[str] | None = None  # how many operations or which; null: all
     channels: Positive = 8  # of the first cells
     cells: Positive = 1  # per stage

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
 from cleave.data.images import Images
 from cleave.engine.packing import pack, unpack
+from cleave.engine.ray_worker import opened
+from cleave.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -55,3 +58,20 @@ def test_arrays_that_may_not_be_written_are_taken_without_a_copy() -> None:
     for array in arrays:
         array.flags.writeable = False
     assert unpack(data, arrays).train.pixels.data_ptr() == arrays[0].ctypes.data
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_worker_of_rays_is_at_work_where_the_search_began_and_needs_its_run_folder(
+    there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    job: Any = made()
+    began = tmp_path / "there"
+    (began / "run").mkdir(parents=True)
+    data, arrays = pack(job)
+    if there:
+        assert torch.equal(opened(str(began), data, arrays).train.pixels, job.train.pixels)
+        assert Path.cwd() == began
+    else:
+        with pytest.raises(UserError, match=r"^run: is not there on .*; with Ray it has to be on a disk that all"):
+            opened(str(tmp_path / "gone"), data, arrays)

@@ -27,6 +27,7 @@ from cleave.engine.progress import Callback, Progress
 from cleave.errors import UserError
 from cleave.search.runner import resume, start
 from tests.process import PATIENCE, at_work, until
+from tests.registries import as_they_were
 from tests.search.test_workers import begin, content, leaves, without_workers
 from tests.tiny import EVERY_STEP, HERE, RSPS, SIZES, Ended, found, part_generations, same, search, sets, write_images
 
@@ -35,6 +36,12 @@ pytestmark = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not ins
 Capture = pytest.CaptureFixture[str]
 CHAIN = Path(__file__).parents[2] / "docs" / "examples" / "chain.py"
 RAY = ("--engine", "ray", "--workers", "2")
+
+
+@pytest.fixture(autouse=True)
+def _registries() -> Iterator[None]:
+    with as_they_were():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -86,10 +93,9 @@ def nothing_left() -> Iterator[Started]:
 LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F"}
 
 
-def test_a_search_in_a_thread_leaves_the_same_bytes_and_the_process_as_it_was(
+def test_a_search_of_ones_own_space_in_a_thread_leaves_the_same_bytes_and_the_process_as_it_was(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begin(images, tmp_path / "one", {}, 1)
     seen: list[Progress] = []
     heard: list[set[str]] = []
     result: list[cleave.SearchResult] = []
@@ -100,13 +106,12 @@ def test_a_search_in_a_thread_leaves_the_same_bytes_and_the_process_as_it_was(
                 heard.append(started.heard_at)
             seen.append(progress)
 
-    settings = {key: "" if value is None else value for key, value in SIZES.items() if key != "space.ops"}
-    settings |= {"space.ops": ["none", "skip_connect", "nor_conv_1x1"]}
+    settings = {key: value for key, value in SIZES.items() if key != "space.ops"} | {"split.splits": 1}
+    wanted = {"space": f"{CHAIN}:Chain", "data": images, "settings": settings}
 
     def work() -> None:
-        out = tmp_path / "two"
-        arguments = {"data": images, "settings": settings, "out": out, "workers": 2, "callbacks": [Looking()]}
-        result.append(cleave.search(engine="ray", **arguments))
+        out, callbacks = tmp_path / "two", [Looking()]
+        result.append(cleave.search(engine="ray", workers=2, out=out, callbacks=callbacks, **wanted))
 
     before = [signal.getsignal(number) for number in signal.valid_signals()]
     with nothing_left() as started:
@@ -114,6 +119,7 @@ def test_a_search_in_a_thread_leaves_the_same_bytes_and_the_process_as_it_was(
         thread = threading.Thread(target=work)
         thread.start()
         thread.join()
+    cleave.search(out=tmp_path / "one", **wanted)
     assert same(tmp_path / "one", tmp_path / "two")
     assert leaves(tmp_path / "one") == leaves(tmp_path / "two")
     assert result[0].arch in (tmp_path / "one" / "result.json").read_text()

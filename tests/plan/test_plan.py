@@ -121,9 +121,9 @@ def test_what_a_step_keeps_is_what_autograd_saves() -> None:
 
 
 def test_too_little_memory_is_a_warning_and_a_smaller_batch_to_time() -> None:
-    assert memory_warnings(100, None) == []
-    assert memory_warnings(100, 1000) == []
-    (warning,) = memory_warnings(3 * 2**30, 2**30)
+    assert memory_warnings(100, None, "space.channels") == []
+    assert memory_warnings(100, 1000, "space.channels") == []
+    (warning,) = memory_warnings(3 * 2**30, 2**30, "space.channels")
     assert "search.batch_size" in warning
     assert "3.0 GiB" in warning
     problem, memory = opened(), StepMemory(weights=900, fixed=100, per_image=100)

@@ -166,9 +166,10 @@ def test_a_search_that_is_asked_to_stop_saves_every_part(
     assert stderr.splitlines()[-1] == f"cleave: interrupted and saved; go on with: cleave resume {out}"
     assert "Traceback" not in stderr
     assert not any(map(alive, workers))
-    assert len({generation.parent for generation in part_generations(out)}) == 2
+    saved = len({generation.parent for generation in part_generations(out)})
+    assert saved >= 2, "one may be finished and wait for another"
     assert max(part_generations(out)) > newest
-    assert Ended(["show", str(out)], capsys).out.count("under way: ") == 2
+    assert Ended(["show", str(out)], capsys).out.count("under way: ") == saved
 
 
 def test_a_worker_that_is_killed_is_one_line_and_costs_only_the_time_since_its_checkpoint(

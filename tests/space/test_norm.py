@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cleave.study.supernet import Blueprint, Supernet
 from torch import nn
 
 import cleave
@@ -19,6 +18,7 @@ from cleave.search.schedule import alone
 from cleave.search.trainer import NodeTrainer, Standalone
 from cleave.space import Layout, NetworkSize
 from cleave.space.registry import SPACES
+from cleave.study.record.supernet import Blueprint, Supernet
 from cleave.testing import check_space
 from tests.study.small import small_study
 from tests.toys import ToyCells64

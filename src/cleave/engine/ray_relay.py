@@ -133,11 +133,12 @@ def relay(links: Sequence[Link]) -> None:
     import ray
 
     while True:
-        telling = {link.told: link for link in links if link.told is not None}
-        said = wait([link.pipe for link in links], 0 if telling else LOOK_SECONDS)
+        quiet = all(link.told is None for link in links)
+        said = wait([link.pipe for link in links], LOOK_SECONDS if quiet else 0)
         for link in links:
             if link.pipe in said:
                 link.hear_search()
+        telling = {link.told: link for link in links if link.told is not None}
         if telling:
             done, _ = ray.wait(list(telling), num_returns=1, timeout=LOOK_SECONDS)
             for each in done:

@@ -61,7 +61,7 @@ def planned(problem: Problem, notes: list[str]) -> dict[str, Any]:
     memory, free = step_memory(problem), available_bytes(recipe.device)
     need = memory.of(recipe.search.batch_size)
     watch = Stopwatch.fitting(problem, memory, free and int(MEMORY_SHARE * free))
-    with memory_for("a step", "search.batch_size, search.eval_batch_size, space.channels or space.cells"):
+    with memory_for("a step", f"search.batch_size, search.eval_batch_size, {recipe.space.smaller_by}"):
         phases = plan_phases(problem, watch)
     return {
         "space": problem.space.name,
@@ -73,7 +73,7 @@ def planned(problem: Problem, notes: list[str]) -> dict[str, Any]:
         "steps": sum(phase.count * phase.steps for phase in phases),
         "seconds": total(phase.seconds for phase in phases),
         "memory": {"step_bytes": need, "peak_bytes": peak_bytes(recipe.device), "available_bytes": free},
-        "warnings": [*notes, *memory_warnings(need, free)],
+        "warnings": [*notes, *memory_warnings(need, free, recipe.space.smaller_by)],
     }
 
 
@@ -93,10 +93,10 @@ def plan_phases(problem: Problem, watch: Stopwatch) -> list[Phase]:
     ]
 
 
-def memory_warnings(need: int, free: int | None) -> list[str]:
+def memory_warnings(need: int, free: int | None, others: str) -> list[str]:
     if free is None or need <= MEMORY_SHARE * free:
         return []
     return [
         f"a step needs about {size_text(need)} and {size_text(free)} are free: use a smaller search.batch_size, "
-        "space.channels or space.cells"
+        f"{others}"
     ]

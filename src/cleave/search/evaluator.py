@@ -87,7 +87,8 @@ class LeafEvaluator:
             work([self.batches_of(problem.valid, size)[0]])
 
         size, key = problem.recipe.search.eval_batch_size, "search.eval_batch_size"
-        return too_large(f"leaf {self.trainer.scope.label}", key, size, attempt, problem.recipe.device)
+        others = problem.recipe.space.smaller_by
+        return too_large(f"leaf {self.trainer.scope.label}", key, size, others, attempt, problem.recipe.device)
 
     def accuracy(self, arch: Arch, images: Images) -> float:
         """Percent of some images that `arch` gets right."""

@@ -150,8 +150,9 @@ class NodeTrainer:
             with self.uncompiled():
                 work()
 
-        size, device = problem.recipe.search.batch_size, problem.recipe.device
-        return too_large(f"leaf {self.scope.label}", "search.batch_size", size, attempt, device)
+        recipe, key = problem.recipe, "search.batch_size"
+        size, others = recipe.search.batch_size, recipe.space.smaller_by
+        return too_large(f"leaf {self.scope.label}", key, size, others, attempt, recipe.device)
 
     def _advance(self) -> SearchCost:
         step, learns = self.step, self.learns_at(self.step)

@@ -102,7 +102,7 @@ class StudyJob:
 
     @property
     def sizes(self) -> str:
-        return "training.batch_size, looks.images, looks.batch_size, space.channels or space.cells"
+        return f"training.batch_size, looks.images, looks.batch_size, {self.study.recipe.space.smaller_by}"
 
     @property
     def images(self) -> Iterable[Images]:

@@ -182,4 +182,5 @@ def batch_too_large(study: Study, batches: Passes, work: Callable[[Batch], objec
         work(batches.of_size(size).batch(0))  # the last one of a pass is smaller
 
     recipe = study.recipe
-    return too_large("a mini-batch", "training.batch_size", recipe.training.batch_size, attempt, recipe.device)
+    size, others = recipe.training.batch_size, recipe.space.smaller_by
+    return too_large("a mini-batch", "training.batch_size", size, others, attempt, recipe.device)
