@@ -9,10 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from itertools import combinations, groupby, product
-from math import prod
 from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from cleave.ops import Norm, Operation, operation, relu_conv_bn, separable
@@ -123,23 +121,15 @@ class ToyDropping(ToyDarts):
         names = [choice.name for choice in self.choices]
         return [list(each) for _, each in groupby(names, key=lambda name: name.partition("<-")[0])]
 
-    def every(self, region: Region) -> Iterator[Arch]:
-        for arch in super().every(region):
-            for pairs in product(*(combinations(names, self.kept) for names in self.nodes())):
-                kept = {name for pair in pairs for name in pair}
-                if all(arch[name] == region.allowed[name][0] for name in arch.keys() - kept):  # each once
-                    yield {name: arch[name] for name in arch if name in kept}
-
-    def count(self, region: Region) -> int:
-        return prod(
-            sum(prod(len(region.allowed[name]) for name in pair) for pair in combinations(names, self.kept))
+    def parts(self, region: Region) -> list[list[Arch]]:
+        return [
+            [
+                dict(zip(pair, candidates, strict=True))
+                for pair in combinations(names, self.kept)
+                for candidates in product(*(region.allowed[name] for name in pair))
+            ]
             for names in self.nodes()
-        )
-
-    def uniform(self, region: Region, generator: torch.Generator) -> Arch:
-        pairs = [list(combinations(names, self.kept)) for names in self.nodes()]
-        kept = {name for each in pairs for name in each[int(torch.randint(len(each), (), generator=generator))]}
-        return {name: candidate for name, candidate in super().uniform(region, generator).items() if name in kept}
+        ]
 
     def derive(self, region: Region, weights: Mapping[str, Tensor]) -> Arch:
         """The two edges whose strongest candidate is strongest, each with that one."""

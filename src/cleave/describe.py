@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from textwrap import fill
 from typing import Any
 
 from cleave.config import Raw, checked, parse_change, put
@@ -15,6 +16,8 @@ from cleave.testing import check_space
 
 LISTED = 1_000
 """Architectures at most that are listed one by one."""
+COLUMNS = 80
+"""Of a terminal."""
 
 
 class DescribeSettings(Settings):
@@ -58,7 +61,7 @@ def costs_of(space: Space, size: Any, image: tuple[int, int, int], classes: int)
     listed = enumerate_valid(space, space.region) if space.count(space.region) <= LISTED else None
     return {
         **{
-            what: dict(zip(("min", "max"), costs.extremes(space.region.allowed, what), strict=True))
+            what: dict(zip(("min", "max"), costs.extremes(space.parts(space.region), what), strict=True))
             for what in ("parameters", "multiply_adds")
         },
         "architectures": None if listed is None else [
@@ -69,13 +72,25 @@ def costs_of(space: Space, size: Any, image: tuple[int, int, int], classes: int)
 
 def text(description: dict[str, Any]) -> str:
     """The same for a person."""
-    width = max(len(choice["name"]) for choice in description["choices"])
     ranges = {what: description[what] for what in ("parameters", "multiply_adds")}
     return "\n".join(
         [
             f"{description['name']}: {description['size']:,} architectures, "
             f"{description['supernet_parameters']:,} parameters in the supernet",
             *(f"alone: {each['min']:,} to {each['max']:,} {what.replace('_', '-')}" for what, each in ranges.items()),
-            *(f"  {choice['name']:{width}}  {', '.join(choice['candidates'])}" for choice in description["choices"]),
+            *choice_lines(description["choices"]),
         ]
     )
+
+
+def choice_lines(choices: Sequence[dict[str, Any]]) -> list[str]:
+    """A line for each choice; where that is too wide, those with the same candidates together."""
+    width = max(len(choice["name"]) for choice in choices)
+    lines = [f"  {choice['name']:{width}}  {', '.join(choice['candidates'])}" for choice in choices]
+    if max(map(len, lines)) <= COLUMNS:
+        return lines
+    alike: dict[str, list[str]] = {}
+    for choice in choices:
+        alike.setdefault(", ".join(choice["candidates"]), []).append(choice["name"])
+    told = [f"{', '.join(names)}: each one of {candidates}" for candidates, names in alike.items()]
+    return [fill(each, COLUMNS, initial_indent="  ", subsequent_indent="    ") for each in told]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +17,12 @@ from cleave.net.cost import Cost, costs, weights
 from cleave.ops.library import AveragePool
 from cleave.space import Arch, NetworkSize, Region, Space
 from cleave.space.cells64 import Cells64
+from cleave.space.darts import Darts
 from cleave.space.nb201 import NASBench201
 from tests.elastic import ToyElastic
 from tests.toys import TOYS
 
-SPACES = (NASBench201, *TOYS)
+SPACES = (NASBench201, Darts, *TOYS)
 Size = tuple[int, int, int]
 
 
@@ -59,18 +59,14 @@ def test_the_parts_add_up_to_the_network_that_is_built(kind: type[Space]) -> Non
 def test_the_extremes_are_the_least_and_the_most_of_many_architectures(kind: type[Space], what: str) -> None:
     space = kind()
     found = costs(space, NetworkSize(4, 1), (3, 8, 8), classes=3)
-    least, most = found.extremes(space.region.allowed, what)
-    numbers = [getattr(found.of(some_arch(space)), what) for _ in range(200)]
+    least, most = found.extremes(space.parts(space.region), what)
+    generator = torch.Generator().manual_seed(int(torch.randint(10**6, ())))
+    numbers = [getattr(found.of(space.uniform(space.region, generator)), what) for _ in range(200)]
     assert least <= min(numbers)
     assert max(numbers) <= most
-    if space.region.size <= 4096:
-        numbers = [getattr(found.of(arch), what) for arch in every_arch(space)]
+    if space.count(space.region) <= 4096:
+        numbers = [getattr(found.of(arch), what) for arch in space.every(space.region)]
         assert (least, most) == (min(numbers), max(numbers))
-
-
-def every_arch(space: Space) -> list[Arch]:
-    names = [choice.name for choice in space.choices]
-    return [dict(zip(names, each, strict=True)) for each in product(*(choice.candidates for choice in space.choices))]
 
 
 def test_fewer_operations_cost_what_they_cost_among_all() -> None:

@@ -118,7 +118,7 @@ def test_costs_are_counted_when_they_are_first_asked_for() -> None:
 def test_a_search_within_limits_never_leaves_them(name: str, tmp_path: Path) -> None:
     space = ToyCells64()
     known = costs(space, NetworkSize(4, 1), (1, 8, 8), 10)
-    low, high = known.extremes(space.region.allowed, "parameters")
+    low, high = known.extremes(space.parts(space.region), "parameters")
     limited = Limited(space, known.of, most_parameters=(2 * low + high) // 3, name="limited")
     settings = {key: value for key, value in TINY.items() if not key.startswith("method.")}
     asked = {**settings, "split.splitter": "random", "trust.control": 3}

@@ -15,6 +15,7 @@ from cleave.ops import Operation
 from cleave.space import Auxiliary, Region, find_space
 from cleave.space.darts import KINDS, NODES, Darts, DartsSpaceSettings, FactorizedReduce
 from cleave.testing import check_space
+from tests.tiny import Ended
 from tests.toys import DARTS_AUXILIARY
 
 SPACE = Darts()
@@ -205,3 +206,11 @@ def test_pools_are_normalised_in_supernets_only() -> None:
     pool: Operation = SPACE.layout(SPACE.paper_size, 3).operations["max_pool_3x3"]
     assert len(list(pool.factory(4, 4, 1, Norm(affine=False)).children())) == 2
     assert not list(pool.factory(4, 4, 1, Norm()).parameters())
+
+
+def test_it_is_described_in_eighty_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    ended = Ended(["space", "darts"], capsys)
+    assert ended.status == 0, ended.err
+    assert max(map(len, ended.out.splitlines())) <= 80
+    assert "1,930,618 parameters in the supernet" in ended.out
+    assert "dil_conv_5x5" in ended.out

@@ -89,7 +89,7 @@ def test_what_is_drawn_is_within_the_limits_and_of_its_region(kind: type[Space])
 def test_where_next_to_nothing_is_valid_it_is_drawn_all_the_same() -> None:
     """One in 3 ** 12 has the fewest parameters."""
     space = Long()
-    least = known(space).extremes(space.region.allowed, "parameters")[0]
+    least = known(space).extremes(space.parts(space.region), "parameters")[0]
     limited = Limited(space, known(space).of, most_parameters=least)
     assert set(limited.sample(limited.region, numbers()).values()) == {"skip_connect"}
     with pytest.raises(
@@ -107,7 +107,7 @@ def test_the_cheapest_of_a_region_too_large_to_list_decides_whether_it_has_a_val
         allowed = {
             choice.name: choice.candidates[int(torch.randint(3, (), generator=generator)) :] for choice in space.choices
         }
-        least = cost.extremes(allowed, "multiply_adds")[0]
+        least = cost.extremes(space.parts(Region(allowed)), "multiply_adds")[0]
         assert limited.holds_valid(Region(allowed)) == (least <= limited.most["multiply_adds"])
 
 

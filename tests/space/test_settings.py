@@ -155,7 +155,7 @@ def test_it_is_described_at_its_published_size_unless_another_is_given() -> None
     paper, small = describe("tall", []), describe("tall", ["space.width=0.5", "layers=1"])
     space = Tall(2)
     for told, size in ((paper, Tall.paper_size), (small, TallSettings(width=0.5, layers=1))):
-        least = costs(space, size).extremes(space.region.allowed, "parameters")[0]
+        least = costs(space, size).extremes(space.parts(space.region), "parameters")[0]
         assert told["parameters"]["min"] == least
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
@@ -17,6 +17,7 @@ from cleave.net.network import Network, build, count_parameters
 from cleave.net.place import Place, places
 from cleave.ops import Norm
 from cleave.space import Arch, Space
+from cleave.space.space import joined
 
 Image = tuple[int, int, int]
 """(channels, height, width)"""
@@ -31,6 +32,10 @@ class Cost:
 
     def __sub__(self, other: Cost) -> Cost:
         return Cost(self.parameters - other.parameters, self.multiply_adds - other.multiply_adds)
+
+
+Part = Sequence[Arch]
+"""Ways to choose at some choices (`Space.parts`)."""
 
 
 @dataclass(frozen=True)
@@ -72,13 +77,13 @@ class Costs:
         found = (table.choices for table in self.tables if table.of(arch).parameters)
         return {choice for choices in found for choice in choices if choice in arch}
 
-    def extremes(self, allowed: Mapping[str, Sequence[str]], what: str) -> tuple[int, int]:
-        """The least and the most of "parameters" or "multiply_adds" among all ways to choose from `allowed`.
+    def extremes(self, parts: Sequence[Part], what: str) -> tuple[int, int]:
+        """The least and the most of "parameters" or "multiply_adds" among what is put together from `Space.parts`.
 
-        Only choices that several tables have in common are tried out together; all others are settled table by table.
+        Only parts that act on several tables are tried out together; all others are settled table by table.
         """
         common: int = getattr(self.common, what)
-        ends = [component_extremes(tables, allowed, what) for tables in components(self.tables)]
+        ends = [component_extremes(*component, what) for component in components(self.tables, parts)]
         return common + sum(least for least, _ in ends), common + sum(most for _, most in ends)
 
 
@@ -87,36 +92,36 @@ def total(costs: Iterable[Cost]) -> Cost:
     return Cost(sum(cost.parameters for cost in listed), sum(cost.multiply_adds for cost in listed))
 
 
-def components(tables: Sequence[CostTable]) -> list[list[CostTable]]:
-    """The tables in groups that have no choice in common."""
-    groups: list[list[CostTable]] = []
-    for table in tables:
-        linked = [group for group in groups if any(set(table.choices) & set(other.choices) for other in group)]
-        groups = [group for group in groups if group not in linked] + [[table, *(t for group in linked for t in group)]]
+def acted_on(part: Part) -> set[str]:
+    """The choices that some of it names."""
+    return {choice for each in part for choice in each}
+
+
+def components(tables: Sequence[CostTable], parts: Sequence[Part]) -> list[tuple[list[CostTable], list[Part]]]:
+    """Tables with the parts that act on them, in groups that have nothing in common."""
+    groups: list[tuple[list[CostTable], list[Part]]] = [([table], []) for table in tables]
+    for part in parts:
+        linked = [group for group in groups if any(acted_on(part) & set(table.choices) for table in group[0])]
+        groups = [group for group in groups if group not in linked]
+        groups.append(([table for group in linked for table in group[0]], [part, *(p for g in linked for p in g[1])]))
     return groups
 
 
-def component_extremes(tables: Sequence[CostTable], allowed: Mapping[str, Sequence[str]], what: str) -> tuple[int, int]:
-    named = [choice for table in tables for choice in table.choices]
-    joint = [choice for choice in dict.fromkeys(named) if named.count(choice) > 1]
+def component_extremes(tables: Sequence[CostTable], parts: Sequence[Part], what: str) -> tuple[int, int]:
+    on = [[part for part in parts if acted_on(part) & set(table.choices)] for table in tables]
+    joint = [part for part in parts if sum(part in each for each in on) > 1]
     least, most = [], []
-    for fixed in ways(joint, allowed):
+    for fixed in map(joined, product(*joint)):
         numbers = [
             [
                 getattr(table.of({**fixed, **free}), what)
-                for free in ways([choice for choice in table.choices if choice not in fixed], allowed)
+                for free in map(joined, product(*(part for part in each if part not in joint)))
             ]
-            for table in tables
+            for table, each in zip(tables, on, strict=True)
         ]
         least.append(sum(map(min, numbers)))
         most.append(sum(map(max, numbers)))
     return min(least), max(most)
-
-
-def ways(choices: Sequence[str], allowed: Mapping[str, Sequence[str]]) -> Iterator[Arch]:
-    """Every way to choose."""
-    for candidates in product(*(allowed[choice] for choice in choices)):
-        yield dict(zip(choices, candidates, strict=True))
 
 
 def costs(

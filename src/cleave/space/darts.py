@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import combinations, product
-from math import prod
 from typing import Any, Literal
 
 import torch
@@ -20,7 +19,7 @@ from cleave.settings import Positive, SpaceSettings
 from cleave.space.choice import Arch, Choice
 from cleave.space.layout import Block, Cell, Fixed, Layout, Link
 from cleave.space.region import Region
-from cleave.space.space import Space, offered, pick
+from cleave.space.space import Space, offered
 
 OPERATIONS = (
     "max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5",
@@ -148,40 +147,15 @@ class Darts(Space):
         return all(len(each) == KEPT and "none" not in each for each in kept)
 
     def holds_valid(self, region: Region) -> bool:
-        return all(self._pairs(names, region) for names in self.nodes.values())
+        return all(self.parts(region))
 
-    def _pairs(self, names: Sequence[str], region: Region) -> list[list[tuple[str, tuple[str, ...]]]]:
-        """Each two edges into a node that a region allows, with the operations of each."""
-        edges = [(name, tuple(op for op in region.allowed.get(name, ()) if op != "none")) for name in names]
-        return [list(pair) for pair in combinations([edge for edge in edges if edge[1]], KEPT)]
+    def parts(self, region: Region) -> list[list[Arch]]:
+        """For each node every two edges into it, with every operation of each but none: so all are valid."""
+        return [self._into(names, region) for names in self.nodes.values()]
 
-    def every(self, region: Region) -> Iterator[Arch]:
-        """All valid architectures, no others."""
-        each = [
-            [
-                dict(zip(dict(pair), ops, strict=True))
-                for pair in self._pairs(names, region)
-                for ops in product(*dict(pair).values())
-            ]
-            for names in self.nodes.values()
-        ]
-        for parts in product(*each):
-            yield {name: op for part in parts for name, op in part.items()}
-
-    def count(self, region: Region) -> int:
-        return prod(
-            sum(prod(len(ops) for _, ops in pair) for pair in self._pairs(names, region))
-            for names in self.nodes.values()
-        )
-
-    def uniform(self, region: Region, generator: torch.Generator) -> Arch:
-        arch: dict[str, str] = {}
-        for names in self.nodes.values():
-            pairs = self._pairs(names, region)
-            sizes = torch.tensor([float(prod(len(ops) for _, ops in pair)) for pair in pairs])
-            drawn = pairs[int(torch.multinomial(sizes, 1, generator=generator))]
-            arch |= {name: pick(ops, generator) for name, ops in drawn}
-        return arch
+    def _into(self, names: Sequence[str], region: Region) -> list[Arch]:
+        edges = [[(name, op) for op in region.allowed.get(name, ()) if op != "none"] for name in names]
+        return [dict(pair) for two in combinations(edges, KEPT) for pair in product(*two)]
 
     def derive(self, region: Region, weights: Mapping[str, Tensor]) -> Arch:
         """Into each node the two edges whose strongest operation is strongest; the first wins ties."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from cleave.errors import UserError
-from cleave.space.choice import Arch
+from cleave.space.choice import Arch, Choice
 from cleave.space.layout import Layout
 from cleave.space.region import Region
 from cleave.space.sample import ENUMERABLE, enumerate_valid
@@ -70,6 +70,13 @@ class Limited(Space):
 
     def draw(self, arch: Arch) -> str:
         return self.inner.draw(arch)
+
+    @property
+    def splittable(self) -> tuple[Choice, ...]:
+        return self.inner.splittable
+
+    def parts(self, region: Region) -> list[list[Arch]]:
+        return self.inner.parts(region)
 
     def every(self, region: Region) -> Iterator[Arch]:
         return self.inner.every(region)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
+from math import prod
 from typing import Any, ClassVar, TypeVar
 
 import torch
@@ -80,21 +81,24 @@ class Space(ABC):
         """The strongest allowed candidate of each choice; weights are [allowed candidates], first wins ties."""
         return {choice: allowed[int(weights[choice].argmax())] for choice, allowed in region.allowed.items()}
 
-    def every(self, region: Region) -> Iterator[Arch]:
-        """Every architecture of a region, valid or not; here each names every choice.
+    def parts(self, region: Region) -> list[list[Arch]]:
+        """What architectures of a region are put together from: one of each list, whatever is taken of the others.
 
-        A space whose architectures leave choices out overrides this, `count` and `uniform`.
+        Here a list for each choice. A space whose architectures leave choices out overrides this.
         """
-        for candidates in product(*region.allowed.values()):
-            yield dict(zip(region.allowed, candidates, strict=True))
+        return [[{choice: candidate} for candidate in allowed] for choice, allowed in region.allowed.items()]
+
+    def every(self, region: Region) -> Iterator[Arch]:
+        """Every architecture of a region, valid or not."""
+        return map(joined, product(*self.parts(region)))
 
     def count(self, region: Region) -> int:
         """How many those are."""
-        return region.size
+        return prod(map(len, self.parts(region)))
 
     def uniform(self, region: Region, generator: torch.Generator) -> Arch:
         """One of them, uniformly."""
-        return {choice: pick(allowed, generator) for choice, allowed in region.allowed.items()}
+        return joined([pick(part, generator) for part in self.parts(region)])
 
     @property
     def region(self) -> Region:
@@ -130,6 +134,11 @@ def offered(
     if len(set(operations)) != len(operations) or len(operations) < 2:
         raise UserError(f"space.ops: give two or more different operations, not {shown(list(operations))}")
     return tuple(operation for operation in known if operation in operations)
+
+
+def joined(parts: Iterable[Arch]) -> Arch:
+    """The architecture that is put together from these."""
+    return {choice: candidate for part in parts for choice, candidate in part.items()}
 
 
 def pick(candidates: Sequence[Picked], generator: torch.Generator) -> Picked:
