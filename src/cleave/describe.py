@@ -73,10 +73,10 @@ def costs_of(space: Space, size: Any, image: tuple[int, int, int], classes: int)
 def text(description: dict[str, Any]) -> str:
     """The same for a person."""
     ranges = {what: description[what] for what in ("parameters", "multiply_adds")}
+    supernet = f"{description['supernet_parameters']:,} parameters in the supernet"
     return "\n".join(
         [
-            f"{description['name']}: {description['size']:,} architectures, "
-            f"{description['supernet_parameters']:,} parameters in the supernet",
+            fill(f"{description['name']}: {description['size']:,} architectures, {supernet}", COLUMNS),
             *(f"alone: {each['min']:,} to {each['max']:,} {what.replace('_', '-')}" for what, each in ranges.items()),
             *choice_lines(description["choices"]),
         ]

@@ -212,5 +212,5 @@ def test_it_is_described_in_eighty_columns(capsys: pytest.CaptureFixture[str]) -
     ended = Ended(["space", "darts"], capsys)
     assert ended.status == 0, ended.err
     assert max(map(len, ended.out.splitlines())) <= 80
-    assert "1,930,618 parameters in the supernet" in ended.out
+    assert "1,930,618 parameters in the supernet" in " ".join(ended.out.split())
     assert "dil_conv_5x5" in ended.out
