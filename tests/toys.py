@@ -126,7 +126,7 @@ class ToyDropping(ToyDarts):
             [
                 dict(zip(pair, candidates, strict=True))
                 for pair in combinations(names, self.kept)
-                for candidates in product(*(region.allowed[name] for name in pair))
+                for candidates in product(*(region.allowed.get(name, ()) for name in pair))
             ]
             for names in self.nodes()
         ]

@@ -194,16 +194,16 @@ def test_three_steps_lead_to_the_same_weights_momentum_and_alphas(order: str) ->
     """As the trainer takes them, clipping and both optimisers included."""
     name = {"first_order_step": "darts", "second_order_step": "darts2"}[order]
     trainer = in_float64(leaf(problem(f"method.name={name}", "split.splits=1", "search.epochs=3", "method.clip=0.5")))
-    trainer = trainer_of(trainer)
+    naive = trainer_of(trainer)
     for step in range(3):
         train, held = trainer.train.batch(step), trainer.held.batch(step)
         trainer.advance()
-        trainer.sgd.param_groups[0]["lr"] = trainer.weights.optimizer.param_groups[0]["lr"]
-        getattr(trainer, order)(train, held)
+        naive.sgd.param_groups[0]["lr"] = trainer.weights.optimizer.param_groups[0]["lr"]
+        getattr(naive, order)(train, held)
     for name, weight in trainer.network.named_parameters():
-        own = dict(trainer.network.named_parameters())[own_name(name)]
+        own = dict(naive.network.named_parameters())[own_name(name)]
         torch.testing.assert_close(own, weight, rtol=1e-7, atol=1e-9)
-    for edge, alpha in trainer.network.alphas.items():
+    for edge, alpha in naive.network.alphas.items():
         torch.testing.assert_close(alpha, trainer.method.state_dict()[f"alpha.{edge}"], rtol=1e-6, atol=1e-7)
 
 

@@ -32,7 +32,7 @@ def trainer(request: pytest.FixtureRequest) -> NodeTrainer:
 def probe(trainer: NodeTrainer, choice: str, number: int) -> list[torch.Tensor]:
     """By the library, one pass at a time."""
     batch = trainer.problem.stream(trainer.problem.train, trainer.chance, "race").batch(number)
-    one = Probe(partial(trainer._loss, batch), gates_of(trainer, "race", number))
+    one = Probe(partial(trainer._loss, trainer.loss, batch), gates_of(trainer, "race", number))
     return gradients(
         one, choice, trainer.scope.region.allowed[choice], shared_parameters(trainer.network, choice), False
     )

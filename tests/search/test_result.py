@@ -39,6 +39,7 @@ def a_search(table: Table | None, accuracies: list[float]) -> dict[str, Any]:
         leaf.result = {"arch": SPACE.format(arch), **found}
     problem: Any = SimpleNamespace(
         space=SPACE,
+        layout=SPACE.layout(SPACE.paper_size, 3),
         table=table,
         recipe=Recipe(trust=TrustSettings(control=0)),
         valid=range(1000),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import add
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -94,7 +97,7 @@ def test_the_first_rank_of_those_drawn_is_as_known(length: int, count: int) -> N
 
 def test_sums_in_another_order_are_made_equal_and_others_stay_apart() -> None:
     accuracies = 100 * RANDOM.integers(0, 97, size=128) / 96
-    sums = np.array([sum(RANDOM.permutation(accuracies).tolist()) / 128 for _ in range(20)])
+    sums = np.array([reduce(add, RANDOM.permutation(accuracies).tolist()) / 128 for _ in range(20)])
     one_image = 100 / 96 / 128
     values = np.concatenate([sums, sums + one_image])
     assert len(set(values.tolist())) > 2, "rounding makes several numbers of one"
