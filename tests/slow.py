@@ -54,6 +54,7 @@ LEFT_OUT = {
         r"engine/test_ray\.py::test_(a_search_that_is_killed|a_study_of|what_the_user_can_correct|a_ray_that_runs)",
         r"test_who_is_asked_to_stop_saves_all_and_goes_on_with_another_engine\[to_all\]",
     ],
+    "the same with three operations": [r"space/test_darts\.py::test_it_keeps_the_laws\[(None|8)\]"],
     "the same folders, made by the tests": [r"data/test_cases\.py::.*\[reference"],
     "the same for first order": [r"test_compiled_steps_are_the_same_steps\[darts2\]"],
     "table1 and table6 are grids of searches too": [

@@ -181,6 +181,12 @@ def test_none_is_never_derived() -> None:
     assert space.valid(space.derive(space.region, strong))
 
 
+def test_a_network_without_a_normal_cell_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert Ended(["search", "--space", "darts", "--set", "space.cells=2"], capsys).refuses("space.cells", "3")
+    layout = SPACE.layout(DartsSpaceSettings(cells=3), 3)
+    assert {choice for _, block in layout.blocks for choice in block.choices} == SPACE.region.allowed.keys()
+
+
 def test_the_normal_cells_alone_can_be_split() -> None:
     assert len(SPACE.splittable) == 28
     only = Darts(DartsSpaceSettings(split_cells="normal"))

@@ -6,16 +6,17 @@ import ast
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import combinations, product
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from cleave.errors import UserError, shown, unknown
 from cleave.ops import Conv2d, Norm, Operation, depthwise_bn
 from cleave.ops.library import AveragePool, MaxPool
-from cleave.settings import Positive, SpaceSettings
+from cleave.settings import MOST, Positive, SpaceSettings
 from cleave.space.choice import Arch, Choice
 from cleave.space.layout import Block, Cell, Fixed, Layout, Link
 from cleave.space.region import Region
@@ -40,7 +41,8 @@ class DartsSpaceSettings(SpaceSettings):
     name: str = "darts"
     ops: int | list[str] | None = None  # how many operations or which; null: the 7, 8: none too
     channels: Positive = 8  # of the first cells
-    cells: Positive = 3  # in all; those after a third and two thirds of them halve the image
+    # In all; those after a third and two thirds of them halve the image. With fewer than 3 none would be normal.
+    cells: Annotated[int, Field(strict=True, ge=3, le=MOST)] = 3
     # The two edges into a node are those whose strongest candidate is strongest. normalised: by its weight times the
     # number of candidates left, so that an edge that was split is not kept for that alone; released: by its weight.
     derivation: Literal["normalised", "released"] = "normalised"
