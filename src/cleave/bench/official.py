@@ -171,13 +171,8 @@ def _unpickled(compressed: BinaryIO, path: Path) -> object:
 
 
 def _untorch(path: Path) -> object:
-    with readable(path) as file:
-        return _untorched(file, path)
-
-
-def _untorched(file: BinaryIO, path: Path) -> object:
     try:
-        with torch.serialization.safe_globals(_numpy_globals()):
+        with readable(path) as file, torch.serialization.safe_globals(_numpy_globals()):
             return torch.load(file, map_location="cpu", weights_only=True)
     except MemoryError as error:
         raise UserError(f"{path}: needs more memory than there is, unless it is damaged") from error
@@ -214,7 +209,9 @@ def _row(arch: str, place: str, content: object) -> _Row:
     if missing:
         raise UserError(f"{place}: has no results for {', '.join(missing)} of {arch}; download it again")
     row |= {f"e12_{column}": _accuracy(early, *measured) for column, measured in _MEASURED.items()}
-    row |= {column: _parameters(full.runs(dataset)) for column, dataset in _SIZED.items()}
+    for column, dataset in _SIZED.items():  # where seeds disagree, the authors' own reader trusts this one seed
+        runs = full.runs(dataset)
+        row[column] = runs.get(_TRUSTED_SEED, next(iter(runs.values()))).params
     row |= {column: _seconds(full.runs(dataset)) for column, dataset in _TIMED.items()}
     row["seeds"] = min(len(full.runs(dataset)) for dataset, _ in _MEASURED.values())
     return row
@@ -224,11 +221,6 @@ def _accuracy(record: _Record, dataset: str, part: str) -> float | None:
     """Percent after the last epoch, mean over the seeds."""
     runs = record.runs(dataset).values()
     return _mean([run.eval_acc1es.get(f"{part}@{run.epochs - 1}") for run in runs])
-
-
-def _parameters(runs: dict[int, _Run]) -> float:
-    """Millions of parameters. Where seeds disagree, the authors' own reader trusts this one seed."""
-    return runs.get(_TRUSTED_SEED, next(iter(runs.values()))).params
 
 
 def _seconds(runs: dict[int, _Run]) -> float | None:
