@@ -107,7 +107,7 @@ def explain(model: type[Settings], error: ValidationError, raw: Raw) -> str:
         what = f"{key}.{OPEN[key][1]}" if key in OPEN else key
         return str(unknown(what, mistake["ctx"]["given"], mistake["ctx"]["known"]))
     if kind == "literal_error" and isinstance(given, str):
-        return str(unknown(key, given, quoted(mistake["ctx"]["expected"])))
+        return str(unknown(key, given, re.findall(r"'([^']*)'", mistake["ctx"]["expected"])))
     if key in sections(model):
         return f"{key}: holds keys of its own, as in {key}.KEY, so it cannot be {shown(given)}"
     return f"{brief(key)}: {mistake['msg'][0].lower()}{mistake['msg'][1:]}, not {shown(given)}"
@@ -145,15 +145,7 @@ def known_keys(model: type[Settings]) -> list[str]:
 def sections(model: type[Settings]) -> dict[str, list[type[Settings]]]:
     """The keys that hold keys of their own, with what they may be (for `method` one of several)."""
     kinds = {name: field.annotation for name, field in model.model_fields.items()}
-    closed = {name: [kind] for name, kind in kinds.items() if isclass(kind) and issubclass(kind, Settings)}
-    return {name: kinds_of(model, name) if name in OPEN else several for name, several in closed.items()}
-
-
-def kinds_of(model: type[Settings], section: str) -> list[type[Settings]]:
-    """The settings of every kind that a section may name."""
-    return [model.of_section(section, kind.settings_class) for kind in registry(OPEN[section][0]).values()]
-
-
-def quoted(text: str) -> list[str]:
-    """The names in a text such as "'darts' or 'rsps'"."""
-    return re.findall(r"'([^']*)'", text)
+    found = {name: [kind] for name, kind in kinds.items() if isclass(kind) and issubclass(kind, Settings)}
+    for name in found.keys() & OPEN.keys():
+        found[name] = [model.of_section(name, kind.settings_class) for kind in registry(OPEN[name][0]).values()]
+    return found

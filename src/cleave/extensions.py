@@ -119,12 +119,6 @@ def is_entry(name: object) -> bool:
     return isinstance(name, str) and split_entry(name)[1] is not None
 
 
-def absolute_entry(entry: str) -> str:
-    file, name = split_entry(entry)
-    path = str(expanded(file).absolute())
-    return path if name is None else f"{path}:{name}"
-
-
 def class_in(entry: str, base: type, what: str) -> Any:  # noqa: ANN401
     """The class of "FILE.py:Class", which has to be a whole one of a kind; the file is run if it was not before."""
     file, name = split_entry(entry)
@@ -149,8 +143,9 @@ def use_extensions(raw: dict[str, Any]) -> dict[str, Any]:
     if isinstance(listed, list) and all(isinstance(each, str) for each in listed):
         changes["extensions"] = load_all(listed)
     if isinstance(space, Mapping) and is_entry(space.get("name")):
-        load_extension(split_entry(space["name"])[0])
-        changes["space"] = {**space, "name": absolute_entry(space["name"])}
+        file, name = split_entry(space["name"])
+        load_extension(file)
+        changes["space"] = {**space, "name": f"{expanded(file).absolute()}:{name}"}
     return {**raw, **changes}
 
 

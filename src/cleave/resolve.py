@@ -14,7 +14,7 @@ from cleave.errors import UserError, plain, shown, unknown
 from cleave.files import refuse_pipe
 from cleave.method import METHODS
 from cleave.places import expanded
-from cleave.settings import MethodSettings, Recipe, SplitSettings
+from cleave.settings import Recipe, SplitSettings
 from cleave.space import Space
 from cleave.split.hypotheses import LIMIT
 from cleave.split.partition import balanced_partitions
@@ -40,7 +40,7 @@ def resolve(recipe: Recipe, space: Space) -> tuple[Recipe, list[str]]:
     check_method(recipe, space)
     changes = {
         "split": split,
-        "method": resolve_method(recipe),
+        "method": METHODS[recipe.method.name].resolved(recipe.method, recipe.search.epochs),
         "data": recipe.data.model_copy(update=resolve_data(recipe)),
         "device": resolve_device(recipe.device),
         "benchmark": resolve_benchmark(recipe.benchmark, space),
@@ -86,12 +86,6 @@ def check_method(recipe: Recipe, space: Space) -> None:
         raise UserError(f"compile=true: method.name={name} runs another path in every step; leave compile out")
     if reason := method.refuses(recipe.method, space):
         raise UserError(f"method.name={name}: {reason}; use another method or space than {space.name}")
-
-
-def resolve_method(recipe: Recipe) -> MethodSettings:
-    """The method's settings with nothing left open."""
-    resolved: MethodSettings = METHODS[recipe.method.name].resolved(recipe.method, recipe.search.epochs)
-    return resolved
 
 
 def resolve_split(split: SplitSettings, space: Space) -> tuple[SplitSettings, list[str]]:
