@@ -103,11 +103,6 @@ def line_of(path: Path, error: BaseException) -> int | None:
     return lines[-1] if lines else None
 
 
-def file_of(kind: type) -> str:
-    """The file that a class is defined in, or its module where it has none, as in a notebook."""
-    return getattr(sys.modules.get(kind.__module__), "__file__", None) or kind.__module__
-
-
 def split_entry(entry: str) -> tuple[str, str | None]:
     """ "FILE.py:Class" as (file, class), and what is only a file or a name as (it, None)."""
     file, colon, name = entry.rpartition(":")
@@ -149,15 +144,10 @@ def use_extensions(raw: dict[str, Any]) -> dict[str, Any]:
     return {**raw, **changes}
 
 
-def files_of(extensions: Iterable[str], space: str) -> list[str]:
-    """The files that a resolved recipe names."""
-    named = [split_entry(space)[0]] if is_entry(space) else []
-    return list(dict.fromkeys([*extensions, *named]))
-
-
 def file_hashes(extensions: Iterable[str], space: str) -> dict[str, str]:
     """The SHA-256 of each file that a resolved recipe names, as it was loaded."""
-    return {file: load_extension(file).sha256 for file in files_of(extensions, space)}
+    named = [split_entry(space)[0]] if is_entry(space) else []
+    return {file: load_extension(file).sha256 for file in (*extensions, *named)}
 
 
 def check_unchanged(begun: Mapping[str, str], allowed: bool | None, say: Callable[[str], None]) -> None:

@@ -35,8 +35,7 @@ def resolve(recipe: Recipe, space: Space) -> tuple[Recipe, list[str]]:
     """
     split, notes = resolve_split(recipe.split, space)
     notes += meaningless_elsewhere(recipe, split)
-    check_falling(recipe)
-    check_epochs(recipe)
+    check_schedule(recipe)
     check_method(recipe, space)
     changes = {
         "split": split,
@@ -62,16 +61,12 @@ def meaningless_elsewhere(recipe: Recipe, split: SplitSettings) -> list[str]:
     return notes
 
 
-def check_falling(recipe: Recipe) -> None:
-    """What falls over a search must not end above where it begins."""
+def check_schedule(recipe: Recipe) -> None:
+    """What falls over a search must not end above where it begins; what begins later, not after the last epoch."""
     method = recipe.method.model_dump()
     for key in ("learning_rate", "temperature"):
         if key in method and (lowest := method[f"{key}_min"]) > (highest := method[key]):
             raise UserError(f"method.{key}_min={lowest}: is above method.{key}={highest}; swap them")
-
-
-def check_epochs(recipe: Recipe) -> None:
-    """What begins after some epochs must begin before a leaf's last one is over."""
     for key in ("learning_rate_warmup", "architecture_after"):
         begins, epochs = getattr(recipe.method, key, 0), recipe.search.epochs
         if begins and begins >= epochs:

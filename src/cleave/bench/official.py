@@ -157,28 +157,25 @@ def _unpickle(path: Path) -> object:
     if not os.path.lexists(path):
         raise UserError(f"{path}: is missing; unpack the published folder again")
     with readable(path) as compressed:
-        return _unpickled(compressed, path)
-
-
-def _unpickled(compressed: BinaryIO, path: Path) -> object:
-    try:
-        with bz2.open(compressed) as file:
-            content: object = restricted_load(cast(BinaryIO, file), path)
-            file.read()  # only at its end does a compressed file show whether it is whole
-            return content
-    except (OSError, EOFError) as error:
-        raise UserError(f"{path}: is cut short or damaged ({brief(str(error))}); download it again") from error
+        try:
+            with bz2.open(compressed) as file:
+                content: object = restricted_load(cast(BinaryIO, file), path)
+                file.read()  # only at its end does a compressed file show whether it is whole
+                return content
+        except (OSError, EOFError) as error:
+            raise UserError(f"{path}: is cut short or damaged ({brief(str(error))}); download it again") from error
 
 
 def _untorch(path: Path) -> object:
-    try:
-        with readable(path) as file, torch.serialization.safe_globals(_numpy_globals()):
-            return torch.load(file, map_location="cpu", weights_only=True)
-    except MemoryError as error:
-        raise UserError(f"{path}: needs more memory than there is, unless it is damaged") from error
-    except _MALFORMED as error:
-        problem = "is damaged, or holds more than containers, tensors and numbers"
-        raise UserError(f"{path}: {problem}; download it again from its authors") from error
+    with readable(path) as file:
+        try:
+            with torch.serialization.safe_globals(_numpy_globals()):
+                return torch.load(file, map_location="cpu", weights_only=True)
+        except MemoryError as error:
+            raise UserError(f"{path}: needs more memory than there is, unless it is damaged") from error
+        except _MALFORMED as error:
+            problem = "is damaged, or holds more than containers, tensors and numbers"
+            raise UserError(f"{path}: {problem}; download it again from its authors") from error
 
 
 def _numpy_globals() -> list[Any]:
