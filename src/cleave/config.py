@@ -38,14 +38,11 @@ def load(model: type[Kind], raw: Raw, changes: Iterable[str], flags: Mapping[str
     for change in changes:
         put(raw, *parse_change(change))
     for key, value in flags.items():
-        if value is not None:
-            put(raw, key, added(raw.get(key), value) if key == "extensions" else value)
+        if key == "extensions" and value is not None and (listed := raw.get(key)) is not None:
+            put(raw, key, [*listed, *value] if isinstance(listed, list) else listed)  # no list is refused later
+        elif value is not None:
+            put(raw, key, value)
     return checked(model, use_extensions(raw))
-
-
-def added(before: Any, files: list[str]) -> Any:  # noqa: ANN401
-    """Files beside those that a recipe lists; what is no list is refused later."""
-    return [*before, *files] if isinstance(before, list) else files if before is None else before
 
 
 def read_yaml(path: Path) -> Raw:
@@ -98,7 +95,9 @@ def explain(model: type[Settings], error: ValidationError, raw: Raw) -> str:
     The innermost one: of a union pydantic lists what is wrong by each of its types.
     """
     mistake = max(error.errors(include_url=False), key=lambda each: len(each["loc"]))
-    key, kind, given = key_of(model, mistake["loc"]), mistake["type"], mistake["input"]
+    location, kind, given = mistake["loc"], mistake["type"], mistake["input"]
+    depth = 2 if location[0] in sections(model) else 1  # what is deeper may be the type of a union, as "int"
+    key = ".".join(str(part) for i, part in enumerate(location) if i < depth or isinstance(part, int))
     if kind == "extra_forbidden":
         return unknown_key(model, key, raw)
     if isinstance(cause := mistake.get("ctx", {}).get("error"), UserError):
@@ -107,16 +106,10 @@ def explain(model: type[Settings], error: ValidationError, raw: Raw) -> str:
         what = f"{key}.{OPEN[key][1]}" if key in OPEN else key
         return str(unknown(what, mistake["ctx"]["given"], mistake["ctx"]["known"]))
     if kind == "literal_error" and isinstance(given, str):
-        return str(unknown(key, given, quoted(mistake["ctx"]["expected"])))
+        return str(unknown(key, given, re.findall(r"'([^']*)'", mistake["ctx"]["expected"])))
     if key in sections(model):
         return f"{key}: holds keys of its own, as in {key}.KEY, so it cannot be {shown(given)}"
     return f"{brief(key)}: {mistake['msg'][0].lower()}{mistake['msg'][1:]}, not {shown(given)}"
-
-
-def key_of(model: type[Settings], location: tuple[int | str, ...]) -> str:
-    """The dotted key of a location, in which pydantic also names the types of unions: ("split", "branch", "int")."""
-    depth = 2 if location[0] in sections(model) else 1
-    return ".".join(str(part) for i, part in enumerate(location) if i < depth or isinstance(part, int))
 
 
 def unknown_key(model: type[Settings], key: str, raw: Raw) -> str:
@@ -145,15 +138,7 @@ def known_keys(model: type[Settings]) -> list[str]:
 def sections(model: type[Settings]) -> dict[str, list[type[Settings]]]:
     """The keys that hold keys of their own, with what they may be (for `method` one of several)."""
     kinds = {name: field.annotation for name, field in model.model_fields.items()}
-    closed = {name: [kind] for name, kind in kinds.items() if isclass(kind) and issubclass(kind, Settings)}
-    return {name: kinds_of(model, name) if name in OPEN else several for name, several in closed.items()}
-
-
-def kinds_of(model: type[Settings], section: str) -> list[type[Settings]]:
-    """The settings of every kind that a section may name."""
-    return [model.of_section(section, kind.settings_class) for kind in registry(OPEN[section][0]).values()]
-
-
-def quoted(text: str) -> list[str]:
-    """The names in a text such as "'darts' or 'rsps'"."""
-    return re.findall(r"'([^']*)'", text)
+    found = {name: [kind] for name, kind in kinds.items() if isclass(kind) and issubclass(kind, Settings)}
+    for name in found.keys() & OPEN.keys():
+        found[name] = [model.of_section(name, kind.settings_class) for kind in registry(OPEN[name][0]).values()]
+    return found

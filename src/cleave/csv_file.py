@@ -109,7 +109,9 @@ def numbers(path: Path, column: str, cells: Sequence[tuple[int, str]], low: floa
     wrong = np.flatnonzero(~(np.isfinite(found) & (found >= low) & (found <= high)))
     if len(wrong):
         line, text = cells[wrong[0]]
-        raise UserError(f"{path}: line {line}: {brief(column)} is {shown(text)}, but must be {wanted(low, high)}")
+        wanted = f"a number from {low:g} " + ("on" if isinf(high) else f"to {high:g}")
+        wanted = "a finite number" if isinf(low) and isinf(high) else wanted
+        raise UserError(f"{path}: line {line}: {brief(column)} is {shown(text)}, but must be {wanted}")
     return found
 
 
@@ -119,9 +121,3 @@ def number(text: str) -> float:
         return nan if "_" in text else float(text)
     except ValueError:
         return nan
-
-
-def wanted(low: float, high: float) -> str:
-    if isinf(low) and isinf(high):
-        return "a finite number"
-    return f"a number from {low:g} on" if isinf(high) else f"a number from {low:g} to {high:g}"

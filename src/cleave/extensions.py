@@ -103,11 +103,6 @@ def line_of(path: Path, error: BaseException) -> int | None:
     return lines[-1] if lines else None
 
 
-def file_of(kind: type) -> str:
-    """The file that a class is defined in, or its module where it has none, as in a notebook."""
-    return getattr(sys.modules.get(kind.__module__), "__file__", None) or kind.__module__
-
-
 def split_entry(entry: str) -> tuple[str, str | None]:
     """ "FILE.py:Class" as (file, class), and what is only a file or a name as (it, None)."""
     file, colon, name = entry.rpartition(":")
@@ -117,12 +112,6 @@ def split_entry(entry: str) -> tuple[str, str | None]:
 def is_entry(name: object) -> bool:
     """Whether the name of a space is that of a class in a file."""
     return isinstance(name, str) and split_entry(name)[1] is not None
-
-
-def absolute_entry(entry: str) -> str:
-    file, name = split_entry(entry)
-    path = str(expanded(file).absolute())
-    return path if name is None else f"{path}:{name}"
 
 
 def class_in(entry: str, base: type, what: str) -> Any:  # noqa: ANN401
@@ -149,20 +138,16 @@ def use_extensions(raw: dict[str, Any]) -> dict[str, Any]:
     if isinstance(listed, list) and all(isinstance(each, str) for each in listed):
         changes["extensions"] = load_all(listed)
     if isinstance(space, Mapping) and is_entry(space.get("name")):
-        load_extension(split_entry(space["name"])[0])
-        changes["space"] = {**space, "name": absolute_entry(space["name"])}
+        file, name = split_entry(space["name"])
+        load_extension(file)
+        changes["space"] = {**space, "name": f"{expanded(file).absolute()}:{name}"}
     return {**raw, **changes}
-
-
-def files_of(extensions: Iterable[str], space: str) -> list[str]:
-    """The files that a resolved recipe names."""
-    named = [split_entry(space)[0]] if is_entry(space) else []
-    return list(dict.fromkeys([*extensions, *named]))
 
 
 def file_hashes(extensions: Iterable[str], space: str) -> dict[str, str]:
     """The SHA-256 of each file that a resolved recipe names, as it was loaded."""
-    return {file: load_extension(file).sha256 for file in files_of(extensions, space)}
+    named = [split_entry(space)[0]] if is_entry(space) else []
+    return {file: load_extension(file).sha256 for file in (*extensions, *named)}
 
 
 def check_unchanged(begun: Mapping[str, str], allowed: bool | None, say: Callable[[str], None]) -> None:

@@ -48,7 +48,7 @@ def tell_loss(program: str, err: OutputStream | None) -> None:
     if err is None or err.lost is None:
         return
     message = f"progress was not shown: {err.lost}"
-    err.retry()
+    err.lost = None  # so that the next failure is a new one
     complain(program, message, DONE)
     if err.lost is not None and "--json" not in sys.argv:
         with suppress(Unwritten):

@@ -14,7 +14,7 @@ from cleave.errors import UserError, plain, shown, unknown
 from cleave.files import refuse_pipe
 from cleave.method import METHODS
 from cleave.places import expanded
-from cleave.settings import MethodSettings, Recipe, SplitSettings
+from cleave.settings import Recipe, SplitSettings
 from cleave.space import Space
 from cleave.split.hypotheses import LIMIT
 from cleave.split.partition import balanced_partitions
@@ -35,12 +35,11 @@ def resolve(recipe: Recipe, space: Space) -> tuple[Recipe, list[str]]:
     """
     split, notes = resolve_split(recipe.split, space)
     notes += meaningless_elsewhere(recipe, split)
-    check_falling(recipe)
-    check_epochs(recipe)
+    check_schedule(recipe)
     check_method(recipe, space)
     changes = {
         "split": split,
-        "method": resolve_method(recipe),
+        "method": METHODS[recipe.method.name].resolved(recipe.method, recipe.search.epochs),
         "data": recipe.data.model_copy(update=resolve_data(recipe)),
         "device": resolve_device(recipe.device),
         "benchmark": resolve_benchmark(recipe.benchmark, space),
@@ -62,16 +61,12 @@ def meaningless_elsewhere(recipe: Recipe, split: SplitSettings) -> list[str]:
     return notes
 
 
-def check_falling(recipe: Recipe) -> None:
-    """What falls over a search must not end above where it begins."""
+def check_schedule(recipe: Recipe) -> None:
+    """What falls over a search must not end above where it begins; what begins later, not after the last epoch."""
     method = recipe.method.model_dump()
     for key in ("learning_rate", "temperature"):
         if key in method and (lowest := method[f"{key}_min"]) > (highest := method[key]):
             raise UserError(f"method.{key}_min={lowest}: is above method.{key}={highest}; swap them")
-
-
-def check_epochs(recipe: Recipe) -> None:
-    """What begins after some epochs must begin before a leaf's last one is over."""
     for key in ("learning_rate_warmup", "architecture_after"):
         begins, epochs = getattr(recipe.method, key, 0), recipe.search.epochs
         if begins and begins >= epochs:
@@ -86,12 +81,6 @@ def check_method(recipe: Recipe, space: Space) -> None:
         raise UserError(f"compile=true: method.name={name} runs another path in every step; leave compile out")
     if reason := method.refuses(recipe.method, space):
         raise UserError(f"method.name={name}: {reason}; use another method or space than {space.name}")
-
-
-def resolve_method(recipe: Recipe) -> MethodSettings:
-    """The method's settings with nothing left open."""
-    resolved: MethodSettings = METHODS[recipe.method.name].resolved(recipe.method, recipe.search.epochs)
-    return resolved
 
 
 def resolve_split(split: SplitSettings, space: Space) -> tuple[SplitSettings, list[str]]:

@@ -62,10 +62,6 @@ class OutputStream:
         if self.vital:
             raise self.lost from error
 
-    def retry(self) -> None:
-        """Has the next failure be a new one."""
-        self.lost = None
-
     def release(self) -> None:
         """What was not written is thrown away: Python would try again when it ends, and fail aloud."""
         if self.lost is not None:
@@ -74,7 +70,9 @@ class OutputStream:
 
 def prepare() -> tuple[OutputStream | None, OutputStream | None]:
     """Makes both streams of this process such; None for one that was closed when it started, as Python has it."""
-    occupy()
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:  # where one of these is closed, a file of ours would get its
+        pass  # number, and what is meant for a terminal
+    os.close(number)
     prepare_errors()
     out, err = (
         None if stream is None else OutputStream(stream, vital)
@@ -87,13 +85,6 @@ def prepare() -> tuple[OutputStream | None, OutputStream | None]:
 def prepare_errors() -> None:
     """Makes `READABLE` an error handler of any codec."""
     codecs.register_error(READABLE, readable)
-
-
-def occupy() -> None:
-    """Opens what is closed of 0, 1 and 2, or a file of ours would get that number and what is meant for a terminal."""
-    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
-        pass
-    os.close(number)
 
 
 def tolerant(stream: TextIO | None) -> TextIO | None:

@@ -57,15 +57,12 @@ class Terminal(Callback):
         if progress.kind != self.kind:
             self.printed, self.kind = -1, progress.kind  # another kind of work has lines of its own
         if self.console.is_terminal:
-            self._redraw(progress, done)
+            if time.monotonic() - self.drawn_at >= REDRAW_SECONDS:
+                self.drawn_at = time.monotonic()
+                self.bar.update(self.task, total=progress.total, completed=done, description=describe(progress))
         elif LINES * done // progress.total > self.printed:
             self.printed = LINES * done // progress.total
             self.say(f"{100 * done // progress.total:3d}%  {describe(progress)}")
-
-    def _redraw(self, progress: Progress, done: int) -> None:
-        if time.monotonic() - self.drawn_at >= REDRAW_SECONDS:
-            self.drawn_at = time.monotonic()
-            self.bar.update(self.task, total=progress.total, completed=done, description=describe(progress))
 
     def say(self, line: str) -> None:
         self.console.print(line, markup=False)
@@ -89,15 +86,16 @@ def print_run(result: dict[str, Any], console: Console | None = None) -> None:
     console.print(split_tree(result))
     console.print(leaf_table(result))
     chosen = result["chosen"]
-    console.print(Text(chosen_line(result)))
-    console.print(Text(classes_line(result)))
+    console.print(Text(chosen_lines(result)))
     console.print(Text(chosen["arch"]), soft_wrap=True)  # in one piece, to be copied
     if result["space"] in SPACES:  # else it is of a user's file, which is not run for a drawing
         space = find_space(result["space"])
         console.print(Text(space.draw(space.parse(chosen["arch"]))))
     if chosen["benchmark"]:
         print_benchmark(console, result)
-    print_trust(console, result["trust"])
+    console.print(Text(result["trust"]["verdict"]))
+    for warning in result["trust"]["warnings"]:
+        console.print(Text(f"Warning: {warning}"))
     console.print(Text(f"{result['seconds']:.0f} s; all of it is in {result['run']}"), soft_wrap=True)
 
 
@@ -106,15 +104,11 @@ def print_unfinished(console: Console, result: dict[str, Any]) -> None:
     where = f"last event: {last['kind']} of leaf {last['leaf']}" if last else "nothing is finished yet"
     console.print(Text(f"{result['run']}: unfinished after {result['seconds']:.0f} s, {where}"), soft_wrap=True)
     for label, event in result["parts"].items():
-        console.print(Text(f"under way: {label}, {how_far(event)}"))
+        doing = "begun" if event is None else f"{event['kind']} found"
+        if event is not None and event["kind"] == "epoch":
+            doing = f"{event['phase']}, epoch {event['epoch']}"
+        console.print(Text(f"under way: {label}, {doing}"))
     console.print(Text(f"go on with: cleave resume {quote(result['run'])}"), soft_wrap=True)
-
-
-def how_far(event: dict[str, Any] | None) -> str:
-    """The last event of a task of a search, in a few words."""
-    if event is None:
-        return "begun"
-    return f"{event['phase']}, epoch {event['epoch']}" if event["kind"] == "epoch" else f"{event['kind']} found"
 
 
 def print_benchmark(console: Console, result: dict[str, Any]) -> None:
@@ -127,26 +121,15 @@ def print_benchmark(console: Console, result: dict[str, Any]) -> None:
     console.print(Text(f"Oracle (chosen by the table): leaf {oracle['path']}, {oracle['dataset']} test {test:.2f} %"))
 
 
-def chosen_line(result: dict[str, Any]) -> str:
-    """The chosen leaf with its accuracy and the interval of that."""
+def chosen_lines(result: dict[str, Any]) -> str:
+    """The chosen leaf with its accuracy and interval, and what that is worth where classes differ in size."""
     chosen = result["chosen"]
     trust = result["trust"]
     low, high = next(leaf["interval"] for leaf in trust["leaves"] if leaf["path"] == chosen["path"])
     accuracy = f"{chosen['valid_accuracy']:.2f} % (95 % interval {low:.1f} to {high:.1f})"
-    return f"Chosen: leaf {chosen['path']}, held-out accuracy {accuracy}"
-
-
-def classes_line(result: dict[str, Any]) -> str:
-    """What the accuracy is worth where some classes have more images than others."""
-    balanced, majority = result["chosen"]["valid_balanced_accuracy"], result["trust"]["majority_share"]
-    return f"  balanced accuracy {balanced:.2f} %; the most frequent class alone: {majority:.2f} %"
-
-
-def print_trust(console: Console, trust: dict[str, Any]) -> None:
-    """How far to trust the choice."""
-    console.print(Text(trust["verdict"]))
-    for warning in trust["warnings"]:
-        console.print(Text(f"Warning: {warning}"))
+    balanced = f"balanced accuracy {chosen['valid_balanced_accuracy']:.2f} %"
+    majority = f"the most frequent class alone: {trust['majority_share']:.2f} %"
+    return f"Chosen: leaf {chosen['path']}, held-out accuracy {accuracy}\n  {balanced}; {majority}"
 
 
 def split_tree(result: dict[str, Any]) -> Tree:

@@ -167,14 +167,10 @@ def whole(text: str) -> int:
     return int(text, 0 if text[:2] in ("0o", "0x") else 10)
 
 
-def real(text: str) -> float:
-    return FLOATS[text.lower()] if text.lower() in FLOATS else float(text)
-
-
 for _kind, (_pattern, _firsts) in PLAIN.items():
     Loader.add_implicit_resolver(TAG + _kind, re.compile(rf"(?:{_pattern})\Z"), _firsts)
     Dumper.add_implicit_resolver(TAG + _kind, re.compile(rf"(?:{_pattern})\Z"), _firsts)
 
 Loader.add_constructor(TAG + "bool", scalar(lambda text: BOOLS[text.lower()]))
 Loader.add_constructor(TAG + "int", scalar(whole))
-Loader.add_constructor(TAG + "float", scalar(real))
+Loader.add_constructor(TAG + "float", scalar(lambda text: float(FLOATS.get(text.lower(), text))))

@@ -14,7 +14,7 @@ from cleave.search.result import oracle, outcome
 from cleave.search.state import State
 from cleave.settings import Recipe, TrustSettings
 from cleave.space import find_space
-from cleave.split import Score, Split
+from cleave.split import Score, Split, Tree
 
 SPACE = find_space("nasbench201")
 OPERATIONS = SPACE.choices[0].candidates
@@ -29,7 +29,7 @@ def a_table() -> Table:
 
 def a_search(table: Table | None, accuracies: list[float]) -> dict[str, Any]:
     """A finished search with one split into two leaves."""
-    state = State.new(SPACE.region)
+    state = State(Tree(SPACE.region))
     groups = (OPERATIONS[:3], OPERATIONS[3:])
     score = Score(OPERATIONS, [[0.5] * 5] * 5, groups, cut=3.0, mean_link=0.5)
     state.tree.grow(state.tree.nodes[()], Split("3<-0", OPERATIONS, groups, {"3<-0": score}), SPACE.holds_valid)

@@ -19,6 +19,7 @@ from cleave.search.stages import most_tasks, planned_passes, stages_of
 from cleave.search.state import State
 from cleave.search.task import Task, TaskResult
 from cleave.search.work import PlannedWork
+from cleave.split import Tree
 from tests.search.test_merging import AnyOrder, content, new_search, opened
 from tests.tiny import RSPS, write_images
 
@@ -101,7 +102,7 @@ def test_the_first_of_a_stages_tasks_is_the_next_to_be_merged(images: Path, tmp_
     """Whatever order they are done in."""
     problem = opened(images, RSPS)
     search = new_search(problem, tmp_path / "run")
-    state, found = State.new(problem.space.region), dict[str, TaskResult]()
+    state, found = State(Tree(problem.space.region)), dict[str, TaskResult]()
     for stage in stages_of(problem):
         done: list[str] = []
         while (label := stage.next(state)) is not None:

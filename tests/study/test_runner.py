@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from cleave.api import is_study
 from cleave.engine.engine import Engine
 from cleave.engine.progress import Callback, Progress
 from cleave.engine.stop import SignalStop
@@ -19,7 +20,7 @@ from cleave.run.reading import read_json
 from cleave.study import runner
 from cleave.study.record.log import read_log
 from cleave.study.record.partition import write_partition
-from cleave.study.runner import is_study, name_of, read_recipe, resolve, resume, start
+from cleave.study.runner import name_of, read_recipe, resolve, resume, start
 from tests.recorder import Recorder
 from tests.study.small import log_bytes, recipe_of
 from tests.tiny import write_images

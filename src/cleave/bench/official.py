@@ -157,33 +157,25 @@ def _unpickle(path: Path) -> object:
     if not os.path.lexists(path):
         raise UserError(f"{path}: is missing; unpack the published folder again")
     with readable(path) as compressed:
-        return _unpickled(compressed, path)
-
-
-def _unpickled(compressed: BinaryIO, path: Path) -> object:
-    try:
-        with bz2.open(compressed) as file:
-            content: object = restricted_load(cast(BinaryIO, file), path)
-            file.read()  # only at its end does a compressed file show whether it is whole
-            return content
-    except (OSError, EOFError) as error:
-        raise UserError(f"{path}: is cut short or damaged ({brief(str(error))}); download it again") from error
+        try:
+            with bz2.open(compressed) as file:
+                content: object = restricted_load(cast(BinaryIO, file), path)
+                file.read()  # only at its end does a compressed file show whether it is whole
+                return content
+        except (OSError, EOFError) as error:
+            raise UserError(f"{path}: is cut short or damaged ({brief(str(error))}); download it again") from error
 
 
 def _untorch(path: Path) -> object:
     with readable(path) as file:
-        return _untorched(file, path)
-
-
-def _untorched(file: BinaryIO, path: Path) -> object:
-    try:
-        with torch.serialization.safe_globals(_numpy_globals()):
-            return torch.load(file, map_location="cpu", weights_only=True)
-    except MemoryError as error:
-        raise UserError(f"{path}: needs more memory than there is, unless it is damaged") from error
-    except _MALFORMED as error:
-        problem = "is damaged, or holds more than containers, tensors and numbers"
-        raise UserError(f"{path}: {problem}; download it again from its authors") from error
+        try:
+            with torch.serialization.safe_globals(_numpy_globals()):
+                return torch.load(file, map_location="cpu", weights_only=True)
+        except MemoryError as error:
+            raise UserError(f"{path}: needs more memory than there is, unless it is damaged") from error
+        except _MALFORMED as error:
+            problem = "is damaged, or holds more than containers, tensors and numbers"
+            raise UserError(f"{path}: {problem}; download it again from its authors") from error
 
 
 def _numpy_globals() -> list[Any]:
@@ -214,7 +206,9 @@ def _row(arch: str, place: str, content: object) -> _Row:
     if missing:
         raise UserError(f"{place}: has no results for {', '.join(missing)} of {arch}; download it again")
     row |= {f"e12_{column}": _accuracy(early, *measured) for column, measured in _MEASURED.items()}
-    row |= {column: _parameters(full.runs(dataset)) for column, dataset in _SIZED.items()}
+    for column, dataset in _SIZED.items():  # where seeds disagree, the authors' own reader trusts this one seed
+        runs = full.runs(dataset)
+        row[column] = runs.get(_TRUSTED_SEED, next(iter(runs.values()))).params
     row |= {column: _seconds(full.runs(dataset)) for column, dataset in _TIMED.items()}
     row["seeds"] = min(len(full.runs(dataset)) for dataset, _ in _MEASURED.values())
     return row
@@ -224,11 +218,6 @@ def _accuracy(record: _Record, dataset: str, part: str) -> float | None:
     """Percent after the last epoch, mean over the seeds."""
     runs = record.runs(dataset).values()
     return _mean([run.eval_acc1es.get(f"{part}@{run.epochs - 1}") for run in runs])
-
-
-def _parameters(runs: dict[int, _Run]) -> float:
-    """Millions of parameters. Where seeds disagree, the authors' own reader trusts this one seed."""
-    return runs.get(_TRUSTED_SEED, next(iter(runs.values()))).params
 
 
 def _seconds(runs: dict[int, _Run]) -> float | None:

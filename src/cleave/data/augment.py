@@ -21,15 +21,14 @@ class Augment:
     def __call__(self, pixels: Tensor, generator: torch.Generator) -> Tensor:
         """A shifted and mirrored copy of uint8 [n, channels, height, width]; the numbers are drawn on the CPU."""
         count, _, height, width = pixels.shape
-        rows = self._offsets(count, generator) + torch.arange(height)
-        columns = self._offsets(count, generator) + torch.arange(width)
+        rows, columns = (
+            torch.randint(2 * self.padding + 1, (count, 1), generator=generator) + torch.arange(length)
+            for length in (height, width)
+        )
         if self.flip:
             mirrored = torch.rand(count, 1, generator=generator) < 0.5
             columns = torch.where(mirrored, columns.flip(1), columns)
         return gather(functional.pad(pixels, [self.padding] * 4), rows, columns)
-
-    def _offsets(self, count: int, generator: torch.Generator) -> Tensor:
-        return torch.randint(2 * self.padding + 1, (count, 1), generator=generator)
 
 
 def gather(pixels: Tensor, rows: Tensor, columns: Tensor) -> Tensor:

@@ -88,9 +88,12 @@ class Cache:
 
     def _read(self, connection: sqlite3.Connection, query: str, *key: object) -> Pixels | None:
         row = connection.execute(query, key).fetchone()
-        if row is None or not vouched(*row):
+        if row is None:
             return None
-        return np.frombuffer(row[1], np.uint8).reshape(3, self.size, self.size)
+        content, pixels, digest = row  # in a damaged file anything may stand there
+        if not isinstance(content, bytes) or not isinstance(pixels, bytes) or digest != digest_of(content, pixels):
+            return None
+        return np.frombuffer(pixels, np.uint8).reshape(3, self.size, self.size)
 
     def _write(
         self, connection: sqlite3.Connection, path: bytes, stamp: str | None, content: bytes, pixels: bytes
@@ -146,11 +149,6 @@ def damaged(error: Exception) -> bool:
     """Whether it is the file's fault, and not that of the disk, a permission or another process."""
     of_system = isinstance(error, sqlite3.OperationalError) and any(words in str(error) for words in OF_SYSTEM)
     return isinstance(error, TROUBLE) and not of_system
-
-
-def vouched(content: object, pixels: object, digest: object) -> bool:
-    """Whether a row is as it was written; in a damaged file anything may stand there."""
-    return isinstance(content, bytes) and isinstance(pixels, bytes) and digest == digest_of(content, pixels)
 
 
 def digest_of(content: bytes, pixels: bytes) -> bytes:

@@ -87,18 +87,14 @@ def locate(folders: Iterable[Path], names: Sequence[str], endings: Sequence[str]
     that folder has some but not all.
     """
     for folder in folders:
-        files = [_with_ending(folder / name, endings) for name in names]
+        spelled = {folder / name: [folder / f"{name}{ending}" for ending in endings] for name in names}
+        files = [next(filter(Path.is_file, each), plain) for plain, each in spelled.items()]
         missing = [file for file in files if not file.is_file()]
         if not missing:
             return files
         if len(missing) < len(files):
             raise UserError(f"{missing[0]}: missing, though the other files are there: copy or download it")
     return None
-
-
-def _with_ending(path: Path, endings: Sequence[str]) -> Path:
-    candidates = [path.with_name(path.name + ending) for ending in endings]
-    return next((file for file in candidates if file.is_file()), path)
 
 
 def check_labels(labels: Tensor, classes: int, file: Path) -> None:

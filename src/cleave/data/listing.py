@@ -97,19 +97,16 @@ def kind_of(entry: os.DirEntry[str], reading: Reading) -> Kind | None:
             return "folder"
         if entry.is_file():
             return "file"
-        reading.unusable[entry.path] = neither(entry)
+        why = "is neither a file nor a folder: move it elsewhere"
+        if entry.is_symlink():
+            target = printable(os.readlink(entry.path))
+            why = f"is a link to {target}, which is not there: put that back or remove the link"
+        reading.unusable[entry.path] = why
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise circle(entry.path) from error
         reading.unusable[entry.path] = f"cannot be read ({cause(error)})"
     return None
-
-
-def neither(entry: os.DirEntry[str]) -> str:
-    if entry.is_symlink():
-        target = printable(os.readlink(entry.path))
-        return f"is a link to {target}, which is not there: put that back or remove the link"
-    return "is neither a file nor a folder: move it elsewhere"
 
 
 def identity(folder: str) -> tuple[int, int]:

@@ -139,7 +139,8 @@ def read_file(path: str, size: int, cache: Cache) -> Read:
                 stamp, after = stamp_of(before), stamp_of(os.fstat(file.fileno()))
             if stamp != after:
                 return Read(pixels, words=tuple(words))
-            return Read(pixels, "", tuple(words), content, stamp if settled(before) else None)
+            settled = time.time() - max(before.st_mtime, before.st_ctime) > SETTLED  # else another change may leave the
+            return Read(pixels, "", tuple(words), content, stamp if settled else None)  # stamp: clocks may be coarse
         except Unusable as error:
             return Read(None, str(error))
         except OSError as error:
@@ -151,11 +152,6 @@ def digest_of(file: BinaryIO) -> bytes:
     while block := file.read(BLOCK):
         digest.update(block)
     return digest.digest()
-
-
-def settled(status: os.stat_result) -> bool:
-    """Whether another change would give the file another stamp: its clock may be coarse."""
-    return time.time() - max(status.st_mtime, status.st_ctime) > SETTLED
 
 
 @contextmanager

@@ -154,7 +154,7 @@ def find(
 def _find(
     data: str, part: Part, root: Path | None, image_size: int | None, download: bool, reading: Reading
 ) -> Images | Folder:
-    name = _known(data)
+    name = None if _is_path(data) else {plain(name): name for name in SOURCES}.get(plain(data))
     if name is None:
         return open_folder(_folder(data), part, image_size, reading)
     needed = SOURCES[name].by_hand != ""  # what is bundled is there for a user without a home folder too
@@ -171,12 +171,6 @@ def data_root() -> Path:
 
 def _is_path(data: str) -> bool:
     return "/" in data or os.sep in data
-
-
-def _known(data: str) -> str | None:
-    """The name of the source that `data` means, or None if it means a folder."""
-    named = {} if _is_path(data) else {plain(name): name for name in SOURCES}
-    return named.get(plain(data))
 
 
 def _folder(data: str) -> Path:

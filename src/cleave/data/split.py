@@ -52,13 +52,17 @@ def cut(images: Listed, train_fraction: float, limit: int | None = None) -> tupl
     fraction has no meaning, and a limit is shared out in proportion. Raises UserError naming data.limit or
     data.train_fraction where that cannot be.
     """
-    total = _total(images, limit)
+    total = len(images) if limit is None else limit
+    if limit is not None and not 2 <= limit <= len(images):
+        raise UserError(f"data.limit: {limit} is not in 2 .. {len(images)}, the images of the training part")
     if images.held_out_from is not None:
         return _given(images, total, images.held_out_from)
     wanted = round(total * train_fraction)
     if not 0 < wanted < total:
         raise UserError(f"data.train_fraction: {train_fraction} of {total} images leaves one side empty")
-    return _prefix(total, wanted) if images.shuffled else _stratified(images, total, wanted)
+    if images.shuffled:
+        return torch.arange(wanted), torch.arange(wanted, total)
+    return _stratified(images, total, wanted)
 
 
 def for_training(images: Listed, limit: int | None = None) -> Tensor:
@@ -69,16 +73,6 @@ def for_training(images: Listed, limit: int | None = None) -> Tensor:
     if images.held_out_from is None:
         return cut(images, limit / count)[0]
     return _drawn(shuffled_classes(images.labels[:count].cpu()), limit)
-
-
-def _total(images: Listed, limit: int | None) -> int:
-    if limit is not None and not 2 <= limit <= len(images):
-        raise UserError(f"data.limit: {limit} is not in 2 .. {len(images)}, the images of the training part")
-    return len(images) if limit is None else limit
-
-
-def _prefix(total: int, wanted: int) -> tuple[Tensor, Tensor]:
-    return torch.arange(wanted), torch.arange(wanted, total)
 
 
 def _given(images: Listed, total: int, first: int) -> tuple[Tensor, Tensor]:

@@ -32,7 +32,9 @@ class BatchStream:
         self.images, self.batch_size = images, batch_size
         self.augment, self.normalise = augment, normalise
         self.chance, self.purpose = chance, purpose
-        self._order = lru_cache(maxsize=2)(self._shuffle)
+        self._order = lru_cache(maxsize=2)(
+            lambda number: torch.randperm(len(images), generator=chance.generator(f"{purpose} order", number))
+        )
 
     def batch(self, step: int) -> Batch:
         """The batch of that step, on the images' device."""
@@ -48,9 +50,6 @@ class BatchStream:
         passes = range(positions[0] // count, positions[-1] // count + 1)
         start = positions[0] - passes[0] * count
         return torch.cat([self._order(number) for number in passes])[start : start + self.batch_size]
-
-    def _shuffle(self, number: int) -> Tensor:
-        return torch.randperm(len(self.images), generator=self.chance.generator(f"{self.purpose} order", number))
 
 
 class InOrder(Sequence[Batch]):

@@ -58,11 +58,7 @@ class PoolExecutor(ABC, Generic[TaskType, FoundType]):
 
     @property
     def has_room(self) -> bool:
-        return len(self._busy) + len(self.waiting) < len(self.workers)
-
-    @property
-    def _busy(self) -> list[Worker[TaskType, FoundType]]:
-        return [worker for worker in self.workers if worker.task is not None]
+        return sum(worker.task is not None for worker in self.workers) + len(self.waiting) < len(self.workers)
 
     def begin(self, task: TaskType) -> None:
         assert self.has_room
@@ -83,23 +79,16 @@ class PoolExecutor(ABC, Generic[TaskType, FoundType]):
         """Waits for what was found out; what else is told is passed on, and raised where it is an error."""
         while True:
             self.stop.check()
-            self._hand_out()
-            for worker in self._telling():
+            for worker in self.workers:
+                if self.waiting and worker.idle:
+                    worker.begin(self.waiting.pop(0))
+            telling = wait([worker.pipe for worker in self.workers], LOOK_SECONDS)  # or they are no more
+            for worker in [worker for worker in self.workers if worker.pipe in telling]:
                 task, told = worker.task, worker.hear()
                 if isinstance(told, Done):
                     assert task is not None
                     return task, told.what
                 self._pass_on(task, told)
-
-    def _hand_out(self) -> None:
-        for worker in self.workers:
-            if self.waiting and worker.idle:
-                worker.begin(self.waiting.pop(0))
-
-    def _telling(self) -> list[Worker[TaskType, FoundType]]:
-        """The workers that have something to tell or are no more."""
-        ready = wait([worker.pipe for worker in self.workers], LOOK_SECONDS)
-        return [worker for worker in self.workers if worker.pipe in ready]
 
     def _pass_on(self, task: TaskType | None, told: Told[FoundType]) -> None:
         if isinstance(told, Progress):
@@ -115,7 +104,7 @@ class PoolExecutor(ABC, Generic[TaskType, FoundType]):
 
     def _save(self) -> None:
         """Has every task saved that is under way; UserError where one could not be."""
-        busy = [(worker.task, worker) for worker in self._busy]
+        busy = [(worker.task, worker) for worker in self.workers if worker.task is not None]
         for _, worker in busy:
             worker.ask_to_stop()
         for task, answer in [(task, worker.answer()) for task, worker in busy]:

@@ -45,15 +45,12 @@ def step_memory(problem: Problem) -> StepMemory:
     chance = Chance(problem.recipe.seed, root.label)
     gates = make_method(problem, root, chance).gates(StepContext(0, 0, chance.generator("memory")))
     stored = sum(parameter.numel() * parameter.element_size() for parameter in network.parameters())
-    two, four = (saved_bytes(network, pixels[:count], on_meta(gates)) for count in (2, 4))
-    return StepMemory(COPIES * stored, fixed=2 * two - four, per_image=(four - two) // 2)
-
-
-def on_meta(gates: Gates) -> Gates:
-    return {
+    on_meta = {
         choice: gate if gate.weight is None else Gate(gate.active, gate.weight.to("meta"))
         for choice, gate in gates.items()
     }
+    two, four = (saved_bytes(network, pixels[:count], on_meta) for count in (2, 4))
+    return StepMemory(COPIES * stored, fixed=2 * two - four, per_image=(four - two) // 2)
 
 
 def saved_bytes(network: Network, images: Tensor, gates: Gates) -> int:

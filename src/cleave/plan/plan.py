@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -63,6 +62,7 @@ def planned(problem: Problem, notes: list[str]) -> dict[str, Any]:
     watch = Stopwatch.fitting(problem, memory, free and int(MEMORY_SHARE * free))
     with memory_for("a step", f"search.batch_size, search.eval_batch_size, {recipe.space.smaller_by}"):
         phases = plan_phases(problem, watch)
+    seconds = [phase.seconds for phase in phases]
     return {
         "space": problem.space.name,
         "method": recipe.method.name,
@@ -71,16 +71,10 @@ def planned(problem: Problem, notes: list[str]) -> dict[str, Any]:
         "sub_supernets": nodes_at(recipe, problem.space, recipe.split.splits or 0),
         "phases": [{**asdict(phase), "seconds": phase.seconds} for phase in phases],
         "steps": sum(phase.count * phase.steps for phase in phases),
-        "seconds": total(phase.seconds for phase in phases),
+        "seconds": None if None in seconds else sum(one for one in seconds if one is not None),
         "memory": {"step_bytes": need, "peak_bytes": peak_bytes(recipe.device), "available_bytes": free},
         "warnings": [*notes, *memory_warnings(need, free, recipe.space.smaller_by)],
     }
-
-
-def total(seconds: Iterable[float | None]) -> float | None:
-    """The sum; None where one is not known."""
-    known = list(seconds)
-    return None if None in known else sum(one for one in known if one is not None)
 
 
 def plan_phases(problem: Problem, watch: Stopwatch) -> list[Phase]:

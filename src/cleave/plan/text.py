@@ -21,23 +21,18 @@ def text(plan: dict[str, Any]) -> str:
     """A line for every phase, the total, the memory, the warnings."""
     memory = plan["memory"]
     free = "" if memory["available_bytes"] is None else f", {size_text(memory['available_bytes'])} free"
+    rows = [("phase", "times", "epochs", "steps", "ms/step", "total"), *map(phase_row, plan["phases"])]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         [
             f"{plan['space']}, {plan['method']}, {plan['splitter']}: {plan['sub_supernets']} sub-supernets",
             *report_lines(plan["images"]),
-            *phase_lines(plan["phases"]),
+            *("  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows),
             "not timed" if plan["seconds"] is None else f"about {duration(plan['seconds'])} here, in one process",
             f"memory: {size_text(memory['step_bytes'])} for a step, {size_text(memory['peak_bytes'])} so far{free}",
             *(f"Warning: {warning}" for warning in plan["warnings"]),
         ]
     )
-
-
-def phase_lines(phases: list[dict[str, Any]]) -> list[str]:
-    """A table, its numbers aligned to the right."""
-    rows = [("phase", "times", "epochs", "steps", "ms/step", "total"), *map(phase_row, phases)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
 
 
 def phase_row(phase: dict[str, Any]) -> tuple[str, ...]:

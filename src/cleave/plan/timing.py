@@ -14,12 +14,12 @@ from cleave.plan.memory import StepMemory
 from cleave.search.evaluator import LeafEvaluator
 from cleave.search.matching import Matcher
 from cleave.search.problem import Problem
-from cleave.search.schedule import alone, schedule
-from cleave.search.splitting import parts_at, splitter_of
+from cleave.search.schedule import alone, parts_at, schedule
 from cleave.search.trainer import NodeTrainer, Standalone
 from cleave.search.work import Step
 from cleave.space import Region
 from cleave.split import Node
+from cleave.split.splitters import SPLITTERS
 
 TIMED = 3
 
@@ -111,7 +111,7 @@ def typical_region(problem: Problem, depth: int) -> Region:
             name for name, left in region.allowed.items() if left == whole.allowed[name] and len(left) >= parts
         )
         candidates = region.allowed[choice]
-        size = -(-len(candidates) // parts) if splitter_of(problem.recipe).branches else 1
+        size = -(-len(candidates) // parts) if SPLITTERS[problem.recipe.split.splitter].branches else 1
         region = region.restrict(choice, candidates[-size:])
     return region
 

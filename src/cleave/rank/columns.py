@@ -30,11 +30,6 @@ def place(table: Table, name: str) -> int:
         ) from error
 
 
-def true_accuracies(table: Table, dataset: str, rows: Sequence[int]) -> Numbers:
-    """Test accuracy (percent) after training alone. For scoring only: nothing is chosen by it."""
-    return table.accuracies(dataset, "test")[list(rows)].astype(np.float64)
-
-
 def baselines(
     space: Space, archs: Sequence[Arch], table: Table, dataset: str, rows: Sequence[int], seed: int
 ) -> dict[str, Numbers]:

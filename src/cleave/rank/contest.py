@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import torch
 
-from cleave.bench.table import dataset_of, need
+from cleave.bench.table import DATASETS, dataset_of, need
 from cleave.data.chance import Chance
-from cleave.errors import UserError, refuse_repeats
+from cleave.errors import UserError, named, refuse_repeats
 from cleave.method import METHODS
-from cleave.rank.columns import BASELINES, Numbers, baselines, place, true_accuracies
+from cleave.rank.columns import BASELINES, Numbers, baselines, place
 from cleave.rank.predictions import read_all
 from cleave.rank.published import CORRELATIONS
-from cleave.rank.question import RankQuestion, dataset_named
+from cleave.rank.question import RankQuestion
 from cleave.settings import Recipe
 from cleave.space import Arch, Space, find_space
 
@@ -41,7 +42,9 @@ def prepare(recipe: Recipe, question: RankQuestion) -> Contest:
     """The contest that is asked for; UserError where recipe, table, files and question do not go together."""
     space = find_space(recipe.space)
     check_recipe(recipe, space, question)
-    dataset = dataset_named(question.dataset) if question.dataset else dataset_of(recipe.data.name)
+    dataset = dataset_of(recipe.data.name)
+    if question.dataset:
+        dataset = named("--dataset", question.dataset, {each: each for each in DATASETS})
     table = need(question.benchmark or (Path(recipe.benchmark) if recipe.benchmark else None))
     archs = chosen(space, question)
     names = [space.format(arch) for arch in archs]
@@ -49,7 +52,8 @@ def prepare(recipe: Recipe, question: RankQuestion) -> Contest:
     refuse_repeats("--predictions", [file.resolve() for file in question.predictions])
     given = read_all(question.predictions, names, (SUPERNET, *BASELINES, *CORRELATIONS))
     floors = baselines(space, archs, table, dataset, places, question.seed)
-    return Contest(space, dataset, archs, names, true_accuracies(table, dataset, places), given, floors)
+    true = table.accuracies(dataset, "test")[places].astype(np.float64)  # for scoring only: nothing is chosen by it
+    return Contest(space, dataset, archs, names, true, given, floors)
 
 
 def check_recipe(recipe: Recipe, space: Space, question: RankQuestion) -> None:

@@ -38,19 +38,19 @@ class FinishedRun:
 
     def holders(self, archs: Sequence[Arch]) -> list[Node]:
         """The trained leaf that holds each architecture; UserError where there is none."""
-        return [self._holder(arch) for arch in archs]
-
-    def _holder(self, arch: Arch) -> Node:
-        text = self.problem.space.format(arch)
-        leaf = next((leaf for leaf in self.state.tree.leaves if arch in leaf.region), None)
-        if leaf is None:
-            raise UserError(f"architecture {text}: no leaf of {self.folder.path} holds it; start the run again")
-        if leaf.empty:
-            raise UserError(
-                f"architecture {text}: lies in leaf {leaf.label}, which has no connected architecture and was not "
-                "trained; give --connected to leave such ones out"
-            )
-        return leaf
+        found = []
+        for arch in archs:
+            text = self.problem.space.format(arch)
+            leaf = next((leaf for leaf in self.state.tree.leaves if arch in leaf.region), None)
+            if leaf is None:
+                raise UserError(f"architecture {text}: no leaf of {self.folder.path} holds it; start the run again")
+            if leaf.empty:
+                raise UserError(
+                    f"architecture {text}: lies in leaf {leaf.label}, which has no connected architecture and was not "
+                    "trained; give --connected to leave such ones out"
+                )
+            found.append(leaf)
+        return found
 
     def networks(self, leaf: Node, average: int) -> list[Network]:
         """The leaf's network at the ends of its last `average` epochs, the last one last."""

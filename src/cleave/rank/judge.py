@@ -57,12 +57,13 @@ def judge_leaf(
     """The same for architectures of one leaf; those that compute the same are evaluated once."""
     networks = run.networks(leaf, question.average)
     threads = question.threads or os.cpu_count() or 1
+    stream = run.problem.stream(run.problem.train, Chance(run.problem.recipe.seed, leaf.label), "recalibrate")
     exam = Exam(
         held_out_batches(run.problem, question.images),
         threads,
         stop,
         question.statistics,
-        training_batches(run.problem, leaf, question.recalibrate),
+        [stream.batch(step) for step in range(question.recalibrate)],  # the same for every child of the leaf
     )
     layout = run.problem.layout
     first = same_outputs(layout, archs)
@@ -92,9 +93,3 @@ def held_out_batches(problem: Problem, images: int) -> list[Batch]:
     count = min(images, len(problem.valid))
     some = problem.valid.take(torch.arange(count, device=problem.valid.labels.device))
     return list(InOrder(some, problem.recipe.search.eval_batch_size, problem.normalise))
-
-
-def training_batches(problem: Problem, leaf: Node, count: int) -> list[Batch]:
-    """The same augmented training mini-batches for every child of a leaf."""
-    stream = problem.stream(problem.train, Chance(problem.recipe.seed, leaf.label), "recalibrate")
-    return [stream.batch(step) for step in range(count)]

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cleave.bench.table import DATASETS
-from cleave.errors import UserError, named
+from cleave.errors import UserError
 from cleave.train import BATCH, RECALIBRATED, Statistics
 
 
@@ -66,8 +65,3 @@ def check_free(file: Path) -> None:
         raise UserError(f"{file}: is there already and nothing is overwritten; give --out another file")
     if not os.path.isdir(file.parent):
         raise UserError(f"{file}: cannot be saved, there is no folder {file.parent}; give --out another file")
-
-
-def dataset_named(name: str) -> str:
-    """The table's data set of that name, as people vary it."""
-    return named("--dataset", name, {dataset: dataset for dataset in DATASETS})

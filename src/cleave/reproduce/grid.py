@@ -81,12 +81,9 @@ def chosen_rows(rows: Sequence[NamedRow], only: Sequence[str]) -> list[NamedRow]
     wanted = [re.compile(rf"(?<!\w){re.escape(part)}(?!\w)", re.IGNORECASE) for part in only]
     found = [row for row in rows if not only or any(pattern.search(row.name) for pattern in wanted)]
     if not found:
-        raise UserError(f"--only {brief(', '.join(only))}: no row has that in its name; there are {names(rows)}")
+        names = "; ".join(row.name for row in rows)
+        raise UserError(f"--only {brief(', '.join(only))}: no row has that in its name; there are {names}")
     return found
-
-
-def names(rows: Sequence[Named]) -> str:
-    return "; ".join(row.name for row in rows)
 
 
 def slug(name: str) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -12,8 +10,8 @@ from cleave.reproduce.budgets import Sizes
 from cleave.reproduce.experiment import Experiment, ExperimentRow, Figures, Published
 from cleave.reproduce.measures import apart, read_tree, scores_of
 from cleave.reproduce.searches import METHOD_NAMES
-from cleave.split.cuts import CUTS, Cut
-from cleave.split.partition import Groups, canonical
+from cleave.split.cuts import CUTS
+from cleave.split.partition import canonical
 
 ONE_SPLIT = {"split.splitter": "gradient", "split.splits": 1, "search.epochs": 1}
 """What is measured is known before the leaves are searched, so that their search is as short as can be."""
@@ -51,25 +49,17 @@ def other_cuts(sizes: Sizes) -> list[ExperimentRow]:
 def cuts(folder: Path, row: ExperimentRow) -> Figures:
     """On how many percent of all scored edges another cut gives the groups of the balanced minimum cut."""
     scores = [score for node in read_tree(folder) for score in scores_of(node).values()]
-    balanced = [groups_of(score) for score in scores]
-    return {
-        name: [100 * sum(map(_same(cut), scores, balanced)) / len(scores)]
-        for name, cut in CUTS.items()
-        if name != "balanced"
-    }
-
-
-def _same(cut: Cut) -> Callable[[dict[str, Any], Groups], bool]:
-    def same(score: dict[str, Any], balanced: Groups) -> bool:
-        similarities = torch.tensor(score["similarities"], dtype=torch.float64)
-        return cut(similarities, len(balanced)) == balanced
-
-    return same
-
-
-def groups_of(score: dict[str, Any]) -> Groups:
-    """A score's groups of names as groups of places."""
-    return canonical([[score["candidates"].index(name) for name in group] for group in score["groups"]])
+    similarities = [torch.tensor(score["similarities"], dtype=torch.float64) for score in scores]
+    balanced = [
+        canonical([[score["candidates"].index(name) for name in group] for group in score["groups"]])
+        for score in scores
+    ]
+    found = {}
+    for name, cut in CUTS.items():
+        if name != "balanced":
+            same = [cut(each, len(groups)) == groups for each, groups in zip(similarities, balanced, strict=True)]
+            found[name] = [100 * sum(same) / len(scores)]
+    return found
 
 
 PARTITIONS = [

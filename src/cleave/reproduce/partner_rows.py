@@ -104,13 +104,11 @@ def kept(folder: Path) -> tuple[list[list[Trial]], float]:
 def figures(folder: Path, row: ExperimentRow) -> Figures:
     """A figure for every architecture; None where it has no partner of the row's kind."""
     kind = next(kind for kind in PUBLISHED if kind in row.name.split())
-    ends = [ended(found, kind) for found in kept(folder)[0]]
+    ends: list[Mapping[str, Any] | None] = [
+        next((trial for trial in found if trial["kind"] == kind and trial["train_loss"] is not None), None)
+        for found in kept(folder)[0]
+    ]
     return {figure: [None if end is None else end[figure] for end in ends] for figure in FIGURES}
-
-
-def ended(found: list[Trial], kind: str) -> Mapping[str, Any] | None:
-    """The trial of that kind that was trained to the end."""
-    return next((trial for trial in found if trial["kind"] == kind and trial["train_loss"] is not None), None)
 
 
 def lengths(budget: str) -> Sizes:

@@ -24,7 +24,6 @@ from cleave.search.matching import Matcher
 from cleave.search.problem import Problem
 from cleave.search.schedule import alone
 from cleave.search.trainer import NodeTrainer
-from cleave.settings import Recipe
 from cleave.space import Arch, Region, Space
 from cleave.space.sample import distinct
 from cleave.split import Probe
@@ -118,17 +117,13 @@ def trials(problem: Problem, setup: Setup, check: Check, done: int = 0) -> Itera
     recipe, setup and its place alone, so a caller that keeps the lists goes on by their number. UserError for a recipe
     that would make another experiment of it, and where training leaves the finite numbers.
     """
-    refuse_other(problem.recipe)
-    generator = Chance(problem.recipe.seed, "partners").generator("architectures")
-    for arch in distinct(problem.space, problem.space.region, setup.architectures, generator)[done:]:
-        yield trials_of(problem, setup, arch, check)
-
-
-def refuse_other(recipe: Recipe) -> None:
-    given = {"method.name": recipe.method.name, "split.similarity": recipe.split.similarity}
+    given = {"method.name": problem.recipe.method.name, "split.similarity": problem.recipe.split.similarity}
     for key, needed in (("method.name", "rsps"), ("split.similarity", "cos")):
         if given[key] != needed:
             raise UserError(f"{key}={given[key]}: pairs are trained by rsps and compared by cosines; use {needed}")
+    generator = Chance(problem.recipe.seed, "partners").generator("architectures")
+    for arch in distinct(problem.space, problem.space.region, setup.architectures, generator)[done:]:
+        yield trials_of(problem, setup, arch, check)
 
 
 def trials_of(problem: Problem, setup: Setup, arch: Arch, check: Check) -> list[Trial]:

@@ -98,7 +98,10 @@ def read_folder(folder: Path, identity: str | None = None, of: Owner | None = No
     if odd := sorted(present.symmetric_difference(listed)):
         raise Damaged(f"{folder / odd[0]}: {'not in' if odd[0] in present else 'missing, though in'} {MANIFEST}")
     contents = {name: _read(folder / name, listed[name]) for name in listed}
-    check_owner(folder, manifest["of"], of)
+    for key, value in (of or {}).items():
+        if (found := manifest["of"].get(key)) != value:
+            what = "another run" if key == "run" else f"{key} {found}, not {value}"
+            raise Foreign(f"{folder}: is of {what}; put back what was there")
     return contents
 
 
@@ -106,14 +109,6 @@ def owner_of(folder: Path) -> dict[str, Any]:
     """What a written folder belongs to; Damaged where its manifest does not tell."""
     of: dict[str, Any] = _manifest(_standing(folder) / MANIFEST, None)["of"]
     return of
-
-
-def check_owner(folder: Path, of: Owner, expected: Owner | None) -> None:
-    """Foreign where a folder belongs to something else than expected."""
-    for key, value in (expected or {}).items():
-        if of.get(key) != value:
-            what = "another run" if key == "run" else f"{key} {of.get(key)}, not {value}"
-            raise Foreign(f"{folder}: is of {what}; put back what was there")
 
 
 def remove_folder(folder: Path) -> None:

@@ -26,7 +26,7 @@ from typing import Any
 from pydantic import Field
 
 from cleave.errors import UserError, cause
-from cleave.run.durable import json_bytes, read_folder, saving, write_bytes, write_json
+from cleave.run.durable import json_bytes, read_folder, saving, write_bytes
 from cleave.run.events import START, Events, Mark, checked
 from cleave.run.generations import Generations, Record, read_record, write_record
 from cleave.run.origin import CHECKPOINTS, SEARCH, Begun, Origin, begin
@@ -101,6 +101,11 @@ class RunFolder(RunFiles):
         """Wall time in all sessions, up to now."""
         return self.seconds_before + time.monotonic() - self.opened_at
 
+    @property
+    def timing(self) -> dict[str, float]:
+        """What timing.json says now."""
+        return {"seconds": round(self.seconds, 3)}
+
     def newest(self, say: Callable[[str], None]) -> dict[str, Any]:
         """What the newest whole checkpoint says (`Saved`); see `Generations.newest`. Events go back to it."""
         meta = shaped(self.generations.folder, Saved, self.generations.newest(say).meta)
@@ -128,7 +133,7 @@ class RunFolder(RunFiles):
         UserError where it is another than the one that the run had already.
         """
         checked(self.events.path, self.events.position)
-        files = {TREE: json_bytes(tree), TIMING: self._timing(), RESULT: json_bytes(result)}
+        files = {TREE: json_bytes(tree), TIMING: json_bytes(self.timing), RESULT: json_bytes(result)}
         hashes = hashes_of(files)
         if self.finished and self.finished.get(RESULT) != hashes[RESULT]:
             raise UserError(
@@ -138,15 +143,6 @@ class RunFolder(RunFiles):
         self.save(search, hashes)
         for name, data in files.items():
             write_bytes(self.path / name, data)
-
-    def write_tree(self, tree: list[dict[str, Any]]) -> None:
-        write_json(self.path / TREE, tree)
-
-    def write_seconds(self) -> None:
-        write_bytes(self.path / TIMING, self._timing())
-
-    def _timing(self) -> bytes:
-        return json_bytes({"seconds": round(self.seconds, 3)})
 
 
 def saved(

@@ -183,9 +183,11 @@ def _whole(folder: Path) -> bool:
 def _serialised(record: Record) -> dict[str, bytes]:
     """The three files of a record."""
     weights = {name: _tensor(f"weights.{name}", tensor) for name, tensor in record.weights.items()}
+    state = io.BytesIO()
+    torch.save(_plain("state", record.state), state)
     return {
         WEIGHTS: safetensors.torch.save(weights),
-        STATE: _pickled(_plain("state", record.state)),
+        STATE: state.getvalue(),
         META: durable.json_bytes(_plain("meta", record.meta)),
     }
 
@@ -217,12 +219,6 @@ def _tensor(name: str, tensor: Tensor) -> Tensor:
     if wrong:
         raise NotFinite(f"{name}: {wrong} of its {copy.numel()} values are not finite")
     return copy
-
-
-def _pickled(state: object) -> bytes:
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    return buffer.getvalue()
 
 
 def _unpickled(data: bytes) -> object:

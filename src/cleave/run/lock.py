@@ -48,17 +48,13 @@ class RunLock:
         deadline = time.monotonic() + self.patience
         while not _locked(file):
             if time.monotonic() >= deadline:
-                raise UserError(f"{self.folder}: in use by {_holder(file)}: wait until it ends, or stop it")
+                text = file.read(40)  # empty, it was taken and is about to be written
+                holder = text.decode() if re.fullmatch(rb"process \d+", text) else "another process"
+                raise UserError(f"{self.folder}: in use by {holder}: wait until it ends, or stop it")
             time.sleep(PAUSE)
         file.truncate(0)
         file.write(f"process {os.getpid()}".encode())
         file.flush()
-
-
-def _holder(file: IO[bytes]) -> str:
-    """Who has the lock, as far as the file tells: empty, it was taken and is about to be written."""
-    text = file.read(40)
-    return text.decode() if re.fullmatch(rb"process \d+", text) else "another process"
 
 
 def _locked(file: IO[bytes]) -> bool:

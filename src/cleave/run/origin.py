@@ -63,10 +63,6 @@ class Origin:
         return hashlib.sha256(json_bytes(self.to_json())).hexdigest()
 
     @property
-    def recipe_file(self) -> str:
-        return RECIPES[self.kind]
-
-    @property
     def owner(self) -> dict[str, str]:
         """Of the checkpoints at the top of its folder."""
         return {"run": self.identity, **WHOLE}
@@ -78,7 +74,7 @@ class Origin:
         """What lies at the top of the folder, by name."""
         recipe = written(dict(self.recipe)).encode()
         others = {ENVIRONMENT: self.environment, **self.more}
-        return {**{name: json_bytes(dict(value)) for name, value in others.items()}, self.recipe_file: recipe}
+        return {**{name: json_bytes(dict(value)) for name, value in others.items()}, RECIPES[self.kind]: recipe}
 
 
 def begin(path: Path, origin: Origin, rest: Mapping[str, Any] | None = None) -> None:
@@ -157,7 +153,7 @@ def settle(path: Path, origin: Origin, say: Callable[[str], None]) -> None:
 
 def check_recipe(path: Path, origin: Origin) -> None:
     """UserError with the keys by which the recipe in a folder differs from the one that the run was begun with."""
-    file = path / origin.recipe_file
+    file = path / RECIPES[origin.kind]
     if not is_there(file):
         return
     odd = list(differences(origin.recipe, read_mapping(file)))

@@ -10,13 +10,11 @@ from torch import Tensor, nn
 from cleave.errors import UserError
 from cleave.net import Network, build, extract, one_hot
 from cleave.run.folder import RunFiles
-from cleave.run.origin import CHECKPOINTS, SEARCH, Origin, read_origin
+from cleave.run.origin import CHECKPOINTS, SEARCH, read_origin
 from cleave.run.view import newest_saved
 from cleave.search.runner import recipe_of
 from cleave.search.state import State
-from cleave.settings import Recipe
-from cleave.space import Arch, Space, find_space
-from cleave.split import Node
+from cleave.space import Arch, find_space
 
 
 class ChosenNetwork(nn.Module):
@@ -53,16 +51,8 @@ def chosen_network(path: Path) -> ChosenNetwork:
         raise UserError(f"{path}: method.name={recipe.method.name} keeps no weights; train {leaf.label}'s architecture")
     record = RunFiles(path, origin.identity).leaf(leaf.label, state.kept[leaf.label])
     space = find_space(recipe.space)
-    supernet = empty_supernet(space, recipe, origin, leaf)
+    mean, std, classes = (origin.environment[key] for key in ("mean", "std", "classes"))
+    supernet = build(space.layout(recipe.space.size, len(mean)), leaf.region, classes, seed=0)
     supernet.load_state_dict(record.weights)
     assert leaf.result is not None
-    return ChosenNetwork(
-        supernet, space.parse(leaf.result["arch"]), origin.environment["mean"], origin.environment["std"]
-    )
-
-
-def empty_supernet(space: Space, recipe: Recipe, origin: Origin, leaf: Node) -> Network:
-    """The network of a leaf, with any weights."""
-    channels, classes = len(origin.environment["mean"]), origin.environment["classes"]
-    layout = space.layout(recipe.space.size, channels)
-    return build(layout, leaf.region, classes, seed=0)
+    return ChosenNetwork(supernet, space.parse(leaf.result["arch"]), mean, std)

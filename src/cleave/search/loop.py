@@ -9,7 +9,8 @@ from cleave.engine.overview import Overview
 from cleave.engine.progress import Callback
 from cleave.engine.stop import Stop
 from cleave.errors import Interrupted
-from cleave.run.folder import EVENTS, RunFolder
+from cleave.run.durable import write_json
+from cleave.run.folder import EVENTS, TIMING, TREE, RunFolder
 from cleave.run.task_folder import path_of, remove_last_tasks, remove_tasks
 from cleave.search.problem import Problem
 from cleave.search.result import outcome
@@ -18,6 +19,7 @@ from cleave.search.stages import Stage, stages_of
 from cleave.search.state import State, tree_to_json
 from cleave.search.task import Task, TaskResult
 from cleave.search.work import passes_done
+from cleave.split import Tree
 
 
 class Search:
@@ -26,12 +28,14 @@ class Search:
     def __init__(self, problem: Problem, folder: RunFolder, stop: Stop, callback: Callback) -> None:
         self.problem, self.folder, self.stop = problem, folder, stop
         self.overview, self.stages = Overview(callback), stages_of(problem)
-        self.state = State.new(problem.space.region)
+        self.state = State(Tree(problem.space.region))
         self.found: dict[str, TaskResult] = {}
         """By label, of tasks that are finished and wait for one before them to be merged."""
         self.begun: set[str] = set()
         if (saved := folder.newest(callback.say)["search"]) is not None:
-            self._restore(saved)
+            self.state = State.from_json(saved, folder.generations.folder)
+            folder.check_leaves(self.state.kept)
+            self.overview.finished = self._passes()
         remove_tasks(folder.path, self._merged())
 
     def run(self, executor: Executor[Task, TaskResult] | None = None) -> dict[str, Any]:
@@ -42,7 +46,7 @@ class Search:
                 self._begin(stage.tasks(self.state, self.found), executor)
                 self._take(*executor.finished())
         except Interrupted:
-            self.folder.write_seconds()
+            write_json(self.folder.path / TIMING, self.folder.timing)
             raise
         remove_last_tasks(self.folder.path, self._merged())
         return outcome(self.problem, self.state)
@@ -74,7 +78,9 @@ class Search:
         found = self.found.pop(label)
         stage.merge(self.state, label, found)
         self.folder.events.append(path_of(self.folder.path, label) / EVENTS, found.events)
-        self._save()
+        self.folder.save(self.state.to_json())  # from here the search goes on as if nothing had happened
+        write_json(self.folder.path / TREE, tree_to_json(self.state.tree))
+        write_json(self.folder.path / TIMING, self.folder.timing)
         remove_tasks(self.folder.path, [label])
 
     def _passes(self) -> int:
@@ -86,14 +92,3 @@ class Search:
     def _merged(self) -> list[str]:
         """The labels of all tasks that need not be done any more."""
         return [label for stage in self.stages for label in stage.merged(self.state)]
-
-    def _save(self) -> None:
-        """Commits a generation from which the search goes on as if nothing had happened."""
-        self.folder.save(self.state.to_json())
-        self.folder.write_tree(tree_to_json(self.state.tree))
-        self.folder.write_seconds()
-
-    def _restore(self, saved: dict[str, Any]) -> None:
-        self.state = State.from_json(saved, self.folder.generations.folder)
-        self.folder.check_leaves(self.state.kept)
-        self.overview.finished = self._passes()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from cleave.errors import UserError
 from cleave.search.trainer import NodeTrainer
@@ -21,6 +21,7 @@ class Matcher:
     def __init__(self, trainer: NodeTrainer) -> None:
         self.trainer, self.split = trainer, trainer.problem.recipe.split
         self.allowed = trainer.scope.region.allowed
+        self.ends = trainer.setup.layout.ends if self.split.shared == "body" else ()
         self.matching = Matching(
             SIMILARITIES[self.split.similarity],
             own_weight=self.split.enable == "own",
@@ -36,7 +37,8 @@ class Matcher:
 
         def work(probes: Iterator[Probe]) -> Tensor:
             with self.trainer.uncompiled():
-                return match(probes, choice, self.allowed[choice], self._shared(choice), self.matching)
+                shared = shared_parameters(self.trainer.network, choice, self.ends)
+                return match(probes, choice, self.allowed[choice], shared, self.matching)
 
         found = self.trainer.within_memory(lambda: work(probes), lambda: work(iter([self.trainer.probe(0)])))
         return self.checked(choice, found)
@@ -46,14 +48,10 @@ class Matcher:
 
         def work(probe: Probe) -> Gradients:
             with self.trainer.uncompiled():
-                shared = self._shared(choice)
+                shared = shared_parameters(self.trainer.network, choice, self.ends)
                 return gradients(probe, choice, self.allowed[choice], shared, self.matching.own_weight)
 
         return self.trainer.within_memory(lambda: work(self.trainer.probe(number)), lambda: work(self.trainer.probe(0)))
-
-    def _shared(self, choice: str) -> Mapping[str, nn.Parameter]:
-        ends = self.trainer.setup.layout.ends if self.split.shared == "body" else ()
-        return shared_parameters(self.trainer.network, choice, ends)
 
     def checked(self, choice: str, similarities: Tensor) -> Tensor:
         """The same, on the CPU; UserError where they are not numbers."""

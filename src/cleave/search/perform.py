@@ -20,15 +20,14 @@ from cleave.search.accuracy import Accuracy
 from cleave.search.evaluator import LeafAccuracy, LeafEvaluator, StandaloneEvaluator
 from cleave.search.matching import Matcher
 from cleave.search.problem import Problem, Setup
-from cleave.search.schedule import Schedule, alone, schedule
+from cleave.search.schedule import Schedule, alone, parts_at, schedule
 from cleave.search.session import TaskSession, finite
-from cleave.search.splitting import make_splitter, parts_at
 from cleave.search.stability import agreement, mean_entropy, panel
 from cleave.search.task import NodeTask, Parent, StandaloneTask, Task, TaskResult
 from cleave.search.trainer import NodeTrainer, Standalone, make_method
 from cleave.space import Arch
 from cleave.split import Node, Probe
-from cleave.split.splitters import SplitRequest
+from cleave.split.splitters import SPLITTERS, SplitRequest
 
 
 def perform(problem: Problem, task: Task, run: RunFiles, stop: Stop, callback: Callback) -> TaskResult:
@@ -132,16 +131,16 @@ class Performance(TaskSession):
         return {"panel": accuracies}
 
     def _split(self, task: NodeTask, trainer: NodeTrainer) -> None:
-        depth = len(task.node.path)
+        recipe, depth = self.problem.recipe, len(task.node.path)
         request = SplitRequest(
             task.node.region,
             task.unsplit,
-            parts_at(self.problem.recipe, depth),
+            parts_at(recipe, depth),
             score=lambda choice: self._score(choice, trainer),
             race=lambda choices, parts: self._race(choices, parts, trainer),
             generator=trainer.chance.generator("split"),
         )
-        split = make_splitter(self.problem.recipe, depth).split(request)
+        split = SPLITTERS[recipe.split.splitter].of(recipe.split, depth).split(request)
         self.found.split = split
         self.folder.events.write(
             "split", leaf=task.label, choice=split.choice, groups=split.groups, probes=self.found.probes

@@ -48,7 +48,8 @@ def start(
     problem = open_problem(recipe, callback, given)
     for line in report_lines(problem.report):
         callback.say(line)
-    path = make_folder(out) if out else new_folder(name_of(problem))
+    name = f"{problem.space.name}-{recipe.method.name}-{recipe.split.splitter}-seed{recipe.seed}"
+    path = make_folder(out) if out else new_folder(name)
     with RunLock(path), resumable(path), callback.stop:  # from now on there is something to go on with
         return go_on(create(path, recipe, environment(problem)), problem, callback, engine)
 
@@ -108,12 +109,6 @@ def go_on(folder: RunFolder, problem: Problem, callback: Callback, engine: Engin
             result = search.run(executor)
         search.finish(result)
     return view(folder.path)
-
-
-def name_of(problem: Problem) -> str:
-    """What the folder of a run is called."""
-    recipe = problem.recipe
-    return f"{problem.space.name}-{recipe.method.name}-{recipe.split.splitter}-seed{recipe.seed}"
 
 
 def environment(problem: Problem) -> dict[str, Any]:

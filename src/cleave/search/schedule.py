@@ -1,12 +1,12 @@
-"""Epochs and learning rates: pure functions of the recipe and of where a node stands in the tree."""
+"""Epochs, learning rates and numbers of groups: functions of the recipe and of where a node stands in the tree."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import cos, pi
 
-from cleave.search.splitting import splitter_of
 from cleave.settings import MethodSettings, Recipe
+from cleave.split.splitters import SPLITTERS
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def schedule(recipe: Recipe, depth: int) -> Schedule:
     splits, warmup, epochs = recipe.split.splits or 0, recipe.split.warmup_epochs, recipe.search.epochs
     path = splits * warmup + epochs
     if depth < splits:
-        matters = splitter_of(recipe).scores or not recipe.split.restart
+        matters = SPLITTERS[recipe.split.splitter].scores or not recipe.split.restart
         return Schedule(warmup if matters else 0, depth * warmup, path, searching=False, fresh=depth == 0)
     if depth > 0 and not recipe.split.restart:
         return Schedule(epochs, splits * warmup, path, searching=True, fresh=False)
@@ -56,3 +56,9 @@ def schedule(recipe: Recipe, depth: int) -> Schedule:
 def alone(epochs: int) -> Schedule:
     """The schedule of an architecture that is trained by itself: one cosine, no architecture steps."""
     return Schedule(epochs, 0, epochs, searching=False, fresh=True)
+
+
+def parts_at(recipe: Recipe, depth: int) -> int:
+    """The number of groups of a split at that depth; 2, the least there can be, where every candidate is alone."""
+    branch = recipe.split.branch
+    return branch[depth] if isinstance(branch, list) else 2

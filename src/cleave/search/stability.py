@@ -32,15 +32,10 @@ def agreement(rows: Sequence[Sequence[float]]) -> dict[str, float | int | None]:
 
     `rows` are [rankings][architectures]. Where all of a ranking are equal it cannot be compared with another.
     """
-    taus = pair_taus(rows)
+    taus = [kendall(one, other) for one, other in combinations(np.array(rows, dtype=np.float64), 2)]
     known = [tau for tau in taus if not isnan(tau)]
     value = fsum(known) / len(known) if known else None
     return {"s_tau": value, "s_tau_defined": len(known), "s_tau_pairs": len(taus)}
-
-
-def pair_taus(rows: Sequence[Sequence[float]]) -> list[float]:
-    """Kendall's tau of each two rankings, NaN where it is undefined."""
-    return [kendall(one, other) for one, other in combinations(np.array(rows, dtype=np.float64), 2)]
 
 
 def s_tau(rows: Sequence[Sequence[float]]) -> float | None:

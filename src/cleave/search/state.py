@@ -11,7 +11,6 @@ from pydantic import Field, TypeAdapter
 from cleave.errors import UserError
 from cleave.run.reading import typed
 from cleave.search.accuracy import Accuracy
-from cleave.space import Region
 from cleave.split import Node, Tree
 
 NODES = TypeAdapter(list[Node])
@@ -44,10 +43,6 @@ class State:
     control: SearchCost = field(default_factory=SearchCost)
     accuracies: dict[str, Accuracy] = field(default_factory=dict)
     kept: dict[str, str] = field(default_factory=dict)
-
-    @staticmethod
-    def new(region: Region) -> State:
-        return State(Tree(region))
 
     @property
     def chosen(self) -> Node:

@@ -12,12 +12,10 @@ from cleave.search.task import Task, TaskResult, node_task
 from cleave.search.work import (
     PlannedWork,
     Step,
-    evaluated_batches,
     evaluating,
     held_out_batches,
     nodes_at,
     scored_passes,
-    trained_alone,
     training,
 )
 from cleave.split import Node, Tree
@@ -70,45 +68,33 @@ class TreeStage:
         return [node.label for node in state.tree.nodes.values() if node.finished]
 
     def planned(self) -> list[PlannedWork]:
-        panels = PlannedWork("panels", evaluating(self.problem, self._panel_images()))
-        return [*self.planned_levels(), panels]
-
-    def planned_levels(self) -> list[PlannedWork]:
-        """The search itself, without what only tells how far to trust it."""
-        return [work for depth in range(self.splits + 1) for work in self._level(depth)]
-
-    def _level(self, depth: int) -> Iterator[PlannedWork]:
-        """Training, splitting and evaluation of the nodes at a depth."""
-        problem, method, plan = self.problem, self.problem.method, schedule(self.problem.recipe, depth)
-        count, passes = self._nodes(depth), self._nodes(depth) * training(problem, depth)
-        if plan.searching and method.alone:
-            epochs, trained = method.epochs_each(problem.recipe.method), count * trained_alone(problem)
-            yield PlannedWork("train alone", passes, trained, epochs, epochs * problem.steps_per_epoch, "alone")
-        elif plan.epochs:
-            name = "search" if plan.searching else f"warm-up {depth + 1}"
-            yield PlannedWork(name, passes, count, plan.epochs, plan.epochs * problem.steps_per_epoch, "step", depth)
-        if plan.searching:
-            times = -(-evaluated_batches(problem) // held_out_batches(problem))
-            kind: Step | None = None if method.alone else "evaluation"
-            looked = evaluating(problem, count * self._leaf_images())
-            yield PlannedWork("evaluate", looked, count, 0, times, kind, depth)
-        elif scored := scored_passes(problem, depth):
-            yield PlannedWork(f"compare {depth + 1}", count * scored, count, 0, scored, "comparison", depth)
-
-    def _leaf_images(self) -> int:
-        """The held-out images that it takes to derive an architecture."""
-        batches = held_out_batches(self.problem)
-        return -(-evaluated_batches(self.problem) * len(self.problem.valid) // batches)
-
-    def _panel_images(self) -> int:
-        """Held-out images that the leaves' panels are evaluated on."""
         recipe, trust = self.problem.recipe, self.problem.recipe.trust
         epochs = 0 if self.problem.method.alone else min(trust.panel_epochs, recipe.search.epochs)
         each = epochs * trust.panel * min(trust.panel_images, len(self.problem.valid))
-        return self.most_tasks() * each
+        panels = PlannedWork("panels", evaluating(self.problem, self.most_tasks() * each))
+        return [*self.planned_levels(), panels]
+
+    def planned_levels(self) -> Iterator[PlannedWork]:
+        """The search itself, without what only tells how far to trust it: training, splitting and evaluation."""
+        problem, method, settings = self.problem, self.problem.method, self.problem.recipe.method
+        for depth in range(self.splits + 1):
+            plan, count = schedule(problem.recipe, depth), nodes_at(problem.recipe, problem.space, depth)
+            passes = count * training(problem, depth)
+            if plan.searching and method.alone:
+                epochs, trained = method.epochs_each(settings), count * method.evaluated(settings, 1)
+                yield PlannedWork("train alone", passes, trained, epochs, epochs * problem.steps_per_epoch, "alone")
+            elif plan.epochs:
+                name = "search" if plan.searching else f"warm-up {depth + 1}"
+                steps = plan.epochs * problem.steps_per_epoch
+                yield PlannedWork(name, passes, count, plan.epochs, steps, "step", depth)
+            if plan.searching:
+                batches = held_out_batches(problem)
+                evaluated = method.evaluated(settings, batches)
+                times, images = -(-evaluated // batches), -(-evaluated * len(problem.valid) // batches)
+                kind: Step | None = None if method.alone else "evaluation"
+                yield PlannedWork("evaluate", evaluating(problem, count * images), count, 0, times, kind, depth)
+            elif scored := scored_passes(problem, depth):
+                yield PlannedWork(f"compare {depth + 1}", count * scored, count, 0, scored, "comparison", depth)
 
     def most_tasks(self) -> int:
-        return self._nodes(self.splits)
-
-    def _nodes(self, depth: int) -> int:
-        return nodes_at(self.problem.recipe, self.problem.space, depth)
+        return nodes_at(self.problem.recipe, self.problem.space, self.splits)

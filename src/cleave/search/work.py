@@ -8,11 +8,11 @@ from typing import Literal
 
 from cleave.search.problem import Problem
 from cleave.search.schedule import schedule
-from cleave.search.splitting import splitter_of
 from cleave.search.state import SearchCost
 from cleave.settings import Recipe
 from cleave.space import Space
 from cleave.split.race import RaceRule
+from cleave.split.splitters import SPLITTERS
 
 RACED = 0.2
 """A race's share of the passes of the exact rule, as far as can be told before; about that was measured."""
@@ -61,7 +61,7 @@ def training(problem: Problem, depth: int) -> int:
     """The passes by which one node at a depth is trained."""
     plan, method, settings = schedule(problem.recipe, depth), problem.method, problem.recipe.method
     if plan.searching and method.alone:
-        return trained_alone(problem) * method.epochs_each(settings) * problem.steps_per_epoch
+        return method.evaluated(settings, 1) * method.epochs_each(settings) * problem.steps_per_epoch
     weights = plan.epochs * problem.steps_per_epoch * method.paths_each(settings)
     learning = method.architecture_steps(settings, plan.epochs, problem.steps_per_epoch) if plan.searching else 0
     return weights + method.passes * learning
@@ -69,7 +69,7 @@ def training(problem: Problem, depth: int) -> int:
 
 def scored_passes(problem: Problem, depth: int) -> int:
     """The passes by which one node at a depth is split."""
-    if not splitter_of(problem.recipe).scores:
+    if not SPLITTERS[problem.recipe.split.splitter].scores:
         return 0
     sizes = sorted(len(choice.candidates) for choice in problem.space.splittable)
     split, sizes = problem.recipe.split, sizes[: len(sizes) - depth]
@@ -79,18 +79,8 @@ def scored_passes(problem: Problem, depth: int) -> int:
     return int(sum(contenders) * max(RACED * split.batches, RaceRule.first))
 
 
-def evaluated_batches(problem: Problem) -> int:
-    """The held-out batches that a leaf's architectures are shown, all together."""
-    return problem.method.evaluated(problem.recipe.method, held_out_batches(problem))
-
-
 def held_out_batches(problem: Problem) -> int:
     return -(-len(problem.valid) // problem.recipe.search.eval_batch_size)
-
-
-def trained_alone(problem: Problem) -> int:
-    """The architectures of a leaf that a method trains one by one."""
-    return problem.method.evaluated(problem.recipe.method, 1)
 
 
 def evaluating(problem: Problem, images: int) -> float:

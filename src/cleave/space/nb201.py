@@ -48,16 +48,13 @@ class NASBench201(Space):
         """Stem, three stages of `size.cells` cells at 1, 2 and 4 times `size.channels`, halving in between."""
         widths = [size.channels * factor for factor in (1, 2, 4)]
         blocks: list[tuple[str, Block]] = [("stem", Fixed("conv_3x3_bn", image_channels, widths[0]))]
+        links = tuple(Link(f"{target}<-{source}", source, target) for target, source in EDGES)
         for stage, width in enumerate(widths):
             if stage:
                 blocks.append((f"reduce{stage}", Fixed("residual_block", width // 2, width, stride=2)))
-            blocks += [(f"cell{stage}_{i}", self._cell(width)) for i in range(size.cells)]
+            blocks += [(f"cell{stage}_{i}", Cell(width, links, outputs=(3,))) for i in range(size.cells)]
         blocks.append(("last", Fixed("bn_relu", widths[-1], widths[-1])))
         return Layout(tuple(blocks), features=widths[-1], ends=("stem", "last", "classifier"))
-
-    def _cell(self, channels: int) -> Cell:
-        links = tuple(Link(f"{target}<-{source}", source, target) for target, source in EDGES)
-        return Cell(channels, links, outputs=(3,))
 
     def valid(self, arch: Arch) -> bool:
         """Connected: some path from input to output has no `none` on it."""

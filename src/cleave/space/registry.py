@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 from pydantic import ValidationError
 
 from cleave.errors import UserError
-from cleave.extensions import class_in, file_of, is_entry, load_extension, split_entry, telling_lines
+from cleave.extensions import class_in, is_entry, load_extension, split_entry, telling_lines
 from cleave.registry import Registry, registering
 from cleave.settings import SpaceSettings
 from cleave.space.cells64 import Cells64
@@ -48,7 +49,9 @@ class OwnSpace:
         return self.kind.settings_class
 
     def from_settings(self, settings: SpaceSettings) -> Space:
-        with telling_lines(Path(file_of(self.kind))):
+        module = self.kind.__module__
+        file = getattr(sys.modules.get(module), "__file__", None) or module  # a notebook's class has no file
+        with telling_lines(Path(file)):
             made = self.kind.from_settings(settings)
             check_data(made)
         return made

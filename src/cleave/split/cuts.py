@@ -79,13 +79,11 @@ def affinities(similarities: Tensor) -> Tensor:
 
 def normalised_cost(weights: Tensor, groups: Groups) -> float:
     """The sum over groups of cut(group, rest) / volume(group); the volume is the sum of its members' weights."""
-    return sum(1 - inner_share(weights, list(group)) for group in groups)
-
-
-def inner_share(weights: Tensor, group: list[int]) -> float:
-    """The share of a group's volume that stays inside; none of it where no members are linked."""
-    inside = weights[group][:, group].sum()
-    return float(inside / weights[group].sum()) if inside > 0 else 0.0
+    cost = 0.0
+    for group in map(list, groups):
+        inside = weights[group][:, group].sum()  # none of the volume where no members are linked
+        cost += 1 - (float(inside / weights[group].sum()) if inside > 0 else 0.0)
+    return cost
 
 
 def lowest(tried: Iterable[Groups], cost: Callable[[Groups], float]) -> Groups:

@@ -27,11 +27,5 @@ def shared_parameters(network: Network, choice: str, without: Collection[str] = 
     return {
         name: parameter
         for name, parameter in network.named_parameters()
-        if id(parameter) not in own and block_of(name) not in without
+        if id(parameter) not in own and name.removeprefix("blocks.").partition(".")[0] not in without
     }
-
-
-def block_of(parameter_name: str) -> str:
-    """The block (or "classifier") that a parameter belongs to."""
-    parts = parameter_name.split(".")
-    return parts[1] if parts[0] == "blocks" else parts[0]

@@ -38,7 +38,10 @@ def cosine(gradients: Gradients) -> Tensor:
 @similarity("l2")
 def negative_l2(gradients: Gradients) -> Tensor:
     """Minus the Euclidean distance of the whole gradients (GM-NAS, table 6)."""
-    squares = sum((pairwise_squares(parameter) for parameter in gradients), start=torch.zeros(()))
+    squares = torch.zeros(())
+    for parameter in gradients:
+        rows = parameter.flatten(1).double()  # their differences, since what a Gramian gives would cancel
+        squares = squares + torch.stack([(rows - row).square().sum(dim=1) for row in rows])
     return -squares.sqrt()
 
 
@@ -71,12 +74,6 @@ def normalised(products: Tensor) -> Tensor:
     scale = lengths.unsqueeze(-1) * lengths.unsqueeze(-2)
     # Asking for zero, not for positive: a length that is not a number must come through as one.
     return torch.where(scale == 0, 0.0, products / scale).clamp(-1, 1)
-
-
-def pairwise_squares(parameter: Tensor) -> Tensor:
-    """Squared distances of the candidates' gradients for one parameter, without the cancellation of a Gramian."""
-    rows = parameter.flatten(1).double()
-    return torch.stack([(rows - row).square().sum(dim=1) for row in rows])
 
 
 def as_filters(parameter: Tensor) -> Tensor:

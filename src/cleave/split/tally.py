@@ -125,13 +125,9 @@ class Extrapolated(RaceTally):
         """
         products = self.products
         moves = derivatives(self.by.similarities, products, torch.stack(self.pairs))
-        hidden = (lengths(products) <= 0).all(dim=0) & (lengths(self.own) > 0).any(dim=0)
+        squares, own = (each.diagonal(dim1=1, dim2=2) for each in (products, self.own))
+        hidden = (squares <= 0).all(dim=0) & (own > 0).any(dim=0)
         return moves.masked_fill(hidden | hidden[:, None], torch.nan)
-
-
-def lengths(products: Tensor) -> Tensor:
-    """The squares on the diagonal, [filters, candidates]."""
-    return products.diagonal(dim1=1, dim2=2)
 
 
 def added(one: Gradients, other: Gradients) -> list[Tensor]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,13 +85,8 @@ class Tree:
     def parent(self, node: Node) -> Node | None:
         return self.nodes[node.path[:-1]] if node.path else None
 
-    def ancestors(self, node: Node) -> Iterator[Node]:
-        """From the parent up to the root."""
-        while (parent := self.parent(node)) is not None:
-            yield parent
-            node = parent
-
     def unsplit(self, node: Node) -> list[str]:
         """The choices on which no ancestor was split."""
-        taken = {above.split.choice for above in self.ancestors(node) if above.split is not None}
+        above = [self.nodes[node.path[:depth]].split for depth in range(len(node.path))]
+        taken = {split.choice for split in above if split is not None}
         return [choice for choice in node.region.allowed if choice not in taken]

@@ -31,7 +31,7 @@ from cleave.run.durable import json_bytes, write_bytes, write_json
 from cleave.run.folder import TIMING, make_folder, new_folder
 from cleave.run.generations import Generations, Record
 from cleave.run.lock import RunLock
-from cleave.run.origin import CHECKPOINTS, STUDY, Origin, begin, check_begun, holds, newest_meta, read_origin, settle
+from cleave.run.origin import CHECKPOINTS, STUDY, Origin, begin, check_begun, newest_meta, read_origin, settle
 from cleave.run.outcome import altered, hashes_of
 from cleave.run.reading import Shape, shaped
 from cleave.run.resumable import resumable
@@ -105,10 +105,6 @@ def reopened(path: Path, origin: Origin, device: str | None, callback: Callback)
     study = open_study(here, groups, callback)
     compare(origin.environment, environment(study), recipe.data.name, path, callback)
     return study
-
-
-def is_study(path: Path) -> bool:
-    return holds(path, STUDY)
 
 
 def read_recipe(path: Path) -> StudyRecipe:

@@ -15,14 +15,14 @@ from cleave.reproduce.grid import chosen_rows, slug
 from cleave.reproduce.runner import SHOWN
 from cleave.run.durable import write_bytes, write_json
 from cleave.run.folder import make_folder
-from cleave.run.origin import newest_meta
+from cleave.run.origin import STUDY, holds, newest_meta
 from cleave.run.reading import Timing, read_json
 from cleave.study.analysis.metrics_report import report
 from cleave.study.record.catalogue import TITLES, StudyEntry, at_budget, find_table
 from cleave.study.record.log import read_log
 from cleave.study.record.settings import StudyRecipe
 from cleave.study.record.truth import read_truth
-from cleave.study.runner import is_study, is_told, read_recipe, resolve, resume, start
+from cleave.study.runner import is_told, read_recipe, resolve, resume, start
 from cleave.study.telling.figures import Subject, draw, save
 from cleave.study.telling.page import read_made, write_page
 from cleave.study.telling.tables_text import markdown
@@ -78,7 +78,7 @@ def folder_of(out: Path, entry: StudyEntry) -> Path:
 def perform(folder: Path, recipe: StudyRecipe, callback: Callback, engine: Engine) -> None:
     """Runs a study, goes on with it, or sees that it is done; UserError where the folder is of another recipe."""
     try:
-        if not is_study(folder):
+        if not holds(folder, STUDY):
             start(recipe, folder, callback, engine)
             return
         if essence(read_recipe(folder)) != essence(resolve(recipe)):

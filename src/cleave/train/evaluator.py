@@ -7,8 +7,8 @@ ran on last.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import NamedTuple
 
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from cleave.data.stream import Batch
 from cleave.engine.stop import NEVER, Stop
-from cleave.net import BlockModule, Gates, Network, Place, places
+from cleave.net import BlockModule, Gates, Network, places
 from cleave.net.place import History
 from cleave.train.statistics import Statistics
 
@@ -64,7 +64,10 @@ class Evaluator:
         `calibration`: training batches, for statistics that are calibrated. Interrupted when `stop` asks for it, which
         is heard block by block.
         """
-        own = [Child(self._twin(network), gates) for network, gates in children]
+        for network, _ in children:
+            if network not in self.twins:
+                self.twins[network] = self.statistics.of(network)
+        own = [Child(self.twins[network], gates) for network, gates in children]
         hits = torch.zeros(len(own), own[0].network.classifier.out_features, dtype=torch.int64)
         with torch.autocast(batches[0][0].device.type, torch.bfloat16, enabled=self.half):
             for chunk in chunks(batches, self.chunk):
@@ -74,11 +77,6 @@ class Evaluator:
                     right = labels[torch.cat(logits).argmax(dim=1) == labels]
                     hits[child] += right.bincount(minlength=hits.shape[1]).cpu()
         return hits
-
-    def _twin(self, network: Network) -> Network:
-        if network not in self.twins:
-            self.twins[network] = self.statistics.of(network)
-        return self.twins[network]
 
     def _walk(
         self, own: Sequence[Child], seen: Walked, depth: int, together: list[int], stop: Stop
@@ -157,12 +155,8 @@ def running(block: nn.Module, gates: Gates, tracked: bool) -> tuple[tuple[Hashab
     searched = {id(tensor) for place in found.values() for tensor in (*place.parameters(), *place.buffers())}
     fixed = tuple(tensor for tensor in identity(block, tracked) if tensor not in searched)
     tensors = tuple(identity(module, tracked) for place in found.values() for module in place.used(gates))
-    return tuple((name, *active(place, gates)) for name, place in found.items()), (fixed, tensors)
-
-
-def active(place: Place, gates: Gates) -> tuple[Hashable, ...]:
-    """What runs there, by choice."""
-    return tuple(gates[choice].active if choice in gates else None for choice in place.choices)
+    runs = {name: [gates[each].active if each in gates else None for each in found[name].choices] for name in found}
+    return tuple((name, *active) for name, active in runs.items()), (fixed, tensors)
 
 
 def identity(module: nn.Module, tracked: bool = True) -> tuple[int, ...]:
@@ -184,23 +178,14 @@ class Remembered(nn.Module):
         return last[1]
 
 
-def remembering(block: BlockModule, memory: Memory) -> AbstractContextManager[None]:
-    """Meanwhile the operations of a searched block remember."""
-
-    def wrapped(place: str, module: nn.Module) -> Remembered:
-        return Remembered((place, identity(module)), module, memory)
-
-    return replaced(block, wrapped)
-
-
 @contextmanager
-def replaced(block: BlockModule, wrapped: Callable[[str, nn.Module], nn.Module]) -> Iterator[None]:
-    """The functions of a searched block wrapped, by name, and in the end as they were."""
+def remembering(block: BlockModule, memory: Memory) -> Iterator[None]:
+    """Meanwhile the operations of a searched block remember; in the end they are as they were."""
     searched = [function for function in block.functions() if function.holder is not block]
     functions = [(function, function.holder.get_submodule(function.child)) for function in searched]
     try:
         for (name, holder, child), module in functions:
-            holder.add_module(child, wrapped(name, module))
+            holder.add_module(child, Remembered((name, identity(module)), module, memory))
         yield
     finally:
         for (_, holder, child), module in functions:

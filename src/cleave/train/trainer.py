@@ -93,13 +93,10 @@ class Trainer:
     def _passed(self, path: Path, batch: Batch, paths: int) -> Pass:
         """A path forwards and backwards, one after the other: the memory is that of one."""
         loss, logits = path(batch)
-        self._check(loss)
-        (loss / paths).backward()  # type: ignore[no-untyped-call]
-        return Pass(loss.detach(), logits.detach())
-
-    def _check(self, loss: Tensor) -> None:
         if loss.device.type == "cpu" or self.step % CHECK_EVERY == 0:
             self.check(loss.item())
+        (loss / paths).backward()  # type: ignore[no-untyped-call]
+        return Pass(loss.detach(), logits.detach())
 
     def check(self, loss: float) -> None:
         """The error that `explain` gives for a loss that is not finite."""

@@ -24,7 +24,7 @@ from cleave.study.record.catalogue import (
 )
 from cleave.study.record.log import all_children
 from cleave.study.record.notes import meaningless
-from cleave.study.record.problem import check_sharing, layout_of
+from cleave.study.record.problem import check_sharing
 from cleave.study.record.recipes import read
 from cleave.study.record.settings import StudyRecipe
 from cleave.study.record.sharing import divide, shared_tensors
@@ -46,7 +46,7 @@ def test_every_study_at_every_budget_can_be_followed(name: str, budget: str) -> 
     assert len(children) == (8 if budget == "tiny" else 64)
     divided = divide(found.sharing, children)
     assert sorted(child for group in divided for child in group) == sorted(children)
-    shared_tensors(found.sharing, layout_of(found, space, channels=3))
+    shared_tensors(found.sharing, space.layout(found.space.size, 3))
     resolve(found.model_copy(update={"data": found.data.model_copy(update={"name": "bundled"})}))
 
 

@@ -34,7 +34,8 @@ def interference(log: Log, seed: int, statistics: str | None = None) -> dict[str
     {"supernets", "looks": how many, "since": [{"steps", "value", "low", "high", "n"}], "shared": [{"choice", "value",
     "low", "high"}]}; values in percentage points, None where undefined.
     """
-    supernets = known_supernets(log, statistics)
+    every = [looks for instances in groups_seen(log, statistics, dense=True).values() for looks in instances]
+    supernets = [looks for looks in every if None not in looks.trained and min(looks.accuracy.shape) > 1]
     if not supernets:
         return None
     return {
@@ -49,13 +50,6 @@ def by_statistics(log: Log, seed: int) -> dict[str, dict[str, Any]]:
     """The same for every kind of statistics that the log has it for: what is left of it without running statistics."""
     found = {kind: interference(log, seed, kind) for kind in log.statistics}
     return {kind: report for kind, report in found.items() if report is not None}
-
-
-def known_supernets(log: Log, statistics: str | None = None) -> list[Looks]:
-    """The dense looks at every supernet that say which child each mini-batch was for and can be compared."""
-    by_group = groups_seen(log, statistics, dense=True).values()
-    every = [looks for instances in by_group for looks in instances]
-    return [looks for looks in every if None not in looks.trained and min(looks.accuracy.shape) > 1]
 
 
 def excess(looks: Looks) -> Numbers:
@@ -83,17 +77,18 @@ def own(looks: Looks, child: str | None) -> NDArray[np.bool_]:
 
 
 def gains(supernets: Sequence[Looks], seed: int) -> list[dict[str, Any]]:
-    """The mean excess of children by mini-batches since their own."""
+    """The mean excess of children by mini-batches since their own, with its interval: None for fewer than two."""
     values = [(since_trained(looks), excess(looks)) for looks in supernets]
-    by_steps = [np.concatenate([much[since == steps] for since, much in values]) for steps in range(STEPS)]
-    return [{"steps": steps, **mean(gained, seed), "n": len(gained)} for steps, gained in enumerate(by_steps)]
-
-
-def mean(values: Numbers, seed: int) -> dict[str, float | None]:
-    """A mean with its interval, None where there are no values, or one."""
-    if len(values) < 2:
-        return {**NONE, "value": float(values[0]) if len(values) else None}
-    return with_interval(lambda drawn, _: float(drawn.mean()), values, values, seed, block_length(len(values)))
+    found = []
+    for steps in range(STEPS):
+        gained = np.concatenate([much[since == steps] for since, much in values])
+        effect = {**NONE, "value": float(gained[0]) if len(gained) else None}
+        if len(gained) > 1:
+            effect = with_interval(
+                lambda drawn, _: float(drawn.mean()), gained, gained, seed, block_length(len(gained))
+            )
+        found.append({"steps": steps, **effect, "n": len(gained)})
+    return found
 
 
 def shared_effects(supernets: Sequence[Looks], space: Space, seed: int) -> list[dict[str, Any]]:

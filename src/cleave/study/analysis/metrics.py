@@ -56,13 +56,11 @@ def resampled_taus(scores: Numbers, true: Numbers, counts: NDArray[np.int64]) ->
     """
     other, often = signs(true), counts.astype(np.float32)
     length = weighted(np.abs(other), often)
-    columns = [cosines(signs(one), other, often, length) for one in scores]
+    columns = []
+    for one in map(signs, scores):
+        own = weighted(np.abs(one), often)
+        columns.append(quotients(weighted(one * other, often), np.sqrt(own * length)))
     return np.stack(columns, axis=1)
-
-
-def cosines(one: Signs, other: Signs, often: Signs, length: Numbers) -> Numbers:
-    """`tau` in each draw, NaN where undefined: [draws]. `length`: the square of that of `other`."""
-    return quotients(weighted(one * other, often), np.sqrt(weighted(np.abs(one), often) * length))
 
 
 def quotients(sums: Numbers, by: Numbers) -> Numbers:

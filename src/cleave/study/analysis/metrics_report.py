@@ -116,17 +116,14 @@ def window_part(each: Sequence[Looks], length: int, truth: Truth, seed: int) -> 
         "looks": estimate["of"],
         "defined": estimate["defined"],
         "shared_first": sum(shared_first(row) > 1 for looks in windows for row in looks.accuracy),
-        **tnr_parts([tnrs(looks.accuracy, truth).mean(axis=0) for looks in windows]),
+        **tnr_parts([looks.accuracy for looks in windows], truth),
     }
 
 
-def tnrs(scores: Numbers, truth: Truth) -> Numbers:
-    """TnR of each ranking [n, children] for each of `TOP`: [n, TOP]."""
-    return np.array([[tnr(one, truth.mean, n) for n in TOP] for one in scores])
-
-
-def tnr_parts(each: Sequence[Numbers] | Numbers) -> Part:
-    """t1r and t3r over instances, of what is [instances, TOP]."""
+def tnr_parts(sets: Sequence[Numbers] | Numbers, truth: Truth) -> Part:
+    """t1r and t3r over instances, each the mean over its rankings [n, children]."""
+    every = [np.array([[tnr(one, truth.mean, n) for n in TOP] for one in scores]) for scores in sets]
+    each = [found.mean(axis=0) for found in every]
     return {f"t{n}r": across([float(one[column]) for one in each]) for column, n in enumerate(TOP)}
 
 
@@ -143,7 +140,7 @@ def instances_part(seen: Seen, truth: Truth, seed: int) -> Part | None:
     gt_tau = gt_tau_estimate(list(scores[:, np.newaxis]), truth.mean, seed)
     values = [defined(value) for value in taus(scores, truth.mean).tolist()]
     tied = sum(shared_first(one) > 1 for one in scores)
-    return {"gt_tau": {**gt_tau, "values": values}, **tnr_parts(tnrs(scores, truth)), "shared_first": tied}
+    return {"gt_tau": {**gt_tau, "values": values}, **tnr_parts(scores[:, np.newaxis], truth), "shared_first": tied}
 
 
 def s_tau_parts(seen: Seen, top: Ceiling | None, seed: int) -> dict[str, Part | None]:

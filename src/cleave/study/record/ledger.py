@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -24,7 +23,7 @@ PASSES = 3
 def entry(study: Study, what: str, learner: Training | Tuning, seconds: float) -> dict[str, Any]:
     """{"what", "mini_batches", "per_child", "train_multiply_adds", "evaluation_multiply_adds",
     "evaluation_multiply_adds_plainly", "seconds"}: `per_child` is the mean, "plainly" without anything in common."""
-    mini_batches = batches_of(study, learner)
+    mini_batches = learner.steps * (study.recipe.tune.batches if isinstance(learner, Tuning) else 1)
     train, judged, plainly = worked_on(study, learner)
     return {
         "what": what,
@@ -35,10 +34,6 @@ def entry(study: Study, what: str, learner: Training | Tuning, seconds: float) -
         "evaluation_multiply_adds_plainly": plainly,
         "seconds": round(seconds, 3),
     }
-
-
-def batches_of(study: Study, learner: Training | Tuning) -> int:
-    return learner.steps if isinstance(learner, Training) else learner.steps * study.recipe.tune.batches
 
 
 def worked_on(study: Study, learner: Training | Tuning) -> tuple[int, int, int]:
@@ -53,15 +48,11 @@ def worked_on(study: Study, learner: Training | Tuning) -> tuple[int, int, int]:
     seen = images_looked_at(study, learner)
     judged = sum(count * walk(learner.supernet, kind, (channels, height, width)) for kind, count in seen)
     plainly = sum(count for _, count in seen) * sum(by_child)
-    return PASSES * images_trained_on(study, learner, by_child), judged, plainly
-
-
-def images_trained_on(study: Study, learner: Training, by_child: Sequence[int]) -> int:
-    """Forward multiply-adds of all mini-batches."""
     per_epoch, batch = study.steps_per_epoch, study.recipe.training.batch_size
     last = len(study.train) - (per_epoch - 1) * batch
     sizes = (last if step % per_epoch == per_epoch - 1 else batch for step in range(learner.steps))
-    return sum(size * by_child[learner.order(step)] for step, size in enumerate(sizes))
+    trained = sum(size * by_child[learner.order(step)] for step, size in enumerate(sizes))
+    return PASSES * trained, judged, plainly
 
 
 def images_looked_at(study: Study, learner: Training) -> list[tuple[Statistics, int]]:

@@ -154,7 +154,9 @@ class Log:
         place = {child: number for number, child in enumerate(children)}
         accuracy = np.full((len(steps), len(children)), np.nan)
         accuracy[look, [place[child] for child in rows["evaluated"].tolist()]] = rows["accuracy"]
-        self._refuse_holes(accuracy, steps, children)
+        holes = np.argwhere(np.isnan(accuracy))
+        if len(holes):
+            raise self._missing(children[holes[0][1]], len(holes), f" after step {steps[holes[0][0]]}")
         trained = tuple(rows["trained"][first].tolist())
         return Looks(children, steps, rows["epoch"][first].astype(np.int64), trained, accuracy)
 
@@ -171,12 +173,6 @@ class Log:
             raise self._missing(missing[0], len(missing))
         accuracy = np.stack([by_child[child] for child in self.children], axis=1)
         return Looks(self.children, parts[0].steps, parts[0].epochs, (None,) * count, accuracy)
-
-    def _refuse_holes(self, accuracy: Numbers, steps: NDArray[np.int64], children: Sequence[str]) -> None:
-        holes = np.argwhere(np.isnan(accuracy))
-        if len(holes):
-            look, child = holes[0]
-            raise self._missing(children[child], len(holes), f" after step {steps[look]}")
 
     def _missing(self, child: str, count: int, when: str = "") -> UserError:
         others = f" (and {count - 1} more)" if count > 1 else ""

@@ -70,7 +70,7 @@ class Study:
 
     @property
     def layout(self) -> Layout:
-        return layout_of(self.recipe, self.space, channels=self.train.pixels.shape[1])
+        return self.space.layout(self.recipe.space.size, self.train.pixels.shape[1])
 
     @property
     def classes(self) -> int:
@@ -154,10 +154,6 @@ def space_meta(recipe: StudyRecipe, space: Space) -> dict[str, Any]:
     return {**recipe.space.model_dump(mode="json", exclude={"children"}), "name": space.name}
 
 
-def layout_of(recipe: StudyRecipe, space: Space, channels: int) -> Layout:
-    return space.layout(recipe.space.size, channels)
-
-
 def open_study(
     recipe: StudyRecipe, divided: Sequence[Sequence[str]] | None = None, callback: Callback | None = None
 ) -> Study:
@@ -200,7 +196,7 @@ def check_tuning(study: Study) -> None:
 
 def check_sharing(recipe: StudyRecipe, space: Space) -> None:
     """UserError where a policy cannot be followed, or shares nothing."""
-    layout = layout_of(recipe, space, channels=3)
+    layout = space.layout(recipe.space.size, 3)
     shared = shared_tensors(recipe.sharing, layout)
     network = build(layout, space.region, classes=2, seed=0, norm=replace(layout.norm, running=True))
     names = list(tensor_names(network).values())

@@ -11,7 +11,7 @@ from torch import nn
 from cleave.errors import UserError, brief
 from cleave.space import Layout
 from cleave.stats.clusters import Groups, clusters, sequential, shuffled
-from cleave.study.record.log import Numbers, read_log
+from cleave.study.record.log import read_log
 from cleave.study.record.partition import read_partition
 from cleave.study.record.settings import SharingSettings
 from cleave.study.record.truth import log_file
@@ -45,15 +45,11 @@ def numbered(sharing: SharingSettings, children: Sequence[str]) -> Groups:
         return sequential(len(children), count)
     if sharing.by == "shuffled":
         return shuffled(len(children), count, sharing.seed)
-    return clusters(correlation_in(_file(sharing), children), count)
-
-
-def correlation_in(path: Path, children: Sequence[str]) -> Numbers:
-    """How the children's accuracies go together in a log of the same children."""
+    path = _file(sharing)
     log = read_log(log_file(path))
     if log.children != tuple(children):
         raise UserError(f"sharing.file={path}: has other children than this study; use a log of the same ones")
-    return correlation_to_cluster(log, f"sharing.file={path}")
+    return clusters(correlation_to_cluster(log, f"sharing.file={path}"), count)
 
 
 def _file(sharing: SharingSettings) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from math import cos, pi
 from typing import Any
@@ -97,16 +97,14 @@ class Training:
     @property
     def owes_look(self) -> bool:
         """Whether one is due after the mini-batch done last that was not taken yet."""
-        return (self._looks_at_epoch or self._looks_densely) and not (self.looks and self.looks[-1].step == self.step)
+        return bool(self._due) and not (self.looks and self.looks[-1].step == self.step)
 
     @property
-    def _looks_at_epoch(self) -> bool:
-        every = self.study.recipe.looks.every
-        return self.step > 0 and self.ends_epoch and (self.epoch % every == 0 or self.step == self.steps)
-
-    @property
-    def _looks_densely(self) -> bool:
-        return self.step > max(0, self.steps - self.study.recipe.looks.dense)
+    def _due(self) -> list[bool]:
+        """The looks that follow the mini-batch done last: of each whether it is a dense one."""
+        looks, last = self.study.recipe.looks, self.step == self.steps
+        at_epoch = self.step > 0 and self.ends_epoch and (self.epoch % looks.every == 0 or last)
+        return [False] * at_epoch + [True] * (self.step > max(0, self.steps - looks.dense))
 
     @property
     def done(self) -> bool:
@@ -118,13 +116,10 @@ class Training:
         Interrupted when `stop` asks for it in the middle of a look, which is owed then.
         """
         if not self.owes_look:
-            self._train()
+            explain = partial(batch_too_large, self.study, self.batches, self._step)
+            within_memory(lambda: self._step(self.batches.batch(self.step)), explain)
         if self.owes_look:
             self.looks += self._taken(stop)
-
-    def _train(self) -> None:
-        explain = partial(batch_too_large, self.study, self.batches, self._step)
-        within_memory(lambda: self._step(self.batches.batch(self.step)), explain)
 
     def _step(self, batch: Batch) -> None:
         child = self.order(self.step)
@@ -139,7 +134,7 @@ class Training:
         found = list[Look]()
         for name in self.evaluators:
             accuracy = self._accuracies(name, self.study.judged, stop)
-            for dense in [False] * self._looks_at_epoch + [True] * self._looks_densely:
+            for dense in self._due:
                 found.append(self._look(name, dense, self.study.judged_on, accuracy))
         if self.step == self.steps and self.study.reported is not None:
             name = next(iter(self.evaluators))
@@ -148,12 +143,10 @@ class Training:
 
     def _accuracies(self, name: str, images: Images, stop: Stop) -> list[float]:
         evaluator = self.evaluators[name]
-        calibration = list(self._calibration()) if evaluator.statistics.calibrated else []
+        batches = range(self.study.recipe.looks.calibration if evaluator.statistics.calibrated else 0)
+        calibration = [self.calibration.batch(number) for number in batches]
         hits = evaluator.hits(self.supernet.members, self.study.exam(images), calibration, stop).sum(dim=1).tolist()
         return [100 * right / len(images) for right in hits]
-
-    def _calibration(self) -> Iterator[Batch]:
-        return map(self.calibration.batch, range(self.study.recipe.looks.calibration))
 
     def _look(self, statistics: str, dense: bool, images: str, accuracy: list[float]) -> Look:
         kind, trained = self.study.tracked if statistics == "tracked" else statistics, self.order(self.step - 1)

@@ -37,13 +37,14 @@ class Tuning:
     def advance(self, stop: Stop = NEVER) -> None:
         """One child from the snapshot on. Interrupted when `stop` asks for it, and the child is to be begun anew."""
         name, (network, gates) = self.names[self.step], self.supernet.members[self.step]
-        child = Child(deepcopy(network), gates)
+        child, meta = Child(deepcopy(network), gates), self.snapshot.meta
         trainer, evaluator, looks = self._trainer(child, name), Evaluator(TRACKED), list[Look]()
         while trainer.step < self.study.recipe.tune.batches:
             stop.check()
             self._train(trainer, path_of(child))
             hits = int(evaluator.hits([child], self.exam).sum())
-            looks.append(self._look(name, trainer.step, 100 * hits / len(self.study.judged)))
+            accuracy, kind, images = 100 * hits / len(self.study.judged), self.study.tracked, self.study.judged_on
+            looks.append(Look(meta["epoch"], meta["step"], name, False, kind, trainer.step, images, [name], [accuracy]))
         self.looks += looks
         self.step += 1
 
@@ -64,11 +65,6 @@ class Tuning:
 
         explain = partial(batch_too_large, self.study, self.batches, step)
         within_memory(lambda: step(self.batches.batch(trainer.step)), explain)
-
-    def _look(self, name: str, tuned: int, accuracy: float) -> Look:
-        epoch, step = self.snapshot.meta["epoch"], self.snapshot.meta["step"]
-        judged = self.study.judged_on
-        return Look(epoch, step, name, False, self.study.tracked, tuned, judged, [name], [accuracy])
 
     def record(self) -> Record:
         state: dict[str, Any] = {"looks": [look.to_list() for look in self.looks]}

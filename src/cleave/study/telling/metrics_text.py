@@ -131,7 +131,8 @@ def name_of(row: Part) -> str:
 def cells(row: Part) -> list[str]:
     ranks = [points(row[name], 1) for name in ("t1r", "t3r")]
     percent = [points(row[name], 2) for name in ("regret1", "regret3", "top1")]
-    return [short(row["gt_tau"]["value"]), bounds(row["gt_tau"]), *ranks, *percent]
+    value, low, high = (row["gt_tau"][name] for name in ("value", "low", "high"))
+    return [short(value), "-" if low is None else f"{short(low)} {short(high)}", *ranks, *percent]
 
 
 def notes(report: Part) -> list[str]:
@@ -156,13 +157,9 @@ def notes(report: Part) -> list[str]:
     ]
 
 
-def bounds(estimate: Part) -> str:
-    return "-" if estimate["low"] is None else f"{short(estimate['low'])} {short(estimate['high'])}"
-
-
 def bracket(estimate: Part) -> str:
     """The interval behind a value, where there is one."""
-    return "" if estimate["low"] is None else f" [{bounds(estimate)}]"
+    return "" if estimate["low"] is None else f" [{short(estimate['low'])} {short(estimate['high'])}]"
 
 
 def undefined(estimate: Part, what: str) -> str:

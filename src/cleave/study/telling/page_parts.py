@@ -150,13 +150,10 @@ def cost_section(ledger: Sequence[Part]) -> Section | None:
         return None
     head = ["", *COSTS.values()]
     total: Part = {"what": "all", **{key: sum(part[key] for part in ledger) for key in ADDED}}
-    parts = PageTable("Of each part", head, [cost_row(part) for part in ledger])
-    whole = PageTable("Of all parts together.", head, [cost_row(total)])
+    rows = [[part["what"], *(amount(key, part.get(key)) for key in COSTS)] for part in (total, *ledger)]
+    whole = PageTable("Of all parts together.", head, rows[:1])
+    parts = PageTable("Of each part", head, rows[1:])
     return Section("cost", "Cost", [whole, Details("Each part", [parts])])
-
-
-def cost_row(part: Part) -> list[str]:
-    return [part["what"], *(amount(key, part.get(key)) for key in COSTS)]
 
 
 def amount(key: str, value: float | None) -> str:

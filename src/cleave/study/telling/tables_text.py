@@ -42,8 +42,9 @@ def rows(found: dict[str, Any]) -> Iterator[tuple[str, list[str], str]]:
     for row in found["rows"]:
         head = [str(row["instances"]), f"{row['per_child']:.0f}", str(row["dense_looks"])]
         for name, measure in row["measures"].items():
-            ours, paper, difference = words(name, measure)
-            yield row["name"], [*head, NAMES[name], ours, paper, difference], known(measure)
+            whole = measure.get("defined") == measure.get("of")
+            known = "" if whole else f"defined in {measure['defined']} of {measure['of']}"
+            yield row["name"], [*head, NAMES[name], *words(name, measure)], known
             head = ["", "", ""]
 
 
@@ -56,12 +57,6 @@ def words(name: str, measure: dict[str, float | None]) -> tuple[str, str, str]:
     paper = with_deviation(measure["published"], measure["published_sd"], digits)
     difference = measure["difference"]
     return ours, paper, "" if difference is None else f"{difference:+.{digits}f}"
-
-
-def known(measure: dict[str, float | None]) -> str:
-    """In how many looks, or pairs of them, a figure is defined, where that is not all."""
-    whole = measure.get("defined") == measure.get("of")
-    return "" if whole else f"defined in {measure['defined']} of {measure['of']}"
 
 
 def with_deviation(value: float | None, deviation: float | None, digits: int) -> str:
