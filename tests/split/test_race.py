@@ -280,3 +280,9 @@ def test_there_is_no_outcome_before_the_end() -> None:
     contest = Race(problem.entrants(RaceRule()), RaceRule())
     with pytest.raises(AssertionError, match="not over"):
         _ = contest.outcome
+
+
+def test_an_expected_gain_is_never_negative() -> None:
+    """Far from the leader it is the difference of two tiny numbers, which rounding may turn around."""
+    gaps = torch.linspace(0, 60, 100_001, dtype=torch.float64)
+    assert bool((expected_gain(gaps, torch.ones_like(gaps)) >= 0).all())

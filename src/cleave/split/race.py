@@ -167,4 +167,5 @@ def expected_gain(gaps: Tensor, errors: Tensor) -> Tensor:
     """The expected loss of passing over what costs `gaps` more as far as one knows, normal with these errors."""
     distances = gaps / errors
     density = (-distances.square() / 2).exp() / sqrt(2 * pi)
-    return torch.where(errors > 0, errors * (density - distances * torch.special.ndtr(-distances)), 0.0)
+    gains = errors * (density - distances * torch.special.ndtr(-distances))
+    return torch.where(errors > 0, gains, 0.0).clamp(min=0)  # far away the difference of two tiny numbers
