@@ -60,7 +60,7 @@ EngineName = Annotated[
     typer.Option(
         "--engine",
         metavar="process|ray",
-        help="What the workers are: processes of this machine, or Ray's (pip install 'cleave-nas\\[ray]'). Whoever "
+        help="What the workers are: processes of this machine, or Ray's (pip install 'cleave-nas\\[ray]'). Anybody who "
         "reaches a Ray can run code on its machines: see docs/workers.md.",
     ),
 ]

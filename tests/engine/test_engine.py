@@ -53,7 +53,7 @@ def test_help_tells_the_engines_and_their_danger(command: list[str], capsys: Cap
     told = " ".join(Ended([*command, "--help"], capsys).out.replace("│", " ").split())
     assert "process|ray" in told
     assert "pip install 'cleave-nas[ray]'" in told
-    assert "Whoever reaches a Ray can run code on its machines" in told
+    assert "Anybody who reaches a Ray can run code on its machines" in told
     assert "--address" in told
 
 

@@ -159,6 +159,12 @@ def test_an_unknown_kind_of_block_raises() -> None:
         build(layout, Region({"what": ("a", "b")}), 5, seed=0)
 
 
+def test_a_module_that_is_no_block_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(BUILDERS, Odd, lambda spec, region, operations: torch.nn.Identity())
+    with pytest.raises(ValueError, match=r"block odd: Identity is no cleave\.net\.BlockModule"):
+        build(Layout((("odd", Odd()),), features=3), Region({"what": ("a", "b")}), 5, seed=0)
+
+
 def test_a_block_whose_choice_no_place_answers_for_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(BUILDERS, Odd, OddBlock)
     with pytest.raises(ValueError, match=r"block odd: .*\['what'\].* every choice needs a cleave\.net\.Place"):

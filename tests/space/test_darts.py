@@ -100,6 +100,7 @@ def test_genotypes_are_read_in_any_order_and_written_in_one() -> None:
         ("|skip_connect~0|", ["is no genotype"]),
         ("Genotype(normal=[open('x')], reduce=[])", ["is no genotype"]),
         ("Genotype(normal=[])", ["is no genotype"]),
+        (EXAMPLE.partition(", reduce=")[0] + ")", ["is no genotype"]),
         (EXAMPLE.replace("'sep_conv_3x3', 0", "'sep_conv_7x7', 0", 1), ["normal, node 2", "sep_conv_7x7"]),
         (EXAMPLE.replace("'sep_conv_3x3', 0", "'none', 0", 1), ["normal, node 2", "none"]),
         (EXAMPLE.replace("('sep_conv_3x3', 0)", "('sep_conv_3x3', 0), ('skip_connect', 1)", 1), ["normal", "9 edges"]),

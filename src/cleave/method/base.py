@@ -98,7 +98,7 @@ class Method(nn.Module, ABC):
 
     @classmethod
     def architecture_steps(cls, settings: Any, epochs: int, steps: int) -> int:  # noqa: ANN401
-        """How many architecture steps a search has, of so many epochs with so many weight steps each."""
+        """How many architecture steps a search of `epochs` epochs has, with `steps` weight steps in each."""
         return epochs * steps if cls.learns else 0
 
     def learns_at(self, epoch: int, step: int) -> bool:

@@ -32,7 +32,7 @@ class Masked(nn.Module):
         self.mask: Tensor | None = None
 
     def draw(self, images: int, rate: float, generator: torch.Generator, device: torch.device) -> None:
-        """A mask for a pass of so many images; none where nothing is dropped."""
+        """A mask for a pass of `images` images; none where nothing is dropped."""
         self.keep = 1 - rate
         drawn = torch.rand(images, *self.shape, generator=generator) < self.keep
         self.mask = drawn.to(device) if rate else None

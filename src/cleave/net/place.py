@@ -118,6 +118,8 @@ def make_block(name: str, spec: Block, region: Region, operations: Operations) -
             f"block {name}: nothing builds a {type(spec).__name__}; register what does with cleave.net.builds"
         )
     module = builder(spec, region, operations)
+    if not isinstance(module, BlockModule):
+        raise ValueError(f"block {name}: {type(module).__name__} is no cleave.net.BlockModule; make it a subclass")
     acting = {choice for choice in spec.choices if choice in region.allowed}
     answered = {choice for place in places(module).values() for choice in place.choices}
     if not acting <= answered <= set(spec.choices):

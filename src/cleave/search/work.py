@@ -84,7 +84,7 @@ def held_out_batches(problem: Problem) -> int:
 
 
 def evaluating(problem: Problem, images: int) -> float:
-    """The passes that evaluations of so many images amount to."""
+    """The passes that evaluations of `images` images amount to."""
     return EVALUATION * images / problem.recipe.search.batch_size
 
 

@@ -224,7 +224,7 @@ def genotype(text: str) -> dict[str, list[tuple[object, object]]]:
         call = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError) as error:
         raise wrong from error
-    if not isinstance(call, ast.Call) or {each.arg for each in call.keywords} < set(KINDS):
+    if not isinstance(call, ast.Call) or not set(KINDS) <= {each.arg for each in call.keywords}:
         raise wrong
     try:
         cells = {each.arg: ast.literal_eval(each.value) for each in call.keywords if each.arg in KINDS}

@@ -83,14 +83,13 @@ class Evaluator:
     ) -> Iterator[tuple[int, list[Tensor]]]:
         """Every child with its logits of each batch, from a block on up to which they are the same."""
         first = own[together[0]]
-        blocks = [block for block in first.network.blocks.values() if isinstance(block, BlockModule)]
-        while depth < len(blocks):
+        while depth < len(first.network.blocks):
             stop.check()
             groups = alike([own[child] for child in together], depth, self.statistics.tracked)
             if len(groups) > 1:
                 yield from self._part(own, seen, depth, [[together[i] for i in group] for group in groups], stop)
                 return
-            seen = self._through(blocks[depth], first.gates, seen)
+            seen = self._through(block_of(first, depth), first.gates, seen)
             depth += 1
         for child in together:
             yield child, [own[child].network.classify(history) for history in seen.judged]
@@ -122,7 +121,7 @@ def begin(images: Tensor) -> Tensor:
 
 
 def chunks(batches: Sequence[Batch], images: int = CHUNK) -> Iterator[list[Batch]]:
-    """Batches in pieces of about so many images."""
+    """Batches in pieces of about `images` images."""
     piece: list[Batch] = []
     for batch in batches:
         piece.append(batch)
