@@ -113,6 +113,26 @@ def test_a_damaged_file_is_made_again(damage: bytes, said: list[str]) -> None:
     assert said == []
 
 
+@pytest.mark.parametrize(
+    "exchange",
+    [
+        "UPDATE images SET (pixels, digest) = (SELECT pixels, digest FROM images WHERE content = x'01')",
+        "UPDATE files SET (content, digest) = (SELECT content, digest FROM files WHERE path = x'01')",
+    ],
+)
+def test_what_stands_in_the_place_of_another_is_not_taken_for_it(exchange: str, said: list[str]) -> None:
+    kept = {bytes([number]): some() for number in range(3)}
+    for content, pixels in kept.items():
+        keep(said, pixels, path=content, content=content)
+    with sqlite3.connect(cache_file(SIZE)) as connection:
+        connection.execute(exchange)
+    connection.close()
+    cache = Cache(SIZE, said.append)
+    assert cache.of_file(b"\0", "1") is None
+    assert np.array_equal(cache.of_file(b"\1", "1"), kept[b"\1"])  # type: ignore[arg-type]
+    cache.close()
+
+
 def test_damage_in_the_middle_never_gives_other_pixels(said: list[str]) -> None:
     kept = {bytes([number]): some() for number in range(40)}
     for content, pixels in kept.items():
@@ -126,8 +146,8 @@ def test_damage_in_the_middle_never_gives_other_pixels(said: list[str]) -> None:
         cache_file(SIZE).write_bytes(damaged)
         cache = Cache(SIZE, said.append)
         for content, pixels in kept.items():
-            found = cache.of_content(content)
-            assert found is None or np.array_equal(found, pixels)
+            for found in (cache.of_content(content), cache.of_file(content, "1")):
+                assert found is None or np.array_equal(found, pixels)
         cache.close()
 
 

@@ -27,11 +27,11 @@ from cleave.places import cache_folder
 WAIT = 10.0  # seconds to wait for another process that writes
 COMMIT = 2.0  # seconds of decoding at most that a kill loses
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS images (id INTEGER PRIMARY KEY, content BLOB UNIQUE, pixels BLOB, digest BLOB);
-CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, stamp TEXT, image INTEGER) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS images (content BLOB PRIMARY KEY, pixels BLOB, digest BLOB);
+CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, stamp BLOB, content BLOB, digest BLOB) WITHOUT ROWID;
 """
-BY_FILE = "SELECT content, pixels, digest FROM files JOIN images ON id = image WHERE path = ? AND stamp = ?"
-BY_CONTENT = "SELECT content, pixels, digest FROM images WHERE content = ?"
+BY_FILE = "SELECT content, digest FROM files WHERE path = ? AND stamp = ?"
+BY_CONTENT = "SELECT pixels, digest FROM images WHERE content = ?"
 
 TROUBLE = (sqlite3.DatabaseError, UnicodeDecodeError)  # the last: names in a damaged file
 OF_SYSTEM = ("locked", "full", "readonly", "unable to open", "disk I/O")
@@ -61,11 +61,13 @@ class Cache:
 
     def of_file(self, path: bytes, stamp: str) -> Pixels | None:
         """What was decoded of the file when it had that stamp; it need not be opened."""
-        return self._asked(lambda connection: self._read(connection, BY_FILE, path, stamp))
+        content = self._asked(lambda connection: self._read(connection, BY_FILE, path, stamp.encode()))
+        return None if content is None else self.of_content(content)
 
     def of_content(self, content: bytes) -> Pixels | None:
         """What was decoded of a file with that SHA-256."""
-        return self._asked(lambda connection: self._read(connection, BY_CONTENT, content))
+        pixels = self._asked(lambda connection: self._read(connection, BY_CONTENT, content))
+        return None if pixels is None else np.frombuffer(pixels, np.uint8).reshape(3, self.size, self.size)
 
     def keep(self, path: bytes, stamp: str | None, content: bytes, pixels: Pixels) -> None:
         """Keeps both; without a stamp the file will have to be read again."""
@@ -86,27 +88,22 @@ class Cache:
                 self._end(error)
                 return None
 
-    def _read(self, connection: sqlite3.Connection, query: str, *key: object) -> Pixels | None:
+    def _read(self, connection: sqlite3.Connection, query: str, *key: bytes) -> bytes | None:
+        """What stands under the key, if it is what was kept under it: in a damaged file anything may stand anywhere."""
         row = connection.execute(query, key).fetchone()
         if row is None:
             return None
-        content, pixels, digest = row  # in a damaged file anything may stand there
-        if not isinstance(content, bytes) or not isinstance(pixels, bytes) or digest != digest_of(content, pixels):
-            return None
-        return np.frombuffer(pixels, np.uint8).reshape(3, self.size, self.size)
+        found, digest = row
+        return found if isinstance(found, bytes) and digest == digest_of(*key, found) else None
 
     def _write(
         self, connection: sqlite3.Connection, path: bytes, stamp: str | None, content: bytes, pixels: bytes
     ) -> None:
-        kept = (content, pixels, digest_of(content, pixels))
-        connection.execute(
-            "INSERT INTO images (content, pixels, digest) VALUES (?, ?, ?) "
-            "ON CONFLICT (content) DO UPDATE SET pixels = excluded.pixels, digest = excluded.digest",
-            kept,
-        )
+        image = (content, pixels)
+        connection.execute("INSERT OR REPLACE INTO images VALUES (?, ?, ?)", (*image, digest_of(*image)))
         if stamp is not None:
-            select = "SELECT ?, ?, id FROM images WHERE content = ?"
-            connection.execute(f"INSERT OR REPLACE INTO files {select}", (path, stamp, content))
+            file = (path, stamp.encode(), content)
+            connection.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", (*file, digest_of(*file)))
         if time.monotonic() - self.committed >= COMMIT:
             connection.commit()
             self.committed = time.monotonic()
@@ -138,7 +135,7 @@ def prepared(file: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(file, timeout=WAIT, check_same_thread=False)
     try:
         connection.executescript(SCHEMA)
-        connection.execute(f"{BY_FILE} LIMIT 1", (b"", "")).fetchone()  # another kind of table fails here
+        connection.execute(BY_FILE, (b"", b"")).fetchone()  # another kind of table fails here
         return connection
     except TROUBLE:
         connection.close()
@@ -151,8 +148,8 @@ def damaged(error: Exception) -> bool:
     return isinstance(error, TROUBLE) and not of_system
 
 
-def digest_of(content: bytes, pixels: bytes) -> bytes:
-    return hashlib.sha256(content + pixels).digest()
+def digest_of(*parts: bytes) -> bytes:
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).digest()
 
 
 def stamp_of(status: os.stat_result) -> str:
