@@ -8,7 +8,7 @@ from functools import partial
 
 from benchmarks import pairs
 from benchmarks.pairs import Pair
-from benchmarks.problems import MANY, PAPER, SMALL, Scale
+from benchmarks.problems import DARTS, MANY, PAPER, SMALL, Scale
 
 Step = Callable[[], object]
 
@@ -29,21 +29,27 @@ class Work:
     sides: Mapping[str, Callable[[Scale], Step]] = field(default_factory=dict)
 
 
-MEMORY = "memory"
+def of_training(scale: Scale) -> dict[str, Work]:
+    """The steps of training and splitting, on which the speed of a space depends."""
+    return {
+        "weight-step": Work("a weight step under DARTS's gates", scale, pairs.weight_step),
+        "first-order": Work("an alpha step and a weight step", scale, partial(pairs.search_step, method="darts")),
+        "second-order": Work("the same, alpha by second order", scale, partial(pairs.search_step, method="darts2")),
+        "similarity": Work("one edge's similarities, M={0.probes}", scale, pairs.similarity),
+        "memory": Work(
+            "peak memory of a weight step",
+            scale,
+            pairs.weight_step,
+            repeats=3,
+            sides={"fast": pairs.fast_step, "naive": pairs.naive_step},
+        ),
+        "floor": Work("the convolutions of cleave's weight step alone, by the whole step", scale, pairs.floor),
+    }
+
 
 WORKS: dict[str, Work] = {
-    "weight-step": Work("a weight step under DARTS's gates", PAPER, pairs.weight_step),
-    "first-order": Work("an alpha step and a weight step", PAPER, partial(pairs.search_step, method="darts")),
-    "second-order": Work("the same, alpha by second order", PAPER, partial(pairs.search_step, method="darts2")),
-    "similarity": Work("one edge's similarities, M={0.probes}", PAPER, pairs.similarity),
-    MEMORY: Work(
-        "peak memory of a weight step",
-        PAPER,
-        pairs.weight_step,
-        repeats=3,
-        sides={"fast": pairs.fast_step, "naive": pairs.naive_step},
-    ),
-    "floor": Work("the convolutions of cleave's weight step alone, by the whole step", PAPER, pairs.floor),
+    **of_training(PAPER),
+    **{f"darts-{name}": work for name, work in of_training(DARTS).items()},
     "evaluation": Work("an architecture on {0.held} images", PAPER, pairs.evaluation),
     "choice": Work(
         "RSPS, the best of {0.samples} architectures by {0.held} images", MANY, pairs.choice, repeats=1, long=True

@@ -17,12 +17,13 @@ from typing import Any
 import torch
 
 from benchmarks.agree import Disagreement
-from benchmarks.catalogue import MEMORY, WORKS, Work
+from benchmarks.catalogue import WORKS, Work
 from benchmarks.problems import SHORT, Scale
 from cleave.engine.worker_start import end_with_parent, leave_to_parent
 from cleave.signals import hearing
 
 Numbers = dict[str, Any]
+Build = Callable[[Scale], Callable[[], object]]
 
 FORK = multiprocessing.get_context("fork")
 """A fork of a process that has imported everything and computed nothing is fresh, and there at once."""
@@ -35,10 +36,10 @@ class Failed(Exception):
 def measured(name: str, size: str, threads: int, repeats: int | None) -> Numbers:
     """Raises Failed where fast and naive do not find the same numbers."""
     work = WORKS[name]
-    scale = SHORT if size == "short" else work.scale
+    scale = SHORT[work.scale.space] if size == "short" else work.scale
     count = repeats or (2 if size == "short" else work.repeats)
-    if name == MEMORY:
-        sides = {side: in_bytes(side, scale, threads, count) for side in work.sides}
+    if work.sides:
+        sides = {side: in_bytes(build, scale, threads, count) for side, build in work.sides.items()}
         ratios = {"bytes": ratio(sides, "bytes")}
     else:
         sides = in_a_process(partial(in_seconds, work, scale, count), threads, name)
@@ -76,18 +77,18 @@ def processor() -> float:
     return time.process_time() + children.ru_utime + children.ru_stime
 
 
-def in_bytes(side: str, scale: Scale, threads: int, repeats: int) -> dict[str, list[float]]:
+def in_bytes(build: Build, scale: Scale, threads: int, repeats: int) -> dict[str, list[float]]:
     """The peak memory of a process that takes two weight steps, less that of one which has all but takes none."""
     found = []
     for _ in range(repeats):
-        idle, busy = (in_a_process(partial(peak, side, scale, steps), threads, MEMORY) for steps in (0, 2))
+        idle, busy = (in_a_process(partial(peak, build, scale, steps), threads, "memory") for steps in (0, 2))
         found.append(float(busy - idle))
     return {"bytes": found}
 
 
-def peak(side: str, scale: Scale, steps: int) -> int:
+def peak(build: Build, scale: Scale, steps: int) -> int:
     """The most memory that this process has held, in bytes."""
-    step = WORKS[MEMORY].sides[side](scale)
+    step = build(scale)
     for _ in range(steps):
         step()
     unit = 1 if sys.platform == "darwin" else 1024

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 
 from benchmarks.naive import Allowed, Batch, Rows, Supernet
 from benchmarks.naive_data import fresh, held_loader, training_loader
+from benchmarks.naive_spaces import supernet
 from benchmarks.naive_steps import Trainer, flat, gradients_of
 from cleave.method import ArchitectureSettings
 from cleave.search.problem import Problem
@@ -45,8 +46,8 @@ def mean_gradient(network: Supernet, edge: str, position: int, draws: Iterable[D
 
 
 def shared_weights(network: Supernet, edge: str) -> list[nn.Parameter]:
-    own = f".edges.{edge}."
-    return [w for name, w in network.named_parameters() if own not in name and not name.startswith("alphas.")]
+    own = {weight for mixed in network.mixed(edge) for weight in mixed.parameters()}
+    return [weight for weight in network.weights() if weight not in own]
 
 
 def best_split(
@@ -125,9 +126,7 @@ class Search:
         return [leaf for group in groups for leaf in self.visit({**allowed, edge: group}, depth + 1, trainer)]
 
     def trainer(self, allowed: Allowed) -> Trainer:
-        size, channels = self.problem.recipe.space.size, self.problem.train.pixels.shape[1]
-        network = Supernet(size.channels, size.cells, allowed, self.problem.classes, channels)
-        return Trainer(network, self.settings)
+        return Trainer(supernet(self.problem, allowed), self.settings)
 
     def draws(self, network: Supernet) -> Iterator[Draw]:
         """The mini-batches of one operation's gradient, drawn for it alone."""

@@ -11,19 +11,18 @@ import torch
 from benchmarks import naive_search, works
 from benchmarks.agree import agree
 from benchmarks.floor import recorded, replay
-from benchmarks.naive import Rows, Supernet, copy_weights, own_name, rows_of
+from benchmarks.naive import Allowed, Rows, Supernet, copy_weights, own_name, rows_of
 from benchmarks.naive_data import fresh, held_loader, training_loader
 from benchmarks.naive_search import Draw
+from benchmarks.naive_spaces import supernet
 from benchmarks.naive_steps import Trainer
-from benchmarks.problems import SPACE, Scale, problem_of, recipe_of
+from benchmarks.problems import EDGES, Scale, problem_of, recipe_of
 from cleave.method import ArchitectureSettings
 from cleave.search.evaluator import LeafEvaluator
 from cleave.search.problem import open_problem
 from cleave.search.trainer import NodeTrainer
 from cleave.space.sample import distinct
 
-ALLOWED = SPACE.region.allowed
-EDGE = "2<-0"
 CHECKED = 3
 """Architectures whose accuracies are compared."""
 
@@ -74,10 +73,9 @@ def search_step(scale: Scale, method: str) -> Pair:
 def similarity(scale: Scale) -> Pair:
     """All operations of one edge."""
     node, network = split_twins(scale, "darts")
-    draws = drawing(node, network)
-    names = ALLOWED[EDGE]
-    naive = partial(naive_search.similarities, network, EDGE, names, draws)
-    return Pair(lambda: works.similarities(node, EDGE), naive, lambda: check_similarity(node))
+    draws, edge = drawing(node, network), EDGES[scale.space]
+    naive = partial(naive_search.similarities, network, edge, allowed_of(node)[edge], draws)
+    return Pair(lambda: works.similarities(node, edge), naive, lambda: check_similarity(node))
 
 
 def split(scale: Scale, method: str) -> Pair:
@@ -87,7 +85,7 @@ def split(scale: Scale, method: str) -> Pair:
     for _ in range(node.problem.steps_per_epoch):
         node.advance()
     network = published(node)
-    naive = partial(naive_search.best_split, network, ALLOWED, works.PARTS, drawing(node, network))
+    naive = partial(naive_search.best_split, network, allowed_of(node), works.PARTS, drawing(node, network))
     return Pair(lambda: works.split(node), naive, lambda: check_similarity(node))
 
 
@@ -97,7 +95,7 @@ def evaluation(scale: Scale) -> Pair:
     held, arch = held_loader(node.problem), archs_of(node, 1)[0]
     return Pair(
         partial(LeafEvaluator(node).accuracy, arch, node.problem.valid),
-        lambda: naive_search.accuracy(network, arch, ALLOWED, held),
+        lambda: naive_search.accuracy(network, arch, allowed_of(node), held),
         lambda: check_accuracy(node),
     )
 
@@ -106,7 +104,7 @@ def choice(scale: Scale) -> Pair:
     """RSPS: the best of so many random architectures."""
     node, network = split_twins(scale, "rsps", f"method.samples={scale.samples}")
     held, archs = held_loader(node.problem), archs_of(node, scale.samples)
-    naive = partial(naive_search.choose, network, archs, ALLOWED, held)
+    naive = partial(naive_search.choose, network, archs, allowed_of(node), held)
     return Pair(lambda: works.choose(node), naive, lambda: check_accuracy(node))
 
 
@@ -139,7 +137,7 @@ def naive_step(scale: Scale) -> Callable[[], object]:
     problem = problem_of(two_batches(scale), "method.name=darts")
     settings, train = problem.recipe.method, training_loader(problem, problem.train)
     assert isinstance(settings, ArchitectureSettings)
-    naive_trainer = Trainer(Supernet(scale.channels, scale.cells, ALLOWED, problem.classes), settings)
+    naive_trainer = Trainer(supernet(problem, problem.space.region.allowed), settings)
     return lambda: naive_trainer.weight_step(fresh(train))
 
 
@@ -167,8 +165,7 @@ def trainer_of(node: NodeTrainer) -> Trainer:
 
 def published(node: NodeTrainer) -> Supernet:
     """The published network with the node's weights."""
-    size, problem = node.problem.recipe.space.size, node.problem
-    network = Supernet(size.channels, size.cells, ALLOWED, problem.classes, problem.train.pixels.shape[1])
+    network = supernet(node.problem, allowed_of(node))
     network.to(node.network.classifier.weight.dtype)
     copy_weights(node.network, network)
     return network
@@ -182,13 +179,13 @@ def split_twins(scale: Scale, method: str, *changes: str) -> tuple[NodeTrainer, 
 
 def drawing(node: NodeTrainer, network: Supernet) -> Callable[[], Iterator[Draw]]:
     """Mini-batches for one operation, with the gates of the node's method."""
-    problem = node.problem
+    problem, region = node.problem, node.problem.space.region
     loader, generator = training_loader(problem, problem.train), torch.Generator().manual_seed(0)
 
     def rows() -> Rows:
         if problem.method.learns:
             return {edge: row.detach() for edge, row in network.softmax().items()}
-        return naive_search.one_hot(SPACE.sample(SPACE.region, generator), ALLOWED)
+        return naive_search.one_hot(problem.space.sample(region, generator), region.allowed)
 
     return lambda: ((fresh(loader), rows()) for _ in range(problem.recipe.split.batches))
 
@@ -201,10 +198,10 @@ def check_momentum(node: NodeTrainer, naive_trainer: Trainer) -> None:
 
 def check_similarity(node: NodeTrainer) -> None:
     """By few mini-batches, however many the work takes."""
-    twin = works.in_float64(node)
-    draws = [(batch, rows_of(gates, ALLOWED)) for batch, gates in works.batches_of_probes(twin)]
-    naive = naive_search.similarities(published(twin), EDGE, ALLOWED[EDGE], lambda: draws)
-    agree("similarities", {EDGE: works.similarities(twin, EDGE)}, {EDGE: naive})
+    twin, edge, allowed = works.in_float64(node), EDGES[node.problem.space.name], allowed_of(node)
+    draws = [(batch, rows_of(gates, allowed)) for batch, gates in works.batches_of_probes(twin)]
+    naive = naive_search.similarities(published(twin), edge, allowed[edge], lambda: draws)
+    agree("similarities", {edge: works.similarities(twin, edge)}, {edge: naive})
 
 
 def check_accuracy(node: NodeTrainer) -> None:
@@ -212,10 +209,16 @@ def check_accuracy(node: NodeTrainer) -> None:
     twin = works.in_float64(node)
     held, network = held_loader(twin.problem), published(twin)
     for arch in archs_of(twin, CHECKED):
-        naive = naive_search.accuracy(network, arch, ALLOWED, held)
+        naive = naive_search.accuracy(network, arch, allowed_of(node), held)
         agree("accuracy", {"": torch.tensor(LeafEvaluator(twin)(arch))}, {"": torch.tensor(naive)})
 
 
 def archs_of(node: NodeTrainer, count: int) -> list[dict[str, str]]:
     """The first ones that cleave's RSPS looks at."""
-    return [dict(arch) for arch in distinct(SPACE, SPACE.region, count, node.chance.generator("derive"))]
+    space = node.problem.space
+    return [dict(arch) for arch in distinct(space, space.region, count, node.chance.generator("derive"))]
+
+
+def allowed_of(node: NodeTrainer) -> Allowed:
+    """The operations of each edge."""
+    return node.problem.space.region.allowed

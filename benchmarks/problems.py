@@ -14,7 +14,6 @@ from cleave.search.problem import Problem
 from cleave.settings import Recipe
 from cleave.space import find_space
 
-SPACE = find_space("nasbench201")
 CLASSES = 10
 
 
@@ -30,6 +29,7 @@ class Scale:
     probes: int
     samples: int = 200  # architectures that RSPS chooses from
     epochs: int = 4  # of a leaf's search
+    space: str = "nasbench201"
 
     @property
     def held(self) -> int:
@@ -37,18 +37,26 @@ class Scale:
         return self.images // 2
 
     def __str__(self) -> str:
-        return f"C={self.channels}, N={self.cells}, {self.pixels}x{self.pixels}, batch {self.batch}"
+        return f"{self.space}, C={self.channels}, N={self.cells}, {self.pixels}x{self.pixels}, batch {self.batch}"
 
 
 PAPER = Scale(channels=16, cells=5, pixels=32, batch=64, images=4000, probes=2)
 SMALL = Scale(channels=8, cells=1, pixels=16, batch=64, images=4000, probes=100)
 MANY = Scale(channels=8, cells=1, pixels=16, batch=64, images=12_000, probes=2)
-SHORT = Scale(channels=4, cells=1, pixels=16, batch=16, images=200, probes=1, samples=5, epochs=1)
+EDGES = {"nasbench201": "2<-0", "darts": "normal/2<-0"}
+"""Those whose similarities are measured, by space."""
+DARTS = Scale(channels=16, cells=8, pixels=32, batch=32, images=2000, probes=2, space="darts")
+SHORT = {
+    "nasbench201": Scale(channels=4, cells=1, pixels=16, batch=16, images=200, probes=1, samples=5, epochs=1),
+    "darts": Scale(channels=4, cells=3, pixels=16, batch=16, images=200, probes=1, space="darts"),
+}
+"""Of seconds, by space."""
 
 
 def recipe_of(scale: Scale, *changes: str) -> Recipe:
     """Everything said, for as many threads as this process has."""
     given = [
+        f"space.name={scale.space}",
         f"space.channels={scale.channels}",
         f"space.cells={scale.cells}",
         f"search.batch_size={scale.batch}",
@@ -60,15 +68,16 @@ def recipe_of(scale: Scale, *changes: str) -> Recipe:
         "trust.control=0",
         "device=cpu",
     ]
-    recipe, _ = resolve(load_recipe(None, [*given, *changes], {}), SPACE)
-    return recipe
+    recipe = load_recipe(None, [*given, *changes], {})
+    return resolve(recipe, find_space(recipe.space))[0]
 
 
 def problem_of(scale: Scale, *changes: str) -> Problem:
     """Random images, the same ones every time."""
     generator = torch.Generator().manual_seed(0)
     train, valid = (random_images(scale.held, scale.pixels, generator) for _ in range(2))
-    return Problem(recipe_of(scale, *changes), SPACE, train, valid, Normalise.of(train), None)
+    recipe = recipe_of(scale, *changes)
+    return Problem(recipe, find_space(recipe.space), train, valid, Normalise.of(train), None)
 
 
 def random_images(count: int, pixels: int, generator: torch.Generator) -> Images:

@@ -12,7 +12,6 @@ from rich.table import Table
 from rich.text import Text
 
 import cleave
-from benchmarks.catalogue import MEMORY
 from benchmarks.measure import Numbers
 from cleave.search.environment import cpu_name
 
@@ -43,7 +42,7 @@ def table(works: list[Numbers]) -> Table:
     for heading in ("thr", "n", "cleave", "published", "CPU", "wall"):
         drawn.add_column(heading, justify="right", no_wrap=True)
     for work in works:
-        unit = "bytes" if work["name"] == MEMORY else "cpu"
+        unit = "bytes" if "bytes" in work["ratio"] else "cpu"
         sides = [spread(work[side][unit], unit) for side in ("fast", "naive")]
         ratios = [f"{work['ratio'][key]:.2f}" if key in work["ratio"] else "" for key in (unit, "wall")]
         drawn.add_row(work["name"], str(work["threads"]), str(work["repeats"]), *sides, *ratios)

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from benchmarks.naive import Batch
-from benchmarks.problems import SPACE
 from cleave.data.augment import Normalise
 from cleave.engine.engine import Engine
 from cleave.engine.progress import Callback
@@ -35,14 +34,14 @@ FEW_IMAGES = 250
 
 def warming(problem: Problem) -> NodeTrainer:
     """The root, whose steps (`advance`) are weight steps."""
-    return NodeTrainer(problem, Node((), SPACE.region), schedule(problem.recipe, 0))
+    return NodeTrainer(problem, Node((), problem.space.region), schedule(problem.recipe, 0))
 
 
 def searching(problem: Problem) -> NodeTrainer:
     """A leaf that still allows everything; its steps begin with an architecture step."""
     splits = problem.recipe.split.splits
     assert splits is not None, "resolved"
-    return NodeTrainer(problem, Node((0,) * splits, SPACE.region), schedule(problem.recipe, splits))
+    return NodeTrainer(problem, Node((0,) * splits, problem.space.region), schedule(problem.recipe, splits))
 
 
 def similarities(trainer: NodeTrainer, edge: str) -> Tensor:
@@ -52,7 +51,7 @@ def similarities(trainer: NodeTrainer, edge: str) -> Tensor:
 
 def split(trainer: NodeTrainer) -> str:
     """The edge to be split, by the recipe's rule."""
-    edges = SPACE.region.allowed
+    edges = trainer.problem.space.region.allowed
     if trainer.problem.recipe.split.rule == "race":
         found = Matcher(trainer).race(list(edges), PARTS, lambda edge, candidates: None).similarities
     else:
@@ -123,5 +122,5 @@ def in_float64(trainer: NodeTrainer) -> NodeTrainer:
 def on_few(recipe: Recipe) -> Recipe:
     """The recipe with small batches, two of them for a similarity."""
     split = recipe.split.model_copy(update={"batches": 2})
-    search = recipe.search.model_copy(update={"batch_size": min(8, recipe.search.batch_size)})
+    search = recipe.search.model_copy(update={"batch_size": min(4, recipe.search.batch_size)})
     return recipe.model_copy(update={"split": split, "search": search})

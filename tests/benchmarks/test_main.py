@@ -25,6 +25,7 @@ from benchmarks.report import spread, table
 from benchmarks.works import warming
 
 ROOT = Path(__file__).resolve().parents[2]
+SCALE = SHORT["nasbench201"]
 CHOSEN = ["weight-step", "floor", "evaluation", "memory"]
 QUICK = ["--size", "short", "--repeats", "1"]
 
@@ -150,7 +151,7 @@ def test_what_makes_no_sense_is_refused_in_one_line(
 
 @pytest.mark.parametrize("name", [name for name in WORKS if name != "search"])
 def test_every_work_finds_the_same_both_ways(name: str) -> None:
-    WORKS[name].pair(SHORT).check()
+    WORKS[name].pair(SHORT[WORKS[name].scale.space]).check()
 
 
 def test_numbers_agree_up_to_rounding_and_nothing_else() -> None:
@@ -165,11 +166,11 @@ def test_numbers_agree_up_to_rounding_and_nothing_else() -> None:
 
 
 def test_the_floor_is_every_convolution_with_weights_once() -> None:
-    learner = warming(problem_of(SHORT, "method.name=darts"))
+    learner = warming(problem_of(SCALE, "method.name=darts"))
     convolutions = recorded(learner.advance)
     weights = sum(weight[0].numel() * len(weight) for weight in learner.network.parameters() if weight.dim() == 4)
     assert sum(each.weight.numel() for each in convolutions) == weights
-    assert all(len(each.images) == SHORT.batch for each in convolutions)
+    assert all(len(each.images) == SCALE.batch for each in convolutions)
     replay(convolutions)
 
 
@@ -187,10 +188,10 @@ def test_a_published_augmentation_is_a_window_of_the_padded_image_mirrored_or_no
 
 
 def test_published_batches_hold_the_problems_images() -> None:
-    problem = problem_of(SHORT)
+    problem = problem_of(SCALE)
     images, labels = next(iter(held_loader(problem)))
     torch.testing.assert_close(images, problem.normalise(problem.valid.pixels[: len(images)]))
     assert torch.equal(labels, problem.valid.labels[: len(images)])
     images, labels = next(iter(training_loader(problem, problem.train)))
-    assert images.shape == (SHORT.batch, 3, SHORT.pixels, SHORT.pixels)
-    assert len(labels) == SHORT.batch
+    assert images.shape == (SCALE.batch, 3, SCALE.pixels, SCALE.pixels)
+    assert len(labels) == SCALE.batch

@@ -13,14 +13,14 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from cleave.net import fan_out as module
-from cleave.net.fan_out import Use, fan_out, total
+from cleave.net.fan_out import Use, fan_out, side_by_side, total
 from cleave.ops import Norm, Operations
 from tests import toys
 from tests.reference.fan_out import outputs
 
 assert toys.TOYS, "its operations are registered"
 OPERATIONS = [
-    "none", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3", "skip_connect",
+    "none", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3", "max_pool_3x3", "dil_conv_5x5", "skip_connect",
     "toy_sep_conv", "toy_mb3_e2", "toy_reduce", "bn_relu", "conv_3x3_bn",
 ]  # fmt: skip
 NORMS = {
@@ -95,13 +95,14 @@ def each_by_itself(uses: Sequence[Use]) -> list[list[int]]:
     return [[position] for position in range(len(uses))]
 
 
-def anew(known: dict[Any, Tensor], operation: nn.Module, x: Tensor) -> Tensor:
-    output: Tensor = operation(x)
+def anew(known: dict[Any, Tensor], modules: Sequence[nn.Module], x: Tensor) -> Tensor:
+    output: Tensor = nn.Sequential(*modules)(x)
     return output
 
 
 SAVINGS: dict[str, tuple[str, Callable[..., Any]]] = {
     "bundles": ("alike", each_by_itself),
+    "the same function once": ("functions", lambda operation: None),
     "beginnings": ("once", anew),
     "weights in the normalisation": ("by_batch", lambda norm: False),
 }
@@ -152,6 +153,23 @@ def test_convolutions_of_one_kind_are_one_and_beginnings_are_shared() -> None:
     assert seen["conv2d"] == 2 + 2  # one for each size of kernel, two for the separable one
     assert seen["convolution"] == 2  # of the pooling: sums and counts
     assert seen["batch_norm"] == 3
+
+
+def test_pooling_and_its_normalisation_are_done_once_for_all_edges() -> None:
+    seen = calls([some_use("max_pool_3x3", NORMS["batch"]) for _ in range(3)])
+    assert (seen["max_pool2d"], seen["batch_norm"]) == (1, 1)
+
+
+def test_parts_of_a_concatenation_have_gradients_in_one_piece() -> None:
+    outputs = [some_images() for _ in range(2)]
+    target, seen = torch.randn(5, 2 * CHANNELS, 6, 6, dtype=torch.float64), []
+    for output in outputs:
+        output.register_hook(seen.append)
+    joined = side_by_side(outputs)
+    assert torch.equal(joined, torch.cat(outputs, dim=1))
+    (joined * target).sum().backward()
+    assert all(gradient.is_contiguous(memory_format=torch.channels_last) for gradient in seen)
+    assert torch.equal(torch.cat([output.grad for output in outputs], dim=1), target)  # type: ignore[misc]
 
 
 def test_what_keeps_statistics_runs_by_itself_and_moves_them() -> None:

@@ -29,12 +29,15 @@ def gradients(output: Tensor, *inputs: Tensor) -> list[Tensor]:
 
 @pytest.mark.parametrize("side", [7, 8])
 @pytest.mark.parametrize("stride", [1, 2, 3])
-@pytest.mark.parametrize(("kernel", "padding", "dilation"), [(1, 0, 1), (1, 1, 1), (3, 1, 1), (5, 4, 2)])
+@pytest.mark.parametrize(
+    ("kernel", "padding", "dilation"),
+    [(1, 0, 1), (1, 1, 1), (3, 1, 1), (3, 2, 2), (5, 4, 2), (3, 3, 2), (3, 0, 2), (3, 3, 3), (3, 4, 4)],
+)
 @pytest.mark.parametrize("grouped", [False, True])
 def test_every_form_is_the_convolution_written_out(
     side: int, stride: int, kernel: int, padding: int, dilation: int, grouped: bool
 ) -> None:
-    for channels in range(1, 13):
+    for channels in range(1, 13) if kernel == 1 else (1, 2, 5):
         groups = channels if grouped else 1
         generator = torch.Generator().manual_seed(channels)
         x = torch.randn(2, channels, side, side + 1, generator=generator, dtype=torch.float64).requires_grad_()
@@ -72,6 +75,55 @@ def test_no_gradient_writes_behind_its_memory(setting: str) -> None:
     environment = {**os.environ, "ONEDNN_MAX_CPU_ISA": setting}
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "whole\n"), done.stderr
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_padding_may_be_a_word(padding: str, dilation: int) -> None:
+    x, weight = torch.randn(2, 4, 8, 8, dtype=torch.float64), torch.randn(4, 1, 3, 3, dtype=torch.float64)
+    ours = convolve(x, weight, None, (1, 1), padding, (dilation, dilation), 4)
+    torch.testing.assert_close(ours, conv2d(x, weight, None, 1, padding, dilation, 4))
+
+
+@pytest.mark.parametrize(
+    ("stride", "dilation", "sides", "seen"),
+    [
+        ((1, 1), (2, 2), (8, 6), (16, (1, 1), (1, 1))),  # of 4 images, 4 phases each
+        ((1, 1), (2, 1), (8, 6), (8, (1, 1), (1, 1))),
+        ((1, 1), (2, 2), (8, 7), (4, (1, 1), (2, 2))),  # phases of unequal size: as it is
+        ((2, 2), (2, 2), (8, 7), (4, (1, 1), (1, 1))),
+        ((2, 2), (4, 4), (8, 8), (16, (1, 1), (1, 1))),
+        ((2, 2), (1, 1), (8, 8), (4, (2, 2), (1, 1))),
+        ((2, 1), (2, 2), (8, 8), (8, (1, 1), (1, 1))),  # every second row, and then in phases of columns
+    ],
+)
+def test_the_shape_decides_the_form(
+    stride: tuple[int, int], dilation: tuple[int, int], sides: tuple[int, int], seen: tuple[object, ...]
+) -> None:
+    x, weight = torch.randn(4, 3, *sides, requires_grad=True), torch.randn(3, 1, 3, 3)
+    with Forms() as forms:
+        convolve(x, weight, None, stride, dilation, dilation, groups=3)
+    assert forms.seen == [seen]
+
+
+def test_without_gradients_a_dilated_convolution_is_not_taken_apart() -> None:
+    """Forwards torch is faster."""
+    with Forms() as forms, torch.no_grad():
+        convolve(torch.randn(4, 3, 8, 8), torch.randn(3, 1, 3, 3), None, (1, 1), (2, 2), (2, 2), groups=3)
+    assert forms.seen == [(4, (1, 1), (2, 2))]
+
+
+class Forms(TorchDispatchMode):
+    """Notes every convolution that reaches torch: (images, stride, dilation)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[int, tuple[int, ...], tuple[int, ...]]] = []
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401
+        if function is torch.ops.aten.convolution.default:
+            self.seen.append((len(args[0]), tuple(args[3]), tuple(args[5])))
+        return function(*args, **(kwargs or {}))
 
 
 class Convolutions(TorchDispatchMode):

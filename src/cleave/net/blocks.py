@@ -6,10 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-import torch
 from torch import Tensor, nn
 
-from cleave.net.fan_out import Term, Use, fan_out, total
+from cleave.net.fan_out import Term, Use, fan_out, side_by_side, total
 from cleave.net.gates import Gates
 from cleave.net.noise import DropPath
 from cleave.net.place import BlockModule, Function, History, Place, builds
@@ -127,7 +126,7 @@ class CellBlock(BlockModule):
             for target, term in self._leaving(node, nodes[node], gates):
                 arriving[target].append(term)
         outputs = [nodes[node] for node in self.spec.outputs]
-        return [history[-1], outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=1)]
+        return [history[-1], outputs[0] if len(outputs) == 1 else side_by_side(outputs)]
 
     def _leaving(self, node: int, x: Tensor, gates: Gates) -> Iterator[tuple[int, Term | None]]:
         """The terms that leave a node, each with the node where it arrives."""
