@@ -15,6 +15,7 @@ from torch.overrides import TorchFunctionMode
 from cleave.net import fan_out as module
 from cleave.net.fan_out import Use, fan_out, side_by_side, total
 from cleave.ops import Norm, Operations
+from cleave.ops.convolution import into_phases
 from tests import toys
 from tests.reference.fan_out import outputs
 
@@ -158,6 +159,19 @@ def test_convolutions_of_one_kind_are_one_and_beginnings_are_shared() -> None:
 def test_pooling_and_its_normalisation_are_done_once_for_all_edges() -> None:
     seen = calls([some_use("max_pool_3x3", NORMS["batch"]) for _ in range(3)])
     assert (seen["max_pool2d"], seen["batch_norm"]) == (1, 1)
+
+
+def test_dilated_convolutions_of_one_input_take_it_apart_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = []
+
+    def seen(x: Tensor, dilation: tuple[int, ...]) -> Tensor:
+        taken.append(dilation)
+        return into_phases(x, dilation)
+
+    monkeypatch.setattr(module, "into_phases", seen)
+    uses, x = [some_use("dil_conv_5x5", NORMS["batch"]) for _ in range(3)], some_images()
+    check_equal(uses, x, 1e-9)
+    assert taken == [(2, 2)]
 
 
 def test_parts_of_a_concatenation_have_gradients_in_one_piece() -> None:

@@ -17,7 +17,7 @@ from torch.autograd import Function
 from torch.nn.functional import batch_norm
 
 from cleave.net.noise import DropPath
-from cleave.ops.convolution import Conv2d, convolve
+from cleave.ops.convolution import Conv2d, Pair, convolve, into_phases
 from cleave.ops.library import AveragePool, MaxPool, Zero
 
 
@@ -138,6 +138,8 @@ def function(module: nn.Module) -> Hashable:
     """What names a function without parameters; None for any other module."""
     if isinstance(module, AveragePool | MaxPool):
         return type(module), module.stride
+    if isinstance(module, IntoPhases):
+        return IntoPhases, module.dilation
     if by_batch(module) and not module.affine:
         return nn.BatchNorm2d, module.eps
     return nn.ReLU if isinstance(module, nn.ReLU) else None
@@ -155,13 +157,33 @@ def by_batch(norm: nn.Module | None) -> TypeGuard[nn.BatchNorm2d]:
 
 def single(x: Tensor, known: Known, use: Use) -> Term:
     """One use by itself: its beginning may be known, and its weight goes into its normalisation if it ends with one."""
-    modules = parts(use.operation)
-    if function(modules[0]) is not None:
-        x, modules = once(known, modules[:1], x), modules[1:]
+    x, modules = begun(x, known, parts(use.operation))
     norm = modules[-1] if modules else None
     if by_batch(norm):
         return normalised(run(modules[:-1], x), [(norm, use.weight)]), None
     return run(modules, x), use.weight
+
+
+def begun(x: Tensor, known: Known, modules: list[nn.Module]) -> tuple[Tensor, list[nn.Module]]:
+    """What the beginning of an operation comes to, as far as others may have it in common; and the modules after it."""
+    if function(modules[0]) is None:
+        return x, modules
+    first, rest = modules[:1], modules[1:]
+    output = once(known, first, x)
+    if rest and type(rest[0]) is Conv2d and (dilation := rest[0].phases(output)) is not None:
+        return rest[0].of_phases(once(known, [*first, IntoPhases(dilation)], x)), rest[1:]
+    return output, rest
+
+
+class IntoPhases(nn.Module):
+    """What dilated convolutions of one input have in common."""
+
+    def __init__(self, dilation: Pair) -> None:
+        super().__init__()
+        self.dilation = dilation
+
+    def forward(self, x: Tensor) -> Tensor:
+        return into_phases(x, self.dilation)
 
 
 def run(modules: Sequence[nn.Module], x: Tensor) -> Tensor:

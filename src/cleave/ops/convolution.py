@@ -13,6 +13,8 @@ from torch.nn.functional import conv2d, pad
 Pair = tuple[int, ...]
 ONE: Pair = (1, 1)
 NONE: Pair = (0, 0)
+BY_SHAPE = ("cpu", "meta")
+"""Devices with forms of their own; on the latter a plan counts what a CPU keeps."""
 
 
 def convolve(
@@ -41,8 +43,7 @@ def convolve(
         x, edges, dilation = x[:, :, :: stride[0], :: stride[1]], divided(edges, stride), divided(dilation, stride)
         stride, dilation = ONE, (max(dilation[0], 1), max(dilation[1], 1))
     if falls_into_phases(x, groups, stride, edges, dilation):
-        output = conv2d(into_phases(x, dilation), weight, bias, ONE, divided(edges, dilation), ONE, groups)
-        return from_phases(output, dilation)
+        return of_phases(into_phases(x, dilation), weight, bias, edges, dilation, groups)
     return conv2d(x, weight, bias, stride, edges, dilation, groups)
 
 
@@ -68,7 +69,7 @@ def falls_into_phases(x: Tensor, groups: int, stride: Pair, edges: Pair, dilatio
     depthwise, whole = groups == x.shape[1] > 1, (*x.shape[2:], *edges)
     fits = all(length % step == 0 for length, step in zip(whole, (*dilation, *dilation), strict=True))
     dilated = max(dilation) > 1 and max(stride) == 1
-    return dilated and depthwise and fits and x.device.type == "cpu" and torch.is_grad_enabled()
+    return dilated and depthwise and fits and x.device.type in BY_SHAPE and torch.is_grad_enabled()
 
 
 def into_phases(x: Tensor, dilation: Pair) -> Tensor:
@@ -77,6 +78,13 @@ def into_phases(x: Tensor, dilation: Pair) -> Tensor:
     pixels = x.permute(0, 2, 3, 1).reshape(n, height // rows, rows, width // columns, columns, channels)
     phases = pixels.permute(2, 4, 0, 1, 3, 5).reshape(-1, height // rows, width // columns, channels)
     return phases.permute(0, 3, 1, 2)
+
+
+def of_phases(
+    phases: Tensor, weight: Tensor, bias: Tensor | None, edges: Pair, dilation: Pair, groups: int
+) -> Tensor:
+    """The dilated convolution of images in phases."""
+    return from_phases(conv2d(phases, weight, bias, ONE, divided(edges, dilation), ONE, groups), dilation)
 
 
 def from_phases(x: Tensor, dilation: Pair) -> Tensor:
@@ -93,7 +101,22 @@ def is_strided_pointwise(weight: Tensor, stride: Sequence[int]) -> bool:
 
 
 class Conv2d(nn.Conv2d):
-    """torch's layer, with its parameters and their names, in the form that `convolve` decides."""
+    """torch's layer, with its parameters and their names, in the form that `convolve` decides.
+
+    Layers of one input that take it in the same phases can share those: `phases` and `of_phases`.
+    """
+
+    def phases(self, x: Tensor) -> Pair | None:
+        """The dilation, where `x` is taken in phases (`into_phases`); None for any other form."""
+        if isinstance(self.padding, str) or self.padding_mode != "zeros":
+            return None
+        alone = falls_into_phases(x, self.groups, self.stride, self.padding, self.dilation)
+        return self.dilation if alone else None
+
+    def of_phases(self, phases: Tensor) -> Tensor:
+        """Its output for the `x` that these are of."""
+        assert not isinstance(self.padding, str)
+        return of_phases(phases, self.weight, self.bias, self.padding, self.dilation, self.groups)
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         padding = self.padding
