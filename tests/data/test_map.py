@@ -199,7 +199,7 @@ def test_all_damaged_images_are_made_again_at_once(folder: Path, decoded: list[s
     said: list[str] = []
     assert alike(taken(folder, said=said), taken(folder, "memory"))
     assert len([name for name in decoded[:3] if "/images/" in name]) == 3
-    assert "3 of them are not there yet" in said[0]
+    assert "3 of them have to be read first" in said[0]
     assert torch.equal(kept.pixels[:], taken(folder).pixels[:]), "who had it open sees them too"
 
 
@@ -224,7 +224,7 @@ def test_one_line_says_where_it_is_and_how_large(folder: Path) -> None:
     taken(folder, said=said)
     assert said == [
         f"{COUNT} images of {SIZE} x {SIZE} pixels stay on the disk, 0 MiB in {mapped(folder).parent}; "
-        f"{COUNT} of them are not there yet"
+        f"{COUNT} of them have to be read first"
     ]
     said.clear()
     taken(folder, said=said)

@@ -90,7 +90,7 @@ def tell(folder: Path, index: MapIndex, count: int, missing: int, reading: Readi
             "are free: free some space, name a cache folder on a larger disk by XDG_CACHE_HOME, or lower "
             "data.image_size, data.limit or data.fraction"
         )
-    rest = f"; {missing} of them are not there yet" if missing else ""
+    rest = f"; {missing} of them have to be read first" if missing else ""
     reading.say(f"{size} stay on the disk, {size_text(count * index.length)} in {printable(str(folder))}{rest}")
 
 
