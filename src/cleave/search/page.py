@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cleave.report import Bullets, CodeBlock, Page, PageFigure, PageTable, Paragraph, Section
+from cleave.report import Bullets, CodeBlock, Element, Page, PageFigure, PageTable, Paragraph, Section
 from cleave.search.drawn import Drawn
 
 
@@ -24,8 +24,8 @@ def architecture(told: Mapping[str, Any], drawn: Drawn) -> Section:
     chosen = told["chosen"]
     accuracy = f"Leaf {chosen['path']}, held-out accuracy {chosen['valid_accuracy']:.2f} %"
     figure = PageFigure("architecture", drawn.svg(), "The chosen architecture; dashed edges hand on what they get.")
-    parts = [Paragraph(f"{accuracy}, balanced {chosen['valid_balanced_accuracy']:.2f} %."), figure]
-    return Section("architecture", "Chosen architecture", [*parts, CodeBlock(chosen["arch"])])
+    told_as: list[Element] = [Paragraph(f"{accuracy}, balanced {chosen['valid_balanced_accuracy']:.2f} %."), figure]
+    return Section("architecture", "Chosen architecture", [*told_as, CodeBlock(chosen["arch"])])
 
 
 def trust(report: Mapping[str, Any]) -> Section:
