@@ -88,7 +88,7 @@ class PixelMap:
                 def read(start: int) -> None:
                     for number in range(start, min(start + every, len(rows))):
                         data = os.pread(file.fileno(), length, rows[number] * length)
-                        if digest_of_pixels(data) != digests[number].tobytes():
+                        if digest_of(data) != digests[number].tobytes():
                             raise self._damaged(rows[number])
                         images[number] = np.frombuffer(data, np.uint8)
 
@@ -108,5 +108,5 @@ class PixelMap:
         )
 
 
-def digest_of_pixels(data: bytes) -> bytes:
+def digest_of(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()[:DIGEST]
