@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,9 @@ from cleave.data import map_builder, map_index, reading
 from cleave.data.augment import Augment, Normalise
 from cleave.data.chance import Chance
 from cleave.data.folder import open_folder
-from cleave.data.images import Images, fingerprint
+from cleave.data.images import Images
 from cleave.data.map_builder import map_folder, on_disk
+from cleave.data.passes import fingerprint
 from cleave.data.pixel_map import PIXELS, PixelMap
 from cleave.data.reading import Reading
 from cleave.data.stream import BatchStream, InOrder
@@ -104,6 +106,34 @@ def test_a_map_gives_the_same_images_statistics_and_batches_as_memory(folder: Pa
     for step in (0, 4, 11, 2):
         for pair in ([stream.batch(step) for stream in streams], [order[step % 4] for order in orders]):
             assert all(torch.equal(*each) for each in zip(*pair, strict=True))
+
+
+def test_what_was_found_of_all_images_is_not_looked_for_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But of other images, or in another order, with other labels, or where it was damaged, it is."""
+    kept, held = taken(folder), taken(folder, "memory")
+    order = torch.randperm(COUNT)
+    looks = []
+    published = Images.chunks
+    monkeypatch.setattr(Images, "chunks", lambda images: (looks.append(len(images)), published(images))[1])
+
+    def looked(images: Images, memory: Images) -> int:
+        """How often all images are looked at."""
+        expected = fingerprint([memory]), Normalise.of(memory).mean.tolist()
+        looks.clear()
+        assert (fingerprint([images]), Normalise.of(images).mean.tolist()) == expected
+        return len(looks)
+
+    assert [looked(kept, held), looked(kept, held)] == [2, 0]
+    assert looked(taken(folder), held) == 0
+    mixed = replace(kept, pixels=replace(kept.pixels, rows=kept.pixels.rows[order], digests=kept.pixels.digests[order]))
+    assert looked(mixed, replace(held, pixels=held.pixels[order])) == 2
+    named = {"labels": 1 - kept.labels}
+    assert looked(replace(kept, **named), replace(held, **named)) == 2
+    for file in mapped(folder).parent.glob("found-*.json"):
+        data = bytearray(file.read_bytes())
+        data[int(random.integers(len(data)))] ^= 1 << int(random.integers(8))
+        file.write_bytes(data)
+    assert looked(kept, held) == 2
 
 
 def test_many_images_are_read_in_pieces_and_in_their_order(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

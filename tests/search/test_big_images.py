@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from cleave.data import reading
-from tests.tiny import RSPS, SIZES, Ended, same, search, sets, write_images
+from tests.tiny import HERE, RSPS, SIZES, Ended, same, search, sets, write_images
 
 QUICK = {**RSPS, "split.splitter": "none", "trust.control": 0, "trust.panel": 0, "search.batch_size": 100}
 MAP = {"data.storage": "map"}
@@ -40,20 +40,21 @@ def test_a_search_over_a_map_leaves_the_same_bytes(
     assert same(tmp_path / "memory", tmp_path / "map")
 
 
-def test_an_interrupted_search_over_a_map_goes_on_after_damage(
+def test_a_search_that_meets_damage_goes_on_when_it_is_made_good(
     images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = tmp_path / "run"
-    assert Ended(search(images, run, {**QUICK, **MAP, "search.batch_size": 8}), capsys).status == 0
-    (run / "result.json").unlink()
+    changes = {**QUICK, **MAP, "search.batch_size": 8}
+    assert Ended(search(images, tmp_path / "whole", changes), capsys).status == 0
     (rows,) = (tmp_path / "cache").rglob("pixels")
     data = bytearray(rows.read_bytes())
     data[1000] ^= 1
     rows.write_bytes(data)
-    assert Ended(["resume", str(run), "--json"], capsys).refuses(str(rows), "is damaged", "resume")
-    ended = Ended(["resume", str(run), "--json"], capsys)
+    run = tmp_path / "run"
+    assert Ended(search(images, run, changes), capsys).refuses(str(rows), "is damaged", "resume")
+    ended = Ended(["resume", str(run), *HERE, "--json"], capsys)
     assert ended.status == 0, ended.err
     assert "1 of them have to be read first" in ended.err
+    assert same(tmp_path / "whole", run)
 
 
 def test_a_thousand_classes_of_two_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -93,15 +92,6 @@ class Images:
         """The same images with pixels and labels on `device`; pixels that lie on the disk come there batch by batch."""
         labels = self.labels.to(device)
         return replace(self, pixels=self.pixels.to(labels.device), labels=labels)
-
-
-def fingerprint(parts: Iterable[Images]) -> str:
-    """SHA-256 of pixels and labels, in order, wherever they are kept."""
-    digest = hashlib.sha256()
-    for images in parts:
-        for tensor in (*images.chunks(), images.labels):
-            digest.update(tensor.cpu().contiguous().numpy().data)
-    return digest.hexdigest()
 
 
 def resized(pixels: Tensor, size: int) -> Tensor:

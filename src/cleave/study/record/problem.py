@@ -14,7 +14,8 @@ from torch import Tensor
 from cleave.data.augment import Augment, Normalise
 from cleave.data.chance import Chance
 from cleave.data.folder import Folder
-from cleave.data.images import Images, Part, fingerprint
+from cleave.data.images import Images, Part
+from cleave.data.passes import fingerprint
 from cleave.data.reading import Reading
 from cleave.data.report import image_report
 from cleave.data.split import Listed, cut, for_training, mixed
@@ -141,7 +142,7 @@ class Study:
 
     def fingerprint(self) -> str:
         """SHA-256 of the images and labels, in order: a resumed study must see the same ones."""
-        return fingerprint((self.train, self.judged, *([self.reported] if self.reported else [])))
+        return fingerprint([self.train, self.judged, *([self.reported] if self.reported else [])])
 
 
 def space_meta(recipe: StudyRecipe, space: Space) -> dict[str, Any]:
