@@ -356,3 +356,33 @@ def test_two_processes_make_one_map(tmp_path: Path) -> None:
     expected = str(int(taken(folder, "memory").pixels[:].sum()))
     assert [lines[-1] for lines in said] == [expected, expected]
     assert mapped(folder).stat().st_size == 60 * 3 * SIZE * SIZE
+
+
+def test_a_bad_sector_is_made_good_by_the_next_start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, published, length = taken(folder), os.pread, 3 * SIZE * SIZE
+
+    def pread(descriptor: int, count: int, place: int) -> bytes:
+        if (count, place) == (length, 5 * length):
+            raise OSError(errno.EIO, "Input/output error")
+        return published(descriptor, count, place)
+
+    monkeypatch.setattr(os, "pread", pread)
+    with pytest.raises(UserError, match=r"pixels: cannot be read \(input/output error\); start again"):
+        kept.pixels[:]
+    said: list[str] = []
+    assert len(taken(folder, said=said)) == COUNT
+    assert "1 of them have to be read first" in said[0]
+    monkeypatch.setattr(os, "pread", published)
+    assert alike(taken(folder), taken(folder, "memory"))
+
+
+def test_files_that_were_touched_need_no_room(
+    folder: Path, decoded: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken(folder)
+    for file in (folder / "train").rglob("*.png"):
+        os.utime(file, (1, 1))
+    decoded.clear()
+    monkeypatch.setattr(map_builder.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 0}))
+    taken(folder)
+    assert decoded == []

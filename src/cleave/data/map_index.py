@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -85,8 +86,10 @@ class MapIndex:
             os.close(descriptor)
 
     def _read(self, row: int) -> Pixels | None:
-        """None where it is damaged."""
-        data = os.pread(self.pixels, self.length, row * self.length)
+        """None where it is damaged, or on a part of the disk that is."""
+        data = b""
+        with suppress(OSError):
+            data = os.pread(self.pixels, self.length, row * self.length)
         if digest_of(data) != self.digests[row]:
             return None
         return np.frombuffer(data, np.uint8).reshape(3, self.size, self.size)

@@ -64,6 +64,6 @@ def of_run(run: Path, name: str | None) -> Drawn:
         )
     if name is not None and find_space(name).name != told["space"]:
         raise UserError(f"{run}: is of the space {told['space']}; leave --space out")
-    size = settings_from(settings)
-    space = find_space(size)
-    return Drawn(space, space.layout(size.size, 3), space.parse(told["chosen"]["arch"]))
+    asked = settings_from(settings)
+    space = find_space(asked)
+    return Drawn(space, space.layout(asked.size, 3), space.parse(told["chosen"]["arch"]))
