@@ -12,7 +12,7 @@ import torch
 import cleave
 from cleave.data.augment import Normalise
 from cleave.data.folder import open_folder
-from cleave.data.passes import fingerprint
+from cleave.data.images import fingerprint
 from cleave.data.reading import Reading
 from cleave.method import METHODS
 from tests.search.test_trainer import in_doubles, problem

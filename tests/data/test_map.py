@@ -20,9 +20,8 @@ from cleave.data import map_builder, map_index, reading
 from cleave.data.augment import Augment, Normalise
 from cleave.data.chance import Chance
 from cleave.data.folder import open_folder
-from cleave.data.images import Images
+from cleave.data.images import Images, fingerprint
 from cleave.data.map_builder import map_folder, on_disk
-from cleave.data.passes import fingerprint
 from cleave.data.pixel_map import PIXELS, PixelMap
 from cleave.data.reading import Reading
 from cleave.data.stream import BatchStream, InOrder

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cleave.data.images import Images
-from cleave.data.passes import remembered
+from cleave.data.remembered import remembered
 
 
 @dataclass(frozen=True)

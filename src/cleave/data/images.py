@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from cleave.data.pixel_map import PixelMap
+from cleave.data.remembered import remembered
 from cleave.errors import UserError
 
 Part = Literal["train", "test"]
@@ -92,6 +94,19 @@ class Images:
         """The same images with pixels and labels on `device`; pixels that lie on the disk come there batch by batch."""
         labels = self.labels.to(device)
         return replace(self, pixels=self.pixels.to(labels.device), labels=labels)
+
+
+def fingerprint(parts: Sequence[Images]) -> str:
+    """SHA-256 of pixels and labels, in order, wherever they are kept."""
+
+    def look() -> str:
+        digest = hashlib.sha256()
+        for images in parts:
+            for tensor in (*images.chunks(), images.labels):
+                digest.update(tensor.cpu().contiguous().numpy().data)
+        return digest.hexdigest()
+
+    return str(remembered("fingerprint", parts, look))
 
 
 def resized(pixels: Tensor, size: int) -> Tensor:

@@ -11,8 +11,7 @@ from cleave.bench.table import Table, find
 from cleave.data.augment import Augment, Normalise
 from cleave.data.chance import Chance
 from cleave.data.given import Given
-from cleave.data.images import TENSORS, Images
-from cleave.data.passes import fingerprint
+from cleave.data.images import TENSORS, Images, fingerprint
 from cleave.data.reading import Reading
 from cleave.data.report import image_report
 from cleave.data.split import Listed, cut

@@ -14,8 +14,7 @@ from torch import Tensor
 from cleave.data.augment import Augment, Normalise
 from cleave.data.chance import Chance
 from cleave.data.folder import Folder
-from cleave.data.images import Images, Part
-from cleave.data.passes import fingerprint
+from cleave.data.images import Images, Part, fingerprint
 from cleave.data.reading import Reading
 from cleave.data.report import image_report
 from cleave.data.split import Listed, cut, for_training, mixed

@@ -1,4 +1,4 @@
-"""What takes a look at every image. Of a map it is kept beside the images: to look at a million again takes minutes."""
+"""What was found by a look at all images of a map is kept beside it: to look at a million again takes minutes."""
 
 from __future__ import annotations
 
@@ -8,23 +8,12 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cleave.data.images import Images
 from cleave.data.pixel_map import PixelMap
 
-
-def fingerprint(parts: Sequence[Images]) -> str:
-    """SHA-256 of pixels and labels, in order, wherever they are kept."""
-
-    def look() -> str:
-        digest = hashlib.sha256()
-        for images in parts:
-            for tensor in (*images.chunks(), images.labels):
-                digest.update(tensor.cpu().contiguous().numpy().data)
-        return digest.hexdigest()
-
-    return str(remembered("fingerprint", parts, look))
+if TYPE_CHECKING:
+    from cleave.data.images import Images
 
 
 def remembered(question: str, parts: Sequence[Images], look: Callable[[], Any]) -> Any:  # noqa: ANN401
