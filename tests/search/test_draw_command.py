@@ -12,7 +12,7 @@ import pytest
 from cleave.space import find_space
 from tests.registries import as_they_were
 from tests.report.parsed import check_page
-from tests.search.test_trust import DARTS_V2
+from tests.search.test_collapse import DARTS_V2
 from tests.space.test_drawing import read
 from tests.tiny import HERE, RSPS, SIZES, Ended, search, sets, write_images
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from cleave.config import load_recipe
 from cleave.engine.progress import Callback, Progress
 from cleave.engine.stop import Stop
 from cleave.errors import Interrupted
-from cleave.ops import Operation
 from cleave.resolve import resolve
 from cleave.run.events import Events
 from cleave.run.folder import RunFolder, create, make_folder
@@ -24,11 +22,9 @@ from cleave.search.loop import Search
 from cleave.search.problem import Problem, open_problem
 from cleave.search.schedule import alone
 from cleave.search.trainer import NodeTrainer, Standalone
-from cleave.search.trust import ControlTrust, LeafTrust, below_majority, leaf_trust, most_skipping, warnings
-from cleave.space import Cell, Layout, Link, find_space
-from cleave.split import Node
+from cleave.search.trust import ControlTrust, LeafTrust, below_majority, warnings
+from cleave.space import find_space
 from cleave.stats.intervals import wilson
-from tests.space.test_darts import PUBLISHED, written
 from tests.tiny import write_table
 
 SPACE = find_space("nasbench201", ["none", "skip_connect", "nor_conv_1x1"])
@@ -158,6 +154,7 @@ def leaf(path: str, **changes: Any) -> LeafTrust:  # noqa: ANN401
         "entropy": 0.5,
         "skip_share": 0.1,
         "weights_share": 0.5,
+        "cell_skip_share": 0.1,
         "s_tau_defined": 10,
         "s_tau_pairs": 10,
     }
@@ -258,74 +255,3 @@ def test_the_report_has_the_share_of_the_most_frequent_class(outcome: dict[str, 
     assert outcome["trust"]["majority_share"] == 100 * max(counts) / len(problem.valid)
     for leaf, told in zip(outcome["leaves"], outcome["trust"]["leaves"], strict=True):
         assert told["balanced_accuracy"] == leaf["valid_balanced_accuracy"]
-
-
-def genotype(normal: str, reduce: str = "sep_conv_3x3 0 sep_conv_3x3 1 " * 4) -> str:
-    """In the notation of DARTS, from operations and sources in turn."""
-    cells = {kind: words.split() for kind, words in (("normal", normal), ("reduce", reduce))}
-    pairs = {kind: list(zip(words[::2], map(int, words[1::2]), strict=True)) for kind, words in cells.items()}
-    return f"Genotype(normal={pairs['normal']}, reduce={pairs['reduce']})"
-
-
-DARTS_V1 = genotype(
-    "sep_conv_3x3 1 sep_conv_3x3 0 skip_connect 0 sep_conv_3x3 1 skip_connect 0 sep_conv_3x3 1 sep_conv_3x3 0 "
-    "skip_connect 2",
-    "max_pool_3x3 0 max_pool_3x3 1 skip_connect 2 max_pool_3x3 0 max_pool_3x3 0 skip_connect 2 skip_connect 2 "
-    "avg_pool_3x3 0",
-)
-DARTS_V2 = genotype(
-    "sep_conv_3x3 0 sep_conv_3x3 1 sep_conv_3x3 0 sep_conv_3x3 1 sep_conv_3x3 1 skip_connect 0 skip_connect 0 "
-    "dil_conv_3x3 2",
-    "max_pool_3x3 0 max_pool_3x3 1 skip_connect 2 max_pool_3x3 1 max_pool_3x3 0 skip_connect 2 skip_connect 2 "
-    "max_pool_3x3 1",
-)
-"""Of the released code of Liu et al., 2019."""
-SKIPS = "skip_connect 0 skip_connect 1 " * 2
-CONVOLUTIONS = "sep_conv_3x3 0 sep_conv_3x3 1 " * 2
-COLLAPSES = {
-    "all of the normal cell": genotype(2 * SKIPS),
-    "half of it": genotype(CONVOLUTIONS + SKIPS),
-    "the nodes of the reduction cell": genotype(2 * CONVOLUTIONS, CONVOLUTIONS + "skip_connect 2 skip_connect 3 " * 2),
-}
-
-
-@pytest.fixture(scope="module")
-def darts_problem() -> Problem:
-    changes = ["space.name=darts", "data.limit=96", "data.image_size=8", "space.channels=2", "search.batch_size=24"]
-    return open_problem(resolve(load_recipe(None, changes, {}), find_space("darts"))[0])
-
-
-def warned(problem: Problem, arch: str) -> list[str]:
-    """The alarms of a report on a leaf that came to this."""
-    result = {
-        "arch": arch, "valid_accuracy": 50.0, "valid_balanced_accuracy": 50.0, "s_tau": 0.9, "entropy": 0.5,
-        "s_tau_defined": 10, "s_tau_pairs": 10,
-    }  # fmt: skip
-    found = leaf_trust(problem, Node((), problem.space.region, result=result))
-    assert asdict(found)["cell_skip_share"] == found.cell_skip_share
-    return [warning for warning in warnings([found], "root") if "sign of collapse" in warning]
-
-
-@pytest.mark.parametrize("name", COLLAPSES)
-def test_a_cell_that_collapsed_to_skip_connections_is_an_alarm(darts_problem: Problem, name: str) -> None:
-    assert warned(darts_problem, COLLAPSES[name]) == [
-        "leaf root: half of the edges of a cell or more are skip connections, a sign of collapse"
-    ]
-
-
-@pytest.mark.parametrize("arch", [DARTS_V1, DARTS_V2, *(written(*each[:2]) for each in PUBLISHED.values())])
-def test_published_genotypes_are_no_alarm(darts_problem: Problem, arch: str) -> None:
-    assert warned(darts_problem, arch) == []
-
-
-def test_skip_connections_that_halve_the_image_have_weights(darts_problem: Problem) -> None:
-    assert warned(darts_problem, genotype(2 * CONVOLUTIONS, CONVOLUTIONS + SKIPS)) == []
-
-
-def test_what_skips_is_known_by_what_it_does_and_not_by_its_name() -> None:
-    cell = Cell(2, (Link("a", 0, 1), Link("b", 0, 2), Link("c", 1, 2)), outputs=(2,))
-    operations = {"wire": Operation(print, identity=True), "skip_connect": Operation(print)}
-    layout = Layout((("cell", cell),), 2, operations=operations)
-    assert most_skipping(layout, {"a": "wire", "b": "skip_connect", "c": "skip_connect"}) == 1 / 3
-    assert most_skipping(layout, {"a": "wire", "c": "wire"}) == 1
-    assert most_skipping(layout, {}) == 0

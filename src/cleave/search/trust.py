@@ -9,23 +9,16 @@ from typing import Any
 from cleave.bench.table import Table, dataset_of, trained_accuracies
 from cleave.net.cost import weights
 from cleave.search.accuracy import majority_share
+from cleave.search.collapse import COLLAPSED, most_skipping
 from cleave.search.control import plan_control
 from cleave.search.problem import Problem
 from cleave.search.state import State
 from cleave.search.work import training_passes
-from cleave.space import Arch, Layout
-from cleave.space.drawing import pictures
 from cleave.space.sample import enumerate_valid
 from cleave.split import Node
 from cleave.stats.intervals import rank_p_value, wilson
 
 LEVEL = 0.05
-COLLAPSED = 0.5
-"""The share of skip connections from which a cell is mostly wires, as where DARTS fails (Zela et al., 2020).
-
-DARTS+ (Liang et al., 2019) stops a search at two of the eight edges of a normal cell, P-DARTS (Chen et al., 2019) keeps
-two; but the cells that DARTS published have two and three, and are no failures.
-"""
 UNDECIDED = 0.99
 """The entropy, as a share of the highest, from which architecture weights say next to nothing."""
 UNSTABLE = 0.3
@@ -39,12 +32,12 @@ class LeafTrust:
     """A leaf's held-out accuracy (percent) with its 95 % interval, and the signs of how settled it is.
 
     `balanced_accuracy` is the mean over the classes of the percent of their held-out images that are right.
+    `cell_skip_share` is the share of skip connections in the kind of cell that has most (`cleave.search.collapse`).
 
     `s_tau` is of the panel's rankings in the last epochs, `entropy` of the architecture weights as a share of the
     highest; null where there are none. `skip_share` and `weights_share` are of the architecture's choices: those
-    that are skip connections, and those with something to learn. `cell_skip_share` is of the edges of the kind of cell
-    that skips most (`most_skipping`). `s_tau` is the mean over those pairs of rankings, `s_tau_defined` of
-    `s_tau_pairs`, in which it is defined; null where a leaf was searched before these were kept.
+    that are skip connections, and those with something to learn. `s_tau` is the mean over those pairs of rankings,
+    `s_tau_defined` of `s_tau_pairs`, in which it is defined; null where a leaf was searched before these were kept.
     """
 
     path: str
@@ -55,9 +48,9 @@ class LeafTrust:
     entropy: float | None
     skip_share: float
     weights_share: float
+    cell_skip_share: float
     s_tau_defined: int | None = None
     s_tau_pairs: int | None = None
-    cell_skip_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -126,20 +119,10 @@ def leaf_trust(problem: Problem, leaf: Node) -> LeafTrust:
         leaf.result["entropy"],
         sum(operations.is_identity(candidate) for candidate in arch.values()) / len(arch),
         len(weights(problem.space).learning(arch)) / len(arch),
+        most_skipping(problem.layout, arch),
         leaf.result.get("s_tau_defined"),
         leaf.result.get("s_tau_pairs"),
-        most_skipping(problem.layout, arch),
     )
-
-
-def most_skipping(layout: Layout, arch: Arch) -> float:
-    """The highest share, over the kinds of cell, of kept edges that hand on what they get.
-
-    A skip connection that halves the image does not: it has weights. Layers that follow each other count as one cell.
-    """
-    links = [picture.links for picture in pictures(layout, arch) if picture.links]
-    skips = [[layout.known.is_identity(arch[link.choice]) and link.stride == 1 for link in each] for each in links]
-    return max((sum(each) / len(each) for each in skips), default=0.0)
 
 
 def control_trust(problem: Problem, state: State) -> ControlTrust | None:
