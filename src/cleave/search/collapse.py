@@ -9,7 +9,7 @@ COLLAPSED = 0.5
 """The share of skip connections from which a cell is mostly wires (Zela et al., 2020, on where DARTS fails).
 
 DARTS+ (Liang et al., 2019) stops a search at two of the eight edges of a normal cell, P-DARTS (Chen et al., 2019) keeps
-two; but the cells that DARTS published have two and three, and are no failures.
+two; but the normal cells that DARTS published have two and three, and are no failures.
 """
 
 
