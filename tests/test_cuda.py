@@ -10,9 +10,13 @@ import pytest
 import torch
 
 import cleave
+from cleave.data.augment import Normalise
+from cleave.data.folder import open_folder
+from cleave.data.images import fingerprint
+from cleave.data.reading import Reading
 from cleave.method import METHODS
 from tests.search.test_trainer import in_doubles, problem
-from tests.tiny import Ended
+from tests.tiny import Ended, write_images
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 Capture = pytest.CaptureFixture[str]
@@ -78,3 +82,23 @@ def test_a_study_looks_on_a_gpu(tmp_path: Path, capsys: Capture) -> None:
     words = ["study", "table1/seeds", "--budget", "tiny", "--out", str(tmp_path / "study"), "--json", *flags(changes)]
     ended = Ended(words, capsys)
     assert ended.status == 0, ended.err
+
+
+def test_a_map_comes_to_a_gpu_batch_by_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = write_images(tmp_path / "images", each=100)
+    parts = []
+    for storage in ("map", "memory"):
+        source = open_folder(folder, "train", 64, Reading(storage=storage))
+        parts.append(source.take_each(torch.arange(len(source)))[0])
+    kept, held = (images.to("cuda") for images in parts)
+    assert kept.pixels.device == kept.labels.device == held.pixels.device
+    before = torch.cuda.memory_allocated()
+    for _ in range(20):
+        indices = torch.randint(len(held), (16,))
+        for one, other in zip(kept.at(indices), held.at(indices), strict=True):
+            assert one.device == other.device
+            assert torch.equal(one, other)
+    assert torch.cuda.memory_allocated() - before < 64 * 64 * 3 * 40, "only the last batches are there"
+    assert fingerprint([kept]) == fingerprint([held])
+    assert torch.equal(Normalise.of(kept).mean, Normalise.of(held).mean)
