@@ -39,11 +39,14 @@ class Masked(nn.Module):
         self.shape, self.rate, self.keep = shape, rate, 1.0
         self.mask: Tensor | None = None
 
-    def draw(self, images: int, rate: float, generator: torch.Generator, device: torch.device, part: Part) -> None:
-        """A mask for a pass of `images` images, those of a part of a batch; none where nothing is dropped."""
+    def draw(
+        self, images: int, rate: float, generator: torch.Generator, device: torch.device, part: Part | None = None
+    ) -> None:
+        """A mask for a pass of `images` images, which may be a part of a batch; none where nothing is dropped."""
         self.keep = 1 - rate
-        drawn = torch.rand(part.whole, *self.shape, generator=generator) < self.keep
-        self.mask = drawn[part.first : part.first + images].to(device) if rate else None
+        first, whole = part or (0, images)
+        drawn = torch.rand(whole, *self.shape, generator=generator) < self.keep
+        self.mask = drawn[first : first + images].to(device) if rate else None
 
     def forward(self, x: Tensor) -> Tensor:
         return x if self.mask is None else x * (self.mask.to(x.dtype) / self.keep)
@@ -83,7 +86,7 @@ class Noise:
         for name, place in self.places.items():
             rate = self.rates.get(place.kind, place.rate)
             generator = Chance(number, name).generator(place.kind)
-            place.draw(images, rate, generator, device, self.part or Part(0, images))
+            place.draw(images, rate, generator, device, self.part)
 
 
 @contextmanager
