@@ -14,7 +14,7 @@ from cleave.errors import UserError, plain, shown, unknown
 from cleave.files import refuse_pipe
 from cleave.method import METHODS
 from cleave.places import expanded
-from cleave.settings import Recipe, SplitSettings
+from cleave.settings import DataSettings, Recipe, SplitSettings
 from cleave.space import Space
 from cleave.split.hypotheses import LIMIT
 from cleave.split.partition import balanced_partitions
@@ -40,7 +40,7 @@ def resolve(recipe: Recipe, space: Space) -> tuple[Recipe, list[str]]:
     changes = {
         "split": split,
         "method": METHODS[recipe.method.name].resolved(recipe.method, recipe.search.epochs),
-        "data": recipe.data.model_copy(update=resolve_data(recipe)),
+        "data": recipe.data.model_copy(update=resolve_data(recipe.data)),
         "device": resolve_device(recipe.device),
         "benchmark": resolve_benchmark(recipe.benchmark, space),
     }
@@ -176,10 +176,11 @@ def _check_levels(splits: int, branch: list[int] | None, choice: str | list[str]
             raise UserError(f"split.splits={splits}: only {enough} choices of {space.name} have {parts} candidates")
 
 
-def resolve_data(recipe: Recipe) -> dict[str, Any]:
-    """What stands for the images in a resolved recipe."""
-    name, root = resolve_images(recipe.data.name, recipe.data.root)
-    return {"name": name, "root": root}
+def resolve_data(data: DataSettings) -> dict[str, Any]:
+    """What stands for the images in a resolved recipe; the usual limit does not hold where a fraction is asked for."""
+    name, root = resolve_images(data.name, data.root)
+    limit = None if data.fraction is not None and "limit" not in data.model_fields_set else data.limit
+    return {"name": name, "root": root, "limit": limit}
 
 
 def resolve_images(name: str, root: str | None) -> tuple[str, str | None]:
