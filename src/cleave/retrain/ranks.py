@@ -115,5 +115,5 @@ def joined(device: str) -> Iterator[Ranks]:
 
 def is_lost(error: RuntimeError) -> bool:
     """Whether it says that another process is gone: torch has a class for it, gloo only messages."""
-    words = ("connection closed", "connection reset", "connectfullmesh", "broken pipe", "timed out", "gloo", "nccl")
+    words = ("connection closed", "connection reset", "broken pipe", "timed out")
     return isinstance(error, distributed.DistError) or any(word in str(error).lower() for word in words)
