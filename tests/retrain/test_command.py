@@ -20,7 +20,8 @@ from cleave.data.images import Images, Part
 from cleave.data.reading import Reading
 from cleave.engine.progress import Progress
 from cleave.retrain import runner
-from cleave.retrain.recipes import RECIPES, load_training, resolve_training
+from cleave.retrain.catalogue import RECIPES
+from cleave.retrain.recipes import load_training, resolve_training
 from cleave.stats.intervals import wilson
 from tests.retrain.small import GENOTYPE
 from tests.tiny import Ended, search, write_images
@@ -173,7 +174,7 @@ def test_images_of_other_classes_or_sizes_are_refused(whole: Path, tmp_path: Pat
     ended = Ended(["evaluate", str(whole), "--data", str(others)], capsys)
     assert ended.refuses("has 2 classes, among them bird", "was trained on 2 others")
     grey = (torch.zeros(4, 1, 8, 8, dtype=torch.uint8), torch.tensor([0, 1, 0, 1]), ["cat", "dog"])
-    with pytest.raises(cleave.UserError, match="images of 1 channels and 32 pixels .* was trained on 3 and 32"):
+    with pytest.raises(cleave.UserError, match=r"images of 1 channels and 32 pixels .* was trained on 3 and 32"):
         cleave.evaluate(whole, data=grey)
 
 
