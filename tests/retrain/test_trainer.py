@@ -111,7 +111,7 @@ def test_what_is_kept_has_averages_and_no_auxiliary_head() -> None:
 def test_a_network_is_judged_by_its_running_statistics_and_averages() -> None:
     made = trainer(ema=0.5, eval_batch_size=5)
     made.advance()
-    with made.averages.applied():  # type: ignore[union-attr]
+    with made.weights.averages.applied():  # type: ignore[union-attr]
         twin = TRACKED.of(made.network)
         pixels = made.task.normalise(images(20, seed=5).pixels)
         right = int((twin(pixels, made.gates).argmax(dim=1) == images(20).labels).sum())
