@@ -202,7 +202,7 @@ class RetrainTrainer:
 
     def record(self) -> Record:
         """All of it, to be saved."""
-        state = {**self.weights.state(), "sums": self.sums}
+        state = {"averages": {}, **self.weights.state(), "sums": self.sums}
         return Record(dict(self.network.state_dict()), state, {"label": self.task.label, "step": self.step})
 
     def restore(self, record: Record) -> None:

@@ -63,8 +63,8 @@ class Trainer:
         scaler: GradScaler | None = None,
         reduce: Callable[[Iterable[nn.Parameter]], None] = lambda parameters: None,
     ) -> None:
-        """`rate`: the learning rate of each step. `explain`: the error for a loss that is not finite. `averages`: of
-        what is trained, step by step. `scaler`: of losses in float16, whose gradients would be too small. `reduce` makes
+        """`rate`: the learning rate of each step. `explain`: the error for a loss that is not finite. `averages`:
+        of what is trained. `scaler`: of losses in float16, whose gradients would be too small. `reduce` makes
         gradients those of all processes that train the weights together.
         """
         self.parameters, self.sgd, self.rate, self.explain = dict(parameters), sgd, rate, explain
