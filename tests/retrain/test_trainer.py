@@ -153,6 +153,7 @@ def test_an_auxiliary_head_needs_images_of_some_size() -> None:
         ({"learning_rate_min": 0.01, "learning_rate_decay": 0.9}, r"learning_rate_min=0\.01: is of the cosine"),
         ({"nesterov": True, "momentum": 0.0}, r"nesterov=true: needs momentum"),
         ({"batch_size": 10, "accumulate": 4}, r"accumulate=4: does not divide training\.batch_size=10"),
+        ({"batch_size": 4, "accumulate": 4}, r"batch_size=4: batch normalisation needs two images or more in a pass"),
         ({"precision": "float16"}, r"precision=float16: is for GPUs"),
         ({"precision": "bfloat16"}, r"precision=bfloat16: is for GPUs"),
     ],
