@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from cleave.net import only_live
-from cleave.search.accuracy import Accuracy, Hits
 from cleave.search.evaluator import LeafEvaluator, StandaloneEvaluator
 from cleave.search.trainer import NodeTrainer
 from cleave.space import Arch
+from cleave.stats.accuracy import Accuracy, Hits
 from tests.search.test_trainer import SPACE, leaf, problem
 
 

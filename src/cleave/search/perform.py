@@ -16,7 +16,6 @@ from cleave.errors import Interrupted
 from cleave.method import Method
 from cleave.run.folder import RunFiles
 from cleave.run.task_folder import TaskFolder, task_lock
-from cleave.search.accuracy import Accuracy
 from cleave.search.evaluator import LeafAccuracy, LeafEvaluator, StandaloneEvaluator
 from cleave.search.matching import Matcher
 from cleave.search.problem import Problem, Setup
@@ -28,6 +27,7 @@ from cleave.search.trainer import NodeTrainer, Standalone, make_method
 from cleave.space import Arch
 from cleave.split import Node, Probe
 from cleave.split.splitters import SPLITTERS, SplitRequest
+from cleave.stats.accuracy import Accuracy
 
 
 def perform(problem: Problem, task: Task, run: RunFiles, stop: Stop, callback: Callback) -> TaskResult:

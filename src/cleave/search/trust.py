@@ -8,7 +8,6 @@ from typing import Any
 
 from cleave.bench.table import Table, dataset_of, trained_accuracies
 from cleave.net.cost import weights
-from cleave.search.accuracy import majority_share
 from cleave.search.collapse import COLLAPSED, most_skipping
 from cleave.search.control import plan_control
 from cleave.search.problem import Problem
@@ -16,6 +15,7 @@ from cleave.search.state import State
 from cleave.search.work import training_passes
 from cleave.space.sample import enumerate_valid
 from cleave.split import Node
+from cleave.stats.accuracy import majority_share
 from cleave.stats.intervals import rank_p_value, wilson
 
 LEVEL = 0.05
