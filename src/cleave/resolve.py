@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from cleave.errors import UserError, plain, shown, unknown
 from cleave.files import refuse_pipe
 from cleave.method import METHODS
 from cleave.places import expanded
+from cleave.search.rungs import rungs_filled
+from cleave.search.work import nodes_at
 from cleave.settings import Recipe, SplitSettings
 from cleave.space import Space
 from cleave.split.hypotheses import LIMIT
@@ -37,6 +40,7 @@ def resolve(recipe: Recipe, space: Space) -> tuple[Recipe, list[str]]:
     notes += meaningless_elsewhere(recipe, split)
     check_schedule(recipe)
     check_method(recipe, space)
+    notes += check_selection(recipe.model_copy(update={"split": split}), space)
     changes = {
         "split": split,
         "method": METHODS[recipe.method.name].resolved(recipe.method, recipe.search.epochs),
@@ -81,6 +85,39 @@ def check_method(recipe: Recipe, space: Space) -> None:
         raise UserError(f"compile=true: method.name={name} runs another path in every step; leave compile out")
     if reason := method.refuses(recipe.method, space):
         raise UserError(f"method.name={name}: {reason}; use another method or space than {space.name}")
+
+
+def check_selection(recipe: Recipe, space: Space) -> list[str]:
+    """What leaves are chosen by must be there; a note for a schedule without a meaning. The split is resolved."""
+    selection, name = recipe.selection, recipe.method.name
+    if selection.by_mixture and METHODS[name].alone:
+        raise UserError(
+            f"selection.by={selection.by}: method.name={name} trains no supernet; use selection.by=accuracy"
+        )
+    if selection.by == "halving":
+        check_rungs(selection.schedule, nodes_at(recipe, space, recipe.split.splits or 0))
+    elif selection.schedule is not None:
+        return [f"selection.schedule has no meaning with selection.by={selection.by}; it is not used"]
+    return []
+
+
+def check_rungs(schedule: list[int] | None, leaves: int) -> None:
+    """The rungs of halving must grow, and the last one must have two networks to choose from.
+
+    A single leaf is trained in every rung: then nothing is chosen, and what it reaches is told.
+    """
+    example = "selection.schedule=[30, 100, 600]"
+    if not schedule:
+        raise UserError(f"selection.by=halving needs the epochs after which the worse half is dropped, as in {example}")
+    if any(later <= sooner for sooner, later in pairwise(schedule)):
+        raise UserError(
+            f"selection.schedule={schedule}: every rung must be longer than the one before, as in {example}"
+        )
+    if (fills := rungs_filled(leaves)) < len(schedule) and leaves > 1:
+        raise UserError(
+            f"selection.schedule={schedule}: has {len(schedule)} rungs, but {leaves} leaves fill {fills}, as each "
+            "rung drops half of them; list fewer, or split more"
+        )
 
 
 def resolve_split(split: SplitSettings, space: Space) -> tuple[SplitSettings, list[str]]:

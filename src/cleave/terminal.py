@@ -85,6 +85,8 @@ def print_run(result: dict[str, Any], console: Console | None = None) -> None:
         return
     console.print(split_tree(result))
     console.print(leaf_table(result))
+    if "selection" in result:  # a run of an earlier version has none
+        console.print(selection_table(result))
     chosen = result["chosen"]
     console.print(Text(chosen_lines(result)))
     console.print(Text(chosen["arch"]), soft_wrap=True)  # in one piece, to be copied
@@ -130,6 +132,35 @@ def chosen_lines(result: dict[str, Any]) -> str:
     balanced = f"balanced accuracy {chosen['valid_balanced_accuracy']:.2f} %"
     majority = f"the most frequent class alone: {trust['majority_share']:.2f} %"
     return f"Chosen: leaf {chosen['path']}, held-out accuracy {accuracy}\n  {balanced}; {majority}"
+
+
+FIGURES = {
+    "mixture-loss": ("loss of the supernet", "{mixture_loss:.3f}"),
+    "mixture-accuracy": ("accuracy of the supernet", "{mixture_accuracy:.2f} %"),
+    "accuracy": ("accuracy of the network", "{valid_accuracy:.2f} %"),
+    "halving": ("accuracy, retrained", "{last[valid_accuracy]:.2f} % at {last[epochs]} epochs"),
+}
+"""By ways to choose a leaf: what is looked at, and how a leaf's figure is written."""
+
+
+def selection_table(result: dict[str, Any]) -> Table:
+    """The leaf that each way would choose, with the figure by which, on held-out images."""
+    table = Table(title="Choice among leaves", title_justify="left")
+    table.add_column("by")
+    table.add_column("leaf")
+    table.add_column("held out", justify="right")
+    oracle, selection = result["oracle"], result["selection"]
+    if oracle:
+        table.add_column(f"{oracle['dataset']} test", justify="right")
+    leaves = {leaf["path"]: leaf for leaf in result["leaves"]}
+    figures = {leaf["path"]: leaf for leaf in selection["leaves"]}
+    for way, (what, written) in FIGURES.items():
+        if (path := selection["chosen"][way]) is not None:
+            trained = [f"{leaves[path]['benchmark'][oracle['dataset']]['test']:.2f}"] if oracle else []
+            mark = " (chosen)" if way == selection["by"] else ""
+            figure = written.format(**figures[path], last=(figures[path]["retrained"] or [None])[-1])
+            table.add_row(what + mark, path, figure, *trained)
+    return table
 
 
 def split_tree(result: dict[str, Any]) -> Tree:

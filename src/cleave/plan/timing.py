@@ -54,6 +54,8 @@ class Stopwatch:
                 return self.comparison(depth)
             case "evaluation":
                 return self.evaluation(depth)
+            case "mixture":
+                return self.mixture(depth)
             case "alone":
                 return self.alone()
 
@@ -82,6 +84,12 @@ class Stopwatch:
         trainer = self._trainer(depth)
         arch = self.problem.space.sample(trainer.scope.region, torch.Generator().manual_seed(0))
         return timed(lambda: LeafEvaluator(trainer).accuracy(arch, self.problem.valid))
+
+    def mixture(self, depth: int) -> float | None:
+        """A whole supernet on all held-out images."""
+        if not self.fits:
+            return None
+        return timed(LeafEvaluator(self._trainer(depth)).mixture)
 
     def alone(self) -> float | None:
         """A weight step of an architecture by itself, the median of a few random ones."""

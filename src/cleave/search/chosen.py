@@ -13,6 +13,7 @@ from cleave.run.folder import RunFiles
 from cleave.run.origin import CHECKPOINTS, SEARCH, read_origin
 from cleave.run.view import newest_saved
 from cleave.search.runner import recipe_of
+from cleave.search.selection import chosen_leaf
 from cleave.search.state import State
 from cleave.space import Arch, find_space
 
@@ -46,7 +47,7 @@ def chosen_network(path: Path) -> ChosenNetwork:
     """That of a finished run, on the CPU; UserError where its weights are lost or were not kept."""
     origin = read_origin(path, SEARCH)
     recipe, state = recipe_of(origin, {}), State.from_json(newest_saved(path)["search"], path / CHECKPOINTS)
-    leaf = state.chosen
+    leaf = chosen_leaf(recipe, state)
     if leaf.label not in state.kept:
         raise UserError(f"{path}: method.name={recipe.method.name} keeps no weights; train {leaf.label}'s architecture")
     record = RunFiles(path, origin.identity).leaf(leaf.label, state.kept[leaf.label])

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from cleave.data.chance import Chance
 from cleave.search.problem import Problem
+from cleave.search.selection import chosen_leaf
 from cleave.search.state import State
 from cleave.search.task import StandaloneTask, Task, TaskResult
 from cleave.search.trainer import Standalone
@@ -33,8 +34,9 @@ def plan_control(problem: Problem, state: State) -> Control:
     count = problem.recipe.trust.control
     if count == 0:
         return Control([], 0)
-    assert state.chosen.result is not None
-    chosen = problem.space.parse(state.chosen.result["arch"])
+    leaf = chosen_leaf(problem.recipe, state)
+    assert leaf.result is not None
+    chosen = problem.space.parse(leaf.result["arch"])
     generator = Chance(problem.recipe.seed, "control").generator("architectures")
     drawn = distinct(problem.space, problem.space.region, count + 1, generator)
     others = [arch for arch in drawn if arch != chosen][:count]
@@ -77,7 +79,7 @@ class ControlStage:
         problem, count = self.problem, self.problem.recipe.trust.control
         if not count:
             return []
-        search = int(sum(work.passes for work in TreeStage(problem).planned_levels()))
+        search = int(sum(work.passes for work in TreeStage(problem).planned_search()))
         epochs = control_epochs(problem, count, search)
         steps, images = epochs * problem.steps_per_epoch, (count + 1) * len(problem.valid)
         training = PlannedWork("control", (count + 1) * steps, count + 1, epochs, steps, "alone")

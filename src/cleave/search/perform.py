@@ -17,7 +17,7 @@ from cleave.method import Method
 from cleave.run.folder import RunFiles
 from cleave.run.task_folder import TaskFolder, task_lock
 from cleave.search.accuracy import Accuracy
-from cleave.search.evaluator import LeafAccuracy, LeafEvaluator, StandaloneEvaluator
+from cleave.search.evaluator import LeafAccuracy, LeafEvaluator, Mixture, StandaloneEvaluator
 from cleave.search.matching import Matcher
 from cleave.search.problem import Problem, Setup
 from cleave.search.schedule import Schedule, alone, parts_at, schedule
@@ -192,17 +192,29 @@ class Performance(TaskSession):
         return LeafEvaluator(trainer, self.found.hits, self.breathe, after)
 
     def _derive(self, node: Node, method: Method, evaluate: LeafAccuracy) -> None:
-        """The method's architecture for a leaf, with its accuracies (percent) on held-out images."""
+        """The method's architecture for a leaf, with all figures by which the leaf may be chosen."""
         arch = method.derive(evaluate, Chance(self.problem.recipe.seed, node.label).generator("derive"))
         accuracy = evaluate.judge(arch)
+        mixture_loss, mixture_accuracy = self._mixture(evaluate) or (None, None)
         self.found.result = {
             "arch": self.problem.space.format(arch),
             "valid_accuracy": accuracy.overall,
             "valid_balanced_accuracy": accuracy.balanced,
+            "mixture_loss": mixture_loss,
+            "mixture_accuracy": mixture_accuracy,
             "entropy": mean_entropy(method.architecture_weights()),
             **agreement(self.found.followed),
         }
         self.folder.events.write("leaf", leaf=node.label, **self.found.result)
+
+    def _mixture(self, evaluate: LeafAccuracy) -> Mixture | None:
+        """How the leaf's supernet does. Where that was interrupted, it is looked at again from the first image."""
+        self.show("evaluate the supernet")
+        mixture = evaluate.mixture()
+        if mixture is not None:
+            chooses = self.problem.recipe.selection.by_mixture
+            (self.found.cost if chooses else self.found.control).eval_images += len(self.problem.valid)
+        return mixture
 
     def _once(self, arch: Arch, evaluate: Callable[[Arch], Accuracy]) -> Accuracy:
         """How an architecture does, measured once and kept across interruptions."""

@@ -189,6 +189,11 @@ class NodeTrainer:
         logits, other = whole(logits), whole(other)
         return Pass(self.loss(logits, labels) + self.setup.auxiliary * self.loss(other, labels), logits)
 
+    def own_gates(self, number: int) -> Gates:
+        """What the method runs in the last epoch of its search, for a batch that is only looked at."""
+        epochs = self.schedule.epochs
+        return self.method.gates(StepContext(epochs - 1, epochs, self.chance.generator("mixture", number)))
+
     def learns_at(self, step: int) -> bool:
         """Whether there is an architecture step in front of that weight step."""
         return self.schedule.searching and self.method.learns_at(*divmod(step, self.problem.steps_per_epoch))

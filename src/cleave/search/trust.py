@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from statistics import mean, pstdev
 from typing import Any
@@ -11,11 +12,12 @@ from cleave.net.cost import weights
 from cleave.search.accuracy import majority_share
 from cleave.search.control import plan_control
 from cleave.search.problem import Problem
+from cleave.search.selection import WAYS, chosen_leaf, interval
 from cleave.search.state import State
 from cleave.search.work import training_passes
 from cleave.space.sample import enumerate_valid
 from cleave.split import Node
-from cleave.stats.intervals import rank_p_value, wilson
+from cleave.stats.intervals import rank_p_value
 
 LEVEL = 0.05
 COLLAPSED = 0.5
@@ -89,9 +91,11 @@ def trust_report(problem: Problem, state: State) -> dict[str, Any]:
     `majority_share` is the percent of the held-out images that are of the most frequent class: what an answer that
     looks at no image gets right.
     """
-    leaves = [leaf_trust(problem, leaf) for leaf in state.tree.leaves if leaf.result is not None]
+    leaves = [leaf_trust(problem, leaf) for leaf in state.searched]
+    chosen = chosen_leaf(problem.recipe, state)
+    compared = WAYS[problem.recipe.selection.by].intervals(state, len(problem.valid))
     control = control_trust(problem, state)
-    table = None if problem.table is None else table_trust(problem, state, problem.table)
+    table = None if problem.table is None else table_trust(problem, chosen, problem.table)
     majority = majority_share(problem.held_out_per_class)
     return {
         "held_out_images": len(problem.valid),
@@ -99,20 +103,19 @@ def trust_report(problem: Problem, state: State) -> dict[str, Any]:
         "leaves": [asdict(leaf) for leaf in leaves],
         "control": None if control is None else asdict(control),
         "table": None if table is None else asdict(table),
-        "warnings": [*warnings(leaves, state.chosen.label), *below_majority(leaves, control, majority)],
+        "warnings": [*warnings(leaves, chosen.label, compared), *below_majority(leaves, control, majority)],
         "verdict": " ".join([verdict(control), *([] if table is None else [table_verdict(table)])]),
     }
 
 
 def leaf_trust(problem: Problem, leaf: Node) -> LeafTrust:
     assert leaf.result is not None
-    accuracy, images = leaf.result["valid_accuracy"], len(problem.valid)
+    accuracy = leaf.result["valid_accuracy"]
     arch, operations = problem.space.parse(leaf.result["arch"]), problem.layout.known
-    low, high = wilson(round(accuracy / 100 * images), images)
     return LeafTrust(
         leaf.label,
         accuracy,
-        (100 * low, 100 * high),
+        interval(accuracy, len(problem.valid)),
         leaf.result["valid_balanced_accuracy"],
         leaf.result["s_tau"],
         leaf.result["entropy"],
@@ -150,19 +153,21 @@ def control_trust(problem: Problem, state: State) -> ControlTrust | None:
     )
 
 
-def table_trust(problem: Problem, state: State, table: Table) -> TableTrust:
-    assert state.chosen.result is not None
+def table_trust(problem: Problem, chosen: Node, table: Table) -> TableTrust:
+    assert chosen.result is not None
     dataset = dataset_of(problem.recipe.data.name)
     tests = table.accuracies(dataset, "test")
-    own = tests[table.index(state.chosen.result["arch"])]
+    own = tests[table.index(chosen.result["arch"])]
     valid = enumerate_valid(problem.space, problem.space.region)
     as_good = sum(bool(tests[table.index(problem.space.format(arch))] >= own) for arch in valid)
     return TableTrust(dataset, len(valid), as_good, as_good / len(valid))
 
 
-def warnings(leaves: list[LeafTrust], chosen: str) -> list[str]:
-    """What speaks against the result, one sentence for each kind of sign."""
-    best = next(leaf for leaf in leaves if leaf.path == chosen)
+def warnings(leaves: list[LeafTrust], chosen: str, compared: Mapping[str, tuple[float, float]]) -> list[str]:
+    """What speaks against the result, one sentence for each kind of sign.
+
+    `compared`: by leaf the interval of the figure by which it was chosen among those named there.
+    """
     signs = {
         "half of the edges or more are skip connections, a sign of collapse": [
             leaf.path for leaf in leaves if leaf.skip_share >= COLLAPSED
@@ -178,7 +183,7 @@ def warnings(leaves: list[LeafTrust], chosen: str) -> list[str]:
         ],
         **undefined_rankings(leaves),
         f"not told apart from the chosen leaf {chosen} by the held-out images (95 % intervals overlap)": [
-            leaf.path for leaf in leaves if leaf.path != chosen and leaf.interval[1] >= best.interval[0]
+            path for path, (_, high) in compared.items() if path != chosen and high >= compared[chosen][0]
         ],
     }
     return [f"leaf {', '.join(paths)}: {sign}" for sign, paths in signs.items() if paths]

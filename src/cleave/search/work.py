@@ -21,9 +21,9 @@ EVALUATION = 0.4
 """An evaluation's share of a training pass: it has no backward half."""
 
 
-Step = Literal["step", "comparison", "evaluation", "alone"]
-"""What can be timed: a training step in a node, a pass under one candidate, an architecture evaluated on all held-out
-images, and a training step of an architecture alone."""
+Step = Literal["step", "comparison", "evaluation", "mixture", "alone"]
+"""What can be timed: a training step in a node, a pass under one candidate, an architecture or a supernet evaluated on
+all held-out images, and a training step of an architecture alone."""
 
 
 @dataclass(frozen=True)
