@@ -190,7 +190,12 @@ class SelectionSettings(Settings):
     # By the accuracy of each leaf's architecture under its shared weights; the accuracy or the loss of its supernet
     # as the method runs it; or halving: architectures are retrained, and the worse half is dropped again and again.
     by: WayName = "accuracy"
-    schedule: list[Positive] | None = None  # of halving: epochs after which the worse half is dropped (30, 100, 600)
+    # Of halving: the epochs after which the worse half is dropped, as in [30, 100, 600]; the last ones are those of the
+    # whole training.
+    schedule: list[Positive] | None = None
+    recipe: Name | None = None  # of halving: how networks are retrained, as in `cleave train --recipe`; null: short
+    training: dict[str, Any] = {}  # keys of that recipe's section `training` that are others here
+    space: dict[str, Any] = {}  # sizes of the space that are others in retraining, such as channels and cells
 
     @property
     def by_mixture(self) -> bool:

@@ -87,12 +87,18 @@ class Performance(TaskSession):
     def _trained_alone(self, scope: Standalone, epochs: int, setup: Setup | None = None) -> Accuracy:
         """How an architecture does that is trained from new weights; they are not kept."""
         trainer = self.opened(scope, alone(epochs), setup=setup)
-        self.train(trainer, "train alone", lambda: None)
+        self.train(trainer, epochs, trainer.advance, "train alone", lambda: None)
         trainer.finite_means()
         self.trainer = None
         return LeafEvaluator(trainer).judge(scope.arch)
 
-    def _keep(self, label: str, trainer: NodeTrainer) -> None:
+    def retrain(self, task: RetrainTask) -> None:
+        """A network that is retrained, or one of the control where that is how it is trained."""
+        self._once(task.scope.arch, lambda _: self._retrained(task))
+        if task.keeps:
+            self._keep(task.label, self._retrainer(task))
+
+    def _keep(self, label: str, trainer: InTraining) -> None:
         """Puts trained weights aside for later."""
         with finite(label):
             self.found.kept[label] = self.run.keep_leaf(label, trainer.record())
@@ -107,12 +113,12 @@ class Performance(TaskSession):
 
         trainer = self.opened(node, plan, inherit)
         doing = "search" if plan.searching else "warm-up"
-        self.train(trainer, doing, partial(self._end_epoch, trainer, doing))
+        self.train(trainer, plan.epochs, trainer.advance, doing, partial(self._end_epoch, trainer, doing))
         return trainer
 
     def _end_epoch(self, trainer: NodeTrainer, doing: str) -> None:
         loss, accuracy = trainer.finite_means()
-        epoch = trainer.step // self.problem.steps_per_epoch
+        epoch = trainer.epoch
         found = {"loss": loss, "accuracy": accuracy, "strengths": trainer.architecture_weights()}
         if trainer.schedule.searching:
             found |= self._follow(trainer, epoch)

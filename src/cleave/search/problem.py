@@ -90,11 +90,13 @@ class Problem:
 
     def stream(self, images: Images, chance: Chance, purpose: str) -> BatchStream:
         """Endless augmented batches."""
-        data = self.recipe.data
-        size = images.pixels.shape[-1]
-        padding = size // 8 if data.padding is None else data.padding
-        augment = Augment(padding, data.flip)
-        return BatchStream(images, self.recipe.search.batch_size, augment, self.normalise, chance, purpose)
+        return BatchStream(images, self.recipe.search.batch_size, self.augment, self.normalise, chance, purpose)
+
+    @property
+    def augment(self) -> Augment:
+        """How training images are shifted and mirrored."""
+        data, size = self.recipe.data, self.train.pixels.shape[-1]
+        return Augment(size // 8 if data.padding is None else data.padding, data.flip)
 
     def fingerprint(self) -> str:
         """SHA-256 of the images and labels, in order: a resumed run must see the same ones."""

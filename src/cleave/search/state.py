@@ -25,6 +25,7 @@ class SearchCost:
     arch_steps: int = 0
     split_passes: int = 0  # forward and backward passes of one mini-batch under one candidate
     eval_images: int = 0
+    retrain_steps: int = 0  # of networks that are retrained, of a size and batch size of their own
 
     def __add__(self, other: SearchCost) -> SearchCost:
         return SearchCost(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(SearchCost)))

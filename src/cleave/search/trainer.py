@@ -261,11 +261,11 @@ class NodeTrainer:
     def record(self) -> Record:
         """All of it, to be saved."""
         state = {**self.weights.state(), "method": dict(self.method.state_dict()), "sums": self.sums}
-        return Record(dict(self.network.state_dict()), state, {"leaf": self.scope.label, "step": self.step})
+        return Record(dict(self.network.state_dict()), state, {"label": self.scope.label, "step": self.step})
 
     def restore(self, record: Record) -> None:
         """Goes back to what was saved of this very node."""
-        assert record.meta["leaf"] == self.scope.label
+        assert record.meta["label"] == self.scope.label
         self.network.load_state_dict(record.weights)
         self.method.load_state_dict(record.state["method"])
         self.weights.load(record.state, record.meta["step"])

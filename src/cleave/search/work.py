@@ -21,9 +21,9 @@ EVALUATION = 0.4
 """An evaluation's share of a training pass: it has no backward half."""
 
 
-Step = Literal["step", "comparison", "evaluation", "mixture", "alone"]
+Step = Literal["step", "comparison", "evaluation", "mixture", "alone", "retraining"]
 """What can be timed: a training step in a node, a pass under one candidate, an architecture or a supernet evaluated on
-all held-out images, and a training step of an architecture alone."""
+all held-out images, and a training step of an architecture alone, at the search's size or as it is retrained."""
 
 
 @dataclass(frozen=True)
@@ -95,4 +95,5 @@ def passes_done(problem: Problem, cost: SearchCost) -> int:
 
 def training_passes(problem: Problem, cost: SearchCost) -> int:
     """The same without evaluations: forward and backward passes of a mini-batch."""
-    return cost.weight_steps + problem.method.passes * cost.arch_steps + cost.split_passes
+    learning = problem.method.passes * cost.arch_steps
+    return cost.weight_steps + learning + cost.split_passes + cost.retrain_steps
