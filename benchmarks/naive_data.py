@@ -17,17 +17,17 @@ class OneByOne(Dataset[Batch]):
     """Images that are augmented (unless `padding` is None) and normalised one at a time."""
 
     def __init__(self, images: Images, normalise: Normalise, padding: int | None) -> None:
-        self.images, self.padding = images, padding
+        self.pixels, self.labels, self.padding = images.pixels[:], images.labels, padding
         self.mean, self.std = normalise.mean.view(-1, 1, 1), normalise.std.view(-1, 1, 1)
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.labels)
 
     def __getitem__(self, index: int) -> Batch:
-        pixels = self.images.pixels[index]
+        pixels = self.pixels[index]
         if self.padding is not None:
             pixels = shifted_and_flipped(pixels, self.padding)
-        return (pixels.float() / 255 - self.mean) / self.std, self.images.labels[index]
+        return (pixels.float() / 255 - self.mean) / self.std, self.labels[index]
 
 
 def shifted_and_flipped(pixels: Tensor, padding: int) -> Tensor:

@@ -90,7 +90,7 @@ def balanced(source: Path, part: Part, count: int) -> Images:
 
 def write_part(images: Images, target: Path, part: Part) -> None:
     """One part as a mosaic, and its labels as lines of digits."""
-    mosaic = Image.fromarray(to_mosaic(images.pixels).numpy()).convert("RGB")
+    mosaic = Image.fromarray(to_mosaic(images.pixels[:]).numpy()).convert("RGB")
     # Quality 100 takes twenty times as long and saves one byte in two thousand.
     mosaic.save(target / f"{part}.webp", lossless=True, method=6, quality=90, exact=True)
     lines = ["".join(map(str, row.tolist())) + "\n" for row in images.labels.view(-1, TILES_PER_ROW)]

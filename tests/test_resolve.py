@@ -131,8 +131,8 @@ def test_folders_become_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "pictures").mkdir()
-    found = resolve_data(recipe(data={"name": "pictures", "root": "~/sets"}))
-    assert found == {"name": str(tmp_path / "pictures"), "root": str(tmp_path / "sets")}
+    found = resolve_data(recipe(data={"name": "pictures", "root": "~/sets"}).data)
+    assert found == {"name": str(tmp_path / "pictures"), "root": str(tmp_path / "sets"), "limit": 4000}
     whole, _ = resolve(recipe(benchmark="table.npz"), SPACE)
     assert whole.benchmark == str(tmp_path / "table.npz")
 
@@ -143,16 +143,16 @@ def test_a_data_sets_name_comes_before_a_folder_of_that_name(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / name).mkdir()
-    assert resolve_data(recipe(data={"name": name}))["name"] == name
-    assert resolve_data(recipe(data={"name": f"./{name}"}))["name"] == str(tmp_path / name)
+    assert resolve_data(recipe(data={"name": name}).data)["name"] == name
+    assert resolve_data(recipe(data={"name": f"./{name}"}).data)["name"] == str(tmp_path / name)
 
 
 def test_the_data_root_is_the_given_one_or_the_environments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLEAVE_DATA", str(tmp_path / "environment"))
-    assert resolve_data(Recipe())["root"] == str(tmp_path / "environment")
-    assert resolve_data(recipe(data={"root": str(tmp_path / "given")}))["root"] == str(tmp_path / "given")
+    assert resolve_data(Recipe().data)["root"] == str(tmp_path / "environment")
+    assert resolve_data(recipe(data={"root": str(tmp_path / "given")}).data)["root"] == str(tmp_path / "given")
     monkeypatch.delenv("CLEAVE_DATA")
-    assert resolve_data(Recipe())["root"] is None
+    assert resolve_data(Recipe().data)["root"] is None
 
 
 def test_the_imported_table_is_used_where_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,3 +246,9 @@ def test_without_a_home_folder_there_is_no_imported_table(monkeypatch: pytest.Mo
     assert resolve_benchmark(None, SPACE) is None
     with pytest.raises(UserError, match="the folder that ~ stands for"):
         resolve_benchmark("~/table.npz", SPACE)
+
+
+def test_the_usual_limit_does_not_hold_beside_a_fraction() -> None:
+    assert resolve_data(recipe(data={"fraction": 0.1}).data)["limit"] is None
+    assert resolve_data(recipe(data={"fraction": 0.1, "limit": 50}).data)["limit"] == 50
+    assert resolve_data(recipe(data={"fraction": None}).data)["limit"] == 4000

@@ -1,4 +1,4 @@
-"""How much memory this process may still take."""
+"""How much memory this process may still take, and how such numbers are written."""
 
 from __future__ import annotations
 
@@ -49,3 +49,8 @@ def fields(file: Path) -> dict[str, int]:
     """The numbers of a file with a name and a number on each line."""
     words = (line.split() for line in file.read_text(encoding="utf-8").splitlines())
     return {name: int(number) for name, number, *_ in words}
+
+
+def size_text(count: int) -> str:
+    """12 MiB, 1.5 GiB."""
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"

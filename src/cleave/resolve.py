@@ -15,9 +15,10 @@ from cleave.errors import UserError, plain, shown, unknown
 from cleave.files import refuse_pipe
 from cleave.method import METHODS
 from cleave.places import expanded
+from cleave.search.retraining import resolve_retraining
 from cleave.search.rungs import rungs_filled
 from cleave.search.work import nodes_at
-from cleave.settings import Recipe, SplitSettings
+from cleave.settings import DataSettings, Recipe, SelectionSettings, SplitSettings
 from cleave.space import Space
 from cleave.split.hypotheses import LIMIT
 from cleave.split.partition import balanced_partitions
@@ -40,15 +41,17 @@ def resolve(recipe: Recipe, space: Space) -> tuple[Recipe, list[str]]:
     notes += meaningless_elsewhere(recipe, split)
     check_schedule(recipe)
     check_method(recipe, space)
-    notes += check_selection(recipe.model_copy(update={"split": split}), space)
+    device = resolve_device(recipe.device)
+    selection, more = resolve_selection(recipe.model_copy(update={"split": split}), space, device)
     changes = {
         "split": split,
+        "selection": selection,
         "method": METHODS[recipe.method.name].resolved(recipe.method, recipe.search.epochs),
-        "data": recipe.data.model_copy(update=resolve_data(recipe)),
-        "device": resolve_device(recipe.device),
+        "data": recipe.data.model_copy(update=resolve_data(recipe.data)),
+        "device": device,
         "benchmark": resolve_benchmark(recipe.benchmark, space),
     }
-    return recipe.model_copy(update=changes), notes
+    return recipe.model_copy(update=changes), [*notes, *more]
 
 
 def meaningless_elsewhere(recipe: Recipe, split: SplitSettings) -> list[str]:
@@ -87,22 +90,24 @@ def check_method(recipe: Recipe, space: Space) -> None:
         raise UserError(f"method.name={name}: {reason}; use another method or space than {space.name}")
 
 
-def check_selection(recipe: Recipe, space: Space) -> list[str]:
-    """What leaves are chosen by must be there; a note for a schedule without a meaning. The split is resolved."""
+def resolve_selection(recipe: Recipe, space: Space, device: str) -> tuple[SelectionSettings, list[str]]:
+    """How leaves are chosen, and a note for each key without a meaning; the recipe's split is resolved."""
     selection, name = recipe.selection, recipe.method.name
     if selection.by_mixture and METHODS[name].alone:
         raise UserError(
             f"selection.by={selection.by}: method.name={name} trains no supernet; use selection.by=accuracy"
         )
-    if selection.by == "halving":
-        check_rungs(selection.schedule, nodes_at(recipe, space, recipe.split.splits or 0))
-    elif selection.schedule is not None:
-        return [f"selection.schedule has no meaning with selection.by={selection.by}; it is not used"]
-    return []
+    if selection.retrains:
+        check_schedule_of_halving(selection.schedule or [], nodes_at(recipe, space, recipe.split.splits or 0))
+        return resolve_retraining(recipe, space, device), []
+    given = [key for key in ("schedule", "recipe", "training", "space") if getattr(selection, key)]
+    return selection, [
+        f"selection.{key} has no meaning with selection.by={selection.by}; it is not used" for key in given
+    ]
 
 
-def check_rungs(schedule: list[int] | None, leaves: int) -> None:
-    """The rungs of halving must grow, and the last one must have two networks to choose from.
+def check_schedule_of_halving(schedule: list[int], leaves: int) -> None:
+    """Rungs must grow, and the last one must have two networks to choose from.
 
     A single leaf is trained in every rung: then nothing is chosen, and what it reaches is told.
     """
@@ -213,10 +218,11 @@ def _check_levels(splits: int, branch: list[int] | None, choice: str | list[str]
             raise UserError(f"split.splits={splits}: only {enough} choices of {space.name} have {parts} candidates")
 
 
-def resolve_data(recipe: Recipe) -> dict[str, Any]:
-    """What stands for the images in a resolved recipe."""
-    name, root = resolve_images(recipe.data.name, recipe.data.root)
-    return {"name": name, "root": root}
+def resolve_data(data: DataSettings) -> dict[str, Any]:
+    """What stands for the images in a resolved recipe; the usual limit does not hold where a fraction is asked for."""
+    name, root = resolve_images(data.name, data.root)
+    limit = None if data.fraction is not None and "limit" not in data.model_fields_set else data.limit
+    return {"name": name, "root": root, "limit": limit}
 
 
 def resolve_images(name: str, root: str | None) -> tuple[str, str | None]:

@@ -123,7 +123,13 @@ class DataSettings(Settings):
     image_size: ImageSize | None = 16
     # The rest is held out; no meaning with a folder that has train/, val/ and test/, where val/ is held out.
     train_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    # Share of the images that is used, the same of every class, for both sides of train_fraction together; null: all.
+    # Where it is given, `limit` holds only if it is given too.
+    fraction: Annotated[float, Field(gt=0, le=1)] | None = None
     limit: Positive | None = 4000  # images that are used at most; null: all
+    # Where the images of a folder are while they are used: in memory, or on the disk, in a map from which each batch is
+    # read. auto: on the disk if they would take more than half of the free memory. It changes no figure.
+    storage: Literal["auto", "memory", "map"] = "auto"
     skip_damaged: bool = False  # leave out files of a folder that cannot be used; false: they are an error
     padding: NotNegative | None = None  # pixels of random shift; null: an eighth of the size
     flip: bool = True  # mirror images half of the time
@@ -201,6 +207,11 @@ class SelectionSettings(Settings):
     def by_mixture(self) -> bool:
         """Whether it takes the leaves' supernets."""
         return self.by in ("mixture-accuracy", "mixture-loss")
+
+    @property
+    def retrains(self) -> bool:
+        """Whether it retrains networks."""
+        return self.by == "halving"
 
 
 class TrustSettings(Settings):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from shlex import quote
 from types import TracebackType
 from typing import Any
@@ -127,11 +128,23 @@ def chosen_lines(result: dict[str, Any]) -> str:
     """The chosen leaf with its accuracy and interval, and what that is worth where classes differ in size."""
     chosen = result["chosen"]
     trust = result["trust"]
-    low, high = next(leaf["interval"] for leaf in trust["leaves"] if leaf["path"] == chosen["path"])
-    accuracy = f"{chosen['valid_accuracy']:.2f} % (95 % interval {low:.1f} to {high:.1f})"
+    leaf = next(leaf for leaf in trust["leaves"] if leaf["path"] == chosen["path"])
+    accuracy = accuracy_text(chosen["valid_accuracy"], leaf["interval"])
+    retrained = ""
+    if leaf.get("retrained_interval"):
+        retrained = f"\n  retrained: {accuracy_text(leaf['retrained_accuracy'], leaf['retrained_interval'])}"
     balanced = f"balanced accuracy {chosen['valid_balanced_accuracy']:.2f} %"
     majority = f"the most frequent class alone: {trust['majority_share']:.2f} %"
-    return f"Chosen: leaf {chosen['path']}, held-out accuracy {accuracy}\n  {balanced}; {majority}"
+    return f"Chosen: leaf {chosen['path']}, held-out accuracy {accuracy}\n  {balanced}; {majority}{retrained}"
+
+
+def accuracy_text(accuracy: float, interval: Sequence[float]) -> str:
+    return f"{accuracy:.2f} % (95 % interval {interval[0]:.1f} to {interval[1]:.1f})"
+
+
+def figure_text(written: str, leaf: dict[str, Any]) -> str:
+    """A leaf's figure as `FIGURES` has it."""
+    return written.format(**leaf, last=(leaf["retrained"] or [None])[-1])
 
 
 FIGURES = {
@@ -158,8 +171,7 @@ def selection_table(result: dict[str, Any]) -> Table:
         if (path := selection["chosen"][way]) is not None:
             trained = [f"{leaves[path]['benchmark'][oracle['dataset']]['test']:.2f}"] if oracle else []
             mark = " (chosen)" if way == selection["by"] else ""
-            figure = written.format(**figures[path], last=(figures[path]["retrained"] or [None])[-1])
-            table.add_row(what + mark, path, figure, *trained)
+            table.add_row(what + mark, path, figure_text(written, figures[path]), *trained)
     return table
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from cleave.data.images import RESIZE_CHUNK, Images, check_labels, locate
+from cleave.data.images import CHUNK, Images, check_labels, locate
 from cleave.errors import UserError
 from tests.data.official import made
 
@@ -42,9 +42,10 @@ def test_resizing_agrees_with_pillow_to_one_level(size: int) -> None:
 
 
 def test_resizing_many_images_resizes_each_alone() -> None:
-    images = some(count=RESIZE_CHUNK + 3, size=4)
+    chunk = CHUNK // (3 * 64 * 64)
+    images = some(count=chunk + 3, size=64)
     together = images.resize(3).pixels
-    for index in (0, RESIZE_CHUNK - 1, RESIZE_CHUNK, RESIZE_CHUNK + 2):
+    for index in (0, chunk - 1, chunk, chunk + 2):
         assert torch.equal(together[index], images.take(torch.tensor([index])).resize(3).pixels[0])
 
 

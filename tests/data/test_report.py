@@ -33,7 +33,7 @@ def test_counts_are_of_the_images_that_are_used() -> None:
         "  3 to train on, 1 held out",
         "  to train on + held out: class0 2 + 0, class1 1 + 0, class2 0 + 1",
     ]
-    assert "  left out: 23 images (data.limit)" in lines
+    assert "  left out: 23 images (data.limit or data.fraction)" in lines
 
 
 @pytest.mark.parametrize(("of_first", "told"), [(89, None), (90, 90), (99, 99), (100, 100)])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cleave.data.images import Images
@@ -212,3 +212,42 @@ def test_both_sides_of_a_set_that_lies_class_by_class_are_mixed() -> None:
     labels = [label for label in range(10) for _ in range(50)]
     for part in held_out(numbered(labels, shuffled=False), 0.5):
         assert all(len(set(batch.tolist())) >= 5 for batch in part.labels.split(25))
+
+
+@given(cuts(), st.floats(0.3, 1.0))
+def test_a_fraction_is_that_share_of_every_class_whatever_their_order(
+    made: tuple[Images, float, int | None], fraction: float
+) -> None:
+    images, train_fraction, _ = made
+    sizes = images.labels.bincount()
+    total = round(fraction * len(images))
+    assume(total >= 2 * len(sizes))
+    train, valid = cut(images, train_fraction, fraction=fraction)
+    assert len(train) + len(valid) == total
+    assert len({*train.tolist(), *valid.tolist()}) == total
+    both = images.labels[torch.cat([train, valid])].bincount(minlength=len(sizes))
+    assert bool((both >= 2).all())
+    raised = sum(max(0, 2 - fraction * int(size)) for size in sizes)  # two of each at least, whatever the fraction
+    assert bool(((both - fraction * sizes).abs() < 2 + raised).all())
+    assert all(map(torch.equal, cut(images, train_fraction, fraction=fraction), (train, valid))), "always the same"
+
+
+def test_ten_and_two_and_a_half_percent_of_a_thousand_classes() -> None:
+    """The subsets of PC-DARTS' search on ImageNet."""
+    labels = torch.arange(1000).repeat_interleave(80)
+    images = Images(torch.zeros(len(labels), 1, 1, 1, dtype=torch.uint8), labels, tuple(map(str, range(1000))), False)
+    train, valid = cut(images, 0.8, fraction=0.125)
+    assert (images.labels[train].bincount() == 8).all()
+    assert (images.labels[valid].bincount() == 2).all()
+
+
+def test_a_fraction_and_a_limit_are_both_held() -> None:
+    images = numbered([0, 1] * 50, shuffled=True)
+    assert sum(map(len, cut(images, 0.5, limit=30, fraction=0.5))) == 30
+    assert sum(map(len, cut(images, 0.5, limit=80, fraction=0.5))) == 50
+    assert len(for_training(images, 80, 0.5)) == 50
+    assert images.labels[for_training(images, None, 0.3)].bincount().tolist() == [15, 15]
+    with pytest.raises(UserError, match=r"^data\.limit: 3 images"):
+        cut(images, 0.5, limit=3, fraction=0.5)
+    with pytest.raises(UserError, match=r"^data\.fraction=0\.03: 3 images"):
+        cut(images, 0.5, fraction=0.03)

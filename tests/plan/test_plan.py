@@ -11,9 +11,10 @@ import torch
 
 from cleave.config import load_recipe
 from cleave.engine.progress import Callback
+from cleave.free_memory import size_text
 from cleave.method import METHODS
 from cleave.plan import plan_search, text
-from cleave.plan.memory import StepMemory, size_text, step_memory
+from cleave.plan.memory import StepMemory, step_memory
 from cleave.plan.plan import memory_warnings
 from cleave.plan.text import duration
 from cleave.plan.timing import Stopwatch, typical_region

@@ -10,10 +10,10 @@ from torch.nn.functional import cross_entropy
 
 from cleave.method import StepContext
 from cleave.net import only_live
-from cleave.search.accuracy import Accuracy, Hits
 from cleave.search.evaluator import LeafEvaluator, StandaloneEvaluator
 from cleave.search.trainer import NodeTrainer
 from cleave.space import Arch
+from cleave.stats.accuracy import Accuracy, Hits
 from tests.search.test_trainer import SPACE, leaf, problem
 
 

@@ -16,7 +16,6 @@ from cleave.errors import Interrupted
 from cleave.resolve import resolve
 from cleave.run.folder import RunFolder, create, make_folder
 from cleave.run.origin import SEARCH, read_origin
-from cleave.search.accuracy import Accuracy, Hits
 from cleave.search.loop import Search
 from cleave.search.perform import perform
 from cleave.search.problem import Problem, open_problem
@@ -26,12 +25,14 @@ from cleave.search.state import SearchCost
 from cleave.search.task import Task, TaskResult
 from cleave.space import find_space
 from cleave.split import Split
-from tests.tiny import RSPS, SIZES, write_images
+from cleave.stats.accuracy import Accuracy, Hits
+from tests.tiny import HALVING, RSPS, SIZES, write_images
 
 KINDS = {
     "darts": {},
     "darts that inherits": {"split.restart": "false", "search.epochs": 2, "search.snapshots": 2},
     "rsps": RSPS,
+    "halving": {**RSPS, **HALVING},
     "random": {"method.name": "random", "search.epochs": 2},
     "exhaustive": {"split.splitter": "exhaustive", "method.name": "gdas"},
     "three levels": {**RSPS, "split.splits": 3},

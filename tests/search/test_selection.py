@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from cleave.search.accuracy import Accuracy
 from cleave.search.selection import WAYS, chosen_leaf, interval, selection_json
 from cleave.search.state import State
 from cleave.settings import Recipe, SelectionSettings
 from cleave.space import find_space
 from cleave.split import Node, Split, Tree
+from cleave.stats.accuracy import Accuracy
 
 SPACE = find_space("nasbench201")
 OPERATIONS = SPACE.choices[0].candidates

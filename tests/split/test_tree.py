@@ -8,7 +8,6 @@ from pathlib import Path
 
 import torch
 
-from cleave.search.accuracy import Accuracy
 from cleave.search.state import State
 from cleave.space import Region
 from cleave.split import Split, Tree, label
@@ -22,6 +21,7 @@ from cleave.split.splitters import (
     lowest_cut,
     splittable,
 )
+from cleave.stats.accuracy import Accuracy
 
 REGION = Region({"a": ("p", "q", "r", "s"), "b": ("p", "q", "r", "s"), "c": ("p", "q")})
 

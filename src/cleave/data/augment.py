@@ -39,10 +39,6 @@ def gather(pixels: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     return picked.permute(0, 3, 1, 2)
 
 
-CHUNK = 4096
-"""Images that are counted at once: bounds the memory that their copy takes."""
-
-
 def levels_of(pixels: Tensor) -> Tensor:
     """How often each of the 256 levels occurs in each channel of uint8 [n, channels, height, width]."""
     return torch.stack([torch.bincount(channel.int(), minlength=256) for channel in pixels.transpose(0, 1).flatten(1)])
@@ -58,7 +54,7 @@ class Normalise:
     @staticmethod
     def of(images: Images) -> Normalise:
         """The statistics of a set of images (the training part: nothing else may be looked at)."""
-        counts = torch.stack([levels_of(chunk) for chunk in torch.split(images.pixels, CHUNK)]).sum(dim=0).double()
+        counts = torch.stack([levels_of(chunk) for chunk in images.chunks()]).sum(dim=0).double()
         levels = torch.arange(256, dtype=torch.float64, device=counts.device) / 255
         share = counts / counts.sum(dim=1, keepdim=True)
         mean = share @ levels

@@ -11,7 +11,9 @@ from torch import Tensor
 
 from cleave.data.images import Images, Part
 from cleave.data.listing import Listing, below, list_classes, names
+from cleave.data.map_builder import build_map, on_disk
 from cleave.data.parts import FoundParts, Parts, find_parts, innermost
+from cleave.data.pixel_map import PixelMap
 from cleave.data.reading import Reading, printable, read_files
 from cleave.data.split import for_training, shuffled_classes
 from cleave.errors import UserError
@@ -44,18 +46,27 @@ class Folder:
     def take_each(self, *several: Tensor) -> list[Images]:
         """The images at each of several indices (int64 [k]), but for those that cannot be used.
 
-        They are read together; ask `reading.check()` at last, so that all that is damaged is told.
+        In memory, or where that would be short on the disk. They are read together; ask `reading.check()` at last, so
+        that all that is damaged is told.
         """
         indices = torch.cat(several)
         paths = [os.path.join(self.root, self.files[index]) for index in indices.tolist()]
-        pixels, usable = map(torch.from_numpy, read_files(paths, self.size, self.reading))
+        pixels, usable = self._read(paths)
         counts = [int(part.sum()) for part in torch.split(usable, [len(each) for each in several])]
         labels = torch.split(self.labels[indices][usable], counts)
         if self.reading.skip_damaged:
             for wanted, left in zip(several, labels, strict=True):
                 self._check_classes(wanted, left)
-        parts = zip(torch.split(pixels, counts), labels, strict=True)
+        parts = zip(pixels.split(counts), labels, strict=True)
         return [Images(*part, self.classes, shuffled=False) for part in parts]
+
+    def _read(self, paths: list[str]) -> tuple[Tensor | PixelMap, Tensor]:
+        """The pixels of the files that can be used, and for each path whether it can."""
+        if on_disk(len(paths), self.size, self.reading.storage):
+            pixel_map, usable = build_map(self.root, paths, self.size, self.reading)
+            return pixel_map, torch.from_numpy(usable)
+        pixels, usable = read_files(paths, self.size, self.reading)
+        return torch.from_numpy(pixels), torch.from_numpy(usable)
 
     def _check_classes(self, wanted: Tensor, left: Tensor) -> None:
         """UserError where no image of a class could be used; `left` are the labels of those that could."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from cleave.data.pixel_map import PixelMap
 from cleave.errors import UserError
 
 Part = Literal["train", "test"]
@@ -18,18 +20,20 @@ Part = Literal["train", "test"]
 TENSORS = "tensors"
 """What a recipe calls images that were given in Python."""
 
-RESIZE_CHUNK = 4096  # images resized at once: bounds the memory that their floating-point copy takes
+CHUNK = 12 * 2**20
+"""Bytes of pixels that are looked at together: bounds the memory that their copies take."""
 
 
 @dataclass(frozen=True, eq=False)  # tensors do not compare to one truth value
 class Images:
     """Labelled square images of one size: pixels uint8 [n, channels, size, size], labels int64 [n].
 
-    `classes` are the names of labels 0, 1, ...; `shuffled` says that the images are stored in random order,
+    Pixels are in memory, or on the disk and read when they are asked for (`PixelMap`); `at`, `take` and `chunks` serve
+    both. `classes` are the names of labels 0, 1, ...; `shuffled` says that the images are stored in random order,
     so that a prefix is a fair sample.
     """
 
-    pixels: Tensor
+    pixels: Tensor | PixelMap
     labels: Tensor
     classes: tuple[str, ...]
     shuffled: bool
@@ -46,8 +50,25 @@ class Images:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def at(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """Pixels and labels of the images at `indices` (int64 [k] on the CPU), on the device of the images."""
+        there = indices.to(self.labels.device, non_blocking=True)
+        return self.pixels[indices if isinstance(self.pixels, PixelMap) else there], self.labels[there]
+
+    def chunks(self) -> Iterator[Tensor]:
+        """All pixels in order, some at a time."""
+        _, channels, height, width = self.pixels.shape
+        each = max(1, CHUNK // (channels * height * width))
+        return (self.pixels[start : start + each] for start in range(0, len(self), each))
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All that is held in memory."""
+        pixels = self.pixels.tensors if isinstance(self.pixels, PixelMap) else (self.pixels,)
+        return *pixels, self.labels
+
     def take(self, indices: Tensor) -> Images:
-        """The images at `indices` (int64 [k]), in that order."""
+        """The images at `indices` (int64 [k]), in that order, in memory."""
         return replace(self, pixels=self.pixels[indices], labels=self.labels[indices])
 
     def take_each(self, *several: Tensor) -> list[Images]:
@@ -66,12 +87,21 @@ class Images:
         """The images at `size` x `size` pixels, bilinear with antialiasing; no change if they have them."""
         if self.pixels.shape[-1] == size:
             return self
-        chunks = torch.split(self.pixels, RESIZE_CHUNK)
-        return replace(self, pixels=torch.cat([resized(chunk, size) for chunk in chunks]))
+        return replace(self, pixels=torch.cat([resized(chunk, size) for chunk in self.chunks()]))
 
     def to(self, device: torch.device | str) -> Images:
-        """The same images with pixels and labels on `device`."""
-        return replace(self, pixels=self.pixels.to(device), labels=self.labels.to(device))
+        """The same images with pixels and labels on `device`; pixels that lie on the disk come there batch by batch."""
+        labels = self.labels.to(device)
+        return replace(self, pixels=self.pixels.to(labels.device), labels=labels)
+
+
+def fingerprint(parts: Iterable[Images]) -> str:
+    """SHA-256 of pixels and labels, in order, wherever they are kept."""
+    digest = hashlib.sha256()
+    for images in parts:
+        for tensor in (*images.chunks(), images.labels):
+            digest.update(tensor.cpu().contiguous().numpy().data)
+    return digest.hexdigest()
 
 
 def resized(pixels: Tensor, size: int) -> Tensor:

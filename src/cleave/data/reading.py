@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import BinaryIO
+from typing import BinaryIO, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +27,22 @@ QUIET = 0.5  # seconds before the first sign of life, and between two
 BLOCK = 1 << 20
 
 
+Storage = Literal["auto", "memory", "map"]
+
+
+class Known(Protocol):
+    """What was decoded before, and keeps what is decoded now; asked by several threads, told by one."""
+
+    def of_file(self, path: bytes, stamp: str) -> Pixels | None: ...
+    def of_content(self, content: bytes) -> Pixels | None: ...
+    def keep(self, path: bytes, stamp: str | None, content: bytes, pixels: Pixels) -> None: ...
+
+
 class Reading:
     """How images are read, and what of them could not be used.
 
     `progress(done, total)` is called now and then while files are decoded, `say(line)` with what a person should
-    know.
+    know. `storage`: where pixels are kept; auto: on the disk where memory would be short.
     """
 
     def __init__(
@@ -39,8 +50,9 @@ class Reading:
         skip_damaged: bool = False,
         progress: Callable[[int, int], None] = lambda done, total: None,
         say: Callable[[str], None] = lambda line: None,
+        storage: Storage = "auto",
     ) -> None:
-        self.skip_damaged, self.progress, self.say = skip_damaged, progress, say
+        self.skip_damaged, self.progress, self.say, self.storage = skip_damaged, progress, say, storage
         self.unusable: dict[str, str] = {}
         """By path why a file could not be used."""
         self.hidden = set[str]()
@@ -89,25 +101,34 @@ def read_files(paths: Sequence[str], size: int, reading: Reading) -> tuple[NDArr
     """
     pixels = np.empty((len(paths), 3, size, size), np.uint8)
     usable = np.zeros(len(paths), np.bool_)
-    done, warned, show = 0, dict[str, str](), unhurried(reading.progress)
-    with closing(Cache(size, reading.say)) as cache, warnings_caught(), threads() as pool:
-        for start in range(0, len(paths), CHUNK):
-            chunk = paths[start : start + CHUNK]
-            for number, (path, read) in enumerate(zip(chunk, read_chunk(chunk, size, cache, pool), strict=True), start):
-                if read.pixels is None:
-                    reading.unusable[path] = read.why
-                else:
-                    pixels[done], usable[number] = read.pixels, True
-                    done += 1
-                    if read.words:
-                        warned[path] = read.words[0]
-            show(start + len(chunk), len(paths))
-    for line in listed(warned):
-        reading.say(f"{line} (said by Pillow; the image is used)")
+    done = 0
+    with closing(Cache(size, reading.say)) as cache:
+        for number, read in enumerate(read_each(paths, size, cache, reading)):
+            if read.pixels is not None:
+                pixels[done], usable[number] = read.pixels, True
+                done += 1
     return pixels[:done], usable
 
 
-def read_chunk(paths: Sequence[str], size: int, cache: Cache, pool: ThreadPoolExecutor) -> list[Read]:
+def read_each(paths: Sequence[str], size: int, known: Known, reading: Reading) -> Iterator[Read]:
+    """What the files come to, in their order; `reading` is told what cannot be used."""
+    done, warned, show = 0, dict[str, str](), unhurried(reading.progress)
+    with warnings_caught(), threads() as pool:
+        for start in range(0, len(paths), CHUNK):
+            chunk = paths[start : start + CHUNK]
+            for path, read in zip(chunk, read_chunk(chunk, size, known, pool), strict=True):
+                if read.pixels is None:
+                    reading.unusable[path] = read.why
+                elif read.words:
+                    warned[path] = read.words[0]
+                yield read
+            done += len(chunk)
+            show(done, len(paths))
+    for line in listed(warned):
+        reading.say(f"{line} (said by Pillow; the image is used)")
+
+
+def read_chunk(paths: Sequence[str], size: int, cache: Known, pool: ThreadPoolExecutor) -> list[Read]:
     """What is known is looked up; the rest is decoded, each file in a thread."""
     known = [known_file(path, cache) for path in paths]
     new = [path for path, pixels in zip(paths, known, strict=True) if pixels is None]
@@ -118,7 +139,7 @@ def read_chunk(paths: Sequence[str], size: int, cache: Cache, pool: ThreadPoolEx
     return [found[path] if pixels is None else Read(pixels) for path, pixels in zip(paths, known, strict=True)]
 
 
-def known_file(path: str, cache: Cache) -> Pixels | None:
+def known_file(path: str, cache: Known) -> Pixels | None:
     """Its pixels without opening it, if it has not changed since they were kept."""
     try:
         return cache.of_file(os.fsencode(path), stamp_of(os.stat(path)))
@@ -126,7 +147,7 @@ def known_file(path: str, cache: Cache) -> Pixels | None:
         return None  # told when it is opened
 
 
-def read_file(path: str, size: int, cache: Cache) -> Read:
+def read_file(path: str, size: int, cache: Known) -> Read:
     """Decodes a file, or looks up its content."""
     with caught() as words:
         try:

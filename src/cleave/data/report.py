@@ -55,8 +55,8 @@ def image_report(
 
 
 def left_out(source: Listed, chosen: int, reading: Reading) -> dict[str, Any]:
-    """Images by data.limit; files that cannot be used, the first with their causes; the system's hidden files; files
-    beside the class folders; folders that are no part."""
+    """Images by data.limit or data.fraction; files that cannot be used, the first with their causes; the system's
+    hidden files; files beside the class folders; folders that are no part."""
     loose, unused = (source.found.loose, source.found.unused) if source.found else ((), ())
     unusable = sorted(reading.unusable.items())
     return {
@@ -130,7 +130,7 @@ def class_line(classes: Sequence[dict[str, Any]]) -> str:
 
 def left_lines(left: dict[str, Any]) -> list[str]:
     """What is not used, and why."""
-    lines = [f"{left['limit']} images (data.limit)"] * bool(left["limit"])
+    lines = [f"{left['limit']} images (data.limit or data.fraction)"] * bool(left["limit"])
     if left["unusable"]:
         causes = [f"{file}: {why}" for file, why in left["causes"].items()]
         more = left["unusable"] - len(causes)

@@ -38,10 +38,9 @@ class BatchStream:
 
     def batch(self, step: int) -> Batch:
         """The batch of that step, on the images' device."""
-        chosen = self.indices(step).to(self.images.pixels.device, non_blocking=True)
+        pixels, labels = self.images.at(self.indices(step))
         generator = self.chance.generator(f"{self.purpose} augment", step)
-        pixels = self.augment(self.images.pixels[chosen], generator)
-        return self.normalise(pixels), self.images.labels[chosen]
+        return self.normalise(self.augment(pixels, generator)), labels
 
     def indices(self, step: int) -> Tensor:
         """Which images the batch of that step holds, [batch size]."""
@@ -57,18 +56,18 @@ class InOrder(Sequence[Batch]):
     be judged by other rules than the rest."""
 
     def __init__(self, images: Images, batch_size: int, normalise: Normalise) -> None:
-        parts = -(-len(images) // batch_size)
-        self._pairs = list(zip(images.pixels.tensor_split(parts), images.labels.tensor_split(parts), strict=True))
-        self._normalise = normalise
+        parts = torch.arange(len(images)).tensor_split(-(-len(images) // batch_size))
+        self._parts = [slice(int(part[0]), int(part[-1]) + 1) for part in parts]
+        self._images, self._normalise = images, normalise
 
     def __len__(self) -> int:
-        return len(self._pairs)
+        return len(self._parts)
 
     def first(self, batches: int) -> int:
         """How many images the first `batches` batches hold."""
-        return sum(len(labels) for _, labels in self._pairs[:batches])
+        return sum(part.stop - part.start for part in self._parts[:batches])
 
     def __getitem__(self, number: int) -> Batch:  # type: ignore[override]
         """The batch of that number, normalised anew whenever it is asked for."""
-        pixels, labels = self._pairs[number]
-        return self._normalise(pixels), labels
+        part = self._parts[number]
+        return self._normalise(self._images.pixels[part]), self._images.labels[part]

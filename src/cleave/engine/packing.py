@@ -46,8 +46,8 @@ class _Unpacker(pickle.Unpickler):
 
 
 def pack(job: Job[TaskType, FoundType]) -> tuple[bytes, list[Array]]:
-    """A job as bytes, and the pixels and labels of its images in turn."""
-    tensors = [tensor for images in job.images for tensor in (images.pixels, images.labels)]
+    """A job as bytes, and what its images hold in memory."""
+    tensors = [tensor for images in job.images for tensor in images.tensors]
 
     def dumps(content: object) -> bytes:
         file = io.BytesIO()

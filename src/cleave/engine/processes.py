@@ -89,8 +89,8 @@ def share_images(parts: Iterable[Images]) -> None:
     """Moves the images to where other processes see them too; UserError where there is no room."""
     try:
         for images in parts:
-            images.pixels.share_memory_()  # type: ignore[no-untyped-call]
-            images.labels.share_memory_()  # type: ignore[no-untyped-call]
+            for tensor in images.tensors:
+                tensor.share_memory_()  # type: ignore[no-untyped-call]
     except RuntimeError as error:
         raise UserError(
             f"the images cannot be shared with workers ({error}); give --workers 1, or make /dev/shm larger"

@@ -66,14 +66,15 @@ class Edge(Place):
 
 
 class FixedBlock(BlockModule):
-    """An operation that is not searched, with affine normalisation; what came before it is forgotten."""
+    """An operation that is not searched, with affine normalisation; what came before it is mostly forgotten."""
 
     def __init__(self, spec: Fixed, region: Region, operations: Operations) -> None:
         super().__init__()
+        self.keeps = spec.keeps
         self.op = operations.affine().make(spec.operation, spec.channels_in, spec.channels_out, spec.stride)
 
     def forward(self, history: History, gates: Gates) -> History:
-        return [self.op(history[-1])]
+        return [*history[-1:], self.op(history[-1])] if self.keeps else [self.op(history[-1])]
 
     def functions(self) -> Iterable[Function]:
         return [Function("fixed", self, "op")]

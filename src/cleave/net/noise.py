@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,14 @@ from cleave.data.chance import Chance
 
 if TYPE_CHECKING:
     from cleave.net.network import Network
+
+
+class Part(NamedTuple):
+    """Where the images of a pass stand in the batch that they are a part of."""
+
+    first: int
+    whole: int
+    """Images of the batch."""
 
 
 class Masked(nn.Module):
@@ -31,11 +39,14 @@ class Masked(nn.Module):
         self.shape, self.rate, self.keep = shape, rate, 1.0
         self.mask: Tensor | None = None
 
-    def draw(self, images: int, rate: float, generator: torch.Generator, device: torch.device) -> None:
-        """A mask for a pass of `images` images; none where nothing is dropped."""
+    def draw(
+        self, images: int, rate: float, generator: torch.Generator, device: torch.device, part: Part | None = None
+    ) -> None:
+        """A mask for a pass of `images` images, which may be a part of a batch; none where nothing is dropped."""
         self.keep = 1 - rate
-        drawn = torch.rand(images, *self.shape, generator=generator) < self.keep
-        self.mask = drawn.to(device) if rate else None
+        first, whole = part or (0, images)
+        drawn = torch.rand(whole, *self.shape, generator=generator) < self.keep
+        self.mask = drawn[first : first + images].to(device) if rate else None
 
     def forward(self, x: Tensor) -> Tensor:
         return x if self.mask is None else x * (self.mask.to(x.dtype) / self.keep)
@@ -66,6 +77,7 @@ class Noise:
     places: dict[str, Masked]
     rates: dict[str, float]
     generator: torch.Generator
+    part: Part | None = None
 
     def draw(self, images: int, device: torch.device) -> None:
         """The masks of a pass, each a function of that number and the name of its place, whatever other places there
@@ -73,25 +85,31 @@ class Noise:
         number = int(torch.randint(2**62, (), generator=self.generator))
         for name, place in self.places.items():
             rate = self.rates.get(place.kind, place.rate)
-            place.draw(images, rate, Chance(number, name).generator(place.kind), device)
+            generator = Chance(number, name).generator(place.kind)
+            place.draw(images, rate, generator, device, self.part)
 
 
 @contextmanager
 def noisy(
-    network: Network, generator: torch.Generator, drop_path: float = 0.0, dropout: float | None = None
+    network: Network,
+    generator: torch.Generator,
+    drop_path: float = 0.0,
+    dropout: float | None = None,
+    part: Part | None = None,
 ) -> Iterator[None]:
     """Meanwhile each pass of a network drops paths of its cells, and channels of its head, by new masks.
 
     `drop_path` and `dropout` are the shares that are dropped; None: as the layout's head says. Equal generators give
     equal masks, and nothing of them is in the network's state: a training that takes `chance.generator("noise", step)`
-    goes on exactly. ValueError for a rate that is not from 0 to below 1.
+    goes on exactly. `part`: a pass sees that part of a batch, and what is dropped is as if it saw all of it. ValueError
+    for a rate that is not from 0 to below 1.
     """
     rates = {"drop_path": drop_path} | ({} if dropout is None else {"dropout": dropout})
     for kind, rate in rates.items():
         if not 0 <= rate < 1:
             raise ValueError(f"{kind}={rate}: is the share that is dropped; give 0 or more, and less than 1")
     places = {name: module for name, module in network.named_modules() if isinstance(module, Masked)}
-    network.noise = Noise(places, rates, generator)
+    network.noise = Noise(places, rates, generator, part)
     try:
         yield
     finally:

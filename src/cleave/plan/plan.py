@@ -7,8 +7,9 @@ from typing import Any
 
 from cleave.data.given import Given
 from cleave.engine.progress import Callback
+from cleave.free_memory import size_text
 from cleave.memory import memory_for
-from cleave.plan.memory import available_bytes, peak_bytes, size_text, step_memory
+from cleave.plan.memory import available_bytes, peak_bytes, step_memory
 from cleave.plan.timing import Stopwatch
 from cleave.resolve import resolve
 from cleave.search.problem import Problem, open_problem

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cleave.data.report import report_lines
-from cleave.plan.memory import size_text
+from cleave.free_memory import size_text
 
 UNITS = ((120, 1, "s", 0), (7200, 60, "min", 0), (48 * 3600, 3600, "h", 1), (float("inf"), 86400, "d", 1))
 """(below so many seconds, seconds of the unit, the unit, digits)."""

@@ -14,9 +14,9 @@ from cleave.data.stream import Batch, InOrder
 from cleave.memory import OutOfMemory, too_large, within_memory
 from cleave.method import Evaluate
 from cleave.net import only_live
-from cleave.search.accuracy import Accuracy, Hits
 from cleave.search.trainer import NodeTrainer
 from cleave.space import Arch
+from cleave.stats.accuracy import Accuracy, Hits
 from cleave.train import BATCH, Child, Evaluator
 
 

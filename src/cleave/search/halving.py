@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 from cleave.search.problem import Problem
+from cleave.search.retraining import retrain_steps, retraining_layout
 from cleave.search.rungs import half, in_rung
 from cleave.search.state import State
 from cleave.search.task import Kept, RetrainTask, Task, TaskResult
 from cleave.search.trainer import Standalone
-from cleave.search.work import PlannedWork, evaluating, nodes_at, retraining
+from cleave.search.work import PlannedWork, evaluating, nodes_at
 
 Accuracies = dict[str, list[float]]
 """By architecture, in percent of the held-out images, at the ends of the rungs that it has finished."""
@@ -25,7 +26,9 @@ class HalvingStage:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         selection = problem.recipe.selection
-        self.schedule = (selection.schedule or []) if selection.by == "halving" else []
+        self.schedule = (selection.schedule or []) if selection.retrains else []
+        if self.schedule:
+            retraining_layout(problem)  # refuses what the space or the images have not, before anything is done
 
     def tasks(self, state: State, found: Mapping[str, TaskResult]) -> list[Task]:
         kept = state.kept | {label: each for result in found.values() for label, each in result.kept.items()}
@@ -46,7 +49,7 @@ class HalvingStage:
         return [self._label(state, arch, rung) for arch in done for rung in range(len(done[arch]))]
 
     def planned(self) -> list[PlannedWork]:
-        return [work for each in self._planned() for work in each]
+        return list(self._planned())
 
     def most_tasks(self) -> int:
         return self._leaves if self.schedule else 0
@@ -56,16 +59,13 @@ class HalvingStage:
         recipe = self.problem.recipe
         return nodes_at(recipe, self.problem.space, recipe.split.splits or 0)
 
-    def _planned(self) -> Iterator[tuple[PlannedWork, PlannedWork]]:
+    def _planned(self) -> Iterator[PlannedWork]:
         problem, count = self.problem, self._leaves
         for before, epochs in pairwise([0, *self.schedule]):
-            steps = (epochs - before) * problem.retraining.steps_per_epoch
-            passes = retraining(problem, count * steps)
+            steps = (epochs - before) * retrain_steps(problem)
             judged = evaluating(problem, count * len(problem.valid))
-            yield (
-                PlannedWork(f"halving to {epochs}", passes, count, epochs - before, steps, "retraining"),
-                PlannedWork(f"evaluation at {epochs}", judged),
-            )
+            yield PlannedWork(f"halving to {epochs}", count * steps, count, epochs - before, steps, "retraining")
+            yield PlannedWork(f"evaluation at {epochs}", judged)
             count = half(count)
 
     def _foreseen(self, state: State, found: Mapping[str, TaskResult]) -> Accuracies:
@@ -91,7 +91,14 @@ class HalvingStage:
     def _task(self, state: State, arch: str, rung: int, kept: Mapping[str, str]) -> RetrainTask:
         scope = Standalone(scope_label(competitors(state)[arch]), self.problem.space.parse(arch))
         before = self._label(state, arch, rung - 1) if rung else None
-        return RetrainTask(scope, self.schedule[rung], before and Kept(before, kept[before]))
+        return RetrainTask(
+            self._label(state, arch, rung),
+            scope,
+            self.schedule[rung],
+            total=self.schedule[-1],
+            before=None if before is None else Kept(before, kept[before]),
+            keeps=True,
+        )
 
 
 def competitors(state: State) -> dict[str, str]:

@@ -14,20 +14,23 @@ from cleave.engine.progress import Callback
 from cleave.engine.stop import Stop
 from cleave.errors import Interrupted
 from cleave.method import Method
+from cleave.retrain.trainer import RetrainTrainer
 from cleave.run.folder import RunFiles
 from cleave.run.task_folder import TaskFolder, task_lock
-from cleave.search.accuracy import Accuracy
 from cleave.search.evaluator import LeafAccuracy, LeafEvaluator, Mixture, StandaloneEvaluator
 from cleave.search.matching import Matcher
 from cleave.search.problem import Problem, Setup
+from cleave.search.retraining import retraining
 from cleave.search.schedule import Schedule, alone, parts_at, schedule
-from cleave.search.session import TaskSession, finite
+from cleave.search.session import InTraining, TaskSession, finite
 from cleave.search.stability import agreement, mean_entropy, panel
-from cleave.search.task import NodeTask, Parent, StandaloneTask, Task, TaskResult
+from cleave.search.state import SearchCost
+from cleave.search.task import NodeTask, Parent, RetrainTask, StandaloneTask, Task, TaskResult
 from cleave.search.trainer import NodeTrainer, Standalone, make_method
 from cleave.space import Arch
 from cleave.split import Node, Probe
 from cleave.split.splitters import SPLITTERS, SplitRequest
+from cleave.stats.accuracy import Accuracy
 
 
 def perform(problem: Problem, task: Task, run: RunFiles, stop: Stop, callback: Callback) -> TaskResult:
@@ -93,10 +96,27 @@ class Performance(TaskSession):
         return LeafEvaluator(trainer).judge(scope.arch)
 
     def retrain(self, task: RetrainTask) -> None:
-        """A network that is retrained, or one of the control where that is how it is trained."""
-        self._once(task.scope.arch, lambda _: self._retrained(task))
+        """A leaf's network up to the end of a rung, or one of the control where networks are retrained."""
+
+        def go_on(trainer: RetrainTrainer) -> None:
+            if task.before is not None:
+                trainer.restore(self.run.leaf(task.before.label, task.before.identity))
+
+        def step() -> SearchCost:
+            trainer.advance()
+            return SearchCost(retrain_steps=1)
+
+        trainer = self.going_on(RetrainTrainer(retraining(self.problem, task.scope, task.total)), task.label, go_on)
+        self.train(trainer, task.epochs, step, "retrain", partial(self._end_retrain_epoch, task, trainer))
+        self._once(task.scope.arch, lambda _: trainer.judge(self.problem.valid))
         if task.keeps:
-            self._keep(task.label, self._retrainer(task))
+            self._keep(task.label, trainer)
+
+    def _end_retrain_epoch(self, task: RetrainTask, trainer: RetrainTrainer) -> None:
+        loss, accuracy = trainer.finite_means()
+        if task.keeps:
+            found = {"epoch": trainer.epoch, "loss": loss, "accuracy": accuracy}
+            self.folder.events.write("epoch", leaf=task.scope.label, phase="retrain", **found)
 
     def _keep(self, label: str, trainer: InTraining) -> None:
         """Puts trained weights aside for later."""

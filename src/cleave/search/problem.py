@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,7 @@ from cleave.bench.table import Table, find
 from cleave.data.augment import Augment, Normalise
 from cleave.data.chance import Chance
 from cleave.data.given import Given
-from cleave.data.images import TENSORS, Images
+from cleave.data.images import TENSORS, Images, fingerprint
 from cleave.data.reading import Reading
 from cleave.data.report import image_report
 from cleave.data.split import Listed, cut
@@ -100,13 +99,11 @@ class Problem:
 
     def fingerprint(self) -> str:
         """SHA-256 of the images and labels, in order: a resumed run must see the same ones."""
-        digest = hashlib.sha256()
-        for images in (self.train, self.valid):
-            for tensor in (images.pixels, images.labels):
-                digest.update(tensor.cpu().contiguous().numpy().data)
-        return digest.hexdigest()
+        return fingerprint((self.train, self.valid))
 
 
+SMALLER = "data.image_size or data.limit, or leave a folder's images on the disk: data.storage=map"
+"""What to do where images do not fit into memory."""
 WHOLE = 15_625
 """The architectures of NAS-Bench-201."""
 
@@ -116,20 +113,20 @@ def check_padding(padding: int | None, size: int) -> None:
         raise UserError(f"data.padding={padding}: must be below the size of the images, {size} pixels")
 
 
-def reading_of(skip_damaged: bool, callback: Callback) -> Reading:
-    """Reads files under a callback's eyes."""
+def reading_of(data: DataSettings, callback: Callback) -> Reading:
+    """Reads files as settings say, under a callback's eyes."""
 
     def progress(done: int, total: int) -> None:
         callback.see(Progress(done, total, "", f"reading images, {done} of {total}", kind=""))
 
-    return Reading(skip_damaged, progress, callback.say)
+    return Reading(data.skip_damaged, progress, callback.say, data.storage)
 
 
 def open_images(data: DataSettings, callback: Callback, given: Given | None) -> tuple[Images, Images, dict[str, Any]]:
     """Images to train on, images held out, and the report on both."""
     from cleave.data import sources  # not at the top: workers need no torchvision, which is slow to import
 
-    reading, root = reading_of(data.skip_damaged, callback), Path(data.root) if data.root else None
+    reading, root = reading_of(data, callback), Path(data.root) if data.root else None
     if given is not None and data.name != TENSORS:
         raise UserError(f"data: the images of this run are {data.name}, so that no others can be given; leave data out")
     source: Listed = (
@@ -137,7 +134,7 @@ def open_images(data: DataSettings, callback: Callback, given: Given | None) -> 
         if given is not None
         else sources.find(data.name, "train", root, data.image_size, reading=reading)
     )
-    chosen = cut(source, data.train_fraction, min(data.limit or len(source), len(source)))
+    chosen = cut(source, data.train_fraction, min(data.limit or len(source), len(source)), data.fraction)
     train, valid = source.take_each(*chosen)
     reading.check()
     report = image_report(data.name, source, train, valid, sum(map(len, chosen)), reading)
@@ -150,12 +147,13 @@ def unused_keys(data: DataSettings, source: Listed) -> list[str]:
     notes = []
     if source.held_out_from is not None and data.train_fraction != type(data)().train_fraction:
         notes.append("data.train_fraction has no meaning with a folder that is held out; it is not used")
-    if data.skip_damaged and source.found is None:
-        notes.append(f"data.skip_damaged has no meaning with data.name={data.name}; it is not used")
+    for key, given in {"skip_damaged": data.skip_damaged, "storage": data.storage == "map"}.items():
+        if given and source.found is None:
+            notes.append(f"data.{key} has no meaning with data.name={data.name}; it is not used")
     return notes
 
 
-@memory_for("the images", "data.image_size or data.limit")
+@memory_for("the images", SMALLER)
 def open_problem(recipe: Recipe, callback: Callback | None = None, given: Given | None = None) -> Problem:
     """Loads what a resolved recipe names, or what is given; UserError where it is not there or too small."""
     space = find_space(recipe.space)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import cos, pi
 
 from cleave.settings import MethodSettings, Recipe
 from cleave.split.splitters import SPLITTERS
+from cleave.train.rates import cosine
 
 
 @dataclass(frozen=True)
@@ -22,15 +22,9 @@ class Schedule:
     """Whether the node starts from new weights instead of its parent's."""
 
     def learning_rate(self, epoch: int, settings: MethodSettings) -> float:
-        """The cosine from `learning_rate` to `learning_rate_min`, constant within an epoch.
-
-        In the first `learning_rate_warmup` epochs the rate rises in equal steps, and the cosine begins after them.
-        """
+        """The cosine from `learning_rate` to `learning_rate_min`, constant within an epoch."""
         highest, lowest, rise = settings.learning_rate, settings.learning_rate_min, settings.learning_rate_warmup
-        place = self.offset + epoch
-        if place < rise:
-            return highest * (place + 1) / (rise + 1)
-        return lowest + (highest - lowest) * (1 + cos(pi * (place - rise) / (self.total - rise))) / 2
+        return cosine(self.offset + epoch, self.total, highest, lowest, rise)
 
 
 def schedule(recipe: Recipe, depth: int) -> Schedule:

@@ -35,7 +35,9 @@ class SearchJob:
 
     @property
     def sizes(self) -> str:
-        return f"search.batch_size, search.eval_batch_size, {self.problem.recipe.space.smaller_by}"
+        recipe = self.problem.recipe
+        retrained = ["selection.training.batch_size"] if recipe.selection.retrains else []
+        return ", ".join(["search.batch_size", "search.eval_batch_size", *retrained, recipe.space.smaller_by])
 
     @property
     def images(self) -> Iterable[Images]:

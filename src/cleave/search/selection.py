@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from cleave.search.accuracy import Accuracy
 from cleave.search.state import State
 from cleave.settings import Recipe
 from cleave.split import Node
+from cleave.stats.accuracy import Accuracy
 from cleave.stats.intervals import wilson
 
 

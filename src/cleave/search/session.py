@@ -105,7 +105,7 @@ class TaskSession:
     def train(
         self, trainer: InTraining, epochs: int, step: Callable[[], SearchCost], doing: str, end: Callable[[], None]
     ) -> None:
-        """The steps up to the end of so many epochs: `step` takes one and tells its cost, `end` comes after an epoch."""
+        """The steps up to the end of so many epochs: `step` takes one and tells its cost, `end` follows an epoch."""
         while trainer.epoch < epochs:
             before = trainer.epoch
             self.breathe()

@@ -10,8 +10,8 @@ from pydantic import Field, TypeAdapter
 
 from cleave.errors import UserError
 from cleave.run.reading import typed
-from cleave.search.accuracy import Accuracy
 from cleave.split import Node, Tree
+from cleave.stats.accuracy import Accuracy
 
 NODES = TypeAdapter(list[Node])
 Nodes = Annotated[list[Node], Field(min_length=1)]

@@ -15,12 +15,12 @@ from pydantic import TypeAdapter
 
 from cleave.run.events import START, Mark
 from cleave.run.reading import typed
-from cleave.search.accuracy import Accuracy, Hits
 from cleave.search.problem import Setup
 from cleave.search.state import SearchCost, check_fields
 from cleave.search.trainer import Standalone
 from cleave.space import Region
 from cleave.split import Node, Split, Tree
+from cleave.stats.accuracy import Accuracy, Hits
 
 if TYPE_CHECKING:
     from cleave.search.perform import Performance

@@ -9,7 +9,6 @@ from typing import Any
 
 from cleave.bench.table import Table, dataset_of, trained_accuracies
 from cleave.net.cost import weights
-from cleave.search.accuracy import majority_share
 from cleave.search.control import plan_control
 from cleave.search.problem import Problem
 from cleave.search.selection import WAYS, chosen_leaf, interval
@@ -17,6 +16,7 @@ from cleave.search.state import State
 from cleave.search.work import training_passes
 from cleave.space.sample import enumerate_valid
 from cleave.split import Node
+from cleave.stats.accuracy import majority_share
 from cleave.stats.intervals import rank_p_value
 
 LEVEL = 0.05
@@ -40,6 +40,7 @@ class LeafTrust:
     highest; null where there are none. `skip_share` and `weights_share` are of the architecture's choices: those
     that are skip connections, and those with something to learn. `s_tau` is the mean over those pairs of rankings,
     `s_tau_defined` of `s_tau_pairs`, in which it is defined; null where a leaf was searched before these were kept.
+    `retrained_accuracy`: at the end of the last rung of halving that its architecture reached, null without halving.
     """
 
     path: str
@@ -52,11 +53,25 @@ class LeafTrust:
     weights_share: float
     s_tau_defined: int | None = None
     s_tau_pairs: int | None = None
+    retrained_accuracy: float | None = None
+    retrained_interval: tuple[float, float] | None = None
+
+    @property
+    def reached(self) -> float:
+        """Its best accuracy."""
+        return max(self.valid_accuracy, self.retrained_accuracy or 0.0)
+
+    @property
+    def least(self) -> float:
+        """The higher of the lower bounds."""
+        return max(self.interval[0], (self.retrained_interval or self.interval)[0])
 
 
 @dataclass(frozen=True)
 class ControlTrust:
     """The chosen architecture among `architectures` random ones, each trained alone for `epochs`.
+
+    They are trained at the search's size; where halving chose, as it retrains networks.
 
     `search_passes` and `control_passes` are forward and backward passes of a mini-batch. Accuracies are on the
     held-out images, in percent. `random_search` is the best of the random ones: random search with this budget.
@@ -91,7 +106,7 @@ def trust_report(problem: Problem, state: State) -> dict[str, Any]:
     `majority_share` is the percent of the held-out images that are of the most frequent class: what an answer that
     looks at no image gets right.
     """
-    leaves = [leaf_trust(problem, leaf) for leaf in state.searched]
+    leaves = [leaf_trust(problem, state, leaf) for leaf in state.searched]
     chosen = chosen_leaf(problem.recipe, state)
     compared = WAYS[problem.recipe.selection.by].intervals(state, len(problem.valid))
     control = control_trust(problem, state)
@@ -108,14 +123,15 @@ def trust_report(problem: Problem, state: State) -> dict[str, Any]:
     }
 
 
-def leaf_trust(problem: Problem, leaf: Node) -> LeafTrust:
+def leaf_trust(problem: Problem, state: State, leaf: Node) -> LeafTrust:
     assert leaf.result is not None
+    images, rungs = len(problem.valid), state.retrained_of(leaf)
     accuracy = leaf.result["valid_accuracy"]
     arch, operations = problem.space.parse(leaf.result["arch"]), problem.layout.known
     return LeafTrust(
         leaf.label,
         accuracy,
-        interval(accuracy, len(problem.valid)),
+        interval(accuracy, images),
         leaf.result["valid_balanced_accuracy"],
         leaf.result["s_tau"],
         leaf.result["entropy"],
@@ -123,6 +139,8 @@ def leaf_trust(problem: Problem, leaf: Node) -> LeafTrust:
         len(weights(problem.space).learning(arch)) / len(arch),
         leaf.result.get("s_tau_defined"),
         leaf.result.get("s_tau_pairs"),
+        rungs[-1].overall if rungs else None,
+        interval(rungs[-1].overall, images) if rungs else None,
     )
 
 
@@ -138,7 +156,7 @@ def control_trust(problem: Problem, state: State) -> ControlTrust | None:
         architectures=len(others),
         epochs=control.epochs,
         search_passes=training_passes(problem, state.cost),
-        control_passes=state.control.weight_steps,
+        control_passes=state.control.weight_steps + state.control.retrain_steps,
         chosen_accuracy=chosen,
         mean=mean(others),
         sd=pstdev(others) if len(others) > 1 else None,
@@ -193,9 +211,9 @@ def below_majority(leaves: list[LeafTrust], control: ControlTrust | None, majori
     """What is not told apart from an answer that looks at no image: always the most frequent class."""
     trivial = f"always answering the most frequent class, which is right for {majority:.2f} % of the held-out images"
     alone = [] if control is None else [control.chosen_accuracy, control.random_search["valid_accuracy"]]
-    if max([leaf.valid_accuracy for leaf in leaves] + alone) <= majority:
+    if max([leaf.reached for leaf in leaves] + alone) <= majority:
         return [f"nothing that was trained beats {trivial}"]
-    paths = [leaf.path for leaf in leaves if leaf.interval[0] <= majority]
+    paths = [leaf.path for leaf in leaves if leaf.least <= majority]
     return [f"leaf {', '.join(paths)}: not shown to beat {trivial}"] if paths else []
 
 

@@ -42,12 +42,12 @@ class PlannedWork:
     depth: int = 0
 
 
-def control_epochs(problem: Problem, architectures: int, passes: int) -> int:
+def control_epochs(architectures: int, passes: int, steps_per_epoch: int) -> int:
     """The epochs for which the chosen architecture and so many random ones are trained alone.
 
     They share out as many passes as the search did, with at least an epoch each.
     """
-    return max(1, passes // ((architectures + 1) * problem.steps_per_epoch))
+    return max(1, passes // ((architectures + 1) * steps_per_epoch))
 
 
 def nodes_at(recipe: Recipe, space: Space, depth: int) -> int:

@@ -18,7 +18,7 @@ from cleave.ops import Conv2d, Norm, Operation, depthwise_bn
 from cleave.ops.library import AveragePool, MaxPool
 from cleave.settings import MOST, Positive, SpaceSettings
 from cleave.space.choice import Arch, Choice
-from cleave.space.layout import Block, Cell, Fixed, Layout, Link
+from cleave.space.layout import Auxiliary, Block, Cell, Fixed, Layout, Link
 from cleave.space.region import Region
 from cleave.space.space import Space, offered
 
@@ -32,6 +32,8 @@ KEPT = 2
 """Edges into a node that are left of a cell (Liu et al., section 2.4)."""
 STEM = 3
 """The stem's channels, as a multiple of the first cells'."""
+AUXILIARY = {"cifar": (3, 29), "imagenet": (2, 193)}
+"""Of the auxiliary head, by stem: the stride of its pooling, and the side of the smallest images (pixels)."""
 
 
 class DartsSpaceSettings(SpaceSettings):
@@ -47,6 +49,8 @@ class DartsSpaceSettings(SpaceSettings):
     # number of candidates left, so that an edge that was split is not kept for that alone; released: by its weight.
     derivation: Literal["normalised", "released"] = "normalised"
     split_cells: Literal["both", "normal"] = "both"  # whose edges may be split (the released code: normal)
+    # cifar: one convolution. imagenet: three that halve the image, so that cells begin at an eighth of its side.
+    stem: Literal["cifar", "imagenet"] = "cifar"
 
 
 class FactorizedReduce(nn.Module):
@@ -80,12 +84,30 @@ def pooling(channels_in: int, channels_out: int, stride: int, norm: Norm, pool: 
     return pool(stride) if norm.affine else nn.Sequential(pool(stride), norm(channels_out))
 
 
+def first_stem(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
+    """Two convolutions that halve the image, the first with half of the channels."""
+    half = channels_out // 2
+    first = [Conv2d(channels_in, half, 3, 2, padding=1, bias=False), norm(half), nn.ReLU()]
+    return nn.Sequential(*first, Conv2d(half, channels_out, 3, 2, padding=1, bias=False), norm(channels_out))
+
+
+def auxiliary(channels_in: int, channels_out: int, stride: int, norm: Norm, pool: int, normalised: bool) -> nn.Module:
+    """What is in front of the auxiliary classifier, down to one pixel where images are of the published size."""
+    last = [Conv2d(128, channels_out, 2, bias=False), *([norm(channels_out)] if normalised else []), nn.ReLU()]
+    pooled = [nn.ReLU(), nn.AvgPool2d(5, pool, count_include_pad=False)]
+    return nn.Sequential(*pooled, Conv2d(channels_in, 128, 1, bias=False), norm(128), nn.ReLU(), *last)
+
+
 OWN = {
     "max_pool_3x3": Operation(partial(pooling, pool=MaxPool)),
     "avg_pool_3x3": Operation(partial(pooling, pool=AveragePool)),
     "skip_connect": Operation(skip, identity=True),
     "dil_conv_3x3": Operation(partial(depthwise_bn, kernel=3, dilation=2)),
     "halving": Operation(halving),
+    "imagenet_stem": Operation(first_stem),
+    "auxiliary_cifar": Operation(partial(auxiliary, pool=AUXILIARY["cifar"][0], normalised=True)),
+    # Without the last normalisation, as in the published code, which says that it was left out by mistake.
+    "auxiliary_imagenet": Operation(partial(auxiliary, pool=AUXILIARY["imagenet"][0], normalised=False)),
 }
 """The others are those that every space may use."""
 
@@ -123,18 +145,32 @@ class Darts(Space):
         return tuple(choice for choice in self.choices if choice.name.split("/")[0] in kinds)
 
     def layout(self, size: DartsSpaceSettings, image_channels: int) -> Layout:
-        """A convolution, then the cells, each of which sees the two before it."""
-        width = size.channels
-        blocks: list[tuple[str, Block]] = [("stem", Fixed("conv_3x3_bn", image_channels, STEM * width))]
-        before, last, halved = STEM * width, STEM * width, False
+        """The stem, then the cells, each of which sees the two before it."""
+        width, stem = size.channels, self._stem(size, image_channels)
+        blocks: list[tuple[str, Block]] = list(stem)
+        before = last = stem[-1][1].channels_out
+        halved = len(stem) > 1  # the second stem halves what the first gives
         for number in range(size.cells):
-            kind = "reduce" if number in (size.cells // 3, 2 * size.cells // 3) else "normal"
+            kind = "reduce" if number in reductions(size) else "normal"
             width = 2 * width if kind == "reduce" else width
             first = "halving" if halved else "nor_conv_1x1"
             preprocess, channels_in = (first, "nor_conv_1x1"), (before, last)
             blocks.append((f"cell{number}", Cell(width, self._links(kind), NODES, 2, preprocess, channels_in)))
             before, last, halved = last, len(NODES) * width, kind == "reduce"
-        return Layout(tuple(blocks), features=last, ends=("stem", "classifier"), operations=OWN)
+        return Layout(tuple(blocks), features=last, ends=(*dict(stem), "classifier"), operations=OWN)
+
+    def _stem(self, size: DartsSpaceSettings, image_channels: int) -> list[tuple[str, Fixed]]:
+        width = size.channels
+        if size.stem == "cifar":
+            return [("stem", Fixed("conv_3x3_bn", image_channels, STEM * width))]
+        second = Fixed("nor_conv_3x3", width, width, stride=2, keeps=True)
+        return [("stem0", Fixed("imagenet_stem", image_channels, width)), ("stem1", second)]
+
+    def auxiliary(self, size: DartsSpaceSettings) -> Auxiliary:
+        """As published for retraining: behind the second reduction cell."""
+        _, smallest = AUXILIARY[size.stem]
+        channels_in = 4 * len(NODES) * size.channels
+        return Auxiliary(f"cell{max(reductions(size))}", f"auxiliary_{size.stem}", channels_in, 768, smallest)
 
     def _links(self, kind: str) -> tuple[Link, ...]:
         pairs = [(source, node) for node in NODES for source in range(node)]
@@ -215,6 +251,11 @@ class Darts(Space):
                 edges = [(arch[name], name.partition("<-")[2]) for name in self.nodes[kind, node] if name in arch]
                 lines.append(f"  {node} ◀─ " + ", ".join(f"{op} of {source}" for op, source in edges))
         return "\n".join(lines)
+
+
+def reductions(size: DartsSpaceSettings) -> tuple[int, int]:
+    """The numbers of the reduction cells."""
+    return size.cells // 3, 2 * size.cells // 3
 
 
 def genotype(text: str) -> dict[str, list[tuple[object, object]]]:

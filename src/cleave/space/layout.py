@@ -28,12 +28,16 @@ class Block(ABC):
 
 @dataclass(frozen=True)
 class Fixed(Block):
-    """One operation that is not searched (a stem, a reduction, a last activation)."""
+    """One operation that is not searched (a stem, a reduction, a last activation).
+
+    What came before it is forgotten, unless it `keeps` the last output for a cell that looks further back.
+    """
 
     operation: str
     channels_in: int
     channels_out: int
     stride: int = 1
+    keeps: bool = False
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -131,12 +135,14 @@ class Auxiliary:
     """A second classifier, for training only, of what the block `after` gives, as in the retraining of DARTS.
 
     `operation` makes `features` channels of `channels_in`; then global average pooling and a linear classifier.
+    `smallest`: pixels on a side of an image of which there is just enough left for it.
     """
 
     after: str
     operation: str
     channels_in: int
     features: int
+    smallest: int = 1
 
 
 @dataclass(frozen=True)

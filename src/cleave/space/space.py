@@ -14,7 +14,7 @@ from torch import Tensor
 from cleave.errors import UserError, shown, unknown
 from cleave.settings import NetworkSettings, SpaceSettings
 from cleave.space.choice import Arch, Choice
-from cleave.space.layout import Layout
+from cleave.space.layout import Auxiliary, Layout
 from cleave.space.region import Region
 
 Picked = TypeVar("Picked")
@@ -56,6 +56,11 @@ class Space(ABC):
     @abstractmethod
     def layout(self, size: Any, image_channels: int) -> Layout:  # noqa: ANN401
         """The network of this space at this size (`SpaceSettings.size`), as data."""
+
+    def auxiliary(self, size: Any) -> Auxiliary | None:  # noqa: ANN401
+        """A second head of this size's networks for training from scratch, where `layout` has none; None: there is
+        none."""
+        return None
 
     @abstractmethod
     def parse(self, text: str) -> Arch:

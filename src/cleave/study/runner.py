@@ -26,7 +26,7 @@ from cleave.engine.overview import Overview
 from cleave.engine.progress import Callback
 from cleave.errors import UserError
 from cleave.extensions import check_unchanged, file_hashes
-from cleave.resolve import absolute, resolve_device, resolve_images
+from cleave.resolve import absolute, resolve_data, resolve_device
 from cleave.run.durable import json_bytes, write_bytes, write_json
 from cleave.run.folder import TIMING, make_folder, new_folder
 from cleave.run.generations import Generations, Record
@@ -120,10 +120,9 @@ def resolve(recipe: StudyRecipe) -> StudyRecipe:
             f"training.learning_rate_min={training.learning_rate_min}: is above "
             f"training.learning_rate={training.learning_rate}; swap them"
         )
-    name, root = resolve_images(recipe.data.name, recipe.data.root)
     file = recipe.sharing.file
     changes = {
-        "data": recipe.data.model_copy(update={"name": name, "root": root}),
+        "data": recipe.data.model_copy(update=resolve_data(recipe.data)),
         "sharing": recipe.sharing.model_copy(update={"file": absolute(file) if file else None}),
         "truth": absolute(recipe.truth) if recipe.truth else None,
         "device": resolve_device(recipe.device),

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 
 class Averages:
     """`decay`: the share of the old average that is left after a step. What changes is in `values`."""
 
-    def __init__(self, parameters: Mapping[str, nn.Parameter], decay: float) -> None:
+    def __init__(self, parameters: Mapping[str, Tensor], decay: float) -> None:
         self.parameters, self.decay = dict(parameters), decay
         self.values = {name: parameter.detach().clone() for name, parameter in parameters.items()}
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.amp.grad_scaler import GradScaler
 
 from cleave.data.stream import Batch
 from cleave.train.averages import Averages
@@ -59,12 +60,17 @@ class Trainer:
         rate: Callable[[int], float],
         explain: Callable[[float], Exception],
         average: float | None = None,
+        scaler: GradScaler | None = None,
+        reduce: Callable[[Iterable[nn.Parameter]], None] = lambda parameters: None,
     ) -> None:
         """`rate`: the learning rate of each step. `explain`: the error for a loss that is not finite. `average`: the
-        decay of `averages`."""
+        decay of `averages`. `scaler`: of losses in float16, whose gradients would be too small. `reduce`: makes
+        gradients those of all processes that train the weights together.
+        """
         self.parameters, self.sgd, self.rate, self.explain = dict(parameters), sgd, rate, explain
         self.optimizer = sgd.optimizer(self.parameters.values(), rate(0))
         self.averages = None if average is None else Averages(parameters, average)
+        self.scaler, self.reduce = scaler or GradScaler(enabled=False), reduce
         self.step = 0
 
     def begin(self) -> None:
@@ -82,9 +88,12 @@ class Trainer:
         passes = [self._passed(path, batch, len(paths)) for path in paths]
         for parameter in idle:
             parameter.grad = torch.zeros_like(parameter)
+        self.reduce(self.parameters.values())
+        self.scaler.unscale_(self.optimizer)
         if self.sgd.clip is not None:
             nn.utils.clip_grad_norm_(self.parameters.values(), self.sgd.clip)
-        self.optimizer.step()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
         self.step += 1
         if self.averages is not None:
             self.averages.update()
@@ -95,7 +104,7 @@ class Trainer:
         loss, logits = path(batch)
         if loss.device.type == "cpu" or self.step % CHECK_EVERY == 0:
             self.check(loss.item())
-        (loss / paths).backward()  # type: ignore[no-untyped-call]
+        self.scaler.scale(loss / paths).backward()  # type: ignore[no-untyped-call]
         return Pass(loss.detach(), logits.detach())
 
     def check(self, loss: float) -> None:
@@ -113,7 +122,7 @@ class Trainer:
         """Copies of it, of those weights that are here too."""
         for name, parameter in self.parameters.items():
             if name in saved:
-                self.optimizer.state[parameter]["momentum_buffer"] = saved[name].to(parameter.device).clone()
+                self.optimizer.state[parameter]["momentum_buffer"] = laid_out(saved[name], parameter)
 
     def state(self) -> dict[str, Any]:
         """What changes beside the weights and `step`."""
@@ -127,3 +136,8 @@ class Trainer:
             self.averages.load(state["averages"])
         self.step = step
         self.begin()
+
+
+def laid_out(saved: Tensor, parameter: nn.Parameter) -> Tensor:
+    """A copy that lies in memory as the parameter does: how it lies may decide the last digit of what is added up."""
+    return torch.empty_like(parameter, requires_grad=False).copy_(saved)

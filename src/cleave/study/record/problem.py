@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -15,7 +14,7 @@ from torch import Tensor
 from cleave.data.augment import Augment, Normalise
 from cleave.data.chance import Chance
 from cleave.data.folder import Folder
-from cleave.data.images import Images, Part
+from cleave.data.images import Images, Part, fingerprint
 from cleave.data.reading import Reading
 from cleave.data.report import image_report
 from cleave.data.split import Listed, cut, for_training, mixed
@@ -25,7 +24,7 @@ from cleave.errors import UserError, brief
 from cleave.files import refuse_pipe
 from cleave.memory import memory_for
 from cleave.net import Norm, build
-from cleave.search.problem import check_padding, reading_of, unused_keys
+from cleave.search.problem import SMALLER, check_padding, reading_of, unused_keys
 from cleave.space import Arch, Layout, Space, find_space
 from cleave.space.sample import ENUMERABLE, distinct
 from cleave.study.record.log import Log, all_children
@@ -142,11 +141,7 @@ class Study:
 
     def fingerprint(self) -> str:
         """SHA-256 of the images and labels, in order: a resumed study must see the same ones."""
-        digest = hashlib.sha256()
-        for images in (self.train, self.judged, *([self.reported] if self.reported else [])):
-            for tensor in (images.pixels, images.labels):
-                digest.update(tensor.cpu().contiguous().numpy().data)
-        return digest.hexdigest()
+        return fingerprint((self.train, self.judged, *([self.reported] if self.reported else [])))
 
 
 def space_meta(recipe: StudyRecipe, space: Space) -> dict[str, Any]:
@@ -226,12 +221,12 @@ def chosen_children(recipe: StudyRecipe, space: Space) -> tuple[str, ...]:
     return tuple(name for name in all_children(space) if name in wanted)
 
 
-@memory_for("the images", "data.image_size or data.limit")
+@memory_for("the images", SMALLER)
 def load_images(
     recipe: StudyRecipe, callback: Callback | None = None
 ) -> tuple[Images, Images, Images | None, dict[str, Any]]:
     """Images to train on, to rank children by, and (or None) to report by; and the report on what is used of them."""
-    data, reading = recipe.data, reading_of(recipe.data.skip_damaged, callback or Callback())
+    data, reading = recipe.data, reading_of(recipe.data, callback or Callback())
     source = found(data, "train", reading)
     tested = found(data, "test", reading) if data.judge == "test" or data.report_test else None
     chosen = choose(source, data)
@@ -258,8 +253,8 @@ def choose(source: Listed, data: StudyData) -> tuple[Tensor, Tensor]:
     """The indices to train on, and those to rank children by, none where the test images do that."""
     limit = min(data.limit or len(source), len(source))
     if data.judge == "held-out":
-        return cut(source, data.train_fraction, limit)
-    return for_training(source, limit), torch.empty(0, dtype=torch.int64)
+        return cut(source, data.train_fraction, limit, data.fraction)
+    return for_training(source, limit, data.fraction), torch.empty(0, dtype=torch.int64)
 
 
 def choose_test(tested: Listed, recipe: StudyRecipe) -> Tensor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from math import cos, pi
 from typing import Any
 
 from torch import nn
@@ -21,6 +20,7 @@ from cleave.study.record.seen import Look
 from cleave.study.record.settings import TrainingSettings
 from cleave.study.record.supernet import Blueprint, Supernet
 from cleave.train import BATCH, RECALIBRATED, TRACKED, Child, Evaluator, Path, Sgd, Trainer, supervised
+from cleave.train.rates import cosine
 
 Where = Callable[[], str]
 
@@ -30,8 +30,7 @@ STATISTICS = {"tracked": TRACKED, "batch": BATCH, "recalibrated": RECALIBRATED}
 
 def learning_rate(settings: TrainingSettings, epoch: int) -> float:
     """The cosine from the highest to the lowest, constant within an epoch (counted from 0)."""
-    highest, lowest = settings.learning_rate, settings.learning_rate_min
-    return lowest + (highest - lowest) * (1 + cos(pi * epoch / settings.epochs)) / 2
+    return cosine(epoch, settings.epochs, settings.learning_rate, settings.learning_rate_min)
 
 
 def trainer_of(

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from cleave.search.accuracy import Accuracy, Hits, majority_share
+from cleave.stats.accuracy import Accuracy, Hits, majority_share
 
 
 def test_answers_that_look_at_no_image_are_worth_a_class_out_of_all() -> None:

@@ -1,0 +1,29 @@
+"""What changes from epoch to epoch of a training from scratch."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from cleave.retrain.settings import RetrainSettings
+from cleave.train.rates import cosine
+
+
+class Rates(NamedTuple):
+    """Of one epoch: the learning rate, the share of paths that is dropped, the weight of the auxiliary head's loss."""
+
+    learning_rate: float
+    drop_path: float
+    auxiliary: float
+
+
+def rates(settings: RetrainSettings, epoch: int) -> Rates:
+    """Those of an epoch, counted from 0. Paths are dropped as in the code of DARTS: share * epoch / epochs."""
+    return Rates(learning_rate(settings, epoch), settings.drop_path * epoch / settings.epochs, settings.auxiliary)
+
+
+def learning_rate(settings: RetrainSettings, epoch: int) -> float:
+    """Constant within an epoch: it rises in the first ones, then goes along a cosine or falls by a factor."""
+    highest, rise = settings.learning_rate, settings.learning_rate_warmup
+    if settings.learning_rate_decay is None or epoch < rise:
+        return cosine(epoch, settings.epochs, highest, settings.learning_rate_min, rise)
+    return highest * settings.learning_rate_decay ** (epoch - rise)

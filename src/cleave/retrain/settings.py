@@ -1,0 +1,112 @@
+"""How one architecture is trained from scratch: every key with its type, range, unit and default. Needs no torch."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, SerializeAsAny
+
+from cleave.errors import UserError
+from cleave.settings import (
+    DataSettings,
+    Extensions,
+    Name,
+    NotNegative,
+    Positive,
+    Settings,
+    SpaceSettings,
+    Threads,
+    of_kind,
+)
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class RetrainSettings(Settings):
+    """SGD along a cosine. The defaults are for data of which nothing is known; what is off is off there.
+
+    Sources of the methods stand beside their keys; those of published constants are in `cleave.retrain.recipes`.
+    """
+
+    epochs: Positive = 100
+    batch_size: Positive = 96  # images of a step, on all GPUs together
+    # Passes that a step is divided into, for memory: loss and gradient are those of the whole batch, but batch
+    # normalisation goes by the images of a pass.
+    accumulate: Positive = 1
+    learning_rate: Annotated[float, Field(gt=0)] = 0.025
+    learning_rate_min: Annotated[float, Field(ge=0)] = 0.0  # where the cosine ends (Loshchilov & Hutter, 2017)
+    learning_rate_warmup: NotNegative = 0  # epochs at the beginning in which the learning rate rises
+    # Factor of the learning rate from epoch to epoch, in place of the cosine; null: the cosine.
+    learning_rate_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
+    momentum: Share = 0.9
+    nesterov: bool = False
+    weight_decay: Annotated[float, Field(ge=0)] = 3e-4
+    spare_norms: bool = False  # no weight decay on normalisations and biases
+    clip: Annotated[float, Field(gt=0)] | None = 5.0  # largest length of a gradient; null: any
+    label_smoothing: Share = 0.0  # share of a label that is spread over all classes (Szegedy et al., 2016)
+    # Decay per step of the averages of weights and statistics by which the network is judged and kept (Polyak &
+    # Juditsky, 1992); null: by the weights themselves. What is good belongs to a batch size.
+    ema: Share | None = None
+    auxiliary: Annotated[float, Field(ge=0)] = 0.0  # weight of the auxiliary head's loss; 0: no such head
+    drop_path: Share = 0.0  # share of paths dropped in the end, rising from 0 epoch by epoch (Zoph et al., 2018)
+    cutout: NotNegative = 0  # pixels on a side of the square that is made grey (DeVries & Taylor, 2017)
+    # Least share of an image's area that is cropped and enlarged (Szegedy et al., 2015); null: images are shifted.
+    crop: Annotated[float, Field(gt=0, le=1)] | None = None
+    jitter: Share = 0.0  # most that brightness, contrast and saturation change, and half of it the hue
+    # Magnitude of two random operations on each image (Cubuk et al., 2020); 0: none.
+    rand_augment: Annotated[int, Field(strict=True, ge=0, le=30)] = 0
+    erasing: Annotated[float, Field(ge=0, le=1)] = 0.0  # share of images that lose a rectangle (Zhong et al., 2020)
+    mixup: Annotated[float, Field(ge=0)] = 0.0  # alpha of the mixture of two images (Zhang et al., 2018); 0: none
+    cutmix: Annotated[float, Field(ge=0)] = 0.0  # alpha of the pasted piece (Yun et al., 2019); with mixup: in turn
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"  # of the passes; weights are float32
+    channels_last: bool = True  # how weights lie in memory
+    eval_batch_size: Positive = 250  # images that are judged at once
+
+
+class RetrainData(DataSettings):
+    """Which images. Test images are read by `cleave evaluate` alone."""
+
+    image_size: Annotated[int, Field(strict=True, ge=8, le=4096)] | None = None
+    limit: Positive | None = None
+    train_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.9
+    use: Literal["all", "train"] = "train"  # train on all, or hold the rest of train_fraction out and tell its accuracy
+
+
+AnyRetrainSpace = Annotated[
+    SerializeAsAny[SpaceSettings], BeforeValidator(lambda value: of_kind(RetrainRecipe, "space", value))
+]
+
+
+class RetrainRecipe(Settings):
+    """One training from scratch, whole."""
+
+    arch: Annotated[str, Field(max_length=100_000)]  # as its space writes it
+    space: AnyRetrainSpace = Field(default_factory=lambda: of_kind(RetrainRecipe, "space"))
+    data: RetrainData = RetrainData()
+    training: RetrainSettings = RetrainSettings()
+    seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = 0
+    device: Name = "auto"  # auto | cpu | cuda | cuda:N
+    threads: Threads = 1  # of the CPU
+    checkpoint_seconds: Annotated[float, Field(ge=0)] = 20.0  # at least this long between checkpoints
+    extensions: Extensions = Field(default=[])
+
+
+def check_settings(settings: RetrainSettings, device: str, section: str = "training") -> None:
+    """UserError for what contradicts: a schedule that makes no sense, parts of a batch that do not divide it."""
+    highest, lowest, rise = settings.learning_rate, settings.learning_rate_min, settings.learning_rate_warmup
+    if lowest > highest:
+        raise UserError(f"{section}.learning_rate_min={lowest}: is above {section}.learning_rate={highest}; swap them")
+    if rise and rise >= settings.epochs:
+        raise UserError(f"{section}.learning_rate_warmup={rise}: must be below {section}.epochs={settings.epochs}")
+    if settings.learning_rate_decay is not None and lowest:
+        raise UserError(
+            f"{section}.learning_rate_min={lowest}: is of the cosine; leave it out with learning_rate_decay"
+        )
+    if settings.nesterov and settings.momentum == 0:
+        raise UserError(f"{section}.nesterov=true: needs momentum; give {section}.momentum above 0")
+    if settings.batch_size % settings.accumulate:
+        raise UserError(
+            f"{section}.accumulate={settings.accumulate}: does not divide {section}.batch_size={settings.batch_size}"
+        )
+    if settings.precision == "float16" and not device.startswith("cuda"):
+        raise UserError(f"{section}.precision=float16: is for GPUs; on {device} use bfloat16 or float32")

@@ -1,0 +1,226 @@
+"""The network of one architecture in training from scratch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.amp.grad_scaler import GradScaler
+
+from cleave.data.augment import Augment, Normalise
+from cleave.data.chance import Chance
+from cleave.data.images import Images
+from cleave.data.stream import Batch, InOrder
+from cleave.errors import UserError
+from cleave.net import build, noisy, one_hot
+from cleave.net.noise import Part
+from cleave.retrain.batches import TrainingBatches
+from cleave.retrain.ranks import ALONE, Ranks
+from cleave.retrain.rates import rates
+from cleave.retrain.settings import RetrainSettings
+from cleave.run.generations import Record
+from cleave.space import Arch, Layout, Region, Space
+from cleave.stats.accuracy import Accuracy
+from cleave.train import TRACKED, Averages, Child, Evaluator, Pass, Sgd, Trainer, smoothed
+
+HALF = {"bfloat16": torch.bfloat16, "float16": torch.float16}
+"""Of passes, by `precision`."""
+AUXILIARY = "auxiliary."
+"""What the names of the auxiliary head's tensors begin with."""
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """One architecture, its network, how it is trained, and the images: all that the outcome follows from.
+
+    `label`: what its random numbers go by, beside the seed. `layout` as of `retrain_layout`.
+    """
+
+    label: str
+    arch: Arch
+    layout: Layout
+    settings: RetrainSettings
+    train: Images
+    augment: Augment
+    normalise: Normalise
+    seed: int = 0
+    device: str = "cpu"
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches that show every training image at least once."""
+        return -(-len(self.train) // self.settings.batch_size)
+
+
+def retrain_layout(space: Space, size: object, image: tuple[int, int], auxiliary: float) -> Layout:
+    """What networks look like that are trained from scratch: with an auxiliary head if its loss has a weight.
+
+    `image`: (channels, pixels on a side). UserError where there is no such head, or images are too small for it.
+    """
+    channels, side = image
+    layout = space.layout(size, channels)
+    if not auxiliary:
+        return replace(layout, auxiliary=None)
+    head, key = layout.auxiliary or space.auxiliary(size), f"training.auxiliary={auxiliary:g}"
+    if head is None:
+        raise UserError(f"{key}: networks of {space.name} have no auxiliary head; give training.auxiliary=0")
+    if side < head.smallest:
+        raise UserError(
+            f"{key}: the auxiliary head needs images of {head.smallest} pixels or more on a side, not {side}: give "
+            "training.auxiliary=0, or a larger data.image_size"
+        )
+    return replace(layout, auxiliary=head)
+
+
+class RetrainTrainer:
+    """Everything that changes while an architecture is trained from scratch. Equal states go on equally, anywhere."""
+
+    def __init__(self, task: Retraining, ranks: Ranks = ALONE) -> None:
+        """New weights, drawn from (seed, label). `ranks`: the processes that train it together."""
+        self.task, self.ranks, settings = task, ranks, task.settings
+        self.chance = Chance(task.seed, task.label)
+        self.batches = TrainingBatches(task.train, settings, task.augment, task.normalise, self.chance)
+        self.parts = ranks.parts(settings.batch_size, settings.accumulate)
+        norm, seed = replace(task.layout.norm, running=True), self.chance.number("weights")
+        classes = len(task.train.classes)
+        self.network = build(task.layout, Region.of(task.arch), classes, seed, norm, task.device)
+        if settings.channels_last:
+            self.network.to(memory_format=torch.channels_last)
+        ranks.prepare(self.network)
+        self.gates = one_hot(task.arch)
+        self.loss = smoothed(settings.label_smoothing)
+        self.weights = self._trainer(settings)
+        self.averages = None if settings.ema is None else Averages(averaged(self.network), settings.ema)
+        self.evaluator = Evaluator(TRACKED)
+        self.sums = torch.zeros(2, dtype=torch.float64, device=task.device)  # of loss and of hits, this epoch
+
+    def _trainer(self, settings: RetrainSettings) -> Trainer:
+        sgd = Sgd(settings.momentum, settings.weight_decay, settings.nesterov, settings.clip, settings.spare_norms)
+        scaler = GradScaler(enabled=settings.precision == "float16")
+        parameters = dict(self.network.named_parameters())
+        return Trainer(parameters, sgd, self._rate, self._not_finite, scaler=scaler, reduce=self.ranks.average)
+
+    def _rate(self, step: int) -> float:
+        return rates(self.task.settings, step // self.task.steps_per_epoch).learning_rate
+
+    def _not_finite(self, loss: float) -> UserError:
+        return UserError(
+            f"{self.task.label}, step {self.step}: the loss is {loss}; try a smaller training.learning_rate or "
+            "training.clip"
+        )
+
+    @property
+    def step(self) -> int:
+        """The training steps that are done."""
+        return self.weights.step
+
+    @property
+    def steps(self) -> int:
+        """All of them. The schedule is laid out for these; who stops before has a network that is not finished."""
+        return self.task.settings.epochs * self.task.steps_per_epoch
+
+    @property
+    def epoch(self) -> int:
+        """The epochs that are done."""
+        return self.step // self.task.steps_per_epoch
+
+    def advance(self) -> None:
+        """One training step."""
+        if self.step % self.task.steps_per_epoch == 0:
+            self.sums.zero_()
+        self.weights.begin()
+        found = torch.zeros_like(self.sums)
+        paths = [partial(self._path, part, found) for part in self.parts]
+        self.weights.update(self.batches.batch(self.step), paths)
+        self.sums += self.ranks.sum(found)
+        if self.averages is not None:
+            self.averages.update()
+
+    def _path(self, part: slice, found: Tensor, batch: Batch) -> Pass:
+        """A forward pass of a part of a batch, with the auxiliary head where there is one; `found` adds up what it came
+        to."""
+        images, labels = (each[part] for each in batch)
+        now = rates(self.task.settings, self.epoch)
+        with self._noise(part, now.drop_path), self._precision():
+            logits, other = self.network.heads(images, self.gates)
+        logits = logits.float()
+        loss = self.loss(logits, labels)
+        if other is not None:
+            loss = loss + now.auxiliary * self.loss(other.float(), labels)
+        right = logits.argmax(dim=1) == (labels if labels.ndim == 1 else labels.argmax(dim=1))
+        found += torch.stack([loss.detach().double() * len(images), right.sum().double()])
+        return Pass(loss, logits)
+
+    def _noise(self, part: slice, drop_path: float) -> AbstractContextManager[None]:
+        """What is dropped in a step; it follows from the step alone, however its batch is divided."""
+        if not (drop_path or self.task.layout.head.dropout):
+            return nullcontext()
+        whole = Part(part.start, self.task.settings.batch_size)
+        return noisy(self.network, self.chance.generator("noise", self.step), drop_path, part=whole)
+
+    def _precision(self) -> AbstractContextManager[None]:
+        half = HALF.get(self.task.settings.precision)
+        return nullcontext() if half is None else torch.autocast(torch.device(self.task.device).type, half)
+
+    def means(self) -> tuple[float, float]:
+        """The mean training loss and accuracy (percent) since the epoch began."""
+        done = (self.step - 1) % self.task.steps_per_epoch + 1
+        loss, hits = (self.sums / (done * self.task.settings.batch_size)).tolist()
+        return loss, 100 * hits
+
+    def finite_means(self) -> tuple[float, float]:
+        """The same; UserError where the loss has become infinite or not a number."""
+        loss, accuracy = self.means()
+        self.weights.check(loss)
+        return loss, accuracy
+
+    def judge(self, images: Images) -> Accuracy:
+        """How well the network does on images, by its running statistics, in float32."""
+        batches = InOrder(images, self.task.settings.eval_batch_size, self.task.normalise)
+        own = [batches[number] for number in range(self.ranks.rank, len(batches), self.ranks.world)]
+        hits = torch.zeros(len(images.classes), dtype=torch.int64)
+        with self._averaged():
+            for batch in own:
+                hits += self.evaluator.hits([Child(self.network, self.gates)], [batch])[0]
+        found = self.ranks.sum(hits.to(self.task.device))
+        return Accuracy.of(found.tolist(), images.labels.bincount(minlength=len(hits)).tolist())
+
+    def trained(self) -> dict[str, Tensor]:
+        """The tensors of the network as it is used: averages where there are such, and no auxiliary head."""
+        with self._averaged():
+            return {
+                name: tensor.detach().clone()
+                for name, tensor in self.network.state_dict().items()
+                if not name.startswith(AUXILIARY)
+            }
+
+    def _averaged(self) -> AbstractContextManager[None]:
+        return nullcontext() if self.averages is None else self.averages.applied()
+
+    def record(self) -> Record:
+        """All of it, to be saved."""
+        averages = {} if self.averages is None else self.averages.values
+        scaler = self.weights.scaler.state_dict()
+        state = {**self.weights.state(), "averages": averages, "scaler": scaler, "sums": self.sums}
+        return Record(dict(self.network.state_dict()), state, {"label": self.task.label, "step": self.step})
+
+    def restore(self, record: Record) -> None:
+        """Goes back to what was saved of this very training, with any number of processes."""
+        assert record.meta["label"] == self.task.label
+        self.network.load_state_dict(record.weights)
+        self.weights.load(record.state, record.meta["step"])
+        if self.averages is not None:
+            self.averages.load(record.state["averages"])
+        if record.state["scaler"]:
+            self.weights.scaler.load_state_dict(record.state["scaler"])
+        self.sums.copy_(record.state["sums"])
+
+
+def averaged(network: nn.Module) -> Mapping[str, Tensor]:
+    """What averages are taken of: weights, and the running statistics that belong to them."""
+    statistics = {name: buffer for name, buffer in network.named_buffers() if buffer.is_floating_point()}
+    return {**dict(network.named_parameters()), **statistics}

@@ -1,0 +1,87 @@
+"""How a search retrains networks, to choose among its leaves: by the same trainer as `cleave train`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cleave.config import checked
+from cleave.errors import UserError
+from cleave.retrain.recipes import USUAL, read_recipe
+from cleave.retrain.settings import RetrainSettings, check_settings
+from cleave.retrain.trainer import Retraining, retrain_layout
+from cleave.search.problem import Problem
+from cleave.search.trainer import Standalone
+from cleave.settings import AnySpace, Recipe, SelectionSettings, Settings, of_kind
+from cleave.space import Layout, Space, find_space
+
+
+class RetrainSections(Settings):
+    """What `selection` says in sections of its own, to be checked."""
+
+    training: RetrainSettings
+    space: AnySpace
+
+
+def resolve_retraining(recipe: Recipe, space: Space, device: str) -> SelectionSettings:
+    """With all keys by which networks are retrained: the recipe's, changed by those that were given.
+
+    UserError for what `cleave train` would refuse, and for another space than the search's.
+    """
+    selection, name = recipe.selection, recipe.selection.recipe or USUAL
+    last, base = (selection.schedule or [])[-1], read_recipe(name)
+    if (epochs := selection.training.get("epochs", last)) != last:
+        raise UserError(f"selection.training.epochs={epochs}: selection.schedule ends with {last}; leave this key out")
+    given = {
+        "training": {**base.get("training", {}), **selection.training, "epochs": last},
+        "space": {**recipe.space.model_dump(), **base.get("space", {}), **selection.space},
+    }
+    with within_selection():
+        sections = checked(RetrainSections, given)
+    check_settings(sections.training, device, "selection.training")
+    if find_space(sections.space).choices != space.choices:
+        raise UserError("selection.space: has other choices than the search; give sizes only, such as channels")
+    return selection.model_copy(update={"recipe": name, **sections.model_dump()})
+
+
+@contextmanager
+def within_selection() -> Iterator[None]:
+    """Turns the keys that are named in a refusal into those of the recipe of a search."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"selection.{error}") from error
+
+
+def retraining(problem: Problem, scope: Standalone, epochs: int) -> Retraining:
+    """An architecture to be trained for so many epochs, on the search's training images, at the recipe's size."""
+    settings = retrain_settings(problem.recipe).model_copy(update={"epochs": epochs})
+    return Retraining(
+        scope.label,
+        scope.arch,
+        retraining_layout(problem),
+        settings,
+        problem.train,
+        problem.augment,
+        problem.normalise,
+        problem.recipe.seed,
+        problem.recipe.device,
+    )
+
+
+def retrain_settings(recipe: Recipe) -> RetrainSettings:
+    """Those of a resolved recipe."""
+    return RetrainSettings.model_validate(recipe.selection.training)
+
+
+def retraining_layout(problem: Problem) -> Layout:
+    """What retrained networks look like; UserError where the recipe asks for a head that cannot be had."""
+    size = of_kind(Recipe, "space", problem.recipe.selection.space).size
+    channels, side = problem.train.pixels.shape[1:3]
+    with within_selection():
+        return retrain_layout(problem.space, size, (channels, side), retrain_settings(problem.recipe).auxiliary)
+
+
+def retrain_steps(problem: Problem) -> int:
+    """The steps of an epoch in which networks are retrained."""
+    return -(-len(problem.train) // retrain_settings(problem.recipe).batch_size)
