@@ -14,7 +14,7 @@ from rich.text import Text
 import cleave
 from benchmarks.catalogue import MEMORY
 from benchmarks.measure import Numbers
-from cleave.search.environment import cpu_name
+from cleave.engine.environment import cpu_name
 
 WIDTH = 80
 

@@ -13,12 +13,25 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cleave import method, settings
-    from cleave.api import load, partition, plan, rank, resume, resume_study, search, study
+    from cleave.api import (
+        evaluate,
+        load,
+        partition,
+        plan,
+        rank,
+        resume,
+        resume_study,
+        resume_training,
+        search,
+        study,
+        train,
+    )
     from cleave.engine.progress import Callback, Progress
     from cleave.engine.stop import Stop
     from cleave.errors import Interrupted, UserError
     from cleave.ops import Norm, Operation, operation
     from cleave.result import SearchResult
+    from cleave.retrain.result import TrainResult
     from cleave.space import (
         Arch,
         Auxiliary,
@@ -62,7 +75,9 @@ __all__ = [
     "SpaceSettings",
     "Stop",
     "Terminal",
+    "TrainResult",
     "UserError",
+    "evaluate",
     "load",
     "method",
     "operation",
@@ -71,19 +86,22 @@ __all__ = [
     "rank",
     "resume",
     "resume_study",
+    "resume_training",
     "search",
     "settings",
     "study",
+    "train",
 ]
 
-_MODULES = ("method", "plan", "rank", "search", "settings", "study")
+_MODULES = ("method", "plan", "rank", "search", "settings", "study", "train")
 """Those that are verbs are called as the functions of their names: see `cleave.callable_module`."""
 
 _HOMES = {
-    "cleave.api": ("load", "partition", "resume", "resume_study"),
+    "cleave.api": ("evaluate", "load", "partition", "resume", "resume_study", "resume_training"),
     "cleave.errors": ("Interrupted", "UserError"),
     "cleave.ops": ("Norm", "Operation", "operation"),
     "cleave.result": ("SearchResult",),
+    "cleave.retrain.result": ("TrainResult",),
     "cleave.engine.progress": ("Callback", "Progress"),
     "cleave.engine.stop": ("Stop",),
     "cleave.space": (

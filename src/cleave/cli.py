@@ -35,6 +35,7 @@ from cleave.memory import keep_memory, lacks_memory
 from cleave.process import DONE, WRONG, complain, run_process
 from cleave.rank.command import rank
 from cleave.reproduce.command import reproduce
+from cleave.retrain.command import evaluate, resume_training, train
 from cleave.signals import INTERRUPTED
 from cleave.study.command import app as study_app
 
@@ -125,6 +126,8 @@ def plan(
     tell(found, as_json, lambda: print(text(found)))
 
 
+app.command()(train)
+app.command()(evaluate)
 app.command()(reproduce)
 
 
@@ -141,7 +144,7 @@ def resume(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Go on with an interrupted search or study; it ends as if nothing had happened.
+    """Go on with an interrupted search, study or training; it ends as if nothing had happened.
 
     Python files that the run names (extensions, its space) are run: of a run folder from somebody else, look first.
     """
@@ -149,6 +152,9 @@ def resume(
     from cleave.engine.stop import SignalStop
     from cleave.terminal import Terminal
 
+    if api.is_training(run):
+        resume_training(run, device, changed_extensions, as_json)
+        return
     study = api.is_study(run)
     with Terminal() as terminal:
         found = (api.resume_study if study else api.resume)(
@@ -172,9 +178,15 @@ def resume(
 @app.command()
 def show(run: Run, as_json: Json = False) -> None:
     """Show what a run found, or how far it is."""
+    from cleave.retrain.text import print_training
+    from cleave.run.origin import TRAIN, holds
     from cleave.run.view import view
 
-    tell_run(view(run), as_json)
+    if holds(run, TRAIN):
+        found = view(run, TRAIN)
+        tell(found, as_json, lambda: print_training(found))
+    else:
+        tell_run(view(run), as_json)
 
 
 app.command()(rank)

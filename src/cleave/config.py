@@ -58,15 +58,15 @@ def read_yaml(path: Path) -> Raw:
     return raw
 
 
-def parse_change(change: str) -> tuple[str, Any]:
-    """ "key=value" with the value as YAML."""
+def parse_change(change: str, option: str = "--set ", example: str = "search.epochs=5") -> tuple[str, Any]:
+    """ "key=value" with the value as YAML; `option` is what people write before it."""
     key, equals, value = change.partition("=")
     if not equals or not key:
-        raise UserError(f"--set {shown(change)}: write key=value, as in --set search.epochs=5")
+        raise UserError(f"{option}{shown(change)}: write key=value, as in {option}{example}")
     try:
         return key, parse(value)
     except NotYaml as error:
-        raise UserError(f"--set {brief(key)}: {shown(value)} is not a value ({error})") from error
+        raise UserError(f"{option}{brief(key)}: {shown(value)} is not a value ({error})") from error
 
 
 def put(raw: Raw, key: str, value: Any) -> None:  # noqa: ANN401

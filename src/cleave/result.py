@@ -16,7 +16,7 @@ from cleave.run.reading import read_file
 from cleave.run.view import newest_saved, view
 
 if TYPE_CHECKING:
-    from cleave.search.chosen import ChosenNetwork
+    from cleave.net.chosen import ChosenNetwork
 
 
 @dataclass(frozen=True)

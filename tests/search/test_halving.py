@@ -160,7 +160,7 @@ def test_a_single_leaf_is_retrained_through_every_rung(images: Path, tmp_path: P
         ({"selection.training": "{learning_rate_min: 1}"}, "selection.training.learning_rate_min=1"),
         ({"selection.space": "{chanels: 3}"}, "selection.space.chanels: unknown key"),
         ({"selection.space": "{ops: [none, nor_conv_3x3]}"}, "selection.space: has other choices"),
-        ({"selection.space": "{name: darts}"}, "selection.space"),
+        ({"selection.space": "{name: darts}"}, "selection.space."),
         ({"selection.recipe": "nowhere.yaml"}, "nowhere.yaml"),
         ({"selection.by": "mixture-loss", "method.name": "random"}, "method.name=random trains no supernet"),
     ],
@@ -196,3 +196,40 @@ def test_a_resolved_recipe_says_all_of_retraining_and_resolves_to_itself(images:
     assert resolved.selection.training["epochs"] == 3
     assert resolved.selection.training["batch_size"] == 6
     assert resolved.selection.space["channels"] == 3
+
+
+def test_a_recipe_of_cleave_train_is_taken_with_its_size(images: Path, tmp_path: Path) -> None:
+    """A named one on its own space, a file on any; what is given in the search's recipe comes before it."""
+    darts = ["space.name=darts", "selection.by=halving", "selection.schedule=[5, 20]"]
+    asked = load_recipe(None, [*darts, "selection.recipe=darts-cifar", "selection.space={channels: 8}"], {})
+    resolved = resolve(asked, find_space(asked.space))[0].selection
+    assert (resolved.space["cells"], resolved.space["channels"]) == (20, 8)
+    assert resolved.training["cutout"] == 16
+    assert resolved.training["epochs"] == 20
+    file = tmp_path / "mine.yaml"
+    file.write_text("training: {momentum: 0.5, batch_size: 7}\nspace: {channels: 5}\n")
+    asked = recipe(images, {"selection.recipe": file})
+    resolved = resolve(asked, find_space(asked.space))[0].selection
+    assert resolved.recipe == str(file)
+    assert (resolved.training["momentum"], resolved.training["batch_size"]) == (0.5, 6)
+    assert resolved.space["channels"] == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("trainig: {momentum: 0.5}", "trainig: unknown key; did you mean training?"),
+        ("training: 3", "training: "),
+        ("space: 3", "space: "),
+        ("training: {momentum: 5}", "training.momentum: "),
+        ("space: {name: darts}", "is of the space darts, and the search is in nasbench201"),
+    ],
+)
+def test_a_recipe_of_retraining_that_is_none_is_named(content: str, words: str, images: Path, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(content)
+    asked = recipe(images, {"selection.recipe": file})
+    with pytest.raises(UserError) as refused:
+        resolve(asked, find_space(asked.space))
+    assert str(refused.value).startswith(f"selection.recipe={file}: ")
+    assert words in str(refused.value)

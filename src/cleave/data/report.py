@@ -73,7 +73,7 @@ def left_out(source: Listed, chosen: int, reading: Reading) -> dict[str, Any]:
 def majority_warnings(classes: Sequence[dict[str, Any]]) -> list[str]:
     """Whether it would do to answer the same class always."""
     most = max(classes, key=lambda each: each["held_out"])
-    share = most["held_out"] / sum(each["held_out"] for each in classes)
+    share = most["held_out"] / max(1, sum(each["held_out"] for each in classes))
     if share < MAJORITY:
         return []
     return [

@@ -16,7 +16,7 @@ from cleave.net.gates import one_hot
 from cleave.net.network import Network, build, count_parameters
 from cleave.net.place import Place, places
 from cleave.ops import Norm
-from cleave.space import Arch, Space
+from cleave.space import Arch, Layout, Region, Space
 from cleave.space.space import joined
 
 Image = tuple[int, int, int]
@@ -179,3 +179,10 @@ def measure(module: nn.Module, size: torch.Size) -> Cost:
     with MultiplyAdds() as counted:
         module(torch.zeros(size, device="meta"))
     return Cost(count_parameters(module), counted.total // size[0])
+
+
+def cost_alone(layout: Layout, arch: Arch, image: Image, classes: int) -> Cost:
+    """What one architecture costs that is trained by itself; an auxiliary head, which is for training only, is no part
+    of it."""
+    plain = replace(layout, auxiliary=None)
+    return seen(build(plain, Region.of(arch), classes, 0, layout.norm, "meta"), arch, image)[1]

@@ -9,6 +9,7 @@ from shlex import quote
 from typing import Any
 
 from cleave.data.given import Given
+from cleave.engine.environment import compare
 from cleave.engine.progress import Callback
 from cleave.errors import UserError
 from cleave.extensions import check_unchanged
@@ -19,7 +20,6 @@ from cleave.run.generations import Record
 from cleave.run.origin import CHECKPOINTS, SEARCH, check_recipe, read_origin
 from cleave.run.outcome import check_written
 from cleave.run.view import is_finished, newest_saved
-from cleave.search.environment import compare
 from cleave.search.problem import Problem, open_problem
 from cleave.search.runner import environment, recipe_of
 from cleave.search.state import State

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cleave.engine.engine import PROCESS, Engine
+from cleave.engine.environment import compare
 from cleave.engine.progress import Callback
 from cleave.errors import UserError
 from cleave.reproduce.budgets import SIZES, Length, Sizes
@@ -20,7 +21,6 @@ from cleave.run.generations import Generations, Record
 from cleave.run.lock import RunLock
 from cleave.run.origin import CHECKPOINTS, TRIALS, Origin, begin, newest_meta, read_origin, settle
 from cleave.run.reading import Timing, shaped
-from cleave.search.environment import compare
 from cleave.search.problem import Problem, open_problem
 from cleave.search.runner import environment
 from cleave.settings import Recipe

@@ -11,6 +11,8 @@ leaves/LABEL/     the weights of every finished node
 result.json       the outcome; the same seed gives the same bytes
 timing.json       the seconds it took, all sessions together
 
+That is a search's. A training from scratch has train.yaml for recipe.yaml, no tree.json, and one network in leaves/.
+
 The last checkpoint of a finished run holds the SHA-256 of tree.json, timing.json and result.json.
 """
 
@@ -32,15 +34,13 @@ from cleave.run.generations import Generations, Record, read_record, write_recor
 from cleave.run.origin import CHECKPOINTS, SEARCH, Begun, Origin, begin
 from cleave.run.outcome import hashes_of
 from cleave.run.reading import Damaged, Timing, read_json, shaped
-from cleave.settings import Recipe
+from cleave.settings import Settings
 
 EVENTS, RESULT, TREE, TIMING = "events.jsonl", "result.json", "tree.json", "timing.json"
-OUTCOME = (TREE, TIMING, RESULT)
-"""What a finished run leaves that its last checkpoint vouches for."""
 
 
 class Saved(Begun):
-    """meta.json of a search's own checkpoints; `search` is null before anything is merged."""
+    """meta.json of a run's own checkpoints; `search` is what is plain of what it learnt, null before there is any."""
 
     search: dict[str, Any] | None
     events: Mark
@@ -106,13 +106,14 @@ class RunFolder(RunFiles):
         """What timing.json says now."""
         return {"seconds": round(self.seconds, 3)}
 
-    def newest(self, say: Callable[[str], None]) -> dict[str, Any]:
-        """What the newest whole checkpoint says (`Saved`); see `Generations.newest`. Events go back to it."""
-        meta = shaped(self.generations.folder, Saved, self.generations.newest(say).meta)
+    def newest(self, say: Callable[[str], None]) -> Record:
+        """The newest whole checkpoint, whose meta is `Saved`; see `Generations.newest`. Events go back to it."""
+        record = self.generations.newest(say)
+        meta = shaped(self.generations.folder, Saved, record.meta)
         self.events.go_back(Mark(**meta["events"]))
         self.finished = meta["finished"]
         self.seconds_before = meta["seconds"] if self.finished else self._told_seconds(meta["seconds"])
-        return meta
+        return record
 
     def _told_seconds(self, saved: float) -> float:
         """What timing.json says, which may be of later; where it is no more, it is made again from the checkpoint."""
@@ -122,25 +123,26 @@ class RunFolder(RunFiles):
             return saved
         return told
 
-    def save(self, search: Mapping[str, Any], finished: Mapping[str, str] | None = None) -> None:
-        """Commits a generation from which the search goes on as if nothing had happened."""
-        rest = saved(search, self.events.position, self.seconds, finished)
-        self.generations.commit(Record({}, {}, {"origin": self.origin.to_json(), **rest}))
+    def save(self, known: Record, finished: Mapping[str, str] | None = None) -> None:
+        """Commits a generation from which the run goes on as if nothing had happened."""
+        rest = saved(known.meta, self.events.position, self.seconds, finished)
+        self.generations.commit(Record(known.weights, known.state, {"origin": self.origin.to_json(), **rest}))
 
-    def finish(self, search: Mapping[str, Any], tree: list[dict[str, Any]], result: Mapping[str, Any]) -> None:
-        """Writes the outcome, of which the last checkpoint vouches for every byte.
+    def finish(self, known: Record, result: Mapping[str, Any], more: Mapping[str, Any]) -> None:
+        """Writes the outcome, with `more` files as JSON, of which the last checkpoint vouches for every byte.
 
         UserError where it is another than the one that the run had already.
         """
         checked(self.events.path, self.events.position)
-        files = {TREE: json_bytes(tree), TIMING: json_bytes(self.timing), RESULT: json_bytes(result)}
+        told = {**more, TIMING: self.timing, RESULT: result}
+        files = {name: json_bytes(content) for name, content in told.items()}
         hashes = hashes_of(files)
         if self.finished and self.finished.get(RESULT) != hashes[RESULT]:
             raise UserError(
                 f"{self.path / RESULT}: was altered and cannot be made again as it was: it comes out differently on "
                 "this machine, or with the table of trained accuracies that is there now"
             )
-        self.save(search, hashes)
+        self.save(known, hashes)
         for name, data in files.items():
             write_bytes(self.path / name, data)
 
@@ -152,9 +154,9 @@ def saved(
     return {"search": search, "events": events.model_dump(), "seconds": seconds, "finished": finished}
 
 
-def create(path: Path, recipe: Recipe, environment: Mapping[str, Any]) -> RunFolder:
-    """Begins a search in an empty folder; UserError where there is something already. Use within a RunLock."""
-    origin = Origin(SEARCH, recipe.model_dump(mode="json"), environment)
+def create(path: Path, recipe: Settings, environment: Mapping[str, Any], kind: str = SEARCH) -> RunFolder:
+    """Begins a run in an empty folder; UserError where there is something already. Use within a RunLock."""
+    origin = Origin(kind, recipe.model_dump(mode="json"), environment)
     begin(path, origin, saved(None, START, 0.0, None))
     return RunFolder(path, origin)
 

@@ -19,12 +19,12 @@ from cleave.run.reading import Damaged, Shape, is_there, names_in, read_file, sh
 from cleave.yaml_text import parse, written
 
 CHECKPOINTS, ENVIRONMENT = "checkpoints", "environment.json"
-SEARCH, TRIALS, STUDY = "search", "trials", "study"
-RECIPES = {SEARCH: "recipe.yaml", TRIALS: "recipe.yaml", STUDY: "study.yaml"}
+SEARCH, TRIALS, STUDY, TRAIN = "search", "trials", "study", "train"
+RECIPES = {SEARCH: "recipe.yaml", TRIALS: "recipe.yaml", STUDY: "study.yaml", TRAIN: "train.yaml"}
 """By kind of run, where its recipe is."""
 WHOLE = {"part": "the whole"}
 """What checkpoints at the top of a folder are of."""
-COMMANDS = {SEARCH: "cleave search", TRIALS: "cleave reproduce", STUDY: "cleave study"}
+COMMANDS = {SEARCH: "cleave search", TRIALS: "cleave reproduce", STUDY: "cleave study", TRAIN: "cleave train"}
 MOST_RECIPE = 2**20
 """Bytes; no recipe that cleave writes comes near."""
 NAMED = 3
@@ -32,7 +32,7 @@ NAMED = 3
 
 
 class OriginShape(Shape):
-    kind: Literal["search", "trials", "study"]
+    kind: Literal["search", "trials", "study", "train"]
     recipe: dict[str, Any]
     environment: dict[str, Any]
     more: dict[str, dict[str, Any]]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cleave.run.events import Mark, checked
-from cleave.run.folder import EVENTS, OUTCOME, RESULT, TIMING, RunFiles, Saved
+from cleave.run.folder import EVENTS, RESULT, TIMING, RunFiles, Saved
 from cleave.run.origin import CHECKPOINTS, SEARCH, check_begun, is_as_written, newest_meta, read_origin
 from cleave.run.outcome import altered, check_written
 from cleave.run.reading import Shape, Timing, is_there, read_json, shaped
@@ -15,19 +15,19 @@ from cleave.run.task_folder import last_event, last_events
 
 
 class KeptResult(Shape):
-    """Of a search's checkpoint, the identities of saved weights."""
+    """Of a run's checkpoint, the identities of saved weights."""
 
     kept: dict[str, str]
 
 
-def view(path: Path) -> dict[str, Any]:
-    """A finished run's outcome as `cleave search` told it; else {"run", "status": "unfinished", "last", "parts",
+def view(path: Path, kind: str = SEARCH) -> dict[str, Any]:
+    """A finished run's outcome as its command told it; else {"run", "status": "unfinished", "last", "parts",
     "seconds"}.
 
     `last` is the last event of what is finished, `parts` the last one of each node or architecture under way, by
     label; null before the first. UserError where the outcome is not as it was written.
     """
-    check_begun(path, SEARCH)
+    check_begun(path, kind)
     timing = path / TIMING
     if is_finished(path):
         check_written(path, newest_saved(path)["finished"], (RESULT, TIMING))
@@ -46,25 +46,25 @@ def is_finished(path: Path) -> bool:
     return is_there(path / RESULT)
 
 
-def is_whole(path: Path, say: Callable[[str], None]) -> bool:
+def is_whole(path: Path, say: Callable[[str], None], kind: str = SEARCH) -> bool:
     """Whether a run is finished and all that it left is as it was written; `say` gets a line for what is not.
 
     UserError where that cannot be made again.
     """
     if not is_finished(path):
         return False
-    meta, origin = newest_saved(path), read_origin(path, SEARCH)
+    meta, origin = newest_saved(path), read_origin(path, kind)
     if meta["finished"] is None:
         return False
     checked(path / EVENTS, Mark(**meta["events"]))
     kept = shaped(path / CHECKPOINTS, KeptResult, meta["search"])["kept"]
     RunFiles(path, origin.identity).check_leaves(kept)
-    odd = list(altered(path, meta["finished"], OUTCOME))
+    odd = list(altered(path, meta["finished"], list(meta["finished"])))
     for name in odd:
         say(f"{path / name}: is not as it was written; it is made again")
     return not odd and all(is_as_written(path / name, data) for name, data in origin.files().items())
 
 
 def newest_saved(path: Path) -> dict[str, Any]:
-    """What the newest checkpoint of a search says."""
+    """What the newest checkpoint of a run says."""
     return shaped(path / CHECKPOINTS, Saved, newest_meta(path))

@@ -4,43 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-from torch import Tensor, nn
-
 from cleave.errors import UserError
-from cleave.net import Network, build, extract, one_hot
+from cleave.net import build
+from cleave.net.chosen import ChosenNetwork
 from cleave.run.folder import RunFiles
 from cleave.run.origin import CHECKPOINTS, SEARCH, read_origin
 from cleave.run.view import newest_saved
 from cleave.search.runner import recipe_of
 from cleave.search.selection import chosen_leaf
 from cleave.search.state import State
-from cleave.space import Arch, find_space
-
-
-class ChosenNetwork(nn.Module):
-    """One architecture with the weights that it had in its leaf's supernet.
-
-    It takes images of the search's size and normalises them as the search did. Its batch normalisations go by the batch
-    that they get, in evaluation too, so that an answer depends on the images beside it; the search judged in batches of
-    `search.eval_batch_size`, and in the recipe's `precision`, while this computes in float32.
-    """
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, network: Network, arch: Arch, mean: list[float], std: list[float]) -> None:
-        super().__init__()
-        self.network = extract(network, arch)
-        self.gates = one_hot(arch)
-        for name, values in (("mean", mean), ("std", std)):
-            self.register_buffer(name, torch.tensor(values).view(1, -1, 1, 1))
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits [n, classes] of images [n, channels, size, size], uint8 or floats in 0 to 1."""
-        pixels = images.float().div(255) if images.dtype == torch.uint8 else images
-        logits: Tensor = self.network(pixels.sub(self.mean).div(self.std), self.gates)
-        return logits
+from cleave.space import find_space
 
 
 def chosen_network(path: Path) -> ChosenNetwork:

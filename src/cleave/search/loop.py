@@ -11,6 +11,7 @@ from cleave.engine.stop import Stop
 from cleave.errors import Interrupted
 from cleave.run.durable import write_json
 from cleave.run.folder import EVENTS, TIMING, TREE, RunFolder
+from cleave.run.generations import Record
 from cleave.run.task_folder import path_of, remove_last_tasks, remove_tasks
 from cleave.search.problem import Problem
 from cleave.search.result import outcome
@@ -32,7 +33,7 @@ class Search:
         self.found: dict[str, TaskResult] = {}
         """By label, of tasks that are finished and wait for one before them to be merged."""
         self.begun: set[str] = set()
-        if (saved := folder.newest(callback.say)["search"]) is not None:
+        if (saved := folder.newest(callback.say).meta["search"]) is not None:
             self.state = State.from_json(saved, folder.generations.folder)
             folder.check_leaves(self.state.kept)
             self.overview.finished = self._passes()
@@ -53,8 +54,13 @@ class Search:
 
     def finish(self, result: dict[str, Any]) -> None:
         """Writes the outcome into the folder; UserError where weights were lost meanwhile: the outcome is kept then."""
-        self.folder.finish(self.state.to_json(), tree_to_json(self.state.tree), result)
+        self.folder.finish(self._known, result, {TREE: tree_to_json(self.state.tree)})
         self.folder.check_leaves(self.state.kept)
+
+    @property
+    def _known(self) -> Record:
+        """What its checkpoints hold."""
+        return Record({}, {}, self.state.to_json())
 
     @property
     def _stage(self) -> Stage | None:
@@ -78,7 +84,7 @@ class Search:
         found = self.found.pop(label)
         stage.merge(self.state, label, found)
         self.folder.events.append(path_of(self.folder.path, label) / EVENTS, found.events)
-        self.folder.save(self.state.to_json())  # from here the search goes on as if nothing had happened
+        self.folder.save(self._known)  # from here the search goes on as if nothing had happened
         write_json(self.folder.path / TREE, tree_to_json(self.state.tree))
         write_json(self.folder.path / TIMING, self.folder.timing)
         remove_tasks(self.folder.path, [label])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from cleave.config import checked
-from cleave.errors import UserError
-from cleave.retrain.recipes import USUAL, read_recipe
-from cleave.retrain.settings import RetrainSettings, check_settings
+from cleave.config import Raw, checked
+from cleave.errors import UserError, plain
+from cleave.opening import augment_of
+from cleave.places import expanded
+from cleave.retrain.catalogue import SHORT, is_named, read_recipe
+from cleave.retrain.settings import RetrainRecipe, RetrainSettings, check_settings
 from cleave.retrain.trainer import Retraining, retrain_layout
 from cleave.search.problem import Problem
 from cleave.search.trainer import Standalone
@@ -28,29 +30,46 @@ def resolve_retraining(recipe: Recipe, space: Space, device: str) -> SelectionSe
 
     UserError for what `cleave train` would refuse, and for another space than the search's.
     """
-    selection, name = recipe.selection, recipe.selection.recipe or USUAL
-    last, base = (selection.schedule or [])[-1], read_recipe(name)
+    selection, name = recipe.selection, recipe.selection.recipe or SHORT
+    base, last = base_recipe(recipe, name), (selection.schedule or [])[-1]
     if (epochs := selection.training.get("epochs", last)) != last:
         raise UserError(f"selection.training.epochs={epochs}: selection.schedule ends with {last}; leave this key out")
     given = {
         "training": {**base.get("training", {}), **selection.training, "epochs": last},
-        "space": {**recipe.space.model_dump(), **base.get("space", {}), **selection.space},
+        "space": {**recipe.space.model_dump(), **base["space"], **selection.space},
     }
-    with within_selection():
+    with naming("selection."):
         sections = checked(RetrainSections, given)
     check_settings(sections.training, device, "selection.training")
     if find_space(sections.space).choices != space.choices:
         raise UserError("selection.space: has other choices than the search; give sizes only, such as channels")
-    return selection.model_copy(update={"recipe": name, **sections.model_dump()})
+    settled = name if is_named(name) else str(expanded(name).absolute())
+    return selection.model_copy(update={"recipe": settled, **sections.model_dump()})
+
+
+def base_recipe(recipe: Recipe, name: str) -> Raw:
+    """What a recipe of `cleave train` says; UserError where that would refuse it, or it is of another space."""
+    with naming("selection."):
+        base = read_recipe(name)
+    searched, sizes = recipe.space.name, base.get("space", {})
+    if isinstance(sizes, Mapping):
+        base["space"] = {"name": searched, **sizes}
+    with naming(f"selection.recipe={name}: "):
+        checked(RetrainRecipe, {**base, "arch": ""})
+    if plain(asked := base["space"]["name"]) != plain(searched):
+        raise UserError(
+            f"selection.recipe={name}: is of the space {asked}, and the search is in {searched}; use {SHORT}"
+        )
+    return base
 
 
 @contextmanager
-def within_selection() -> Iterator[None]:
-    """Turns the keys that are named in a refusal into those of the recipe of a search."""
+def naming(prefix: str) -> Iterator[None]:
+    """Says in front of a refusal, which begins with a key, where that key is."""
     try:
         yield
     except UserError as error:
-        raise UserError(f"selection.{error}") from error
+        raise UserError(f"{prefix}{error}") from error
 
 
 def retraining(problem: Problem, scope: Standalone, epochs: int) -> Retraining:
@@ -62,7 +81,7 @@ def retraining(problem: Problem, scope: Standalone, epochs: int) -> Retraining:
         retraining_layout(problem),
         settings,
         problem.train,
-        problem.augment,
+        augment_of(problem.recipe.data, problem.train.pixels.shape[-1]),
         problem.normalise,
         problem.recipe.seed,
         problem.recipe.device,
@@ -78,7 +97,7 @@ def retraining_layout(problem: Problem) -> Layout:
     """What retrained networks look like; UserError where the recipe asks for a head that cannot be had."""
     size = of_kind(Recipe, "space", problem.recipe.selection.space).size
     channels, side = problem.train.pixels.shape[1:3]
-    with within_selection():
+    with naming("selection."):
         return retrain_layout(problem.space, size, (channels, side), retrain_settings(problem.recipe).auxiliary)
 
 

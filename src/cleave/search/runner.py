@@ -11,6 +11,7 @@ from cleave.config import load
 from cleave.data.given import Given
 from cleave.data.report import IMAGES, report_lines
 from cleave.engine.engine import ONE, Engine
+from cleave.engine.environment import compare, surroundings
 from cleave.engine.executor import make_executor
 from cleave.engine.progress import Callback
 from cleave.extensions import check_unchanged, file_hashes
@@ -21,7 +22,6 @@ from cleave.run.lock import RunLock
 from cleave.run.origin import SEARCH, Origin, check_begun, read_origin, settle
 from cleave.run.resumable import resumable
 from cleave.run.view import is_whole, view
-from cleave.search.environment import compare, surroundings
 from cleave.search.loop import Search
 from cleave.search.problem import Problem, open_problem
 from cleave.search.searching import SearchJob

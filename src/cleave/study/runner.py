@@ -21,6 +21,7 @@ from typing import Any
 from cleave.config import checked, load
 from cleave.data.report import IMAGES, report_lines
 from cleave.engine.engine import ONE, Engine
+from cleave.engine.environment import compare, surroundings
 from cleave.engine.executor import Executor, make_executor
 from cleave.engine.overview import Overview
 from cleave.engine.progress import Callback
@@ -35,7 +36,6 @@ from cleave.run.origin import CHECKPOINTS, STUDY, Origin, begin, check_begun, ne
 from cleave.run.outcome import altered, hashes_of
 from cleave.run.reading import Shape, shaped
 from cleave.run.resumable import resumable
-from cleave.search.environment import compare, surroundings
 from cleave.space import find_space
 from cleave.study.analysis.metrics_report import report
 from cleave.study.record.log import join, log_bytes, read_log

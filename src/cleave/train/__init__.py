@@ -1,5 +1,6 @@
 """Weights in training (`Trainer`), and children judged under them (`Evaluator`)."""
 
+from cleave.callable_module import make_callable
 from cleave.train.averages import Averages
 from cleave.train.evaluator import Child, Evaluator
 from cleave.train.losses import Loss, Pass, Path, distilling, smoothed, supervised
@@ -24,3 +25,5 @@ __all__ = [
     "smoothed",
     "supervised",
 ]
+
+make_callable(__name__)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cleave.data.augment import Augment, Normalise
+from cleave.data.augment import Normalise
 from cleave.data.chance import Chance
 from cleave.data.folder import Folder
 from cleave.data.images import Images, Part, fingerprint
@@ -24,7 +24,7 @@ from cleave.errors import UserError, brief
 from cleave.files import refuse_pipe
 from cleave.memory import memory_for
 from cleave.net import Norm, build
-from cleave.search.problem import SMALLER, check_padding, reading_of, unused_keys
+from cleave.opening import SMALLER, augment_of, check_padding, reading_of, unused_keys
 from cleave.space import Arch, Layout, Space, find_space
 from cleave.space.sample import ENUMERABLE, distinct
 from cleave.study.record.log import Log, all_children
@@ -111,8 +111,7 @@ class Study:
     def stream(self, chance: Chance, purpose: str) -> Passes:
         """Endless augmented training batches."""
         data = self.recipe.data
-        padding = self.train.pixels.shape[-1] // 8 if data.padding is None else data.padding
-        augment = Augment(padding, data.flip)
+        augment = augment_of(data, self.train.pixels.shape[-1])
         return Passes(self.train, self.recipe.training.batch_size, augment, self.normalise, chance, purpose)
 
     def exam(self, images: Images) -> InOrder:

@@ -1,0 +1,78 @@
+"""The recipes of retraining that have a name, with the source of every constant.
+
+P is the paper (Wu et al. refer to DARTS; its appendix D.2), C the published code of DARTS (Liu et al., 2019) that it
+was run with.
+"""
+
+from __future__ import annotations
+
+import os
+from copy import deepcopy
+from pathlib import Path
+
+from cleave.config import Raw
+from cleave.errors import UserError, shown
+from cleave.given import RecipeLike, raw_of
+
+SHORT = "short"
+RECIPES: dict[str, Raw] = {
+    # Of our own, for data of which nothing is known: it ends in minutes to hours and tells a held-out accuracy.
+    SHORT: {
+        "training": {
+            "epochs": 50,
+            "nesterov": True,
+            "label_smoothing": 0.1,
+            "drop_path": 0.1,
+        },
+    },
+    # The paper retrains as DARTS does; where its text and the code differ, the code's is here.
+    "darts-cifar": {
+        "space": {"name": "darts", "cells": 20, "channels": 36},  # P, C
+        "data": {"name": "cifar10", "use": "all", "padding": 4, "flip": True},  # C: all 50,000 images, as usual there
+        "training": {
+            "epochs": 600,  # P, C
+            "batch_size": 96,  # P, C
+            "learning_rate": 0.025,  # C; P prints .0025
+            "learning_rate_min": 0.0,  # C: cosine to 0
+            "momentum": 0.9,  # P, C
+            "weight_decay": 3e-4,  # P, C
+            "clip": 5.0,  # C
+            "auxiliary": 0.4,  # P, C
+            "drop_path": 0.2,  # C, rising linearly; P prints .3
+            "cutout": 16,  # P, C
+        },
+    },
+    # DARTS' transfer to ImageNet, section 3.3 and A.2 of its paper, and C.
+    "darts-imagenet": {
+        "space": {"name": "darts", "cells": 14, "channels": 48, "stem": "imagenet"},  # C
+        "data": {"image_size": 224, "use": "all"},
+        "training": {
+            "epochs": 250,
+            "batch_size": 128,
+            "learning_rate": 0.1,
+            "learning_rate_decay": 0.97,  # after every epoch
+            "momentum": 0.9,
+            "weight_decay": 3e-5,
+            "clip": 5.0,  # C
+            "auxiliary": 0.4,
+            "label_smoothing": 0.1,  # C
+            "crop": 0.08,  # C, as torchvision's default
+            "jitter": 0.4,  # C
+        },
+        "most_multiply_adds": 600_000_000,  # the mobile setting: less than 600 M
+    },
+}
+
+
+def is_named(recipe: RecipeLike) -> bool:
+    """Whether it is the name of one."""
+    return isinstance(recipe, str) and recipe in RECIPES
+
+
+def read_recipe(recipe: RecipeLike) -> Raw:
+    """A recipe that has a name, is in a file, or is given, as a mapping of its own."""
+    if isinstance(recipe, str) and recipe in RECIPES:
+        return deepcopy(RECIPES[recipe])
+    if isinstance(recipe, str | Path) and not os.path.isfile(recipe):
+        raise UserError(f"recipe {shown(str(recipe))}: is neither a file nor one of {', '.join(RECIPES)}")
+    return raw_of(recipe)

@@ -1,0 +1,98 @@
+"""The commands `cleave train` and `cleave evaluate`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cleave.common import Data, DataRoot, Device, ExtensionFiles, Json, Seed, SkipDamaged, SpaceName, flags_of, tell
+
+Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Run folder; default: a new one in runs/.")]
+
+
+def train(
+    source: Annotated[
+        str, typer.Argument(metavar="ARCH|RUN", help="An architecture as its space writes it, or a finished search.")
+    ],
+    changes: Annotated[
+        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Change keys of the recipe.", show_default=False)
+    ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FILE", help="short (the default), darts-cifar, darts-imagenet, a file."),
+    ] = None,
+    data: Data = None,
+    data_root: DataRoot = None,
+    skip_damaged: SkipDamaged = False,
+    seed: Seed = None,
+    out: Out = None,
+    device: Device = None,
+    space: SpaceName = None,
+    extensions: ExtensionFiles = None,
+    as_json: Json = False,
+) -> None:
+    """Train one architecture from scratch: what a search chose, or one that you write down.
+
+    Of a search its space and images are taken. Several GPUs: torchrun --nproc-per-node N -m cleave train ...
+    Interrupted, it goes on with `cleave resume`.
+    """
+    from cleave import api
+    from cleave.config import parse_change
+    from cleave.engine.stop import SignalStop
+    from cleave.given import without
+    from cleave.terminal import Terminal
+
+    keys = dict(parse_change(change, "", "training.epochs=5") for change in changes or ())
+    flags = without(flags_of(data, data_root, None, seed, device, skip_damaged, space, extensions))
+    with Terminal() as terminal:
+        result = api.train(
+            source, recipe=recipe, settings={**keys, **flags}, out=out, callbacks=[terminal], stop=SignalStop()
+        )
+    tell_training(result.to_json(), as_json)
+
+
+def resume_training(run: Path, device: str | None, changed_extensions: bool, as_json: bool) -> None:
+    """What `cleave resume` does with a training."""
+    from cleave import api
+    from cleave.engine.stop import SignalStop
+    from cleave.terminal import Terminal
+
+    with Terminal() as terminal:
+        result = api.resume_training(
+            run, device=device, changed_extensions=changed_extensions, callbacks=[terminal], stop=SignalStop()
+        )
+    tell_training(result.to_json(), as_json)
+
+
+def evaluate(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The run folder of a finished training.")],
+    data: Data = None,
+    data_root: DataRoot = None,
+    device: Device = None,
+    as_json: Json = False,
+) -> None:
+    """Tell the accuracy of a trained network on test images, which nothing else opens.
+
+    Those of the images that it was trained on, unless --data names others of the same classes.
+    """
+    from cleave import api
+    from cleave.engine.stop import SignalStop
+    from cleave.retrain.text import print_evaluation
+    from cleave.terminal import Terminal
+
+    with Terminal() as terminal:
+        found = api.evaluate(
+            model, data=data, data_root=data_root, device=device, callbacks=[terminal], stop=SignalStop()
+        )
+    tell(found, as_json, lambda: print_evaluation(found))
+
+
+def tell_training(result: dict[str, Any], as_json: bool) -> None:
+    """Its outcome, once: of the processes that torchrun started the first one tells it."""
+    from cleave.retrain.text import print_training
+
+    if os.environ.get("RANK", "0") == "0":
+        tell(result, as_json, lambda: print_training(result))

@@ -1,0 +1,116 @@
+"""`cleave evaluate`: a trained network on the test part of its images, which nothing else opens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cleave.config import checked
+from cleave.data.given import Given
+from cleave.data.images import Images
+from cleave.engine.progress import Callback, Progress
+from cleave.errors import UserError, brief, shown
+from cleave.extensions import check_unchanged
+from cleave.memory import memory_for
+from cleave.opening import SMALLER, find_part, reading_of
+from cleave.resolve import resolve_device, resolve_images
+from cleave.retrain.ranks import device_of
+from cleave.retrain.result import trained_network
+from cleave.retrain.settings import RetrainData, RetrainRecipe
+from cleave.run.origin import TRAIN, Origin, read_origin
+from cleave.stats.accuracy import Accuracy, majority_share
+from cleave.stats.intervals import wilson
+from cleave.torch_state import cpu_threads
+
+
+def evaluate(
+    model: Path,
+    callback: Callback,
+    data: str | None = None,
+    data_root: str | None = None,
+    device: str | None = None,
+    given: Given | None = None,
+) -> dict[str, Any]:
+    """How well a finished training does on test images: {"model", "data", "images", "hits", "accuracy", "interval",
+    "balanced_accuracy", "majority_share", "classes"}, shares in percent.
+
+    `data`: other images of the same classes; None: those that it was trained on, their test part. `interval`: 95 %
+    (Wilson). UserError where classes or size are others.
+    """
+    origin = read_origin(model, TRAIN)
+    check_unchanged(origin.environment.get("extensions", {}), None, lambda line: None)
+    recipe = checked(RetrainRecipe, dict(origin.recipe))
+    network = trained_network(model)
+    where = device_of(resolve_device(device or recipe.device))
+    settings = data_settings(recipe.data, data, data_root)
+    with memory_for("the images", SMALLER):
+        images = test_images(settings, callback, given)
+    check_images(images, origin, model, settings.name)
+    with cpu_threads(recipe.threads), callback.stop as stop, memory_for("evaluating", "training.eval_batch_size"):
+        hits = torch.zeros(len(images.classes), dtype=torch.int64)
+        for piece in torch.split(torch.arange(len(images)), recipe.training.eval_batch_size):
+            stop.check()
+            hits += hits_of(network.to(where), images, piece, where)
+            callback.see(Progress(int(piece[-1]) + 1, len(images), "", "evaluate", kind=""))
+    return told(str(model), settings.name, images, hits.tolist())
+
+
+def data_settings(settings: RetrainData, data: str | None, root: str | None) -> RetrainData:
+    """Where the test images are; another name is one of other images, of which all are used."""
+    name, found = resolve_images(data or settings.name, root or settings.root)
+    return settings.model_copy(update={"name": name, "root": found})
+
+
+def test_images(settings: RetrainData, callback: Callback, given: Given | None) -> Images:
+    """All of the test part."""
+    reading = reading_of(settings, callback)
+    source = find_part(settings, "test", reading, given)
+    images = source.take_each(torch.arange(len(source)))[0]
+    reading.check()
+    return images
+
+
+def check_images(images: Images, origin: Origin, model: Path, name: str) -> None:
+    """UserError where a network cannot be judged by these."""
+    known = origin.environment["classes"]
+    if list(images.classes) != known:
+        odd = [each for each in images.classes if each not in known] or [*images.classes]
+        raise UserError(
+            f"{name}: has {len(images.classes)} classes, among them {brief(odd[0])}, and {model} was trained on "
+            f"{len(known)} others, {brief(known[0])} and so on; give images of the same classes with --data"
+        )
+    channels, side = images.pixels.shape[1], images.pixels.shape[-1]
+    if (channels, side) != (len(origin.environment["mean"]), origin.environment["size"]):
+        raise UserError(
+            f"{name}: images of {channels} channels and {side} pixels on a side, and {shown(str(model))} was trained "
+            f"on {len(origin.environment['mean'])} and {origin.environment['size']}"
+        )
+
+
+@torch.inference_mode()
+def hits_of(network: nn.Module, images: Images, piece: Tensor, device: str) -> Tensor:
+    """How many images of each class a network gets right, [classes]."""
+    pixels, labels = images.at(piece)
+    right = labels[network(pixels.to(device)).argmax(dim=1).cpu() == labels]
+    return right.bincount(minlength=len(images.classes))
+
+
+def told(model: str, name: str, images: Images, hits: Sequence[int]) -> dict[str, Any]:
+    counts = images.labels.bincount(minlength=len(hits)).tolist()
+    accuracy, total = Accuracy.of(hits, counts), len(images)
+    each = zip(images.classes, counts, hits, strict=True)
+    return {
+        "model": model,
+        "data": name,
+        "images": total,
+        "hits": sum(hits),
+        "accuracy": accuracy.overall,
+        "interval": [100 * end for end in wilson(sum(hits), total)],
+        "balanced_accuracy": accuracy.balanced,
+        "majority_share": majority_share(counts),
+        "classes": [{"name": label, "images": count, "hits": right} for label, count, right in each],
+    }

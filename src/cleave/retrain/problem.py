@@ -1,0 +1,78 @@
+"""A training from scratch with its space and images, opened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cleave.data.augment import Normalise
+from cleave.data.given import Given
+from cleave.data.images import Images, fingerprint
+from cleave.engine.environment import surroundings
+from cleave.engine.progress import Callback
+from cleave.errors import UserError
+from cleave.extensions import file_hashes
+from cleave.memory import memory_for
+from cleave.net.cost import Cost, cost_alone
+from cleave.opening import SMALLER, augment_of, check_padding, open_images
+from cleave.retrain.ranks import device_of
+from cleave.retrain.settings import RetrainRecipe
+from cleave.retrain.trainer import Retraining, retrain_layout
+from cleave.space import Space, find_space
+
+LABEL = "network"
+"""Of what is trained: its random numbers go by it, and its place in the run folder."""
+
+
+@dataclass(frozen=True)
+class TrainingProblem:
+    """A resolved recipe with what it names. `valid` has no images where all are trained on. No test images."""
+
+    recipe: RetrainRecipe
+    space: Space
+    task: Retraining
+    valid: Images
+    cost: Cost
+    report: Mapping[str, Any]
+
+    def environment(self) -> dict[str, Any]:
+        """Where a run was made, a fingerprint of the images, and how the network takes them (0 to 1)."""
+        recipe, task = self.recipe, self.task
+        return {
+            **surroundings(task.device, recipe.threads),
+            "extensions": file_hashes(recipe.extensions, recipe.space.name),
+            "train_images": len(task.train),
+            "held_out_images": len(self.valid),
+            "images": fingerprint((task.train, self.valid)),
+            "classes": list(task.train.classes),
+            "size": task.train.pixels.shape[-1],
+            "mean": task.normalise.mean.tolist(),
+            "std": task.normalise.std.tolist(),
+        }
+
+
+@memory_for("the images", SMALLER)
+def open_training(recipe: RetrainRecipe, callback: Callback, given: Given | None = None) -> TrainingProblem:
+    """Loads what a resolved recipe names, or what is given; UserError where it does not go together."""
+    space, device = find_space(recipe.space), device_of(recipe.device)
+    train, valid, report = open_images(recipe.data, callback, given, whole=recipe.data.use == "all")
+    channels, side = train.pixels.shape[1], train.pixels.shape[-1]
+    check_padding(recipe.data.padding, side)
+    arch, settings = space.parse(recipe.arch), recipe.training
+    layout = retrain_layout(space, recipe.space.size, (channels, side), settings.auxiliary)
+    cost = cost_alone(layout, arch, (channels, side, side), len(train.classes))
+    check_cost(cost, recipe)
+    train, valid = train.to(device), valid.to(device)
+    augment, normalise = augment_of(recipe.data, side), Normalise.of(train)
+    task = Retraining(LABEL, arch, layout, settings, train, augment, normalise, recipe.seed, device)
+    return TrainingProblem(recipe, space, task, valid, cost, report)
+
+
+def check_cost(cost: Cost, recipe: RetrainRecipe) -> None:
+    most = recipe.most_multiply_adds
+    if most is not None and cost.multiply_adds > most:
+        raise UserError(
+            f"most_multiply_adds={most}: this architecture has {cost.multiply_adds}; "
+            "give it fewer channels or cells, or most_multiply_adds=null"
+        )

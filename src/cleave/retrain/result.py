@@ -1,0 +1,90 @@
+"""What a finished training gives, for Python: its figures, and the network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+from cleave.config import checked
+from cleave.errors import UserError
+from cleave.net import build
+from cleave.net.chosen import ChosenNetwork
+from cleave.retrain.problem import LABEL
+from cleave.retrain.settings import RetrainRecipe
+from cleave.run.folder import RunFiles
+from cleave.run.origin import TRAIN, read_origin
+from cleave.run.view import newest_saved, view
+from cleave.space import Region, find_space
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A finished training from scratch; `run` is its folder.
+
+    `arch` is the architecture as its space writes it. `accuracy` and `balanced_accuracy` are in percent of the held-out
+    images; None where all images were trained on. `parameters` and `multiply_adds` (of one image) are those of the
+    network as it is used. `seconds`: wall time of all sessions.
+    """
+
+    run: Path
+    arch: str
+    accuracy: float | None
+    balanced_accuracy: float | None
+    parameters: int
+    multiply_adds: int
+    seconds: float
+    _told: Mapping[str, Any] = field(repr=False)
+
+    def network(self) -> ChosenNetwork:
+        """The trained network on the CPU, in evaluation mode: images in, logits [n, classes] out.
+
+        It normalises the images itself. Where averages were kept of its weights, it has these.
+        """
+        return trained_network(self.run)
+
+    def show(self) -> None:
+        """Prints what `cleave show` prints."""
+        from cleave.retrain.text import print_training
+
+        print_training(self.to_json())
+
+    def to_json(self) -> dict[str, Any]:
+        """What `cleave show --json` prints."""
+        return deepcopy(dict(self._told))
+
+
+def read_training(path: Path) -> TrainResult:
+    """The result of a finished training; UserError where it is not finished, or not as it was written."""
+    told = view(path, TRAIN)
+    if told.get("status") == "unfinished":
+        raise UserError(f"{path}: is not finished; go on with: cleave resume {quote(str(path))}")
+    held = told["held_out"] or {}
+    return TrainResult(
+        run=path,
+        arch=told["arch"],
+        accuracy=held.get("accuracy"),
+        balanced_accuracy=held.get("balanced_accuracy"),
+        parameters=told["parameters"],
+        multiply_adds=told["multiply_adds"],
+        seconds=told["seconds"],
+        _told=told,
+    )
+
+
+def trained_network(path: Path) -> ChosenNetwork:
+    """That of a finished training; UserError where its weights are not as they were written."""
+    read_training(path)
+    origin = read_origin(path, TRAIN)
+    recipe = checked(RetrainRecipe, deepcopy(dict(origin.recipe)))
+    record = RunFiles(path, origin.identity).leaf(LABEL, newest_saved(path)["search"]["kept"][LABEL])
+    space, environment = find_space(recipe.space), origin.environment
+    arch = space.parse(recipe.arch)
+    layout = replace(space.layout(recipe.space.size, len(environment["mean"])), auxiliary=None)
+    norm = replace(layout.norm, running=True)
+    network = build(layout, Region.of(arch), len(environment["classes"]), 0, norm)
+    network.load_state_dict(record.weights)
+    return ChosenNetwork(network, arch, environment["mean"], environment["std"]).eval()

@@ -1,0 +1,131 @@
+"""A training from scratch, from a recipe to a network on the disk, and on from where it was interrupted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from cleave.config import load
+from cleave.data.given import Given
+from cleave.data.report import IMAGES, report_lines
+from cleave.engine.environment import compare
+from cleave.engine.progress import Callback, Callbacks
+from cleave.extensions import check_unchanged
+from cleave.memory import memory_for
+from cleave.resolve import resolve_device
+from cleave.retrain.problem import TrainingProblem, open_training
+from cleave.retrain.ranks import Ranks, device_of, joined
+from cleave.retrain.recipes import resolve_training
+from cleave.retrain.session import TrainingSession
+from cleave.retrain.settings import RetrainRecipe
+from cleave.run.durable import write_json
+from cleave.run.folder import RunFolder, create, make_folder, new_folder
+from cleave.run.lock import RunLock
+from cleave.run.origin import TRAIN, Origin, check_begun, read_origin, settle
+from cleave.run.resumable import resumable
+from cleave.run.view import is_whole, view
+from cleave.torch_state import cpu_threads
+
+MEMORY = "training.batch_size, or raise training.accumulate"
+
+
+def start(recipe: RetrainRecipe, out: Path | None, callback: Callback, given: Given | None = None) -> dict[str, Any]:
+    """Trains in a new folder; returns the outcome with "run" and "seconds". `given`: images that no recipe can name.
+
+    Under torchrun every process calls it alike; the first one reads and writes the folder.
+    UserError for what the user can correct; Interrupted, with everything saved, when asked to stop.
+    """
+    recipe = resolve_training(recipe)
+    with joined(device_of(recipe.device)) as ranks:
+        callback = heard_by(ranks, callback)
+        problem = in_turn(ranks, recipe, callback, given)
+        tell_problem(problem, callback)
+        path = ranks.told(folder_for(problem, out) if ranks.first else Path())
+        with holding(path, ranks), callback.stop:
+            folder = create(path, recipe, problem.environment(), TRAIN) if ranks.first else None
+            return go_on(path, folder, problem, ranks, callback)
+
+
+def resume(
+    path: Path,
+    callback: Callback,
+    device: str | None = None,
+    given: Given | None = None,
+    changed_extensions: bool = False,
+) -> dict[str, Any]:
+    """Goes on with a training, or tells its outcome again; ends as if it had never been interrupted.
+
+    `device`: another one than the recipe's, on which figures may differ; so they may with another number of processes,
+    in the last digits. `changed_extensions`: even if a user's file that the recipe names is another now.
+    """
+    check_begun(path, TRAIN)
+    if is_whole(path, lambda _: None, TRAIN):  # nothing is written, so that the disk may be one that takes nothing
+        return view(path, TRAIN)
+    origin = read_origin(path, TRAIN)
+    recipe = load(RetrainRecipe, deepcopy(dict(origin.recipe)), (), {"device": device})
+    recipe = recipe.model_copy(update={"device": resolve_device(recipe.device)})  # it may be another machine
+    with joined(device_of(recipe.device)) as ranks:
+        callback = heard_by(ranks, callback)
+        with holding(path, ranks):
+            if ranks.first:
+                settle(path, origin, callback.say)
+                is_whole(path, callback.say, TRAIN)  # says what is made again
+            check_unchanged(origin.environment.get("extensions", {}), changed_extensions, callback.say)
+            problem = in_turn(ranks, recipe, callback, given)
+            compare(origin.environment, problem.environment(), recipe.data.name, path, callback)
+            with callback.stop:
+                return go_on(path, folder_of(path, origin, ranks), problem, ranks, callback)
+
+
+def go_on(
+    path: Path, folder: RunFolder | None, problem: TrainingProblem, ranks: Ranks, callback: Callback
+) -> dict[str, Any]:
+    """Takes the steps that are left of a training whose folder the first process has locked."""
+    with cpu_threads(problem.recipe.threads), memory_for("training", MEMORY):
+        callback.say(f"run folder: {path}")
+        if folder is not None:
+            write_json(path / IMAGES, dict(problem.report))
+        session = TrainingSession(problem, folder, ranks, callback)
+        session.run()
+        session.finish()
+    return ranks.told(view(path, TRAIN) if ranks.first else {})
+
+
+def heard_by(ranks: Ranks, callback: Callback) -> Callback:
+    """What tells people, in the first of several processes; the others are only asked to stop."""
+    return callback if ranks.first else Callbacks((), callback.stop)
+
+
+def in_turn(ranks: Ranks, recipe: RetrainRecipe, callback: Callback, given: Given | None) -> TrainingProblem:
+    """The problem of a recipe. The first process opens it before the others: it may have to download images."""
+    found = open_training(recipe, callback, given) if ranks.first else None
+    ranks.told(None)
+    return found or open_training(recipe, callback, given)
+
+
+def tell_problem(problem: TrainingProblem, callback: Callback) -> None:
+    for line in report_lines(problem.report):
+        callback.say(line)
+    cost = problem.cost
+    callback.say(f"network: {cost.parameters:,} parameters, {cost.multiply_adds:,} multiply-adds of an image")
+
+
+def folder_for(problem: TrainingProblem, out: Path | None) -> Path:
+    return make_folder(out) if out else new_folder(f"train-{problem.space.name}-seed{problem.recipe.seed}")
+
+
+def folder_of(path: Path, origin: Origin, ranks: Ranks) -> RunFolder | None:
+    return RunFolder(path, origin) if ranks.first else None
+
+
+@contextmanager
+def holding(path: Path, ranks: Ranks) -> Iterator[None]:
+    """Meanwhile the run folder is this training's; an interruption says how to go on."""
+    with ExitStack() as stack:
+        if ranks.first:
+            stack.enter_context(RunLock(path))
+        stack.enter_context(resumable(path))
+        yield

@@ -1,0 +1,136 @@
+"""A training in its run folder: signs of life, checkpoints, and going on from one as if nothing had happened."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from pydantic import Field
+
+from cleave.engine.progress import Callback, Progress
+from cleave.errors import Interrupted, UserError
+from cleave.retrain.problem import LABEL, TrainingProblem
+from cleave.retrain.ranks import Ranks
+from cleave.retrain.trainer import RetrainTrainer
+from cleave.run.folder import RunFolder
+from cleave.run.generations import NotFinite, Record
+from cleave.run.reading import Shape, shaped
+
+DOING = "train"
+
+
+class SavedTraining(Shape):
+    """What is plain of a training."""
+
+    label: str
+    step: int = Field(ge=0)
+    kept: dict[str, str]
+
+
+class TrainingSession:
+    """Trains a network to its end. Whatever ends it, one with the same folder goes on and ends the same.
+
+    `folder`: of the first of several processes, which alone reads and writes there.
+    """
+
+    def __init__(self, problem: TrainingProblem, folder: RunFolder | None, ranks: Ranks, callback: Callback) -> None:
+        self.problem, self.folder, self.ranks, self.callback = problem, folder, ranks, callback
+        self.trainer = RetrainTrainer(problem.task, ranks)
+        self.kept: dict[str, str] = {}
+        """The identities of saved weights, by label."""
+        saved = ranks.told(None if folder is None else folder.newest(callback.say))
+        assert saved is not None
+        if saved.meta["search"] is not None:
+            self._restore(Record(saved.weights, saved.state, saved.meta["search"]))
+        self.saved_at = time.monotonic()
+
+    def _restore(self, record: Record) -> None:
+        if self.folder is not None:
+            shaped(self.folder.generations.folder, SavedTraining, record.meta)
+        self.kept = record.meta["kept"]
+        self.trainer.restore(record)
+
+    def run(self) -> None:
+        """All steps that are left; raises Interrupted, with everything saved, when asked to stop."""
+        while self.trainer.step < self.trainer.steps:
+            self._breathe()
+            self.trainer.advance()
+            self._show()
+            if self.trainer.step % self.problem.task.steps_per_epoch == 0:
+                self._end_epoch()
+        self._breathe()
+
+    def finish(self) -> None:
+        """Keeps the network as it is used, and writes the outcome."""
+        result = self._outcome()
+        if self.folder is not None:
+            record = Record(self.trainer.trained(), {}, {"arch": self.problem.recipe.arch})
+            with finite():
+                self.kept[LABEL] = self.folder.keep_leaf(LABEL, record)
+                self.folder.finish(self._known(), result, {})
+
+    def _breathe(self) -> None:
+        """Between steps: stop if any process is asked to, save if it is time."""
+        asked = torch.tensor([float(self.callback.stop.requested)], device=self.problem.task.device)
+        stopping = (self.ranks.world > 1 and bool(self.ranks.sum(asked))) or self.callback.stop.requested
+        if stopping or time.monotonic() - self.saved_at >= self.problem.recipe.checkpoint_seconds:
+            self._save()
+        if stopping:
+            raise Interrupted
+
+    def _save(self) -> None:
+        if self.folder is not None:
+            with finite():
+                self.folder.save(self._known())
+        self.saved_at = time.monotonic()
+
+    def _known(self) -> Record:
+        record = self.trainer.record()
+        return Record(record.weights, record.state, {**record.meta, "kept": self.kept})
+
+    def _show(self) -> None:
+        trainer = self.trainer
+        doing = f"epoch {1 + (trainer.step - 1) // self.problem.task.steps_per_epoch}"
+        self.callback.see(Progress(trainer.step, trainer.steps, "", f"{DOING}, {doing}", trainer.means, kind=""))
+
+    def _end_epoch(self) -> None:
+        loss, accuracy = self.trainer.finite_means()
+        held = self._held_out()
+        if self.folder is not None:
+            found = {"loss": loss, "accuracy": accuracy, "held_out": held and held["accuracy"]}
+            self.folder.events.write("epoch", leaf=LABEL, phase=DOING, epoch=self.trainer.epoch, **found)
+
+    def _held_out(self) -> dict[str, Any] | None:
+        """How the network does on held-out images (percent); null where there are none."""
+        if not len(self.problem.valid):
+            return None
+        found = self.trainer.judge(self.problem.valid)
+        return {"images": len(self.problem.valid), "accuracy": found.overall, "balanced_accuracy": found.balanced}
+
+    def _outcome(self) -> dict[str, Any]:
+        """The content of result.json; a pure function of recipe and images: it has no times and no places."""
+        recipe, task = self.problem.recipe, self.problem.task
+        loss, accuracy = self.trainer.finite_means()
+        return {
+            "space": self.problem.space.name,
+            "arch": recipe.arch,
+            "seed": recipe.seed,
+            "epochs": recipe.training.epochs,
+            **asdict(self.problem.cost),
+            "classes": list(task.train.classes),
+            "train": {"images": len(task.train), "loss": loss, "accuracy": accuracy},
+            "held_out": self._held_out(),
+        }
+
+
+@contextmanager
+def finite() -> Iterator[None]:
+    """Turns the refusal to save a NaN into what the user can do about it."""
+    try:
+        yield
+    except NotFinite as error:
+        raise UserError(f"{error}; try a smaller training.learning_rate or training.clip") from error

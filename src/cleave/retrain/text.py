@@ -1,0 +1,48 @@
+"""A training and its evaluation for a person. Needs no torch."""
+
+from __future__ import annotations
+
+from shlex import quote
+from typing import Any
+
+
+def print_training(result: dict[str, Any]) -> None:
+    print(*training_lines(result), sep="\n")
+
+
+def training_lines(result: dict[str, Any]) -> list[str]:
+    """A finished training, or how far it is."""
+    run = quote(result["run"])
+    if result.get("status") == "unfinished":
+        last = result["last"]
+        where = f"epoch {last['epoch']} is done" if last else "no epoch is done yet"
+        seconds = f"{result['seconds']:.0f} s"
+        return [f"{result['run']}: unfinished after {seconds}, {where}", f"go on with: cleave resume {run}"]
+    train, held = result["train"], result["held_out"]
+    lines = [
+        result["arch"],
+        f"{result['space']}, {result['parameters']:,} parameters, {result['multiply_adds']:,} multiply-adds",
+        f"{result['epochs']} epochs on {train['images']} images: training loss {train['loss']:.3f}, "
+        f"training accuracy {train['accuracy']:.2f} %",
+    ]
+    if held is not None:
+        lines.append(
+            f"held-out accuracy {held['accuracy']:.2f} % of {held['images']} images, "
+            f"balanced accuracy {held['balanced_accuracy']:.2f} %"
+        )
+    return [
+        *lines,
+        f"{result['seconds']:.0f} s; all of it is in {result['run']}",
+        f"its accuracy on test images: cleave evaluate {run}",
+    ]
+
+
+def print_evaluation(found: dict[str, Any]) -> None:
+    low, high = found["interval"]
+    print(
+        f"test accuracy {found['accuracy']:.2f} % (95 % interval {low:.1f} to {high:.1f}), "
+        f"{found['hits']} of {found['images']} images of {found['data']}",
+        f"  balanced accuracy {found['balanced_accuracy']:.2f} %; the most frequent class alone: "
+        f"{found['majority_share']:.2f} %",
+        sep="\n",
+    )
