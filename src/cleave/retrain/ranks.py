@@ -16,8 +16,9 @@ from cleave.errors import UserError
 from cleave.retrain.norms import synchronise
 
 Told = TypeVar("Told")
-PATIENCE = timedelta(minutes=5)
-"""For which the others are waited for. One that has ended is noticed at once, since its connections close."""
+PATIENCE = timedelta(days=1)
+"""For which the others are waited for: the first may have to read a large folder of images. One that has ended is
+noticed at once, since its connections close; on GPUs torchrun ends the others."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +37,18 @@ class Ranks:
         return self.rank == 0
 
     def parts(self, images: int, passes: int) -> list[slice]:
-        """Its pieces of a batch, one for each pass; UserError where a batch cannot be divided like that."""
+        """Its pieces of a batch, one for each pass: all processes together see in a pass what one alone would see.
+
+        UserError where a batch cannot be divided like that.
+        """
         each, rest = divmod(images, passes * self.world)
         if rest:
             raise UserError(
                 f"training.batch_size={images}: cannot be divided among {self.world} processes with "
                 f"training.accumulate={passes}; give a multiple of {passes * self.world}"
             )
-        begin = self.rank * passes
-        return [slice(number * each, (number + 1) * each) for number in range(begin, begin + passes)]
+        begins = [(number * self.world + self.rank) * each for number in range(passes)]
+        return [slice(begin, begin + each) for begin in begins]
 
     def prepare(self, network: nn.Module) -> None:
         """Has normalisations go by the whole batch."""
@@ -111,5 +115,5 @@ def joined(device: str) -> Iterator[Ranks]:
 
 def is_lost(error: RuntimeError) -> bool:
     """Whether it says that another process is gone: torch has a class for it, gloo only messages."""
-    words = ("connection closed", "connection reset", "connectfullmesh", "broken pipe", "timed out", "gloo", "nccl")
+    words = ("connection closed", "connection reset", "broken pipe", "timed out")
     return isinstance(error, distributed.DistError) or any(word in str(error).lower() for word in words)

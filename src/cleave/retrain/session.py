@@ -16,7 +16,8 @@ from cleave.errors import Interrupted, UserError
 from cleave.retrain.problem import LABEL, TrainingProblem
 from cleave.retrain.ranks import Ranks
 from cleave.retrain.trainer import RetrainTrainer
-from cleave.run.folder import RunFolder
+from cleave.run.durable import write_json
+from cleave.run.folder import TIMING, RunFolder
 from cleave.run.generations import NotFinite, Record
 from cleave.run.reading import Shape, shaped
 
@@ -86,6 +87,7 @@ class TrainingSession:
         if self.folder is not None:
             with finite():
                 self.folder.save(self._known())
+            write_json(self.folder.path / TIMING, self.folder.timing)
         self.saved_at = time.monotonic()
 
     def _known(self) -> Record:

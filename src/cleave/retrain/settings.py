@@ -109,5 +109,5 @@ def check_settings(settings: RetrainSettings, device: str, section: str = "train
         raise UserError(
             f"{section}.accumulate={settings.accumulate}: does not divide {section}.batch_size={settings.batch_size}"
         )
-    if settings.precision == "float16" and not device.startswith("cuda"):
-        raise UserError(f"{section}.precision=float16: is for GPUs; on {device} use bfloat16 or float32")
+    if settings.precision != "float32" and not device.startswith("cuda"):
+        raise UserError(f"{section}.precision={settings.precision}: is for GPUs; on {device} use float32")

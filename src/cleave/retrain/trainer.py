@@ -25,7 +25,7 @@ from cleave.retrain.settings import RetrainSettings
 from cleave.run.generations import Record
 from cleave.space import Arch, Layout, Region, Space
 from cleave.stats.accuracy import Accuracy
-from cleave.train import TRACKED, Averages, Child, Evaluator, Pass, Sgd, Trainer, smoothed
+from cleave.train import TRACKED, Averages, Child, Evaluator, Pass, Sgd, Trainer, smoothed, whole
 
 HALF = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 """Of passes, by `precision`."""
@@ -147,10 +147,10 @@ class RetrainTrainer:
         now = rates(self.task.settings, self.epoch)
         with self._noise(part, now.drop_path), self._precision():
             logits, other = self.network.heads(images, self.gates)
-        logits = logits.float()
+        logits = whole(logits)
         loss = self.loss(logits, labels)
         if other is not None:
-            loss = loss + now.auxiliary * self.loss(other.float(), labels)
+            loss = loss + now.auxiliary * self.loss(whole(other), labels)
         right = logits.argmax(dim=1) == (labels if labels.ndim == 1 else labels.argmax(dim=1))
         found += torch.stack([loss.detach().double() * len(images), right.sum().double()])
         return Pass(loss, logits)

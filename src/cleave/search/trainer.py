@@ -25,7 +25,7 @@ from cleave.search.schedule import Schedule
 from cleave.search.state import SearchCost
 from cleave.space import Arch, Region
 from cleave.split import Probe
-from cleave.train import Loss, Pass, Sgd, Trainer, smoothed
+from cleave.train import Loss, Pass, Sgd, Trainer, smoothed, whole
 
 BACKEND = "inductor"
 """Of torch.compile."""
@@ -71,11 +71,6 @@ def compile_blocks(network: Network) -> None:
     torch._dynamo.config.recompile_limit = VERSIONS
     for block in network.blocks.values():
         block.compile(fullgraph=True, backend=BACKEND)
-
-
-def whole(logits: Tensor) -> Tensor:
-    """In full precision."""
-    return logits.float() if logits.dtype == torch.bfloat16 else logits
 
 
 class NodeTrainer:

@@ -3,7 +3,7 @@
 from cleave.callable_module import make_callable
 from cleave.train.averages import Averages
 from cleave.train.evaluator import Child, Evaluator
-from cleave.train.losses import Loss, Pass, Path, distilling, smoothed, supervised
+from cleave.train.losses import Loss, Pass, Path, distilling, smoothed, supervised, whole
 from cleave.train.statistics import BATCH, INITIAL, RECALIBRATED, TRACKED, Statistics
 from cleave.train.trainer import Sgd, Trainer
 
@@ -24,6 +24,7 @@ __all__ = [
     "distilling",
     "smoothed",
     "supervised",
+    "whole",
 ]
 
 make_callable(__name__)

@@ -35,6 +35,11 @@ def smoothed(smoothing: float) -> Loss:
     return partial(cross_entropy, label_smoothing=smoothing) if smoothing else cross_entropy
 
 
+def whole(logits: Tensor) -> Tensor:
+    """In float32 where they are in half of it."""
+    return logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
+
+
 def supervised(forward: Forward, loss: Loss = cross_entropy) -> Path:
     """A path that learns from labels."""
 

@@ -1,0 +1,43 @@
+"""What changes from epoch to epoch: the published protocol of DARTS at its first, second, middle and last epoch."""
+
+from __future__ import annotations
+
+from math import cos, pi
+
+import pytest
+
+from cleave.retrain.rates import rates
+from cleave.retrain.recipes import load_training
+from cleave.retrain.settings import RetrainSettings
+from tests.retrain.small import GENOTYPE
+
+
+@pytest.mark.parametrize(
+    ("epoch", "learning_rate", "drop_path"),
+    [
+        (0, 0.025, 0.0),
+        (1, 0.024999828653, 0.00033333333),
+        (299, 0.012565449749, 0.09966666667),
+        (599, 1.71346545e-7, 0.19966666667),
+    ],
+)
+def test_the_published_protocol(epoch: int, learning_rate: float, drop_path: float) -> None:
+    found = rates(load_training(GENOTYPE, "darts-cifar", {}).training, epoch)
+    assert found.learning_rate == pytest.approx(learning_rate, rel=1e-6)
+    assert found.drop_path == pytest.approx(drop_path, rel=1e-6)
+    assert found.auxiliary == 0.4
+
+
+def test_on_imagenet_the_learning_rate_falls_by_a_factor() -> None:
+    settings = load_training(GENOTYPE, "darts-imagenet", {}).training
+    assert [rates(settings, epoch).learning_rate for epoch in (0, 1, 249)] == pytest.approx(
+        [0.1, 0.097, 0.1 * 0.97**249]
+    )
+    assert rates(settings, 249).drop_path == 0
+
+
+def test_a_learning_rate_rises_before_it_falls() -> None:
+    settings = RetrainSettings(epochs=6, learning_rate=0.3, learning_rate_min=0.1, learning_rate_warmup=2)
+    rising = [0.1, 0.2]
+    falling = [0.1 + 0.2 * (1 + cos(pi * place / 4)) / 2 for place in range(4)]
+    assert [rates(settings, epoch).learning_rate for epoch in range(6)] == pytest.approx(rising + falling)
