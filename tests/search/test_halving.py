@@ -15,6 +15,7 @@ from cleave.engine.progress import Callback
 from cleave.errors import UserError
 from cleave.plan import plan_search
 from cleave.resolve import resolve
+from cleave.result import read_result
 from cleave.retrain.trainer import RetrainTrainer
 from cleave.run.generations import read_record
 from cleave.search.problem import open_problem
@@ -83,6 +84,19 @@ def test_a_rung_goes_on_where_the_one_before_ended(run: Path, images: Path) -> N
     assert leaf["retrained"][-1]["valid_accuracy"] == accuracy.overall
     sizes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
     assert any(3 in shape for shape in sizes.values()), "the networks have the size of their own"
+
+
+def test_the_network_that_was_chosen_is_the_retrained_one(run: Path, images: Path) -> None:
+    """As it was judged: by its running statistics, and by the averages of its weights."""
+    asked = recipe(images, {})
+    problem = open_problem(resolve(asked, find_space(asked.space))[0])
+    network = read_result(run).network()
+    with torch.no_grad():
+        right = network(problem.valid.pixels).argmax(dim=1) == problem.valid.labels
+    chosen = told(run)["chosen"]["path"]
+    leaf = next(leaf for leaf in told(run)["trust"]["leaves"] if leaf["path"] == chosen)
+    off = abs(100 * float(right.double().mean()) - leaf["retrained_accuracy"]) / 100 * len(problem.valid)
+    assert off <= 1, "a tie of two logits may fall otherwise in another batch"
 
 
 def test_all_work_is_counted_and_planned_and_the_control_spends_as_much(run: Path, images: Path) -> None:

@@ -224,3 +224,9 @@ def averaged(network: nn.Module) -> Mapping[str, Tensor]:
     """What averages are taken of: weights, and the running statistics that belong to them."""
     statistics = {name: buffer for name, buffer in network.named_buffers() if buffer.is_floating_point()}
     return {**dict(network.named_parameters()), **statistics}
+
+
+def used_weights(record: Record) -> dict[str, Tensor]:
+    """Those of `RetrainTrainer.trained`, out of what was saved."""
+    weights = {**record.weights, **record.state["averages"]}
+    return {name: tensor for name, tensor in weights.items() if not name.startswith(AUXILIARY)}

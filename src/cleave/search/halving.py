@@ -15,6 +15,8 @@ from cleave.search.state import State
 from cleave.search.task import Kept, RetrainTask, Task, TaskResult
 from cleave.search.trainer import Standalone
 from cleave.search.work import PlannedWork, evaluating, nodes_at
+from cleave.settings import Recipe
+from cleave.split import Node
 
 Accuracies = dict[str, list[float]]
 """By architecture, in percent of the held-out images, at the ends of the rungs that it has finished."""
@@ -86,7 +88,7 @@ class HalvingStage:
         return []
 
     def _label(self, state: State, arch: str, rung: int) -> str:
-        return f"{scope_label(competitors(state)[arch])}@{self.schedule[rung]}"
+        return rung_label(competitors(state)[arch], self.schedule[rung])
 
     def _task(self, state: State, arch: str, rung: int, kept: Mapping[str, str]) -> RetrainTask:
         scope = Standalone(scope_label(competitors(state)[arch]), self.problem.space.parse(arch))
@@ -113,3 +115,15 @@ def competitors(state: State) -> dict[str, str]:
 def scope_label(leaf: str) -> str:
     """Of a leaf's architecture in retraining; its random numbers go by it."""
     return f"retrained {leaf}"
+
+
+def rung_label(leaf: str, epochs: int) -> str:
+    """Of a task, and of the weights that it keeps."""
+    return f"{scope_label(leaf)}@{epochs}"
+
+
+def last_label(recipe: Recipe, state: State, chosen: Node) -> str:
+    """That of the chosen leaf's network, fully trained."""
+    assert chosen.result is not None
+    assert recipe.selection.schedule is not None
+    return rung_label(competitors(state)[chosen.result["arch"]], recipe.selection.schedule[-1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from cleave.config import Raw, checked
 from cleave.errors import UserError, plain
@@ -95,10 +96,15 @@ def retrain_settings(recipe: Recipe) -> RetrainSettings:
 
 def retraining_layout(problem: Problem) -> Layout:
     """What retrained networks look like; UserError where the recipe asks for a head that cannot be had."""
-    size = of_kind(Recipe, "space", problem.recipe.selection.space).size
+    size = retrained_size(problem.recipe)
     channels, side = problem.train.pixels.shape[1:3]
     with naming("selection."):
         return retrain_layout(problem.space, size, (channels, side), retrain_settings(problem.recipe).auxiliary)
+
+
+def retrained_size(recipe: Recipe) -> Any:  # noqa: ANN401  what the space's own `layout` takes
+    """Of a resolved recipe."""
+    return of_kind(Recipe, "space", recipe.selection.space).size
 
 
 def retrain_steps(problem: Problem) -> int:
