@@ -20,7 +20,8 @@ from cleave.data.images import Images, Part
 from cleave.data.reading import Reading
 from cleave.engine.progress import Progress
 from cleave.retrain import runner
-from cleave.retrain.catalogue import RECIPES, load_training, resolve_training
+from cleave.retrain.catalogue import RECIPES
+from cleave.retrain.recipes import load_training, resolve_training
 from cleave.stats.intervals import wilson
 from tests.retrain.small import GENOTYPE
 from tests.tiny import Ended, search, write_images
