@@ -99,24 +99,25 @@ class Stopwatch:
         """A weight step of an architecture by itself, the median of a few random ones."""
         if not self.fits:
             return None
-        trainers = [NodeTrainer(self.problem, scope, alone(1)) for scope in self._scopes()]
+        trainers = [NodeTrainer(self.problem, scope, alone(1)) for scope in some_alone(self.problem)]
         return self.scale * median(timed(trainer.advance) for trainer in trainers)
 
     def retraining(self) -> float | None:
         """The same as networks are retrained."""
         if not self.fits:
             return None
-        trainers = [RetrainTrainer(retraining(self.problem, scope, 1)) for scope in self._scopes()]
+        trainers = [RetrainTrainer(retraining(self.problem, scope, 1)) for scope in some_alone(self.problem)]
         return median(timed(trainer.advance) for trainer in trainers)
-
-    def _scopes(self) -> list[Standalone]:
-        """A few random architectures."""
-        generator, space = torch.Generator().manual_seed(0), self.problem.space
-        return [Standalone("plan", space.sample(space.region, generator)) for _ in range(TIMED)]
 
     def _trainer(self, depth: int) -> NodeTrainer:
         node = Node((0,) * depth, typical_region(self.problem, depth))
         return NodeTrainer(self.problem, node, schedule(self.problem.recipe, depth))
+
+
+def some_alone(problem: Problem) -> list[Standalone]:
+    """A few random architectures."""
+    generator, space = torch.Generator().manual_seed(0), problem.space
+    return [Standalone("plan", space.sample(space.region, generator)) for _ in range(TIMED)]
 
 
 def again(trainer: NodeTrainer, step: int) -> None:

@@ -35,9 +35,7 @@ class SearchJob:
 
     @property
     def sizes(self) -> str:
-        recipe = self.problem.recipe
-        retrained = ["selection.training.batch_size"] if recipe.selection.retrains else []
-        return ", ".join(["search.batch_size", "search.eval_batch_size", *retrained, recipe.space.smaller_by])
+        return ", ".join(self.problem.smaller_by)
 
     @property
     def images(self) -> Iterable[Images]:
