@@ -7,13 +7,13 @@ JOBS ?= 2
 export OMP_WAIT_POLICY := passive
 
 # What computes, and so could come out otherwise on another processor: `make test-portable` runs it as if on several.
-ARITHMETIC := tests/net tests/train tests/space tests/split tests/method tests/stats tests/test_every_combination.py \
+ARITHMETIC := tests/net tests/train tests/retrain/test_trainer.py tests/space tests/split tests/method tests/stats tests/test_every_combination.py \
 	tests/benchmarks/test_naive.py tests/benchmarks/test_regret.py tests/benchmarks/test_guard.py \
 	tests/search/test_trainer.py tests/search/test_evaluator.py tests/search/test_matching.py tests/search/test_trust.py \
 	tests/search/test_schedule.py tests/search/test_stability.py tests/rank/test_evaluate.py \
 	tests/study/record/test_training.py tests/study/record/test_supernet.py tests/study/record/test_tuning.py
 # What trains: `.ci/run` runs it as if on the two kinds of processor whose kernels differ most from the usual ones.
-TRAINS := tests/net tests/train tests/split tests/method tests/test_every_combination.py tests/benchmarks/test_naive.py \
+TRAINS := tests/net tests/train tests/retrain/test_trainer.py tests/split tests/method tests/test_every_combination.py tests/benchmarks/test_naive.py \
 	tests/search/test_trainer.py tests/search/test_trust.py tests/study/record/test_training.py
 SETTINGS := ONEDNN_MAX_CPU_ISA=SSE41 ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=default \
 	GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX2,-FMA

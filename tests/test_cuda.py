@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch import distributed, nn
 
 import cleave
 from cleave.method import METHODS
+from cleave.retrain.norms import synchronise
+from cleave.train import TRACKED, Child, Evaluator
+from tests.retrain import small
+from tests.retrain.test_command import Killer
 from tests.search.test_trainer import in_doubles, problem
 from tests.tiny import Ended
 
@@ -78,3 +84,44 @@ def test_a_study_looks_on_a_gpu(tmp_path: Path, capsys: Capture) -> None:
     words = ["study", "table1/seeds", "--budget", "tiny", "--out", str(tmp_path / "study"), "--json", *flags(changes)]
     ended = Ended(words, capsys)
     assert ended.status == 0, ended.err
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+def test_an_architecture_trains_from_scratch_on_a_gpu_and_goes_on(precision: str, tmp_path: Path) -> None:
+    """In every precision; float16 with its scaler, whose state is in the checkpoints."""
+    changes = {
+        "data.limit": 192, "data.image_size": 32, "space.channels": 4, "training.epochs": 2, "training.batch_size": 32,
+        "training.auxiliary": 0.4, "training.drop_path": 0.2, "training.cutout": 8, "training.ema": 0.9,
+        "training.mixup": 0.2, "training.rand_augment": 5, "training.precision": precision, "checkpoint_seconds": 0.0,
+    }  # fmt: skip
+    with pytest.raises(cleave.Interrupted):
+        cleave.train(
+            small.GENOTYPE, space="darts", out=tmp_path / "run", settings=changes, device="cuda", callbacks=[Killer(3)]
+        )
+    found = cleave.resume_training(tmp_path / "run")
+    assert found.accuracy is not None
+    assert cleave.evaluate(found, device="cuda")["images"] > 0
+    weights = cleave.evaluate(found, device="cpu")["hits"], cleave.evaluate(found, device="cuda")["hits"]
+    assert weights[0] == pytest.approx(weights[1], abs=20)  # of 2,000 images: kernels round otherwise
+
+
+def test_normalisations_are_torch_s_shared_ones_where_several_gpus_train(free_port: str) -> None:
+    """One process of nccl's stands for all there are."""
+    distributed.init_process_group("nccl", init_method=f"tcp://127.0.0.1:{free_port}", rank=0, world_size=1)
+    try:
+        plain, shared = (small.trainer(auxiliary=0.4).network.cuda() for _ in range(2))
+        synchronise(shared)
+        assert any(isinstance(module, nn.SyncBatchNorm) for module in shared.modules())
+        x, gates = torch.rand(8, 3, 32, 32, device="cuda"), small.trainer().gates
+        torch.testing.assert_close(shared(x, gates), plain(x, gates), rtol=1e-4, atol=1e-5)
+        hits = Evaluator(TRACKED).hits([Child(shared, gates)], [(x, torch.zeros(8, dtype=torch.int64, device="cuda"))])
+        assert hits.shape == (1, 3)
+    finally:
+        distributed.destroy_process_group()
+
+
+@pytest.fixture
+def free_port() -> str:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return str(free.getsockname()[1])

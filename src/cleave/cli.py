@@ -153,6 +153,8 @@ def resume(
     from cleave.terminal import Terminal
 
     if api.is_training(run):
+        if workers is not None or address is not None:
+            raise UserError("--workers, --address: a training has no workers; for several GPUs start it by torchrun")
         resume_training(run, device, changed_extensions, as_json)
         return
     study = api.is_study(run)

@@ -53,8 +53,8 @@ def in_doubles(ranks: Ranks = ALONE, **changes: object) -> RetrainTrainer:
     """The same of float64 weights and images."""
     found = trainer(ranks, **changes)
     found.network.double()
-    if found.averages is not None:
-        found.averages = Averages(averaged(found.network), found.averages.decay)
+    if found.weights.averages is not None:
+        found.weights.averages = Averages(averaged(found.network), found.weights.averages.decay)
     normalise = Normalise(found.task.normalise.mean.double(), found.task.normalise.std.double())
     found.task, found.batches.stream.normalise = replace(found.task, normalise=normalise), normalise
     return found

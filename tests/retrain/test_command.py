@@ -145,6 +145,7 @@ def test_a_finished_training_is_told_and_what_was_lost_is_made_again(
     assert "unfinished" in Ended(["show", str(run)], capsys).out
     assert Ended(["resume", str(run)], capsys).status == 0
     assert outcome(run) == before
+    assert Ended(["resume", str(run), "--workers", "2"], capsys).refuses("a training has no workers")
     (run / "leaves" / "network" / "weights.safetensors").write_bytes(b"0")
     assert Ended(["evaluate", str(run)], capsys).refuses("weights.safetensors")
 
@@ -174,7 +175,7 @@ def test_images_of_other_classes_or_sizes_are_refused(whole: Path, tmp_path: Pat
     ended = Ended(["evaluate", str(whole), "--data", str(others)], capsys)
     assert ended.refuses("has 2 classes, among them bird", "was trained on 2 others")
     grey = (torch.zeros(4, 1, 8, 8, dtype=torch.uint8), torch.tensor([0, 1, 0, 1]), ["cat", "dog"])
-    with pytest.raises(cleave.UserError, match="images of 1 channels and 32 pixels .* was trained on 3 and 32"):
+    with pytest.raises(cleave.UserError, match=r"images of 1 channels and 32 pixels .* was trained on 3 and 32"):
         cleave.evaluate(whole, data=grey)
 
 

@@ -111,7 +111,7 @@ def test_what_is_kept_has_averages_and_no_auxiliary_head() -> None:
 def test_a_network_is_judged_by_its_running_statistics_and_averages() -> None:
     made = trainer(ema=0.5, eval_batch_size=5)
     made.advance()
-    with made.averages.applied():  # type: ignore[union-attr]
+    with made.weights.averages.applied():  # type: ignore[union-attr]
         twin = TRACKED.of(made.network)
         pixels = made.task.normalise(images(20, seed=5).pixels)
         right = int((twin(pixels, made.gates).argmax(dim=1) == images(20).labels).sum())
@@ -153,6 +153,7 @@ def test_an_auxiliary_head_needs_images_of_some_size() -> None:
         ({"learning_rate_min": 0.01, "learning_rate_decay": 0.9}, r"learning_rate_min=0\.01: is of the cosine"),
         ({"nesterov": True, "momentum": 0.0}, r"nesterov=true: needs momentum"),
         ({"batch_size": 10, "accumulate": 4}, r"accumulate=4: does not divide training\.batch_size=10"),
+        ({"batch_size": 4, "accumulate": 4}, r"batch_size=4: batch normalisation needs two images or more in a pass"),
         ({"precision": "float16"}, r"precision=float16: is for GPUs"),
         ({"precision": "bfloat16"}, r"precision=bfloat16: is for GPUs"),
     ],

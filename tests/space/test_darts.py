@@ -11,12 +11,13 @@ import torch
 
 from cleave.errors import UserError
 from cleave.net import Norm, build, count_parameters, extract, one_hot
+from cleave.net.cost import cost_alone
 from cleave.ops import Operation
-from cleave.space import Auxiliary, Region, find_space
+from cleave.space import Region, find_space
 from cleave.space.darts import KINDS, NODES, Darts, DartsSpaceSettings, FactorizedReduce
 from cleave.testing import check_space
+from tests.retrain.small import GENOTYPE
 from tests.tiny import Ended
-from tests.toys import DARTS_AUXILIARY
 
 SPACE = Darts()
 LETTERS = {
@@ -65,10 +66,33 @@ def test_published_genotypes_have_their_parameters(name: str) -> None:
     arch = SPACE.parse(written(normal, reduce))
     layout = SPACE.layout(DartsSpaceSettings(channels=36, cells=20), 3)
     assert count_parameters(build(layout, Region.of(arch), 10, 0, Norm())) == parameters
-    after, wide = "cell13", 4 * 4 * 36
-    operations = {**layout.operations, **DARTS_AUXILIARY}
-    whole = replace(layout, operations=operations, auxiliary=Auxiliary(after, "darts_auxiliary", wide, 768))
+    whole = replace(layout, auxiliary=SPACE.auxiliary(DartsSpaceSettings(channels=36, cells=20)))
     assert count_parameters(build(whole, Region.of(arch), 10, 0, Norm())) == parameters + 476_426
+
+
+def test_the_network_for_imagenet_is_the_published_one() -> None:
+    """Of DARTS (second order) at 48 channels and 14 cells: 4,718,752 parameters; cells begin at an eighth of a side."""
+    size = DartsSpaceSettings(channels=48, cells=14, stem="imagenet")
+    arch, layout = SPACE.parse(GENOTYPE), SPACE.layout(size, 3)
+    cost = cost_alone(layout, arch, (3, 224, 224), 1000)
+    assert cost.parameters == 4_718_752
+    assert cost.multiply_adds < 600_000_000  # the mobile setting
+    small = replace(layout, auxiliary=SPACE.auxiliary(size))
+    network = build(small, Region.of(arch), 10, 0, Norm(), "meta")
+    logits, other = network.heads(torch.zeros(2, 3, 193, 193, device="meta"), one_hot(arch))
+    assert other is not None
+    assert logits.shape == other.shape == (2, 10)
+    with pytest.raises(RuntimeError):
+        network.heads(torch.zeros(2, 3, 192, 192, device="meta"), one_hot(arch))
+
+
+def test_the_stem_for_imagenet_keeps_the_laws() -> None:
+    """The first cell sees both of its halves, of which the older one is twice as large."""
+    settings = DartsSpaceSettings(stem="imagenet", channels=2)
+    check_space(Darts(settings), settings, (3, 64, 64), draws=1)
+    network = build(SPACE.layout(settings, 3), SPACE.region, 10, seed=0)
+    history = network.blocks["stem0"]([torch.rand(1, 3, 32, 32)], {})
+    assert [tuple(each.shape[1:]) for each in network.blocks["stem1"](history, {})] == [(2, 8, 8), (2, 4, 4)]
 
 
 def test_a_cell_has_as_many_genotypes_as_are_published() -> None:

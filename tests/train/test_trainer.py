@@ -7,10 +7,11 @@ from math import nan
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.amp.grad_scaler import GradScaler
 from torch.nn.functional import cross_entropy
 
 from cleave.errors import UserError
-from cleave.train import Pass, Path, Sgd, Trainer, supervised
+from cleave.train import Averages, Pass, Path, Sgd, Trainer, supervised
 
 SGDS = [
     Sgd(0.9, 0.02, nesterov=True, clip=0.05),
@@ -33,7 +34,8 @@ def explain(loss: float) -> UserError:
 
 
 def trainer_of(module: nn.Module, sgd: Sgd, average: float | None = None) -> Trainer:
-    return Trainer(dict(module.named_parameters()), sgd, rate, explain, average)
+    parameters = dict(module.named_parameters())
+    return Trainer(parameters, sgd, rate, explain, None if average is None else Averages(parameters, average))
 
 
 def batch() -> tuple[Tensor, Tensor]:
@@ -126,6 +128,26 @@ def test_a_saved_trainer_goes_on_bit_for_bit() -> None:
     assert one.averages is not None
     assert second.averages is not None
     assert all(torch.equal(value, second.averages.values[name]) for name, value in one.averages.values.items())
+
+
+def scaling(module: nn.Module) -> Trainer:
+    scaler = GradScaler("cpu", growth_interval=2)
+    return Trainer(dict(module.named_parameters()), SGDS[3], rate, explain, scaler=scaler)
+
+
+def test_scaled_losses_change_nothing_and_their_scale_is_saved() -> None:
+    """By powers of two, in float64: the same weights to the bit, gradients clipped at the same length."""
+    plain, scaled = network(), network()
+    scaled.load_state_dict(plain.state_dict())
+    one = trainer_of(plain, SGDS[3])
+    other, again = scaling(scaled), scaling(scaled)
+    for images_and_labels in [batch() for _ in range(3)]:
+        step(one, images_and_labels, supervised(plain))
+        step(other, images_and_labels, supervised(scaled))
+    assert all(torch.equal(a, b) for a, b in zip(plain.parameters(), scaled.parameters(), strict=True))
+    again.load(other.state(), other.step)
+    assert again.scaler.state_dict() == other.scaler.state_dict()
+    assert again.scaler.get_scale() == 2.0**17
 
 
 def test_a_loss_that_is_not_finite_is_explained_and_moves_nothing() -> None:

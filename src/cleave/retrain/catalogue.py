@@ -1,7 +1,7 @@
 """The recipes of retraining that have a name, with the source of every constant.
 
-P is the paper (Wu et al. refer to DARTS; its appendix D.2), C the published code of DARTS (Liu et al., 2019) that it
-was run with.
+P is the paper on gradient matching (arXiv 2203.15207, appendix D.2), C the published code of DARTS (Liu et al., 2019),
+whose protocol it takes over.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ RECIPES: dict[str, Raw] = {
             "cutout": 16,  # P, C
         },
     },
-    # DARTS' transfer to ImageNet, section 3.3 and A.2 of its paper, and C.
+    # How DARTS carries a cell over to ImageNet (its paper, section 3.3; C).
     "darts-imagenet": {
         "space": {"name": "darts", "cells": 14, "channels": 48, "stem": "imagenet"},  # C
         "data": {"image_size": 224, "use": "all"},

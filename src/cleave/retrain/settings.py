@@ -109,5 +109,10 @@ def check_settings(settings: RetrainSettings, device: str, section: str = "train
         raise UserError(
             f"{section}.accumulate={settings.accumulate}: does not divide {section}.batch_size={settings.batch_size}"
         )
+    if settings.batch_size == settings.accumulate:
+        raise UserError(
+            f"{section}.batch_size={settings.batch_size}: batch normalisation needs two images or more in a pass; "
+            f"give a larger one, or less than {section}.accumulate={settings.accumulate}"
+        )
     if settings.precision != "float32" and not device.startswith("cuda"):
         raise UserError(f"{section}.precision={settings.precision}: is for GPUs; on {device} use float32")

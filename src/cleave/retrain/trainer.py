@@ -94,15 +94,15 @@ class RetrainTrainer:
         self.gates = one_hot(task.arch)
         self.loss = smoothed(settings.label_smoothing)
         self.weights = self._trainer(settings)
-        self.averages = None if settings.ema is None else Averages(averaged(self.network), settings.ema)
         self.evaluator = Evaluator(TRACKED)
         self.sums = torch.zeros(2, dtype=torch.float64, device=task.device)  # of loss and of hits, this epoch
 
     def _trainer(self, settings: RetrainSettings) -> Trainer:
         sgd = Sgd(settings.momentum, settings.weight_decay, settings.nesterov, settings.clip, settings.spare_norms)
         scaler = GradScaler(enabled=settings.precision == "float16")
+        averages = None if settings.ema is None else Averages(averaged(self.network), settings.ema)
         parameters = dict(self.network.named_parameters())
-        return Trainer(parameters, sgd, self._rate, self._not_finite, scaler=scaler, reduce=self.ranks.average)
+        return Trainer(parameters, sgd, self._rate, self._not_finite, averages, scaler, self.ranks.average)
 
     def _rate(self, step: int) -> float:
         return rates(self.task.settings, step // self.task.steps_per_epoch).learning_rate
@@ -137,8 +137,6 @@ class RetrainTrainer:
         paths = [partial(self._path, part, found) for part in self.parts]
         self.weights.update(self.batches.batch(self.step), paths)
         self.sums += self.ranks.sum(found)
-        if self.averages is not None:
-            self.averages.update()
 
     def _path(self, part: slice, found: Tensor, batch: Batch) -> Pass:
         """A forward pass of a part of a batch, with the auxiliary head where there is one; `found` adds up what it came
@@ -199,13 +197,12 @@ class RetrainTrainer:
             }
 
     def _averaged(self) -> AbstractContextManager[None]:
-        return nullcontext() if self.averages is None else self.averages.applied()
+        averages = self.weights.averages
+        return nullcontext() if averages is None else averages.applied()
 
     def record(self) -> Record:
         """All of it, to be saved."""
-        averages = {} if self.averages is None else self.averages.values
-        scaler = self.weights.scaler.state_dict()
-        state = {**self.weights.state(), "averages": averages, "scaler": scaler, "sums": self.sums}
+        state = {"averages": {}, **self.weights.state(), "sums": self.sums}
         return Record(dict(self.network.state_dict()), state, {"label": self.task.label, "step": self.step})
 
     def restore(self, record: Record) -> None:
@@ -213,10 +210,6 @@ class RetrainTrainer:
         assert record.meta["label"] == self.task.label
         self.network.load_state_dict(record.weights)
         self.weights.load(record.state, record.meta["step"])
-        if self.averages is not None:
-            self.averages.load(record.state["averages"])
-        if record.state["scaler"]:
-            self.weights.scaler.load_state_dict(record.state["scaler"])
         self.sums.copy_(record.state["sums"])
 
 

@@ -59,18 +59,17 @@ class Trainer:
         sgd: Sgd,
         rate: Callable[[int], float],
         explain: Callable[[float], Exception],
-        average: float | None = None,
+        averages: Averages | None = None,
         scaler: GradScaler | None = None,
         reduce: Callable[[Iterable[nn.Parameter]], None] = lambda parameters: None,
     ) -> None:
-        """`rate`: the learning rate of each step. `explain`: the error for a loss that is not finite. `average`: the
-        decay of `averages`. `scaler`: of losses in float16, whose gradients would be too small. `reduce`: makes
+        """`rate`: the learning rate of each step. `explain`: the error for a loss that is not finite. `averages`:
+        of what is trained. `scaler`: of losses in float16, whose gradients would be too small. `reduce` makes
         gradients those of all processes that train the weights together.
         """
         self.parameters, self.sgd, self.rate, self.explain = dict(parameters), sgd, rate, explain
         self.optimizer = sgd.optimizer(self.parameters.values(), rate(0))
-        self.averages = None if average is None else Averages(parameters, average)
-        self.scaler, self.reduce = scaler or GradScaler(enabled=False), reduce
+        self.averages, self.scaler, self.reduce = averages, scaler or GradScaler(enabled=False), reduce
         self.step = 0
 
     def begin(self) -> None:
@@ -127,13 +126,16 @@ class Trainer:
     def state(self) -> dict[str, Any]:
         """What changes beside the weights and `step`."""
         averages = {} if self.averages is None else {"averages": self.averages.values}
-        return {"momentum": self.momentum, **averages}
+        scaler = {"scaler": self.scaler.state_dict()} if self.scaler.is_enabled() else {}
+        return {"momentum": self.momentum, **averages, **scaler}
 
     def load(self, state: Mapping[str, Any], step: int) -> None:
         """Goes back to what was saved of these very weights."""
         self.load_momentum(state["momentum"])
         if self.averages is not None:
             self.averages.load(state["averages"])
+        if self.scaler.is_enabled():
+            self.scaler.load_state_dict(state["scaler"])
         self.step = step
         self.begin()
 
