@@ -196,6 +196,15 @@ def test_what_cannot_be_is_refused_in_one_line(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_network_that_diverges_names_the_keys_of_its_training(images: Path, tmp_path: Path) -> None:
+    wild = recipe(images, {"selection.training": "{learning_rate: 1.0e+30, clip: 1.0e+30, batch_size: 6}"})
+    words = (
+        r"retrained [01]\.[01], step \d+: the loss is (nan|inf); try a smaller selection\.training\.learning_rate or"
+    )
+    with pytest.raises(UserError, match=words):
+        start(wild, tmp_path / "run", Callback())
+
+
 def test_keys_of_halving_without_halving_are_named(images: Path) -> None:
     asked = recipe(images, {"selection.by": "mixture-loss"})
     _, notes = resolve(asked, find_space(asked.space))

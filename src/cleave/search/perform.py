@@ -20,7 +20,7 @@ from cleave.run.task_folder import TaskFolder, task_lock
 from cleave.search.evaluator import LeafAccuracy, LeafEvaluator, Mixture, StandaloneEvaluator
 from cleave.search.matching import Matcher
 from cleave.search.problem import Problem, Setup
-from cleave.search.retraining import retraining
+from cleave.search.retraining import SECTION, retraining
 from cleave.search.schedule import Schedule, alone, parts_at, schedule
 from cleave.search.session import InTraining, TaskSession, finite
 from cleave.search.stability import agreement, mean_entropy, panel
@@ -106,6 +106,7 @@ class Performance(TaskSession):
             trainer.advance()
             return SearchCost(retrain_steps=1)
 
+        self.section = SECTION
         trainer = self.going_on(RetrainTrainer(retraining(self.problem, task.scope, task.total)), task.label, go_on)
         self.train(trainer, task.epochs, step, "retrain", partial(self._end_retrain_epoch, task, trainer))
         self._once(task.scope.arch, lambda _: trainer.judge(self.problem.valid))
@@ -120,7 +121,7 @@ class Performance(TaskSession):
 
     def _keep(self, label: str, trainer: InTraining) -> None:
         """Puts trained weights aside for later."""
-        with finite(label):
+        with finite(label, self.section):
             self.found.kept[label] = self.run.keep_leaf(label, trainer.record())
 
     def _train(self, node: Node, parent: Parent | None, plan: Schedule) -> NodeTrainer:

@@ -18,6 +18,9 @@ from cleave.search.trainer import Standalone
 from cleave.settings import AnySpace, Recipe, SelectionSettings, Settings, of_kind
 from cleave.space import Layout, Space, find_space
 
+SECTION = "selection.training"
+"""Where a recipe says how networks are retrained."""
+
 
 class RetrainSections(Settings):
     """What `selection` says in sections of its own, to be checked."""
@@ -41,7 +44,7 @@ def resolve_retraining(recipe: Recipe, space: Space, device: str) -> SelectionSe
     }
     with naming("selection."):
         sections = checked(RetrainSections, given)
-    check_settings(sections.training, device, "selection.training")
+    check_settings(sections.training, device, SECTION)
     if find_space(sections.space).choices != space.choices:
         raise UserError("selection.space: has other choices than the search; give sizes only, such as channels")
     settled = name if is_named(name) else str(expanded(name).absolute())
@@ -86,6 +89,7 @@ def retraining(problem: Problem, scope: Standalone, epochs: int) -> Retraining:
         problem.normalise,
         problem.recipe.seed,
         problem.recipe.device,
+        SECTION,
     )
 
 

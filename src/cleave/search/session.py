@@ -70,6 +70,7 @@ class TaskSession:
         self.stop, self.callback = stop, callback
         self.found = TaskResult()
         self.trainer: InTraining | None = None
+        self.section = "method"  # where the recipe says how it is trained
         self.saved: Record | None = None
         """The trainer that the checkpoint holds, until it is opened."""
         self.label = folder.label  # of the place at hand, or the last one
@@ -125,7 +126,7 @@ class TaskSession:
         record = self.saved or (self.trainer.record() if self.trainer else Record({}, {}, {}))
         self.found.events = self.folder.events.position
         meta = {"findings": self.found.to_json(), "learner": record.meta or None}
-        with finite(record.meta.get("label")):
+        with finite(record.meta.get("label"), self.section):
             self.folder.generations.commit(Record(record.weights, record.state, meta))
         self.saved_at = time.monotonic()
 
@@ -145,10 +146,10 @@ class TaskSession:
 
 
 @contextmanager
-def finite(leaf: str | None) -> Iterator[None]:
+def finite(leaf: str | None, section: str) -> Iterator[None]:
     """Turns the refusal to save a NaN into what the user can do about it."""
     try:
         yield
     except NotFinite as error:
         where = f"leaf {leaf}: " if leaf else ""
-        raise UserError(f"{where}{error}; try a smaller method.learning_rate or method.clip") from error
+        raise UserError(f"{where}{error}; try a smaller {section}.learning_rate or {section}.clip") from error
