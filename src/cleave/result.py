@@ -42,7 +42,8 @@ class SearchResult:
     def network(self) -> ChosenNetwork:
         """The chosen architecture with its leaf's weights, or retrained where halving chose it, on the CPU.
 
-        Images in, logits [n, classes] out; it normalises the images itself. UserError where no weights were kept, as by method.name=random.
+        Images in, logits [n, classes] out; it normalises the images itself. UserError where no weights were kept, as by
+        method.name=random.
         """
         from cleave.search.chosen import chosen_network
 
