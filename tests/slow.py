@@ -27,6 +27,16 @@ def beside_a_diagonal() -> list[str]:
     ]
 
 
+def halving_beside_a_diagonal() -> list[str]:
+    """`make test` halves on every space, and with every method on some space."""
+    return [
+        re.escape(f"test_halving_chooses_on_every_space_whatever_the_method[{space}-{method}]")
+        for t, space in enumerate(SPACES)
+        for m, method in enumerate(METHODS)
+        if t % len(METHODS) != m
+    ]
+
+
 def pairs_on_the_example() -> list[str]:
     """On the example of a user's own space `make test` runs every method and every splitter, but not every pair."""
     return [
@@ -40,6 +50,7 @@ def pairs_on_the_example() -> list[str]:
 LEFT_OUT = {
     "each method and splitter on the example, and every pair on some space": pairs_on_the_example(),
     "every pair on some space, and each method and splitter on every space": beside_a_diagonal(),
+    "every space and every method, but not every pair": halving_beside_a_diagonal(),
     "every method races in test_every_combination.py": [r"test_every_method_can_race\[(darts2|snas|drnas|gdas)\]"],
     "the same for 'rsps' and 'darts that inherits'": [
         r"test_any_number_of_workers_leaves_the_same_bytes\[(random|darts)\]",

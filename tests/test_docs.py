@@ -10,6 +10,11 @@ from pathlib import Path
 import pytest
 
 from cleave import cli
+from cleave.config import checked
+from cleave.resolve import resolve
+from cleave.settings import Recipe
+from cleave.space import find_space
+from cleave.yaml_text import parse
 from tests.registries import as_they_were
 from tests.test_imports import SOURCE, levels
 
@@ -47,6 +52,14 @@ def test_the_guide_to_python_runs_from_top_to_bottom(tmp_path: Path, monkeypatch
     (code,) = blocks(ROOT / "docs" / "api.md", "python")
     exec(compile(code, "api.md", "exec"), {})
     assert (tmp_path / "runs" / "mine" / "result.json").is_file()
+
+
+def test_the_recipe_of_the_choice_among_leaves_resolves() -> None:
+    (text,) = blocks(ROOT / "docs" / "selection.md", "yaml")
+    recipe = checked(Recipe, parse(text))
+    resolved, notes = resolve(recipe, find_space(recipe.space))
+    assert notes == []
+    assert resolved.selection.training["epochs"] == 600
 
 
 def test_the_readme_begins_with_the_two_commands() -> None:

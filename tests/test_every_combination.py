@@ -78,6 +78,31 @@ def test_every_method_splitter_and_space_work_together(tmp_path: Path, space: st
         assert outcome == run(tmp_path / "again", tiny(*changes))[0]
 
 
+HALVING = [
+    "selection.by=halving", "selection.schedule=[1, 2]",
+    "selection.training={batch_size: 24, learning_rate_warmup: 0}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("space", ["nasbench201", "darts", *(toy.name for toy in TOYS)])
+def test_halving_chooses_on_every_space_whatever_the_method(tmp_path: Path, space: str, method: str) -> None:
+    """With a control that is trained in the same way."""
+    samples = ["method.samples=3"] if method == "rsps" else []
+    changes = [f"space.name={space}", f"method.name={method}", *samples, *FEWER.get(space, [])]
+    split = ["split.splitter=random", "split.splits=2", "split.branch=2", "trust.control=1"]
+    outcome, search, problem = run(tmp_path / "run", tiny(*changes, *split, *HALVING))
+    figures = {leaf["path"]: leaf for leaf in outcome["selection"]["leaves"]}
+    assert len(figures) == 4
+    assert all((leaf["mixture_loss"] is None) is METHODS[method].alone for leaf in figures.values())
+    reached = [rung["valid_accuracy"] for leaf in figures.values() for rung in leaf["retrained"][1:]]
+    assert figures[outcome["chosen"]["path"]]["retrained"][1]["valid_accuracy"] == max(reached)
+    distinct = len({leaf["arch"] for leaf in outcome["leaves"]})
+    steps = -(-len(problem.train) // 24)
+    assert outcome["cost"]["retrain_steps"] == (distinct + -(-distinct // 2)) * steps
+    assert outcome["trust"]["control"]["control_passes"] == search.state.control.retrain_steps > 0
+
+
 def check_leaves(outcome: dict[str, Any], space: Space, expected: int) -> None:
     regions = [Region({c: tuple(names) for c, names in leaf["region"].items()}) for leaf in outcome["leaves"]]
     assert len(regions) == expected

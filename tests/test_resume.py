@@ -24,7 +24,19 @@ from cleave.run.lock import RunLock
 from cleave.run.origin import SEARCH, read_origin
 from cleave.search.runner import resume, start
 from tests.recorder import Recorder
-from tests.tiny import EVERY_STEP, HERE, RSPS, SIZES, Ended, generations, part_generations, same, write_images
+from tests.tiny import (
+    EVERY_STEP,
+    HALVING,
+    HERE,
+    RSPS,
+    SIZES,
+    Ended,
+    generations,
+    leaves,
+    part_generations,
+    same,
+    write_images,
+)
 
 Capture = pytest.CaptureFixture[str]
 Listed = Callable[[Path], list[Path]]
@@ -32,6 +44,7 @@ KINDS = {
     "darts": {},
     "darts that inherits": {"split.restart": "false"},
     "rsps": RSPS,
+    "halving": {**RSPS, **HALVING},
     "random": {"method.name": "random", "search.epochs": 2},
     "darts2": {"method.name": "darts2", "split.splits": 1},
     "race": {"split.splits": 1, "split.rule": "race", "split.batches": 8},
@@ -90,9 +103,11 @@ def test_a_run_that_is_killed_in_every_phase_ends_in_the_same_bytes(kind: str, i
     begin(images, tmp_path / "whole", KINDS[kind], recorder)
     phases = {moment.doing.split()[0] for moment in recorder.moments}
     searched = set() if kind == "random" else {"search"}
-    assert phases == {"evaluate", "train"} | searched | ({"warm-up", "compare"} if kind != "rsps" else set())
+    split = set() if kind in ("rsps", "halving") else {"warm-up", "compare"}
+    assert phases == {"evaluate", "retrain" if kind == "halving" else "train"} | searched | split
     assert killed_again_and_again(images, tmp_path / "killed", KINDS[kind], recorder.moments) >= 3
     assert same(tmp_path / "whole", tmp_path / "killed")
+    assert leaves(tmp_path / "whole") == leaves(tmp_path / "killed")
 
 
 class KillingDisk:

@@ -172,6 +172,63 @@ def test_a_finished_run_is_a_tree_a_table_and_a_drawing(
     assert f"Warning: {result['trust']['warnings'][0]}" in text
 
 
+def selection(by: str, retrained: bool) -> dict[str, Any]:
+    """The figures of leaves 1, 0.0 and 0.1, of which every way takes another."""
+    leaves: list[dict[str, Any]] = [
+        {
+            "path": path,
+            "mixture_loss": 2.0 + number,
+            "mixture_accuracy": 20.0 + number,
+            "valid_accuracy": 10.0 * number,
+            "retrained": [{"epochs": 30, "valid_accuracy": 60.0 + number}] if retrained else None,
+        }
+        for number, path in enumerate(["1", "0.0", "0.1"], start=1)
+    ]
+    chosen = {
+        "mixture-loss": "1",
+        "mixture-accuracy": "0.1",
+        "accuracy": "0.1",
+        "halving": "0.0" if retrained else None,
+    }
+    return {"by": by, "leaves": leaves, "chosen": chosen}
+
+
+@pytest.mark.parametrize("benchmark", [False, True])
+def test_what_each_way_would_choose_stands_side_by_side(
+    benchmark: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = {**outcome(benchmark), "selection": selection("halving", retrained=True)}
+    lines = printed(result, capsys, monkeypatch).splitlines()
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines]
+    tests = {leaf["path"]: leaf["benchmark"]["cifar100"]["test"] for leaf in result["leaves"]} if benchmark else {}
+    for what, path, figure in (
+        ("loss of the supernet", "1", "3.000"),
+        ("accuracy of the supernet", "0.1", "23.00 %"),
+        ("accuracy of the network", "0.1", "30.00 %"),
+        ("accuracy, retrained (chosen)", "0.0", "62.00 % at 30 epochs"),
+    ):
+        assert [what, path, figure, *([f"{tests[path]:.2f}"] if benchmark else [])] in rows
+    assert max(map(len, lines[: lines.index(result["chosen"]["arch"])])) <= 80
+
+
+def test_ways_that_were_not_measured_are_left_out_and_so_is_the_table_of_an_earlier_version(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = printed({**outcome(), "selection": selection("accuracy", retrained=False)}, capsys, monkeypatch)
+    assert "accuracy of the network (chosen)" in text
+    assert "retrained" not in text
+    assert "Choice among leaves" not in printed(outcome(), capsys, monkeypatch)
+
+
+def test_a_network_that_was_retrained_is_told_with_its_interval(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = outcome()
+    for leaf in result["trust"]["leaves"]:
+        leaf |= {"retrained_accuracy": 62.5, "retrained_interval": [60.04, 65.0]}
+    assert "retrained: 62.50 % (95 % interval 60.0 to 65.0)" in printed(result, capsys, monkeypatch)
+
+
 def test_what_is_to_be_copied_is_on_one_line_and_all_else_fits_eighty_columns(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,6 +26,13 @@ SIZES = {
     "trust.panel": 3,
 }
 RSPS = {"method.name": "rsps", "method.samples": 3, "split.splitter": "random"}
+HALVING = {
+    "selection.by": "halving",
+    "selection.schedule": "[1, 3]",
+    "selection.training": "{batch_size: 6, eval_batch_size: 9, ema: 0.9}",
+    "selection.space": "{channels: 3}",
+}
+"""Of four leaves, whose networks are wider than those of the search."""
 EVERY_STEP = {"search.checkpoint_seconds": 0}
 """A checkpoint before every step."""
 
@@ -66,6 +73,11 @@ def same(one: Path, other: Path) -> bool:
     """Whether two runs found the same, to the byte."""
     names = ("result.json", "events.jsonl", "tree.json")
     return all((one / name).read_bytes() == (other / name).read_bytes() for name in names)
+
+
+def leaves(run: Path) -> dict[str, bytes]:
+    """All weights that a run keeps."""
+    return {str(file.relative_to(run)): file.read_bytes() for file in (run / "leaves").rglob("*") if file.is_file()}
 
 
 def generations(run_folder: Path) -> list[Path]:

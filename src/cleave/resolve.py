@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ from cleave.errors import UserError, plain, shown, unknown
 from cleave.files import refuse_pipe
 from cleave.method import METHODS
 from cleave.places import expanded
-from cleave.settings import DataSettings, Recipe, SplitSettings
+from cleave.search.retraining import resolve_retraining
+from cleave.search.rungs import rungs_filled
+from cleave.search.work import nodes_at
+from cleave.settings import DataSettings, Recipe, SelectionSettings, SplitSettings
 from cleave.space import Space
 from cleave.split.hypotheses import LIMIT
 from cleave.split.partition import balanced_partitions
@@ -37,14 +41,17 @@ def resolve(recipe: Recipe, space: Space) -> tuple[Recipe, list[str]]:
     notes += meaningless_elsewhere(recipe, split)
     check_schedule(recipe)
     check_method(recipe, space)
+    device = resolve_device(recipe.device)
+    selection, more = resolve_selection(recipe.model_copy(update={"split": split}), space, device)
     changes = {
         "split": split,
+        "selection": selection,
         "method": METHODS[recipe.method.name].resolved(recipe.method, recipe.search.epochs),
         "data": recipe.data.model_copy(update=resolve_data(recipe.data)),
-        "device": resolve_device(recipe.device),
+        "device": device,
         "benchmark": resolve_benchmark(recipe.benchmark, space),
     }
-    return recipe.model_copy(update=changes), notes
+    return recipe.model_copy(update=changes), [*notes, *more]
 
 
 def meaningless_elsewhere(recipe: Recipe, split: SplitSettings) -> list[str]:
@@ -81,6 +88,41 @@ def check_method(recipe: Recipe, space: Space) -> None:
         raise UserError(f"compile=true: method.name={name} runs another path in every step; leave compile out")
     if reason := method.refuses(recipe.method, space):
         raise UserError(f"method.name={name}: {reason}; use another method or space than {space.name}")
+
+
+def resolve_selection(recipe: Recipe, space: Space, device: str) -> tuple[SelectionSettings, list[str]]:
+    """How leaves are chosen, and a note for each key without a meaning; the recipe's split is resolved."""
+    selection, name = recipe.selection, recipe.method.name
+    if selection.by_mixture and METHODS[name].alone:
+        raise UserError(
+            f"selection.by={selection.by}: method.name={name} trains no supernet; use selection.by=accuracy"
+        )
+    if selection.retrains:
+        check_schedule_of_halving(selection.schedule or [], nodes_at(recipe, space, recipe.split.splits or 0))
+        return resolve_retraining(recipe, space, device), []
+    given = [key for key in ("schedule", "recipe", "training", "space") if getattr(selection, key)]
+    return selection, [
+        f"selection.{key} has no meaning with selection.by={selection.by}; it is not used" for key in given
+    ]
+
+
+def check_schedule_of_halving(schedule: list[int], leaves: int) -> None:
+    """Rungs must grow, and the last one must have two networks to choose from.
+
+    A single leaf is trained in every rung: then nothing is chosen, and what it reaches is told.
+    """
+    example = "selection.schedule=[30, 100, 600]"
+    if not schedule:
+        raise UserError(f"selection.by=halving needs the epochs after which the worse half is dropped, as in {example}")
+    if any(later <= sooner for sooner, later in pairwise(schedule)):
+        raise UserError(
+            f"selection.schedule={schedule}: every rung must be longer than the one before, as in {example}"
+        )
+    if (fills := rungs_filled(leaves)) < len(schedule) and leaves > 1:
+        raise UserError(
+            f"selection.schedule={schedule}: has {len(schedule)} rungs, but {leaves} leaves fill {fills}, as each "
+            "rung drops half of them; list fewer, or split more"
+        )
 
 
 def resolve_split(split: SplitSettings, space: Space) -> tuple[SplitSettings, list[str]]:

@@ -40,9 +40,10 @@ class SearchResult:
     _told: Mapping[str, Any] = field(repr=False)
 
     def network(self) -> ChosenNetwork:
-        """The chosen architecture with its leaf's weights, on the CPU: images in, logits [n, classes] out.
+        """The chosen architecture with its leaf's weights, or retrained where halving chose it, on the CPU.
 
-        It normalises the images itself. UserError where no weights were kept, as by method.name=random.
+        Images in, logits [n, classes] out; it normalises the images itself. UserError where no weights were kept, as by
+        method.name=random.
         """
         from cleave.search.chosen import chosen_network
 

@@ -184,6 +184,36 @@ class SearchSettings(Settings):
     checkpoint_seconds: Annotated[float, Field(ge=0)] = 20.0  # at least this long between checkpoints
 
 
+WayName = Annotated[
+    Literal["accuracy", "mixture-accuracy", "mixture-loss", "halving"],
+    spelled("accuracy", "mixture-accuracy", "mixture-loss", "halving"),
+]
+
+
+class SelectionSettings(Settings):
+    """How one leaf is chosen among all (GM-NAS, appendix C), by held-out images."""
+
+    # By the accuracy of each leaf's architecture under its shared weights; the accuracy or the loss of its supernet
+    # as the method runs it; or halving: architectures are retrained, and the worse half is dropped again and again.
+    by: WayName = "accuracy"
+    # Of halving: the epochs after which the worse half is dropped, as in [30, 100, 600]; the last ones are those of the
+    # whole training.
+    schedule: list[Positive] | None = None
+    recipe: Name | None = None  # of halving: how networks are retrained, as in `cleave train --recipe`; null: short
+    training: dict[str, Any] = {}  # keys of that recipe's section `training` that are others here
+    space: dict[str, Any] = {}  # sizes of the space that are others in retraining, such as channels and cells
+
+    @property
+    def by_mixture(self) -> bool:
+        """Whether it takes the leaves' supernets."""
+        return self.by in ("mixture-accuracy", "mixture-loss")
+
+    @property
+    def retrains(self) -> bool:
+        """Whether it retrains networks."""
+        return self.by == "halving"
+
+
 class TrustSettings(Settings):
     """What is measured beside a search, to tell how far to trust its result. None of it changes the result."""
 
@@ -236,6 +266,7 @@ class Recipe(Settings):
     method: AnyMethod = Field(default_factory=lambda: of_kind(Recipe, "method"))
     split: AnySplit = Field(default_factory=lambda: of_kind(Recipe, "split"))
     search: SearchSettings = SearchSettings()
+    selection: SelectionSettings = SelectionSettings()
     trust: TrustSettings = TrustSettings()
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = 0
     device: Name = "auto"  # auto | cpu | cuda | cuda:N

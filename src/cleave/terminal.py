@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from shlex import quote
 from types import TracebackType
 from typing import Any
@@ -85,6 +86,8 @@ def print_run(result: dict[str, Any], console: Console | None = None) -> None:
         return
     console.print(split_tree(result))
     console.print(leaf_table(result))
+    if "selection" in result:  # a run of an earlier version has none
+        console.print(selection_table(result))
     chosen = result["chosen"]
     console.print(Text(chosen_lines(result)))
     console.print(Text(chosen["arch"]), soft_wrap=True)  # in one piece, to be copied
@@ -125,11 +128,51 @@ def chosen_lines(result: dict[str, Any]) -> str:
     """The chosen leaf with its accuracy and interval, and what that is worth where classes differ in size."""
     chosen = result["chosen"]
     trust = result["trust"]
-    low, high = next(leaf["interval"] for leaf in trust["leaves"] if leaf["path"] == chosen["path"])
-    accuracy = f"{chosen['valid_accuracy']:.2f} % (95 % interval {low:.1f} to {high:.1f})"
+    leaf = next(leaf for leaf in trust["leaves"] if leaf["path"] == chosen["path"])
+    accuracy = accuracy_text(chosen["valid_accuracy"], leaf["interval"])
+    retrained = ""
+    if leaf.get("retrained_interval"):
+        retrained = f"\n  retrained: {accuracy_text(leaf['retrained_accuracy'], leaf['retrained_interval'])}"
     balanced = f"balanced accuracy {chosen['valid_balanced_accuracy']:.2f} %"
     majority = f"the most frequent class alone: {trust['majority_share']:.2f} %"
-    return f"Chosen: leaf {chosen['path']}, held-out accuracy {accuracy}\n  {balanced}; {majority}"
+    return f"Chosen: leaf {chosen['path']}, held-out accuracy {accuracy}\n  {balanced}; {majority}{retrained}"
+
+
+def accuracy_text(accuracy: float, interval: Sequence[float]) -> str:
+    return f"{accuracy:.2f} % (95 % interval {interval[0]:.1f} to {interval[1]:.1f})"
+
+
+def figure_text(written: str, leaf: dict[str, Any]) -> str:
+    """A leaf's figure as `FIGURES` has it."""
+    return written.format(**leaf, last=(leaf["retrained"] or [None])[-1])
+
+
+FIGURES = {
+    "mixture-loss": ("loss of the supernet", "{mixture_loss:.3f}"),
+    "mixture-accuracy": ("accuracy of the supernet", "{mixture_accuracy:.2f} %"),
+    "accuracy": ("accuracy of the network", "{valid_accuracy:.2f} %"),
+    "halving": ("accuracy, retrained", "{last[valid_accuracy]:.2f} % at {last[epochs]} epochs"),
+}
+"""By ways to choose a leaf: what is looked at, and how a leaf's figure is written."""
+
+
+def selection_table(result: dict[str, Any]) -> Table:
+    """The leaf that each way would choose, with the figure by which, on held-out images."""
+    table = Table(title="Choice among leaves", title_justify="left")
+    table.add_column("by")
+    table.add_column("leaf")
+    table.add_column("held out", justify="right")
+    oracle, selection = result["oracle"], result["selection"]
+    if oracle:
+        table.add_column(f"{oracle['dataset']} test", justify="right")
+    leaves = {leaf["path"]: leaf for leaf in result["leaves"]}
+    figures = {leaf["path"]: leaf for leaf in selection["leaves"]}
+    for way, (what, written) in FIGURES.items():
+        if (path := selection["chosen"][way]) is not None:
+            trained = [f"{leaves[path]['benchmark'][oracle['dataset']]['test']:.2f}"] if oracle else []
+            mark = " (chosen)" if way == selection["by"] else ""
+            table.add_row(what + mark, path, figure_text(written, figures[path]), *trained)
+    return table
 
 
 def split_tree(result: dict[str, Any]) -> Tree:

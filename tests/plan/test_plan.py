@@ -97,6 +97,17 @@ def test_the_memory_of_a_step_grows_with_the_batch_and_the_weights() -> None:
     assert wide.per_image > 2 * small.per_image
 
 
+def test_the_memory_of_retraining_counts_where_it_is_the_larger_one() -> None:
+    halving = ["selection.by=halving", "selection.schedule=[1, 2]", "selection.training={auxiliary: 0}"]
+    alone = plan_search(recipe())["memory"]["step_bytes"]
+    narrow, wide = (
+        plan_search(recipe(*halving, f"selection.space={{channels: {channels}}}"))["memory"]["step_bytes"]
+        for channels in (2, 64)
+    )
+    assert narrow >= alone
+    assert wide > 10 * alone
+
+
 def test_what_a_step_keeps_is_what_autograd_saves() -> None:
     """Counted without memory, against a twin that walks the saved tensors of a real forward pass."""
     problem, images = opened(), 24
@@ -122,10 +133,10 @@ def test_what_a_step_keeps_is_what_autograd_saves() -> None:
 
 
 def test_too_little_memory_is_a_warning_and_a_smaller_batch_to_time() -> None:
-    assert memory_warnings(100, None, "space.channels") == []
-    assert memory_warnings(100, 1000, "space.channels") == []
-    (warning,) = memory_warnings(3 * 2**30, 2**30, "space.channels")
-    assert "search.batch_size" in warning
+    assert memory_warnings(100, None, ["search.batch_size"]) == []
+    assert memory_warnings(100, 1000, ["search.batch_size"]) == []
+    (warning,) = memory_warnings(3 * 2**30, 2**30, ["search.batch_size", "space.channels"])
+    assert "search.batch_size, space.channels" in warning
     assert "3.0 GiB" in warning
     problem, memory = opened(), StepMemory(weights=900, fixed=100, per_image=100)
     for limit in (None, 1_000_000):

@@ -6,7 +6,9 @@ from copy import deepcopy
 
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 
+from cleave.method import StepContext
 from cleave.net import only_live
 from cleave.search.evaluator import LeafEvaluator, StandaloneEvaluator
 from cleave.search.trainer import NodeTrainer
@@ -105,3 +107,29 @@ def test_the_balanced_accuracy_is_the_mean_of_each_classs_own(trainer: NodeTrain
         assert accuracy.balanced == pytest.approx(sum(shares) / len(shares), abs=1e-9)
         assert LeafEvaluator(trainer).judge(arch) == accuracy
     assert sum(looked) == 3 * len(valid)  # judged by class or not, no image is looked at twice
+
+
+@pytest.mark.parametrize("method", ["darts", "snas", "gdas", "rsps"])
+def test_a_supernet_is_judged_as_its_method_runs_it(method: str) -> None:
+    """Against logits and losses batch by batch under gates that are asked for here; and twice the same."""
+    trainer = leaf(problem(f"method.name={method}", "split.splits=1", "search.epochs=2", "search.eval_batch_size=10"))
+    looked = list[int]()
+    judge = LeafEvaluator(trainer, before=lambda: looked.append(1))
+    found = judge.mixture()
+    assert len(looked) == judge.batches > 1
+    losses, right = list[float](), 0
+    for number in range(judge.batches):
+        images, labels = judge.images[number]
+        context = StepContext(1, 2, trainer.chance.generator("mixture", number))
+        with torch.no_grad():
+            logits = trainer.logits(images, trainer.method.gates(context))
+        losses += cross_entropy(logits, labels, reduction="none").tolist()
+        right += int((logits.argmax(dim=1) == labels).sum())
+    assert len(losses) == len(trainer.problem.valid)
+    assert found.loss == pytest.approx(sum(losses) / len(losses), rel=1e-4)
+    assert found.accuracy == pytest.approx(100 * right / len(losses), abs=100 * 1.01 / len(losses))
+    assert LeafEvaluator(trainer).mixture() == found
+
+
+def test_what_is_trained_alone_has_no_supernet() -> None:
+    assert StandaloneEvaluator(lambda arch: Accuracy(0, 0)).mixture() is None

@@ -26,12 +26,13 @@ from cleave.search.task import Task, TaskResult
 from cleave.space import find_space
 from cleave.split import Split
 from cleave.stats.accuracy import Accuracy, Hits
-from tests.tiny import RSPS, SIZES, write_images
+from tests.tiny import HALVING, RSPS, SIZES, write_images
 
 KINDS = {
     "darts": {},
     "darts that inherits": {"split.restart": "false", "search.epochs": 2, "search.snapshots": 2},
     "rsps": RSPS,
+    "halving": {**RSPS, **HALVING},
     "random": {"method.name": "random", "search.epochs": 2},
     "exhaustive": {"split.splitter": "exhaustive", "method.name": "gdas"},
     "three levels": {**RSPS, "split.splits": 3},

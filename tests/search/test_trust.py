@@ -161,6 +161,11 @@ def leaf(path: str, **changes: Any) -> LeafTrust:  # noqa: ANN401
     return LeafTrust(path, **{**usual, **changes})
 
 
+def signs_of(leaves: list[LeafTrust]) -> list[str]:
+    """The warnings where leaf 0 is chosen."""
+    return warnings(leaves, "0", {leaf.path: leaf.interval for leaf in leaves})
+
+
 @pytest.mark.parametrize(
     ("sign", "words"),
     [
@@ -177,8 +182,8 @@ def leaf(path: str, **changes: Any) -> LeafTrust:  # noqa: ANN401
 def test_each_sign_of_trouble_is_named_with_its_leaf(sign: dict[str, Any], words: str) -> None:
     best = leaf("0", interval=(50.0, 53.0))
     fine = leaf("1", interval=(40.0, 42.0))
-    assert warnings([best, fine], "0") == []
-    (warning,) = warnings([best, leaf("1", **{"interval": (40.0, 42.0), **sign})], "0")
+    assert signs_of([best, fine]) == []
+    (warning,) = signs_of([best, leaf("1", **{"interval": (40.0, 42.0), **sign})])
     assert warning.startswith("leaf 1: ")
     assert words in warning
 
@@ -186,10 +191,10 @@ def test_each_sign_of_trouble_is_named_with_its_leaf(sign: dict[str, Any], words
 def test_leaves_of_as_many_undefined_pairs_are_named_together_and_a_bound_is_no_trouble() -> None:
     few, fewer = ({"s_tau_defined": count, "s_tau_pairs": 10} for count in (3, 1))
     best, apart = leaf("0", interval=(50.0, 53.0), **few), {"interval": (40.0, 42.0)}
-    found = warnings([best, leaf("1", **apart, **fewer), leaf("2", **apart, **few)], "0")
+    found = signs_of([best, leaf("1", **apart, **fewer), leaf("2", **apart, **few)])
     assert [warning.split(": ")[0] for warning in found] == ["leaf 0, 2", "leaf 1"]
-    assert warnings([leaf("0", s_tau=0.1 + 0.2), leaf("1", s_tau=0.3, **apart)], "0") == []
-    assert warnings([leaf("0", s_tau=1 - 0.7), leaf("1", s_tau=3 * 0.1 - 1e-16, **apart)], "0") == []
+    assert signs_of([leaf("0", s_tau=0.1 + 0.2), leaf("1", s_tau=0.3, **apart)]) == []
+    assert signs_of([leaf("0", s_tau=1 - 0.7), leaf("1", s_tau=3 * 0.1 - 1e-16, **apart)]) == []
 
 
 def test_a_search_stopped_in_its_control_goes_on_there(

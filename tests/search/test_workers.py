@@ -34,12 +34,14 @@ from cleave.search.trainer import Standalone
 from tests.process import PATIENCE, at_work, until
 from tests.tiny import (
     EVERY_STEP,
+    HALVING,
     HERE,
     RSPS,
     SIZES,
     Ended,
     found,
     generations,
+    leaves,
     part_generations,
     same,
     search,
@@ -51,6 +53,7 @@ KINDS: dict[str, tuple[int, dict[str, Any]]] = {
     "darts": (2, {}),
     "darts that inherits": (3, {"split.restart": "false"}),
     "rsps": (2, RSPS),
+    "halving": (3, {**RSPS, **HALVING}),
     "random": (2, {"method.name": "random", "search.epochs": 2}),
 }
 LONG = {**RSPS, "search.checkpoint_seconds": 0.1, "search.epochs": 100_000}
@@ -81,10 +84,6 @@ def test_any_number_of_workers_leaves_the_same_bytes(kind: str, images: Path, tm
     assert leaves(tmp_path / "one") == leaves(tmp_path / "several")
     assert not (tmp_path / "several" / "parts").exists()
     assert 0 < progresses[-1].done <= progresses[-1].total
-
-
-def leaves(run: Path) -> dict[str, bytes]:
-    return {str(file.relative_to(run)): file.read_bytes() for file in (run / "leaves").rglob("*") if file.is_file()}
 
 
 def running(words: list[str], out: Path, saved: int) -> AbstractContextManager[subprocess.Popen[str]]:

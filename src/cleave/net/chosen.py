@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from cleave.net.gates import one_hot
-from cleave.net.network import Network, extract
-from cleave.space import Arch
+from cleave.net.network import Network, build, extract
+from cleave.space import Arch, Layout, Region
 
 
 class ChosenNetwork(nn.Module):
@@ -36,3 +37,13 @@ class ChosenNetwork(nn.Module):
         pixels = images.float().div(255) if images.dtype == torch.uint8 else images
         logits: Tensor = self.network(pixels.sub(self.mean).div(self.std), self.gates)
         return logits
+
+
+def standalone(
+    layout: Layout, arch: Arch, classes: int, weights: Mapping[str, Tensor], mean: Sequence[float], std: Sequence[float]
+) -> ChosenNetwork:
+    """That of an architecture trained from scratch, in evaluation mode. `weights`: of its network, as it is used."""
+    norm = replace(layout.norm, running=True)
+    network = build(replace(layout, auxiliary=None), Region.of(arch), classes, 0, norm)
+    network.load_state_dict(weights)
+    return ChosenNetwork(network, arch, mean, std).eval()

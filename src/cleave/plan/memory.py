@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import resource
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -13,9 +14,10 @@ from torch.autograd.graph import saved_tensors_hooks
 from cleave.data.chance import Chance
 from cleave.free_memory import free_bytes
 from cleave.method import StepContext
-from cleave.net import Gate, Gates, Network
+from cleave.net import Gate, Gates, Network, one_hot
 from cleave.search.problem import Problem
-from cleave.search.trainer import make_method
+from cleave.search.retraining import retraining
+from cleave.search.trainer import Standalone, make_method
 from cleave.split import Node
 
 COPIES = 3
@@ -41,9 +43,28 @@ def step_memory(problem: Problem) -> StepMemory:
     root = Node((), problem.space.region)
     with torch.device("meta"):
         network = Network(problem.layout, root.region, problem.classes, problem.layout.shared)
-        pixels = torch.empty(4, *problem.train.pixels.shape[1:])
     chance = Chance(problem.recipe.seed, root.label)
     gates = make_method(problem, root, chance).gates(StepContext(0, 0, chance.generator("memory")))
+    return counted(network, gates, problem)
+
+
+def retraining_memory(problem: Problem, scopes: Sequence[Standalone]) -> int:
+    """The bytes of a step in which the largest of these architectures is retrained; counted as those of a search."""
+    found = []
+    for scope in scopes:
+        task = retraining(problem, scope, 1)
+        with torch.device("meta"):
+            norm = replace(task.layout.norm, running=True)
+            network = Network(task.layout, scope.region, problem.classes, norm)
+        memory = counted(network, one_hot(scope.arch), problem)
+        found.append(memory.of(task.settings.batch_size // task.settings.accumulate))
+    return max(found)
+
+
+def counted(network: Network, gates: Gates, problem: Problem) -> StepMemory:
+    """Of a network on the meta device, for images of a problem."""
+    with torch.device("meta"):
+        pixels = torch.empty(4, *problem.train.pixels.shape[1:])
     stored = sum(parameter.numel() * parameter.element_size() for parameter in network.parameters())
     on_meta = {
         choice: gate if gate.weight is None else Gate(gate.active, gate.weight.to("meta"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,8 +10,8 @@ from cleave.data.given import Given
 from cleave.engine.progress import Callback
 from cleave.free_memory import size_text
 from cleave.memory import memory_for
-from cleave.plan.memory import available_bytes, peak_bytes, step_memory
-from cleave.plan.timing import Stopwatch
+from cleave.plan.memory import available_bytes, peak_bytes, retraining_memory, step_memory
+from cleave.plan.timing import Stopwatch, some_alone
 from cleave.resolve import resolve
 from cleave.search.problem import Problem, open_problem
 from cleave.search.stages import stages_of
@@ -59,9 +60,10 @@ def planned(problem: Problem, notes: list[str]) -> dict[str, Any]:
     """The same of a problem at hand, with what is to be said about its recipe."""
     recipe = problem.recipe
     memory, free = step_memory(problem), available_bytes(recipe.device)
-    need = memory.of(recipe.search.batch_size)
+    retrained = retraining_memory(problem, some_alone(problem)) if recipe.selection.retrains else 0
+    need = max(memory.of(recipe.search.batch_size), retrained)
     watch = Stopwatch.fitting(problem, memory, free and int(MEMORY_SHARE * free))
-    with memory_for("a step", f"search.batch_size, search.eval_batch_size, {recipe.space.smaller_by}"):
+    with memory_for("a step", ", ".join(problem.smaller_by)):
         phases = plan_phases(problem, watch)
     seconds = [phase.seconds for phase in phases]
     return {
@@ -74,7 +76,7 @@ def planned(problem: Problem, notes: list[str]) -> dict[str, Any]:
         "steps": sum(phase.count * phase.steps for phase in phases),
         "seconds": None if None in seconds else sum(one for one in seconds if one is not None),
         "memory": {"step_bytes": need, "peak_bytes": peak_bytes(recipe.device), "available_bytes": free},
-        "warnings": [*notes, *memory_warnings(need, free, recipe.space.smaller_by)],
+        "warnings": [*notes, *memory_warnings(need, free, problem.smaller_by)],
     }
 
 
@@ -88,10 +90,7 @@ def plan_phases(problem: Problem, watch: Stopwatch) -> list[Phase]:
     ]
 
 
-def memory_warnings(need: int, free: int | None, others: str) -> list[str]:
+def memory_warnings(need: int, free: int | None, keys: Sequence[str]) -> list[str]:
     if free is None or need <= MEMORY_SHARE * free:
         return []
-    return [
-        f"a step needs about {size_text(need)} and {size_text(free)} are free: use a smaller search.batch_size, "
-        f"{others}"
-    ]
+    return [f"a step needs about {size_text(need)} and {size_text(free)} are free: use a smaller {', '.join(keys)}"]

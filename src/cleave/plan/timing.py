@@ -11,9 +11,11 @@ from statistics import mean, median
 import torch
 
 from cleave.plan.memory import StepMemory
+from cleave.retrain.trainer import RetrainTrainer
 from cleave.search.evaluator import LeafEvaluator
 from cleave.search.matching import Matcher
 from cleave.search.problem import Problem
+from cleave.search.retraining import retraining
 from cleave.search.schedule import alone, parts_at, schedule
 from cleave.search.trainer import NodeTrainer, Standalone
 from cleave.search.work import Step
@@ -54,8 +56,12 @@ class Stopwatch:
                 return self.comparison(depth)
             case "evaluation":
                 return self.evaluation(depth)
+            case "mixture":
+                return self.mixture(depth)
             case "alone":
                 return self.alone()
+            case "retraining":
+                return self.retraining()
 
     def step(self, depth: int) -> float | None:
         """A training step of a node at a depth, the mean of those with and without an architecture step."""
@@ -83,17 +89,35 @@ class Stopwatch:
         arch = self.problem.space.sample(trainer.scope.region, torch.Generator().manual_seed(0))
         return timed(lambda: LeafEvaluator(trainer).accuracy(arch, self.problem.valid))
 
+    def mixture(self, depth: int) -> float | None:
+        """A whole supernet on all held-out images."""
+        if not self.fits:
+            return None
+        return timed(LeafEvaluator(self._trainer(depth)).mixture)
+
     def alone(self) -> float | None:
         """A weight step of an architecture by itself, the median of a few random ones."""
         if not self.fits:
             return None
-        generator, space = torch.Generator().manual_seed(0), self.problem.space
-        scopes = [Standalone("plan", space.sample(space.region, generator)) for _ in range(TIMED)]
-        return self.scale * median(timed(NodeTrainer(self.problem, scope, alone(1)).advance) for scope in scopes)
+        trainers = [NodeTrainer(self.problem, scope, alone(1)) for scope in some_alone(self.problem)]
+        return self.scale * median(timed(trainer.advance) for trainer in trainers)
+
+    def retraining(self) -> float | None:
+        """The same as networks are retrained."""
+        if not self.fits:
+            return None
+        trainers = [RetrainTrainer(retraining(self.problem, scope, 1)) for scope in some_alone(self.problem)]
+        return median(timed(trainer.advance) for trainer in trainers)
 
     def _trainer(self, depth: int) -> NodeTrainer:
         node = Node((0,) * depth, typical_region(self.problem, depth))
         return NodeTrainer(self.problem, node, schedule(self.problem.recipe, depth))
+
+
+def some_alone(problem: Problem) -> list[Standalone]:
+    """A few random architectures."""
+    generator, space = torch.Generator().manual_seed(0), problem.space
+    return [Standalone("plan", space.sample(space.region, generator)) for _ in range(TIMED)]
 
 
 def again(trainer: NodeTrainer, step: int) -> None:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
 from cleave.errors import UserError
-from cleave.net import build
-from cleave.net.chosen import ChosenNetwork
+from cleave.net.chosen import ChosenNetwork, standalone
 from cleave.retrain.problem import LABEL
 from cleave.retrain.recipes import recipe_of
 from cleave.run.folder import RunFiles
 from cleave.run.origin import TRAIN, read_origin
 from cleave.run.view import newest_saved, view
-from cleave.space import Region, find_space
+from cleave.space import find_space
 
 
 @dataclass(frozen=True)
@@ -81,9 +80,6 @@ def trained_network(path: Path) -> ChosenNetwork:
     recipe = recipe_of(origin)
     record = RunFiles(path, origin.identity).leaf(LABEL, newest_saved(path)["search"]["kept"][LABEL])
     space, environment = find_space(recipe.space), origin.environment
-    arch = space.parse(recipe.arch)
-    layout = replace(space.layout(recipe.space.size, len(environment["mean"])), auxiliary=None)
-    norm = replace(layout.norm, running=True)
-    network = build(layout, Region.of(arch), len(environment["classes"]), 0, norm)
-    network.load_state_dict(record.weights)
-    return ChosenNetwork(network, arch, environment["mean"], environment["std"]).eval()
+    arch, mean, std = space.parse(recipe.arch), environment["mean"], environment["std"]
+    layout = space.layout(recipe.space.size, len(mean))
+    return standalone(layout, arch, len(environment["classes"]), record.weights, mean, std)

@@ -25,7 +25,7 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 class RetrainSettings(Settings):
     """SGD along a cosine. The defaults are for data of which nothing is known; what is off is off there.
 
-    Sources of the methods stand beside their keys; those of published constants are in `cleave.retrain.recipes`.
+    Sources of the methods stand beside their keys; those of published constants are in `cleave.retrain.catalogue`.
     """
 
     epochs: Positive = 100

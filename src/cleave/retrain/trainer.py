@@ -37,7 +37,8 @@ AUXILIARY = "auxiliary."
 class Retraining:
     """One architecture, its network, how it is trained, and the images: all that the outcome follows from.
 
-    `label`: what its random numbers go by, beside the seed. `layout` as of `retrain_layout`.
+    `label`: what its random numbers go by, beside the seed. `layout` as of `retrain_layout`. `section`: where the
+    settings are said.
     """
 
     label: str
@@ -49,6 +50,7 @@ class Retraining:
     normalise: Normalise
     seed: int = 0
     device: str = "cpu"
+    section: str = "training"
 
     @property
     def steps_per_epoch(self) -> int:
@@ -108,9 +110,9 @@ class RetrainTrainer:
         return rates(self.task.settings, step // self.task.steps_per_epoch).learning_rate
 
     def _not_finite(self, loss: float) -> UserError:
+        label, section = self.task.label, self.task.section
         return UserError(
-            f"{self.task.label}, step {self.step}: the loss is {loss}; try a smaller training.learning_rate or "
-            "training.clip"
+            f"{label}, step {self.step}: the loss is {loss}; try a smaller {section}.learning_rate or {section}.clip"
         )
 
     @property
@@ -217,3 +219,9 @@ def averaged(network: nn.Module) -> Mapping[str, Tensor]:
     """What averages are taken of: weights, and the running statistics that belong to them."""
     statistics = {name: buffer for name, buffer in network.named_buffers() if buffer.is_floating_point()}
     return {**dict(network.named_parameters()), **statistics}
+
+
+def used_weights(record: Record) -> dict[str, Tensor]:
+    """Those of `RetrainTrainer.trained`, out of what was saved."""
+    weights = {**record.weights, **record.state["averages"]}
+    return {name: tensor for name, tensor in weights.items() if not name.startswith(AUXILIARY)}

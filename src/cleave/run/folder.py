@@ -7,7 +7,7 @@ events.jsonl      one line per epoch, split and leaf; the same seed gives the sa
 tree.json         the split tree with all similarity matrices
 checkpoints/      the last two generations of what is known; what `cleave resume` goes on from
 parts/LABEL/      each node or architecture under way, with checkpoints and events of its own
-leaves/LABEL/     the weights of every finished node
+leaves/LABEL/     the weights of every finished node, and of every rung of a network that halving retrained
 result.json       the outcome; the same seed gives the same bytes
 timing.json       the seconds it took, all sessions together
 

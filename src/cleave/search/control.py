@@ -10,12 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cleave.data.chance import Chance
+from cleave.search.halving import HalvingStage
 from cleave.search.problem import Problem
+from cleave.search.retraining import retrain_steps
+from cleave.search.selection import chosen_leaf
 from cleave.search.state import State
-from cleave.search.task import StandaloneTask, Task, TaskResult
+from cleave.search.task import RetrainTask, StandaloneTask, Task, TaskResult
 from cleave.search.trainer import Standalone
 from cleave.search.tree_stage import TreeStage
-from cleave.search.work import PlannedWork, control_epochs, evaluating, passes_done
+from cleave.search.work import PlannedWork, Step, control_epochs, evaluating, passes_done
 from cleave.space import Arch
 from cleave.space.sample import distinct
 
@@ -33,14 +36,21 @@ def plan_control(problem: Problem, state: State) -> Control:
     count = problem.recipe.trust.control
     if count == 0:
         return Control([], 0)
-    assert state.chosen.result is not None
-    chosen = problem.space.parse(state.chosen.result["arch"])
+    leaf = chosen_leaf(problem.recipe, state)
+    assert leaf.result is not None
+    chosen = problem.space.parse(leaf.result["arch"])
     generator = Chance(problem.recipe.seed, "control").generator("architectures")
     drawn = distinct(problem.space, problem.space.region, count + 1, generator)
     others = [arch for arch in drawn if arch != chosen][:count]
     if not others:
         return Control([], 0)
-    return Control([chosen, *others], control_epochs(problem, len(others), passes_done(problem, state.cost)))
+    epochs = control_epochs(len(others), passes_done(problem, state.cost), steps_per_epoch(problem))
+    return Control([chosen, *others], epochs)
+
+
+def steps_per_epoch(problem: Problem) -> int:
+    """Of an architecture of the control."""
+    return retrain_steps(problem) if problem.recipe.selection.retrains else problem.steps_per_epoch
 
 
 class ControlStage:
@@ -53,14 +63,20 @@ class ControlStage:
     def tasks(self, state: State, found: Mapping[str, TaskResult]) -> list[Task]:
         return [task for task in self._left(state) if task.label not in found]
 
-    def _left(self, state: State) -> list[StandaloneTask]:
+    def _left(self, state: State) -> list[Task]:
         """Those that are not merged. Which there are is settled once the tree is finished, as it is by now."""
         self.control = self.control or plan_control(self.problem, state)
         tasks = [
-            StandaloneTask(Standalone(label_of(number), arch), self.control.epochs)
+            self._task(Standalone(label_of(number), arch), self.control.epochs)
             for number, arch in enumerate(self.control.architectures)
         ]
         return tasks[len(state.accuracies) :]
+
+    def _task(self, scope: Standalone, epochs: int) -> Task:
+        """At the search's size, or as the leaves' architectures are retrained where that chose among them."""
+        if self.problem.recipe.selection.retrains:
+            return RetrainTask(scope.label, scope, epochs, total=epochs)
+        return StandaloneTask(scope, epochs)
 
     def next(self, state: State) -> str | None:
         left = self._left(state)
@@ -77,10 +93,12 @@ class ControlStage:
         problem, count = self.problem, self.problem.recipe.trust.control
         if not count:
             return []
-        search = int(sum(work.passes for work in TreeStage(problem).planned_levels()))
-        epochs = control_epochs(problem, count, search)
-        steps, images = epochs * problem.steps_per_epoch, (count + 1) * len(problem.valid)
-        training = PlannedWork("control", (count + 1) * steps, count + 1, epochs, steps, "alone")
+        search = [*TreeStage(problem).planned_search(), *HalvingStage(problem).planned()]
+        each = steps_per_epoch(problem)
+        epochs = control_epochs(count, int(sum(work.passes for work in search)), each)
+        steps, images = epochs * each, (count + 1) * len(problem.valid)
+        kind: Step = "retraining" if problem.recipe.selection.retrains else "alone"
+        training = PlannedWork("control", (count + 1) * steps, count + 1, epochs, steps, kind)
         return [training, PlannedWork("control's evaluation", evaluating(problem, images))]
 
     def most_tasks(self) -> int:

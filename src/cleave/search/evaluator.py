@@ -1,10 +1,13 @@
-"""How a leaf's architectures are judged: each batch of held-out images is shown once to each of them."""
+"""How a leaf is judged: each held-out batch is shown once to each of its architectures, and to its supernet."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from cleave.data.images import Images
 from cleave.data.stream import Batch, InOrder
@@ -17,11 +20,21 @@ from cleave.stats.accuracy import Accuracy, Hits
 from cleave.train import BATCH, Child, Evaluator
 
 
+class Mixture(NamedTuple):
+    """How a leaf's supernet does as its method runs it: mean cross entropy and percent right of the held-out images."""
+
+    loss: float
+    accuracy: float
+
+
 class LeafAccuracy(Evaluate, Protocol):
     """What a method derives an architecture by, and what is then told of that one."""
 
     def judge(self, arch: Arch) -> Accuracy:
         """On all held-out images."""
+
+    def mixture(self) -> Mixture | None:
+        """Of the leaf's supernet; None where it has none."""
 
 
 class LeafEvaluator:
@@ -90,6 +103,31 @@ class LeafEvaluator:
         others = problem.recipe.space.smaller_by
         return too_large(f"leaf {self.trainer.scope.label}", key, size, others, attempt, problem.recipe.device)
 
+    def mixture(self) -> Mixture:
+        """Of the supernet under the gates of its method, on all held-out images; nothing is known before or kept.
+
+        A method that draws its gates draws new ones for each batch, as in training.
+        """
+        loss, right = 0.0, 0
+        for number in range(self.batches):
+            self.before()
+            logits, labels = self._mixed(number)
+            loss += cross_entropy(logits.double(), labels, reduction="sum").item()
+            right += int((logits.argmax(dim=1) == labels).sum())
+        self.trainer.weights.check(loss)
+        images = len(self.trainer.problem.valid)
+        return Mixture(loss / images, 100 * right / images)
+
+    def _mixed(self, number: int) -> tuple[Tensor, Tensor]:
+        """Logits of the supernet, and labels, of one batch."""
+        child = Child(self.trainer.network, self.trainer.own_gates(number))
+
+        def work(batches: Sequence[Batch]) -> tuple[Tensor, Tensor]:
+            ((_, logits, labels),) = self.evaluator.logits([child], batches)
+            return logits, labels
+
+        return within_memory(partial(work, [self.images[number]]), partial(self._too_large, work))
+
     def accuracy(self, arch: Arch, images: Images) -> float:
         """Percent of some images that `arch` gets right."""
         return 100 * sum(self.hits(arch, self.batches_of(images))) / len(images)
@@ -105,3 +143,6 @@ class StandaloneEvaluator:
 
     def __call__(self, arch: Arch, batches: int | None = None) -> float:
         return self.judge(arch).overall
+
+    def mixture(self) -> None:
+        """There is no supernet."""

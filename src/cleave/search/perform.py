@@ -14,15 +14,18 @@ from cleave.engine.progress import Callback
 from cleave.engine.stop import Stop
 from cleave.errors import Interrupted
 from cleave.method import Method
+from cleave.retrain.trainer import RetrainTrainer
 from cleave.run.folder import RunFiles
 from cleave.run.task_folder import TaskFolder, task_lock
-from cleave.search.evaluator import LeafAccuracy, LeafEvaluator, StandaloneEvaluator
+from cleave.search.evaluator import LeafAccuracy, LeafEvaluator, Mixture, StandaloneEvaluator
 from cleave.search.matching import Matcher
 from cleave.search.problem import Problem, Setup
+from cleave.search.retraining import SECTION, retraining
 from cleave.search.schedule import Schedule, alone, parts_at, schedule
-from cleave.search.session import TaskSession, finite
+from cleave.search.session import InTraining, TaskSession, finite
 from cleave.search.stability import agreement, mean_entropy, panel
-from cleave.search.task import NodeTask, Parent, StandaloneTask, Task, TaskResult
+from cleave.search.state import SearchCost
+from cleave.search.task import NodeTask, Parent, RetrainTask, StandaloneTask, Task, TaskResult
 from cleave.search.trainer import NodeTrainer, Standalone, make_method
 from cleave.space import Arch
 from cleave.split import Node, Probe
@@ -87,14 +90,38 @@ class Performance(TaskSession):
     def _trained_alone(self, scope: Standalone, epochs: int, setup: Setup | None = None) -> Accuracy:
         """How an architecture does that is trained from new weights; they are not kept."""
         trainer = self.opened(scope, alone(epochs), setup=setup)
-        self.train(trainer, "train alone", lambda: None)
+        self.train(trainer, epochs, trainer.advance, "train alone", lambda: None)
         trainer.finite_means()
         self.trainer = None
         return LeafEvaluator(trainer).judge(scope.arch)
 
-    def _keep(self, label: str, trainer: NodeTrainer) -> None:
+    def retrain(self, task: RetrainTask) -> None:
+        """A leaf's network up to the end of a rung, or one of the control where networks are retrained."""
+
+        def go_on(trainer: RetrainTrainer) -> None:
+            if task.before is not None:
+                trainer.restore(self.run.leaf(task.before.label, task.before.identity))
+
+        def step() -> SearchCost:
+            trainer.advance()
+            return SearchCost(retrain_steps=1)
+
+        self.section = SECTION
+        trainer = self.going_on(RetrainTrainer(retraining(self.problem, task.scope, task.total)), task.label, go_on)
+        self.train(trainer, task.epochs, step, "retrain", partial(self._end_retrain_epoch, task, trainer))
+        self._once(task.scope.arch, lambda _: trainer.judge(self.problem.valid))
+        if task.keeps:
+            self._keep(task.label, trainer)
+
+    def _end_retrain_epoch(self, task: RetrainTask, trainer: RetrainTrainer) -> None:
+        loss, accuracy = trainer.finite_means()
+        if task.keeps:
+            found = {"epoch": trainer.epoch, "loss": loss, "accuracy": accuracy}
+            self.folder.events.write("epoch", leaf=task.scope.label, phase="retrain", **found)
+
+    def _keep(self, label: str, trainer: InTraining) -> None:
         """Puts trained weights aside for later."""
-        with finite(label):
+        with finite(label, self.section):
             self.found.kept[label] = self.run.keep_leaf(label, trainer.record())
 
     def _train(self, node: Node, parent: Parent | None, plan: Schedule) -> NodeTrainer:
@@ -107,12 +134,12 @@ class Performance(TaskSession):
 
         trainer = self.opened(node, plan, inherit)
         doing = "search" if plan.searching else "warm-up"
-        self.train(trainer, doing, partial(self._end_epoch, trainer, doing))
+        self.train(trainer, plan.epochs, trainer.advance, doing, partial(self._end_epoch, trainer, doing))
         return trainer
 
     def _end_epoch(self, trainer: NodeTrainer, doing: str) -> None:
         loss, accuracy = trainer.finite_means()
-        epoch = trainer.step // self.problem.steps_per_epoch
+        epoch = trainer.epoch
         found = {"loss": loss, "accuracy": accuracy, "strengths": trainer.architecture_weights()}
         if trainer.schedule.searching:
             found |= self._follow(trainer, epoch)
@@ -192,17 +219,29 @@ class Performance(TaskSession):
         return LeafEvaluator(trainer, self.found.hits, self.breathe, after)
 
     def _derive(self, node: Node, method: Method, evaluate: LeafAccuracy) -> None:
-        """The method's architecture for a leaf, with its accuracies (percent) on held-out images."""
+        """The method's architecture for a leaf, with all figures by which the leaf may be chosen."""
         arch = method.derive(evaluate, Chance(self.problem.recipe.seed, node.label).generator("derive"))
         accuracy = evaluate.judge(arch)
+        mixture_loss, mixture_accuracy = self._mixture(evaluate) or (None, None)
         self.found.result = {
             "arch": self.problem.space.format(arch),
             "valid_accuracy": accuracy.overall,
             "valid_balanced_accuracy": accuracy.balanced,
+            "mixture_loss": mixture_loss,
+            "mixture_accuracy": mixture_accuracy,
             "entropy": mean_entropy(method.architecture_weights()),
             **agreement(self.found.followed),
         }
         self.folder.events.write("leaf", leaf=node.label, **self.found.result)
+
+    def _mixture(self, evaluate: LeafAccuracy) -> Mixture | None:
+        """How the leaf's supernet does. Where that was interrupted, it is looked at again from the first image."""
+        self.show("evaluate the supernet")
+        mixture = evaluate.mixture()
+        if mixture is not None:
+            chooses = self.problem.recipe.selection.by_mixture
+            (self.found.cost if chooses else self.found.control).eval_images += len(self.problem.valid)
+        return mixture
 
     def _once(self, arch: Arch, evaluate: Callable[[Arch], Accuracy]) -> Accuracy:
         """How an architecture does, measured once and kept across interruptions."""

@@ -81,6 +81,12 @@ class Problem:
         return counts
 
     @property
+    def smaller_by(self) -> list[str]:
+        """The keys by which what is done takes less memory."""
+        retrained = ["selection.training.batch_size", "selection.space"] if self.recipe.selection.retrains else []
+        return ["search.batch_size", "search.eval_batch_size", *retrained, self.recipe.space.smaller_by]
+
+    @property
     def steps_per_epoch(self) -> int:
         """Batches that show every training image at least once."""
         return -(-len(self.train) // self.recipe.search.batch_size)

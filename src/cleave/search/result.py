@@ -7,6 +7,7 @@ from typing import Any
 
 from cleave.bench.table import Table, dataset_of, trained_accuracies
 from cleave.search.problem import Problem
+from cleave.search.selection import chosen_leaf, selection_json
 from cleave.search.state import State
 from cleave.search.trust import trust_report
 from cleave.split import Node, label
@@ -18,12 +19,14 @@ TOLD = ("path", "arch", "valid_accuracy", "valid_balanced_accuracy", "benchmark"
 def outcome(problem: Problem, state: State) -> dict[str, Any]:
     """The content of result.json; a pure function of recipe, images and table: it has no times and no places.
 
-    `chosen` is the leaf whose architecture does best on held-out images. `oracle` is the one with the best test
+    `chosen` is the leaf that does best on held-out images by `selection.by`, and `selection` tells the figures of every
+    leaf by which it might have been chosen (`cleave.search.selection`). `oracle` is the one with the best test
     accuracy in the benchmark table: what a perfect choice among the leaves would have given, not a result.
     """
-    leaves = [leaf_json(leaf, problem.table) for leaf in state.tree.leaves if leaf.result is not None]
+    leaves = [leaf_json(leaf, problem.table) for leaf in state.searched]
     recipe = problem.recipe
-    best = next(leaf for leaf in leaves if leaf["path"] == state.chosen.label)
+    chosen = chosen_leaf(recipe, state).label
+    best = next(leaf for leaf in leaves if leaf["path"] == chosen)
     return {
         "space": problem.space.name,
         "method": recipe.method.name,
@@ -32,6 +35,7 @@ def outcome(problem: Problem, state: State) -> dict[str, Any]:
         "leaves": leaves,
         "splits": [split_json(node) for node in state.tree.nodes.values() if node.split is not None],
         "chosen": {key: best[key] for key in TOLD},
+        "selection": selection_json(recipe, state),
         "oracle": oracle(leaves, dataset_of(recipe.data.name)) if problem.table else None,
         "cost": asdict(state.cost),
         "trust": trust_report(problem, state),

@@ -25,7 +25,7 @@ from cleave.run.view import is_whole, view
 from cleave.search.loop import Search
 from cleave.search.problem import Problem, open_problem
 from cleave.search.searching import SearchJob
-from cleave.search.stages import most_tasks
+from cleave.search.stages import most_tasks, stages_of
 from cleave.settings import Recipe
 from cleave.space import find_space
 from cleave.torch_state import cpu_threads
@@ -46,6 +46,7 @@ def start(
     for note in notes:
         callback.say(note)
     problem = open_problem(recipe, callback, given)
+    stages_of(problem)  # refuses what cannot be done with these images, before there is a folder
     for line in report_lines(problem.report):
         callback.say(line)
     name = f"{problem.space.name}-{recipe.method.name}-{recipe.split.splitter}-seed{recipe.seed}"

@@ -35,7 +35,7 @@ class SearchJob:
 
     @property
     def sizes(self) -> str:
-        return f"search.batch_size, search.eval_batch_size, {self.problem.recipe.space.smaller_by}"
+        return ", ".join(self.problem.smaller_by)
 
     @property
     def images(self) -> Iterable[Images]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from pydantic import Field
 
@@ -20,15 +20,38 @@ from cleave.run.task_folder import TaskFolder
 from cleave.search.problem import Problem, Setup
 from cleave.search.schedule import Schedule
 from cleave.search.stages import planned_passes
+from cleave.search.state import SearchCost
 from cleave.search.task import TaskResult
 from cleave.search.trainer import NodeTrainer, Scope
 from cleave.search.work import passes_done
 
 
+class InTraining(Protocol):
+    """What a task trains: after every step it can be saved, and goes on from there."""
+
+    @property
+    def step(self) -> int:
+        """The steps that are done."""
+
+    @property
+    def epoch(self) -> int:
+        """The epochs that are done."""
+
+    def means(self) -> tuple[float, float]:
+        """The mean training loss and accuracy (percent) since the epoch began."""
+
+    def record(self) -> Record: ...
+
+    def restore(self, record: Record) -> None: ...
+
+
+TrainerKind = TypeVar("TrainerKind", bound=InTraining)
+
+
 class SavedTrainer(Shape):
     """What is plain of a trainer."""
 
-    leaf: str
+    label: str
     step: int = Field(ge=0)
 
 
@@ -46,7 +69,8 @@ class TaskSession:
         self.problem, self.run, self.folder = problem, run, folder
         self.stop, self.callback = stop, callback
         self.found = TaskResult()
-        self.trainer: NodeTrainer | None = None
+        self.trainer: InTraining | None = None
+        self.section = "method"  # where the recipe says how it is trained
         self.saved: Record | None = None
         """The trainer that the checkpoint holds, until it is opened."""
         self.label = folder.label  # of the place at hand, or the last one
@@ -64,24 +88,32 @@ class TaskSession:
         prepare: Callable[[NodeTrainer], None] = lambda trainer: None,
         setup: Setup | None = None,
     ) -> NodeTrainer:
-        """The trainer of a scope: the one in the checkpoint if it is there, else a new one, prepared."""
-        trainer = NodeTrainer(self.problem, scope, plan, setup)
+        """The trainer of a scope, as in `going_on`."""
+        return self.going_on(NodeTrainer(self.problem, scope, plan, setup), scope.label, prepare)
+
+    def going_on(
+        self, trainer: TrainerKind, label: str, prepare: Callable[[TrainerKind], None] = lambda trainer: None
+    ) -> TrainerKind:
+        """A new trainer as it is in the checkpoint if it is there, else prepared."""
         saved, self.saved = self.saved, None
         if saved is not None:
             trainer.restore(saved)
         else:
             prepare(trainer)
-        self.trainer, self.label = trainer, scope.label
+        self.trainer, self.label = trainer, label
         return trainer
 
-    def train(self, trainer: NodeTrainer, doing: str, end_epoch: Callable[[], None]) -> None:
-        """The steps that the trainer still has to do; `end_epoch` is called after the last one of each epoch."""
-        while trainer.step < trainer.steps:
+    def train(
+        self, trainer: InTraining, epochs: int, step: Callable[[], SearchCost], doing: str, end: Callable[[], None]
+    ) -> None:
+        """The steps up to the end of so many epochs: `step` takes one and tells its cost, `end` follows an epoch."""
+        while trainer.epoch < epochs:
+            before = trainer.epoch
             self.breathe()
-            self.found.cost += trainer.advance()
+            self.found.cost += step()
             self.show(doing)
-            if trainer.step % self.problem.steps_per_epoch == 0:
-                end_epoch()
+            if trainer.epoch > before:
+                end()
 
     def breathe(self) -> None:
         """Between steps: stop if asked to, save if it is time."""
@@ -94,7 +126,7 @@ class TaskSession:
         record = self.saved or (self.trainer.record() if self.trainer else Record({}, {}, {}))
         self.found.events = self.folder.events.position
         meta = {"findings": self.found.to_json(), "learner": record.meta or None}
-        with finite(record.meta.get("leaf")):
+        with finite(record.meta.get("label"), self.section):
             self.folder.generations.commit(Record(record.weights, record.state, meta))
         self.saved_at = time.monotonic()
 
@@ -114,10 +146,10 @@ class TaskSession:
 
 
 @contextmanager
-def finite(leaf: str | None) -> Iterator[None]:
+def finite(leaf: str | None, section: str) -> Iterator[None]:
     """Turns the refusal to save a NaN into what the user can do about it."""
     try:
         yield
     except NotFinite as error:
         where = f"leaf {leaf}: " if leaf else ""
-        raise UserError(f"{where}{error}; try a smaller method.learning_rate or method.clip") from error
+        raise UserError(f"{where}{error}; try a smaller {section}.learning_rate or {section}.clip") from error

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from cleave.search.control import ControlStage
+from cleave.search.halving import HalvingStage
 from cleave.search.problem import Problem
 from cleave.search.state import State
 from cleave.search.task import Task, TaskResult
@@ -44,7 +45,7 @@ class Stage(Protocol):
         """How many of its tasks there can be at the same time."""
 
 
-STAGES: Sequence[type[Stage]] = (TreeStage, ControlStage)
+STAGES: Sequence[type[Stage]] = (TreeStage, HalvingStage, ControlStage)
 """In their order: each begins when the one before it is finished."""
 
 

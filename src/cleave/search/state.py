@@ -25,6 +25,7 @@ class SearchCost:
     arch_steps: int = 0
     split_passes: int = 0  # forward and backward passes of one mini-batch under one candidate
     eval_images: int = 0
+    retrain_steps: int = 0  # of networks that are retrained, of a size and batch size of their own
 
     def __add__(self, other: SearchCost) -> SearchCost:
         return SearchCost(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(SearchCost)))
@@ -35,25 +36,33 @@ class State:
     """What the tasks of a search found that are merged.
 
     `cost` is the search's own work, `control` that of measuring it: the panels and the architectures trained beside.
-    `accuracies`: of the control's architectures. `kept`: the identity of each node's saved weights, by label.
+    `retrained`: by architecture, its accuracies at the ends of the rungs of halving that it reached. `accuracies`: of
+    the control's architectures. `kept`: the identity of each node's and retrained network's saved weights, by label.
     """
 
     tree: Tree
     cost: SearchCost = field(default_factory=SearchCost)
     control: SearchCost = field(default_factory=SearchCost)
+    retrained: dict[str, list[Accuracy]] = field(default_factory=dict)
     accuracies: dict[str, Accuracy] = field(default_factory=dict)
     kept: dict[str, str] = field(default_factory=dict)
 
     @property
-    def chosen(self) -> Node:
-        """The leaf whose architecture does best on held-out images; the first wins ties."""
-        found = [(leaf, leaf.result["valid_accuracy"]) for leaf in self.tree.leaves if leaf.result is not None]
-        return max(found, key=lambda pair: pair[1])[0]
+    def searched(self) -> list[Node]:
+        """The leaves that have an architecture."""
+        return [leaf for leaf in self.tree.leaves if leaf.result is not None]
+
+    def retrained_of(self, leaf: Node) -> list[Accuracy]:
+        """The accuracies of a leaf's architecture, retrained."""
+        assert leaf.result is not None
+        return self.retrained.get(leaf.result["arch"], [])
 
     def to_json(self) -> dict[str, Any]:
         plain = {name: asdict(getattr(self, name)) for name in ("cost", "control")}
+        retrained = {arch: [asdict(each) for each in rungs] for arch, rungs in self.retrained.items()}
         accuracies = {arch: asdict(each) for arch, each in self.accuracies.items()}
-        return {"tree": tree_to_json(self.tree), **plain, "accuracies": accuracies, "kept": self.kept}
+        beside = {"retrained": retrained, "accuracies": accuracies, "kept": self.kept}
+        return {"tree": tree_to_json(self.tree), **plain, **beside}
 
     @staticmethod
     def from_json(saved: dict[str, Any], file: Path) -> State:
@@ -62,7 +71,7 @@ class State:
         plain = typed(file, PLAIN, saved)
         tree = Tree(plain.tree[0].region)
         tree.nodes = {node.path: node for node in plain.tree}
-        return State(tree, plain.cost, plain.control, plain.accuracies, plain.kept)
+        return State(tree, plain.cost, plain.control, plain.retrained, plain.accuracies, plain.kept)
 
 
 @dataclass
@@ -72,6 +81,7 @@ class PlainState:
     tree: Nodes
     cost: SearchCost
     control: SearchCost
+    retrained: dict[str, list[Accuracy]]
     accuracies: dict[str, Accuracy]
     kept: dict[str, str]
 

@@ -77,6 +77,32 @@ class StandaloneTask:
         performance.standalone(self)
 
 
+@dataclass(frozen=True)
+class Kept:
+    """Saved weights: their label, and their identity."""
+
+    label: str
+    identity: str
+
+
+@dataclass(frozen=True)
+class RetrainTask:
+    """A network to be retrained up to the end of some epochs, on a schedule of `total` ones, and evaluated.
+
+    It goes on from `before` where something is there; `keeps`: whether something will go on from it.
+    """
+
+    label: str
+    scope: Standalone
+    epochs: int
+    total: int
+    before: Kept | None = None
+    keeps: bool = False
+
+    def do(self, performance: Performance) -> None:
+        performance.retrain(self)
+
+
 @dataclass
 class TaskResult:
     """What is known of a task; all of it once it is `finished`.

@@ -184,6 +184,11 @@ class NodeTrainer:
         logits, other = whole(logits), whole(other)
         return Pass(self.loss(logits, labels) + self.setup.auxiliary * self.loss(other, labels), logits)
 
+    def own_gates(self, number: int) -> Gates:
+        """What the method runs in the last epoch of its search, for a batch that is only looked at."""
+        epochs = self.schedule.epochs
+        return self.method.gates(StepContext(epochs - 1, epochs, self.chance.generator("mixture", number)))
+
     def learns_at(self, step: int) -> bool:
         """Whether there is an architecture step in front of that weight step."""
         return self.schedule.searching and self.method.learns_at(*divmod(step, self.problem.steps_per_epoch))
@@ -251,11 +256,11 @@ class NodeTrainer:
     def record(self) -> Record:
         """All of it, to be saved."""
         state = {**self.weights.state(), "method": dict(self.method.state_dict()), "sums": self.sums}
-        return Record(dict(self.network.state_dict()), state, {"leaf": self.scope.label, "step": self.step})
+        return Record(dict(self.network.state_dict()), state, {"label": self.scope.label, "step": self.step})
 
     def restore(self, record: Record) -> None:
         """Goes back to what was saved of this very node."""
-        assert record.meta["leaf"] == self.scope.label
+        assert record.meta["label"] == self.scope.label
         self.network.load_state_dict(record.weights)
         self.method.load_state_dict(record.state["method"])
         self.weights.load(record.state, record.meta["step"])

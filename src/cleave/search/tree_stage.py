@@ -72,10 +72,23 @@ class TreeStage:
         epochs = 0 if self.problem.method.alone else min(trust.panel_epochs, recipe.search.epochs)
         each = epochs * trust.panel * min(trust.panel_images, len(self.problem.valid))
         panels = PlannedWork("panels", evaluating(self.problem, self.most_tasks() * each))
-        return [*self.planned_levels(), panels]
+        return [*self.planned_levels(), *self.planned_mixtures(), panels]
+
+    def planned_mixtures(self) -> list[PlannedWork]:
+        """That the leaves' supernets are evaluated, where they have one."""
+        if self.problem.method.alone:
+            return []
+        leaves = self.most_tasks()
+        images = leaves * len(self.problem.valid)
+        return [PlannedWork("mixture", evaluating(self.problem, images), leaves, 0, 1, "mixture", self.splits)]
+
+    def planned_search(self) -> list[PlannedWork]:
+        """The search itself, without what is only told beside its result."""
+        chosen_by = self.planned_mixtures() if self.problem.recipe.selection.by_mixture else []
+        return [*self.planned_levels(), *chosen_by]
 
     def planned_levels(self) -> Iterator[PlannedWork]:
-        """The search itself, without what only tells how far to trust it: training, splitting and evaluation."""
+        """Training, splitting and the evaluation of architectures."""
         problem, method, settings = self.problem, self.problem.method, self.problem.recipe.method
         for depth in range(self.splits + 1):
             plan, count = schedule(problem.recipe, depth), nodes_at(problem.recipe, problem.space, depth)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from statistics import mean, pstdev
 from typing import Any
@@ -11,12 +12,13 @@ from cleave.net.cost import weights
 from cleave.search.collapse import COLLAPSED, most_skipping
 from cleave.search.control import plan_control
 from cleave.search.problem import Problem
+from cleave.search.selection import WAYS, chosen_leaf, interval
 from cleave.search.state import State
 from cleave.search.work import training_passes
 from cleave.space.sample import enumerate_valid
 from cleave.split import Node
 from cleave.stats.accuracy import majority_share
-from cleave.stats.intervals import rank_p_value, wilson
+from cleave.stats.intervals import rank_p_value
 
 LEVEL = 0.05
 UNDECIDED = 0.99
@@ -38,6 +40,7 @@ class LeafTrust:
     highest; null where there are none. `skip_share` and `weights_share` are of the architecture's choices: those
     that are skip connections, and those with something to learn. `s_tau` is the mean over those pairs of rankings,
     `s_tau_defined` of `s_tau_pairs`, in which it is defined; null where a leaf was searched before these were kept.
+    `retrained_accuracy`: at the end of the last rung of halving that its architecture reached, null without halving.
     """
 
     path: str
@@ -51,11 +54,25 @@ class LeafTrust:
     cell_skip_share: float
     s_tau_defined: int | None = None
     s_tau_pairs: int | None = None
+    retrained_accuracy: float | None = None
+    retrained_interval: tuple[float, float] | None = None
+
+    @property
+    def reached(self) -> float:
+        """Its best accuracy."""
+        return max(self.valid_accuracy, self.retrained_accuracy or 0.0)
+
+    @property
+    def least(self) -> float:
+        """The higher of the lower bounds."""
+        return max(self.interval[0], (self.retrained_interval or self.interval)[0])
 
 
 @dataclass(frozen=True)
 class ControlTrust:
     """The chosen architecture among `architectures` random ones, each trained alone for `epochs`.
+
+    They are trained at the search's size; where halving chose, as it retrains networks.
 
     `search_passes` and `control_passes` are forward and backward passes of a mini-batch. Accuracies are on the
     held-out images, in percent. `random_search` is the best of the random ones: random search with this budget.
@@ -90,9 +107,11 @@ def trust_report(problem: Problem, state: State) -> dict[str, Any]:
     `majority_share` is the percent of the held-out images that are of the most frequent class: what an answer that
     looks at no image gets right.
     """
-    leaves = [leaf_trust(problem, leaf) for leaf in state.tree.leaves if leaf.result is not None]
+    leaves = [leaf_trust(problem, state, leaf) for leaf in state.searched]
+    chosen = chosen_leaf(problem.recipe, state)
+    compared = WAYS[problem.recipe.selection.by].intervals(state, len(problem.valid))
     control = control_trust(problem, state)
-    table = None if problem.table is None else table_trust(problem, state, problem.table)
+    table = None if problem.table is None else table_trust(problem, chosen, problem.table)
     majority = majority_share(problem.held_out_per_class)
     return {
         "held_out_images": len(problem.valid),
@@ -100,20 +119,20 @@ def trust_report(problem: Problem, state: State) -> dict[str, Any]:
         "leaves": [asdict(leaf) for leaf in leaves],
         "control": None if control is None else asdict(control),
         "table": None if table is None else asdict(table),
-        "warnings": [*warnings(leaves, state.chosen.label), *below_majority(leaves, control, majority)],
+        "warnings": [*warnings(leaves, chosen.label, compared), *below_majority(leaves, control, majority)],
         "verdict": " ".join([verdict(control), *([] if table is None else [table_verdict(table)])]),
     }
 
 
-def leaf_trust(problem: Problem, leaf: Node) -> LeafTrust:
+def leaf_trust(problem: Problem, state: State, leaf: Node) -> LeafTrust:
     assert leaf.result is not None
-    accuracy, images = leaf.result["valid_accuracy"], len(problem.valid)
+    images, rungs = len(problem.valid), state.retrained_of(leaf)
+    accuracy = leaf.result["valid_accuracy"]
     arch, operations = problem.space.parse(leaf.result["arch"]), problem.layout.known
-    low, high = wilson(round(accuracy / 100 * images), images)
     return LeafTrust(
         leaf.label,
         accuracy,
-        (100 * low, 100 * high),
+        interval(accuracy, images),
         leaf.result["valid_balanced_accuracy"],
         leaf.result["s_tau"],
         leaf.result["entropy"],
@@ -122,6 +141,8 @@ def leaf_trust(problem: Problem, leaf: Node) -> LeafTrust:
         most_skipping(problem.layout, arch),
         leaf.result.get("s_tau_defined"),
         leaf.result.get("s_tau_pairs"),
+        rungs[-1].overall if rungs else None,
+        interval(rungs[-1].overall, images) if rungs else None,
     )
 
 
@@ -137,7 +158,7 @@ def control_trust(problem: Problem, state: State) -> ControlTrust | None:
         architectures=len(others),
         epochs=control.epochs,
         search_passes=training_passes(problem, state.cost),
-        control_passes=state.control.weight_steps,
+        control_passes=state.control.weight_steps + state.control.retrain_steps,
         chosen_accuracy=chosen,
         mean=mean(others),
         sd=pstdev(others) if len(others) > 1 else None,
@@ -152,19 +173,21 @@ def control_trust(problem: Problem, state: State) -> ControlTrust | None:
     )
 
 
-def table_trust(problem: Problem, state: State, table: Table) -> TableTrust:
-    assert state.chosen.result is not None
+def table_trust(problem: Problem, chosen: Node, table: Table) -> TableTrust:
+    assert chosen.result is not None
     dataset = dataset_of(problem.recipe.data.name)
     tests = table.accuracies(dataset, "test")
-    own = tests[table.index(state.chosen.result["arch"])]
+    own = tests[table.index(chosen.result["arch"])]
     valid = enumerate_valid(problem.space, problem.space.region)
     as_good = sum(bool(tests[table.index(problem.space.format(arch))] >= own) for arch in valid)
     return TableTrust(dataset, len(valid), as_good, as_good / len(valid))
 
 
-def warnings(leaves: list[LeafTrust], chosen: str) -> list[str]:
-    """What speaks against the result, one sentence for each kind of sign."""
-    best = next(leaf for leaf in leaves if leaf.path == chosen)
+def warnings(leaves: list[LeafTrust], chosen: str, compared: Mapping[str, tuple[float, float]]) -> list[str]:
+    """What speaks against the result, one sentence for each kind of sign.
+
+    `compared`: by leaf the interval of the figure by which it was chosen among those named there.
+    """
     signs = {
         "half of the edges of a cell or more are skip connections, a sign of collapse": [
             leaf.path for leaf in leaves if max(leaf.skip_share, leaf.cell_skip_share) >= COLLAPSED
@@ -180,7 +203,7 @@ def warnings(leaves: list[LeafTrust], chosen: str) -> list[str]:
         ],
         **undefined_rankings(leaves),
         f"not told apart from the chosen leaf {chosen} by the held-out images (95 % intervals overlap)": [
-            leaf.path for leaf in leaves if leaf.path != chosen and leaf.interval[1] >= best.interval[0]
+            path for path, (_, high) in compared.items() if path != chosen and high >= compared[chosen][0]
         ],
     }
     return [f"leaf {', '.join(paths)}: {sign}" for sign, paths in signs.items() if paths]
@@ -190,9 +213,9 @@ def below_majority(leaves: list[LeafTrust], control: ControlTrust | None, majori
     """What is not told apart from an answer that looks at no image: always the most frequent class."""
     trivial = f"always answering the most frequent class, which is right for {majority:.2f} % of the held-out images"
     alone = [] if control is None else [control.chosen_accuracy, control.random_search["valid_accuracy"]]
-    if max([leaf.valid_accuracy for leaf in leaves] + alone) <= majority:
+    if max([leaf.reached for leaf in leaves] + alone) <= majority:
         return [f"nothing that was trained beats {trivial}"]
-    paths = [leaf.path for leaf in leaves if leaf.interval[0] <= majority]
+    paths = [leaf.path for leaf in leaves if leaf.least <= majority]
     return [f"leaf {', '.join(paths)}: not shown to beat {trivial}"] if paths else []
 
 

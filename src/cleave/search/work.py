@@ -21,9 +21,9 @@ EVALUATION = 0.4
 """An evaluation's share of a training pass: it has no backward half."""
 
 
-Step = Literal["step", "comparison", "evaluation", "alone"]
-"""What can be timed: a training step in a node, a pass under one candidate, an architecture evaluated on all held-out
-images, and a training step of an architecture alone."""
+Step = Literal["step", "comparison", "evaluation", "mixture", "alone", "retraining"]
+"""What can be timed: a training step in a node, a pass under one candidate, an architecture or a supernet evaluated on
+all held-out images, and a training step of an architecture alone, at the search's size or as it is retrained."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,12 @@ class PlannedWork:
     depth: int = 0
 
 
-def control_epochs(problem: Problem, architectures: int, passes: int) -> int:
+def control_epochs(architectures: int, passes: int, steps_per_epoch: int) -> int:
     """The epochs for which the chosen architecture and so many random ones are trained alone.
 
     They share out as many passes as the search did, with at least an epoch each.
     """
-    return max(1, passes // ((architectures + 1) * problem.steps_per_epoch))
+    return max(1, passes // ((architectures + 1) * steps_per_epoch))
 
 
 def nodes_at(recipe: Recipe, space: Space, depth: int) -> int:
@@ -95,4 +95,5 @@ def passes_done(problem: Problem, cost: SearchCost) -> int:
 
 def training_passes(problem: Problem, cost: SearchCost) -> int:
     """The same without evaluations: forward and backward passes of a mini-batch."""
-    return cost.weight_steps + problem.method.passes * cost.arch_steps + cost.split_passes
+    learning = problem.method.passes * cost.arch_steps
+    return cost.weight_steps + learning + cost.split_passes + cost.retrain_steps

@@ -64,19 +64,31 @@ class Evaluator:
         `calibration`: training batches, for statistics that are calibrated. Interrupted when `stop` asks for it, which
         is heard block by block.
         """
+        hits = torch.zeros(len(children), children[0].network.classifier.out_features, dtype=torch.int64)
+        for child, logits, labels in self.logits(children, batches, calibration, stop):
+            right = labels[logits.argmax(dim=1) == labels]
+            hits[child] += right.bincount(minlength=hits.shape[1]).cpu()
+        return hits
+
+    @torch.inference_mode()
+    def logits(
+        self,
+        children: Sequence[Child],
+        batches: Sequence[Batch],
+        calibration: Sequence[Batch] = (),
+        stop: Stop = NEVER,
+    ) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """(number of a child, its logits [n, classes], the labels [n]) piece by piece; arguments as in `hits`."""
         for network, _ in children:
             if network not in self.twins:
                 self.twins[network] = self.statistics.of(network)
         own = [Child(self.twins[network], gates) for network, gates in children]
-        hits = torch.zeros(len(own), own[0].network.classifier.out_features, dtype=torch.int64)
         with torch.autocast(batches[0][0].device.type, torch.bfloat16, enabled=self.half):
             for chunk in chunks(batches, self.chunk):
                 labels = torch.cat([labels for _, labels in chunk])
                 seen = Walked(*([[begin(images)] for images, _ in each] for each in (chunk, calibration)))
                 for child, logits in self._walk(own, seen, 0, list(range(len(own))), stop):
-                    right = labels[torch.cat(logits).argmax(dim=1) == labels]
-                    hits[child] += right.bincount(minlength=hits.shape[1]).cpu()
-        return hits
+                    yield child, torch.cat(logits), labels
 
     def _walk(
         self, own: Sequence[Child], seen: Walked, depth: int, together: list[int], stop: Stop

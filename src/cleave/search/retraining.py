@@ -1,0 +1,116 @@
+"""How a search retrains networks, to choose among its leaves: by the same trainer as `cleave train`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from cleave.config import Raw, checked
+from cleave.errors import UserError, plain
+from cleave.opening import augment_of
+from cleave.places import expanded
+from cleave.retrain.catalogue import SHORT, is_named, read_recipe
+from cleave.retrain.settings import RetrainRecipe, RetrainSettings, check_settings
+from cleave.retrain.trainer import Retraining, retrain_layout
+from cleave.search.problem import Problem
+from cleave.search.trainer import Standalone
+from cleave.settings import AnySpace, Recipe, SelectionSettings, Settings, of_kind
+from cleave.space import Layout, Space, find_space
+
+SECTION = "selection.training"
+"""Where a recipe says how networks are retrained."""
+
+
+class RetrainSections(Settings):
+    """What `selection` says in sections of its own, to be checked."""
+
+    training: RetrainSettings
+    space: AnySpace
+
+
+def resolve_retraining(recipe: Recipe, space: Space, device: str) -> SelectionSettings:
+    """With all keys by which networks are retrained: the recipe's, changed by those that were given.
+
+    UserError for what `cleave train` would refuse, and for another space than the search's.
+    """
+    selection, name = recipe.selection, recipe.selection.recipe or SHORT
+    base, last = base_recipe(recipe, name), (selection.schedule or [])[-1]
+    if (epochs := selection.training.get("epochs", last)) != last:
+        raise UserError(f"selection.training.epochs={epochs}: selection.schedule ends with {last}; leave this key out")
+    given = {
+        "training": {**base.get("training", {}), **selection.training, "epochs": last},
+        "space": {**recipe.space.model_dump(), **base["space"], **selection.space},
+    }
+    with naming("selection."):
+        sections = checked(RetrainSections, given)
+    check_settings(sections.training, device, SECTION)
+    if find_space(sections.space).choices != space.choices:
+        raise UserError("selection.space: has other choices than the search; give sizes only, such as channels")
+    settled = name if is_named(name) else str(expanded(name).absolute())
+    return selection.model_copy(update={"recipe": settled, **sections.model_dump()})
+
+
+def base_recipe(recipe: Recipe, name: str) -> Raw:
+    """What a recipe of `cleave train` says; UserError where that would refuse it, or it is of another space."""
+    with naming("selection."):
+        base = read_recipe(name)
+    searched, sizes = recipe.space.name, base.get("space", {})
+    if isinstance(sizes, Mapping):
+        base["space"] = {"name": searched, **sizes}
+    with naming(f"selection.recipe={name}: "):
+        checked(RetrainRecipe, {**base, "arch": ""})
+    if plain(asked := base["space"]["name"]) != plain(searched):
+        raise UserError(
+            f"selection.recipe={name}: is of the space {asked}, and the search is in {searched}; use {SHORT}"
+        )
+    return base
+
+
+@contextmanager
+def naming(prefix: str) -> Iterator[None]:
+    """Says in front of a refusal, which begins with a key, where that key is."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{prefix}{error}") from error
+
+
+def retraining(problem: Problem, scope: Standalone, epochs: int) -> Retraining:
+    """An architecture to be trained for so many epochs, on the search's training images, at the recipe's size."""
+    settings = retrain_settings(problem.recipe).model_copy(update={"epochs": epochs})
+    return Retraining(
+        scope.label,
+        scope.arch,
+        retraining_layout(problem),
+        settings,
+        problem.train,
+        augment_of(problem.recipe.data, problem.train.pixels.shape[-1]),
+        problem.normalise,
+        problem.recipe.seed,
+        problem.recipe.device,
+        SECTION,
+    )
+
+
+def retrain_settings(recipe: Recipe) -> RetrainSettings:
+    """Those of a resolved recipe."""
+    return RetrainSettings.model_validate(recipe.selection.training)
+
+
+def retraining_layout(problem: Problem) -> Layout:
+    """What retrained networks look like; UserError where the recipe asks for a head that cannot be had."""
+    size = retrained_size(problem.recipe)
+    channels, side = problem.train.pixels.shape[1:3]
+    with naming("selection."):
+        return retrain_layout(problem.space, size, (channels, side), retrain_settings(problem.recipe).auxiliary)
+
+
+def retrained_size(recipe: Recipe) -> Any:  # noqa: ANN401  what the space's own `layout` takes
+    """Of a resolved recipe."""
+    return of_kind(Recipe, "space", recipe.selection.space).size
+
+
+def retrain_steps(problem: Problem) -> int:
+    """The steps of an epoch in which networks are retrained."""
+    return -(-len(problem.train) // retrain_settings(problem.recipe).batch_size)
