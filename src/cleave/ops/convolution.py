@@ -80,9 +80,7 @@ def into_phases(x: Tensor, dilation: Pair) -> Tensor:
     return phases.permute(0, 3, 1, 2)
 
 
-def of_phases(
-    phases: Tensor, weight: Tensor, bias: Tensor | None, edges: Pair, dilation: Pair, groups: int
-) -> Tensor:
+def of_phases(phases: Tensor, weight: Tensor, bias: Tensor | None, edges: Pair, dilation: Pair, groups: int) -> Tensor:
     """The dilated convolution of images in phases."""
     return from_phases(conv2d(phases, weight, bias, ONE, divided(edges, dilation), ONE, groups), dilation)
 

@@ -31,9 +31,11 @@ class Length:
 class Sizes:
     """A budget: the recipe that its rows have in common, and how long each method takes."""
 
+    name: str
     common: Changes
     lengths: Mapping[str, Length]
     methods: Mapping[str, Changes]
+    architecture_steps: int = PAPER_ARCHITECTURE_STEPS  # of a leaf in the paper
 
     @property
     def steps_per_epoch(self) -> int:
@@ -61,7 +63,7 @@ class Sizes:
         if family(method) != "darts":
             return {}
         steps = self.lengths["darts"].epochs * self.steps_per_epoch
-        return {"method.architecture_learning_rate": ARCHITECTURE_RATE * PAPER_ARCHITECTURE_STEPS / steps}
+        return {"method.architecture_learning_rate": ARCHITECTURE_RATE * self.architecture_steps / steps}
 
     def total_epochs(self, method: str, splits: int = 2, branch: int = 2) -> int:
         """All epochs of a split search: warm-ups of every inner node and the search of every leaf."""
@@ -81,6 +83,7 @@ UNTOUCHED = {"trust.control": 0, "trust.panel": 0, "threads": 1}
 
 SIZES: dict[str, Sizes] = {
     "tiny": Sizes(
+        "tiny",
         {
             "data.name": "bundled", "data.limit": 96, "data.image_size": 8, "space.channels": 2, "space.cells": 1,
             "search.batch_size": 24, "split.batches": 1, "split.rule": "exact", **UNTOUCHED,
@@ -89,6 +92,7 @@ SIZES: dict[str, Sizes] = {
         {"rsps": {"method.samples": 3, "method.rejects": False}},
     ),
     "small": Sizes(
+        "small",
         {
             "data.image_size": 16, "data.limit": 4000, "space.channels": 8, "space.cells": 1,
             "search.batch_size": 64, "split.batches": 5, "split.rule": "exact", **UNTOUCHED,
@@ -97,6 +101,7 @@ SIZES: dict[str, Sizes] = {
         {"rsps": {"method.samples": 20, "method.rejects": False}},
     ),
     "paper": Sizes(
+        "paper",
         {
             "data.image_size": 32, "data.limit": None, "data.padding": 4, "space.channels": 16, "space.cells": 5,
             "search.batch_size": 48, "split.batches": 100, "split.rule": "exact", **UNTOUCHED,

@@ -7,9 +7,12 @@ from cleave.reproduce.experiment import Experiment
 from cleave.reproduce.partition_rows import PARTITIONS
 from cleave.reproduce.partner_rows import PARTNERS
 from cleave.reproduce.ranking_rows import RANKINGS
+from cleave.reproduce.retrained_rows import DARTS_SPACE
 from cleave.reproduce.searches import SEARCHES
 
-EXPERIMENTS: dict[str, Experiment] = {each.name: each for each in (*PARTNERS, *SEARCHES, *RANKINGS, *PARTITIONS)}
+EXPERIMENTS: dict[str, Experiment] = {
+    each.name: each for each in (*PARTNERS, *SEARCHES, *DARTS_SPACE, *RANKINGS, *PARTITIONS)
+}
 
 
 def find_experiment(name: str) -> Experiment:

@@ -34,7 +34,7 @@ class ExperimentRow:
     """One kind of run: its method, what it changes in the budget's recipe, and what the paper found, by measure.
 
     `dataset` is the one that images come from and accuracies are looked up for. Rows of the same `run` are views of
-    one run; without it a row has its own.
+    one run; without it a row has its own. `figure` says which view, where the experiment has several.
     """
 
     name: str
@@ -43,6 +43,7 @@ class ExperimentRow:
     published: Mapping[str, Published] = field(default_factory=dict)
     dataset: str = "cifar10"
     run: str = ""
+    figure: str = ""
 
 
 Figures = Mapping[str, Sequence[float | None]]
