@@ -20,7 +20,7 @@ from cleave.retrain.evaluate import evaluate
 from cleave.retrain.recipes import load_training, recipe_of, resolve_training
 from cleave.retrain.settings import RetrainRecipe
 from cleave.run.durable import write_bytes, write_json
-from cleave.run.origin import TRAIN, holds, read_origin
+from cleave.run.origin import SEARCH, TRAIN, holds, read_origin
 from cleave.run.reading import Shape, is_there, read_json
 from cleave.run.view import view
 from cleave.search.drawn import of_run
@@ -74,7 +74,7 @@ def performing(wanted: Wanted) -> Perform:
 def trained(folder: Path, name: str, arch: str, budget: Budget, callback: Callback) -> float:
     """Trains an architecture of a search beside its folder, and tests it; the seconds of the training."""
     path, settings = beside(folder, name), TRAINED[budget]
-    recipe = load_training(folder, settings, {"arch": arch, "seed": read_origin(folder).recipe["seed"]})
+    recipe = load_training(folder, settings, {"arch": arch, "seed": read_origin(folder, SEARCH).recipe["seed"]})
     callback.say(f"training from scratch: {name}")
     result = resumed(path, recipe, callback) if holds(path, TRAIN) else runner.start(recipe, path, callback)
     if not is_there(kept(path)):
