@@ -15,20 +15,20 @@ NODES = (2, 3, 4, 5)
 STEM = 3
 
 
-class FactorizedReduce(nn.Module):
+class Halving(nn.Module):
     """Half the size by two strided 1x1 convolutions, the second of the image shifted by one pixel."""
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__()
-        self.relu = nn.ReLU()
         self.even = nn.Conv2d(channels_in, channels_out // 2, 1, stride=2, bias=False)
         self.odd = nn.Conv2d(channels_in, channels_out // 2, 1, stride=2, bias=False)
-        self.norm = batch_norm(channels_out)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.relu(x)
-        out: Tensor = self.norm(torch.cat([self.even(x), self.odd(x[:, :, 1:, 1:])], dim=1))
-        return out
+        return torch.cat([self.even(x), self.odd(x[:, :, 1:, 1:])], dim=1)
+
+
+def factorized_reduce(channels_in: int, channels_out: int) -> nn.Module:
+    return nn.Sequential(nn.ReLU(), Halving(channels_in, channels_out), batch_norm(channels_out))
 
 
 def depthwise(channels: int, stride: int, kernel: int, dilation: int = 1) -> list[nn.Module]:
@@ -53,7 +53,7 @@ def pooled(channels: int, stride: int, pool: Callable[..., nn.Module]) -> nn.Mod
 OPERATIONS: Factories = {
     "max_pool_3x3": partial(pooled, pool=nn.MaxPool2d),
     "avg_pool_3x3": partial(pooled, pool=partial(nn.AvgPool2d, count_include_pad=False)),
-    "skip_connect": lambda channels, stride: nn.Identity() if stride == 1 else FactorizedReduce(channels, channels),
+    "skip_connect": lambda channels, stride: nn.Identity() if stride == 1 else factorized_reduce(channels, channels),
     "sep_conv_3x3": partial(separable, kernel=3),
     "sep_conv_5x5": partial(separable, kernel=5),
     "dil_conv_3x3": partial(dilated, kernel=3),
@@ -67,7 +67,7 @@ class Cell(nn.Module):
     def __init__(self, before: int, last: int, channels: int, kind: str, halved: bool, allowed: Allowed) -> None:
         super().__init__()
         self.kind = kind
-        first = FactorizedReduce(before, channels) if halved else relu_conv_bn(before, channels, 1)
+        first = factorized_reduce(before, channels) if halved else relu_conv_bn(before, channels, 1)
         self.preprocess = nn.ModuleList([first, relu_conv_bn(last, channels, 1)])
         self.edges = nn.ModuleDict()
         for node in NODES:

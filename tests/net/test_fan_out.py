@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 from cleave.net import fan_out as module
 from cleave.net.fan_out import Use, fan_out, side_by_side, total
 from cleave.ops import Norm, Operations
-from cleave.ops.convolution import into_phases
+from cleave.ops.steps import Phases
 from tests import toys
 from tests.reference.fan_out import outputs
 
@@ -96,9 +96,10 @@ def each_by_itself(uses: Sequence[Use]) -> list[list[int]]:
     return [[position] for position in range(len(uses))]
 
 
-def anew(known: dict[Any, Tensor], modules: Sequence[nn.Module], x: Tensor) -> Tensor:
-    output: Tensor = nn.Sequential(*modules)(x)
-    return output
+def anew(known: dict[Any, Tensor], modules: Sequence[Callable[[Tensor], Tensor]], x: Tensor) -> Tensor:
+    for module in modules:
+        x = module(x)
+    return x
 
 
 SAVINGS: dict[str, tuple[str, Callable[..., Any]]] = {
@@ -162,16 +163,16 @@ def test_pooling_and_its_normalisation_are_done_once_for_all_edges() -> None:
 
 
 def test_dilated_convolutions_of_one_input_take_it_apart_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    taken = []
+    seen, taking = [], Phases.__call__
 
-    def seen(x: Tensor, dilation: tuple[int, ...]) -> Tensor:
-        taken.append(dilation)
-        return into_phases(x, dilation)
+    def watched(step: Phases, x: Tensor) -> Tensor:
+        seen.append(step.dilation)
+        return taking(step, x)
 
-    monkeypatch.setattr(module, "into_phases", seen)
     uses, x = [some_use("dil_conv_5x5", NORMS["batch"]) for _ in range(3)], some_images()
-    check_equal(uses, x, 1e-9)
-    assert taken == [(2, 2)]
+    monkeypatch.setattr(Phases, "__call__", watched)
+    fan_out(x, uses)
+    assert seen == [(2, 2)]
 
 
 def test_parts_of_a_concatenation_have_gradients_in_one_piece() -> None:

@@ -136,7 +136,7 @@ def test_the_operations_of_the_64_are_those_written_with_torchs_modules(name: st
     for _ in range(2):
         x = torch.randn(6, 4, 9, 7, dtype=torch.float64)
         torch.testing.assert_close(ours(x), twin(x), rtol=1e-12, atol=1e-12)
-    assert all(torch.equal(value, twin.state_dict()[key]) for key, value in ours.state_dict().items())
+    torch.testing.assert_close(dict(ours.state_dict()), dict(twin.state_dict()), rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["sep_conv_3x3", "sep_conv_5x5", "dil_conv_5x5"])

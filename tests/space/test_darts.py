@@ -8,13 +8,15 @@ from itertools import product
 
 import pytest
 import torch
+from torch.nn.functional import conv2d, pad
 
 from cleave.errors import UserError
 from cleave.net import Norm, build, count_parameters, extract, one_hot
 from cleave.net.cost import cost_alone
 from cleave.ops import Operation
+from cleave.ops.library import Halving, factorized_reduce
 from cleave.space import Region, find_space
-from cleave.space.darts import KINDS, NODES, Darts, DartsSpaceSettings, FactorizedReduce
+from cleave.space.darts import KINDS, NODES, Darts, DartsSpaceSettings
 from cleave.testing import check_space
 from tests.retrain.small import GENOTYPE
 from tests.tiny import Ended
@@ -220,8 +222,13 @@ def test_the_normal_cells_alone_can_be_split() -> None:
 
 @pytest.mark.parametrize("size", [4, 5, 7, 8])
 def test_halving_rounds_up_as_convolutions_do(size: int) -> None:
-    module = FactorizedReduce(3, 5, Norm())
-    assert module(torch.randn(2, 3, size, size)).shape == (2, 5, -(-size // 2), -(-size // 2))
+    module, x = factorized_reduce(3, 5, Norm()).double(), torch.randn(2, 3, size, size, dtype=torch.float64)
+    halving = module[1]
+    assert isinstance(halving, Halving)
+    shifted = pad(x.relu(), (0, 1, 0, 1))[:, :, 1:, 1:]
+    apart = [conv2d(x.relu(), halving.even.weight, stride=2), conv2d(shifted, halving.odd.weight, stride=2)]
+    torch.testing.assert_close(module(x), module[2](torch.cat(apart, dim=1)))
+    assert module(x).shape == (2, 5, -(-size // 2), -(-size // 2))
 
 
 def test_a_genotype_of_the_supernet_is_the_network_of_its_own() -> None:

@@ -17,8 +17,9 @@ from torch.autograd import Function
 from torch.nn.functional import batch_norm
 
 from cleave.net.noise import DropPath
-from cleave.ops.convolution import Conv2d, Pair, convolve, into_phases
-from cleave.ops.library import AveragePool, MaxPool, Zero
+from cleave.ops.convolution import Conv2d, convolve
+from cleave.ops.library import AveragePool, Halving, MaxPool, Zero
+from cleave.ops.steps import Step
 
 
 @dataclass(frozen=True)
@@ -134,12 +135,12 @@ def functions(operation: nn.Module) -> Hashable:
     return None if None in names else names
 
 
-def function(module: nn.Module) -> Hashable:
+def function(module: nn.Module | Step) -> Hashable:
     """What names a function without parameters; None for any other module."""
     if isinstance(module, AveragePool | MaxPool):
         return type(module), module.stride
-    if isinstance(module, IntoPhases):
-        return IntoPhases, module.dilation
+    if isinstance(module, Step):
+        return module
     if by_batch(module) and not module.affine:
         return nn.BatchNorm2d, module.eps
     return nn.ReLU if isinstance(module, nn.ReLU) else None
@@ -166,31 +167,20 @@ def single(x: Tensor, known: Known, use: Use) -> Term:
 
 def begun(x: Tensor, known: Known, modules: list[nn.Module]) -> tuple[Tensor, list[nn.Module]]:
     """What the beginning of an operation comes to, as far as others may have it in common; and the modules after it."""
+    first, rest = modules[:1], modules[1:]
     if function(modules[0]) is None:
         return x, modules
-    first, rest = modules[:1], modules[1:]
     output = once(known, first, x)
-    if rest and type(rest[0]) is Conv2d and (dilation := rest[0].phases(output)) is not None:
-        return rest[0].of_phases(once(known, [*first, IntoPhases(dilation)], x)), rest[1:]
+    if rest and isinstance(layer := rest[0], Conv2d | Halving) and type(layer) in (Conv2d, Halving):
+        return layer.finish(once(known, [*first, *layer.steps(output)], x), output), rest[1:]
     return output, rest
-
-
-class IntoPhases(nn.Module):
-    """What dilated convolutions of one input have in common."""
-
-    def __init__(self, dilation: Pair) -> None:
-        super().__init__()
-        self.dilation = dilation
-
-    def forward(self, x: Tensor) -> Tensor:
-        return into_phases(x, self.dilation)
 
 
 def run(modules: Sequence[nn.Module], x: Tensor) -> Tensor:
     return reduce(lambda value, module: module(value), modules, x)
 
 
-def once(known: Known, modules: Sequence[nn.Module], x: Tensor) -> Tensor:
+def once(known: Known, modules: Sequence[nn.Module | Step], x: Tensor) -> Tensor:
     """The output of modules that are functions of their input, each computed when it is first needed."""
     names: tuple[Hashable, ...] = ()
     for module in modules:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad
 
-Pair = tuple[int, ...]
+from cleave.ops.steps import Edges, Every, Pair, Phases, Step, taken
+
 ONE: Pair = (1, 1)
 NONE: Pair = (0, 0)
 BY_SHAPE = ("cpu", "meta")
@@ -33,18 +35,44 @@ def convolve(
       CPUs with AVX2 and without AVX-512, for 2 to 6 channels and even sides: the numbers are right, the process aborts
       later.
     - On a CPU, a dilated depthwise convolution is taken as an undilated one of each of the images that its pixels fall
-      into: oneDNN has no fast gradients of dilated ones (2 to 13 times as fast so).
+      into: oneDNN has no fast gradients of dilated ones (2 to 13 times as fast so). Not without gradients: forwards
+      torch is faster.
     """
+    form = form_of(x, weight, stride, padding, dilation, groups)
+    return form.finish(taken(form.steps, x), weight, bias)
+
+
+@dataclass(frozen=True)
+class Form:
+    """Steps, the convolution of what they come to, and the way back from phases where it was taken apart."""
+
+    steps: tuple[Step, ...]
+    stride: Pair
+    padding: Pair | str
+    dilation: Pair
+    groups: int
+
+    def finish(self, begun: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        output = conv2d(begun, weight, bias, self.stride, self.padding, self.dilation, self.groups)
+        last = self.steps[-1] if self.steps else None
+        return last.back(output) if isinstance(last, Phases) else output
+
+
+def form_of(x: Tensor, weight: Tensor, stride: Pair, padding: Pair | str, dilation: Pair, groups: int) -> Form:
+    """By shapes, and by whether there are gradients; see `convolve`."""
     if padding == "same":  # which has no stride
-        return conv2d(x, weight, bias, stride, padding, dilation, groups)
+        return Form((), stride, padding, dilation, groups)
     edges = NONE if isinstance(padding, str) else padding  # the other word is "valid"
+    steps, sides = list[Step](), tuple(x.shape[2:])
     if skips_pixels(weight, stride, dilation):
-        x, edges = padded(x, edges, stride)
-        x, edges, dilation = x[:, :, :: stride[0], :: stride[1]], divided(edges, stride), divided(dilation, stride)
-        stride, dilation = ONE, (max(dilation[0], 1), max(dilation[1], 1))
-    if falls_into_phases(x, groups, stride, edges, dilation):
-        return of_phases(into_phases(x, dilation), weight, bias, edges, dilation, groups)
-    return conv2d(x, weight, bias, stride, edges, dilation, groups)
+        if any(width % step for width, step in zip(edges, stride, strict=True)):
+            steps, edges, sides = [Edges(edges)], NONE, grown(sides, edges)
+        steps, sides = [*steps, Every(stride)], divided(sides, stride, up=True)
+        edges, dilation, stride = divided(edges, stride), divided(dilation, stride, up=True), ONE
+    slow = groups == x.shape[1] > 1 and max(stride) == 1 and torch.is_grad_enabled() and x.device.type in BY_SHAPE
+    if slow and falls_into_phases(sides, edges, dilation):
+        steps, edges, dilation = [*steps, Phases(dilation)], divided(edges, dilation), ONE
+    return Form(tuple(steps), stride, edges, dilation, groups)
 
 
 def skips_pixels(weight: Tensor, stride: Pair, dilation: Pair) -> bool:
@@ -53,44 +81,20 @@ def skips_pixels(weight: Tensor, stride: Pair, dilation: Pair) -> bool:
     return max(stride) > 1 and all(step % by == 0 for step, by in zip(inside, stride, strict=True))
 
 
-def padded(x: Tensor, edges: Pair, stride: Pair) -> tuple[Tensor, Pair]:
-    """The images with edges, where those are not a whole number of strides; and the edges that are left to add."""
-    if edges[0] % stride[0] == edges[1] % stride[1] == 0:
-        return x, edges
-    return pad(x, (edges[1], edges[1], edges[0], edges[0])), NONE
+def falls_into_phases(sides: Pair, edges: Pair, dilation: Pair) -> bool:
+    """Whether it is dilated, and its phases are equally large."""
+    return max(dilation) > 1 and all(
+        length % step == 0 for length, step in zip((*sides, *edges), (*dilation, *dilation), strict=True)
+    )
 
 
-def divided(lengths: Pair, by: Pair) -> Pair:
-    return lengths[0] // by[0], lengths[1] // by[1]
+def grown(sides: Pair, edges: Pair) -> Pair:
+    return sides[0] + 2 * edges[0], sides[1] + 2 * edges[1]
 
 
-def falls_into_phases(x: Tensor, groups: int, stride: Pair, edges: Pair, dilation: Pair) -> bool:
-    """Whether it is a dilated depthwise convolution on a CPU whose phases, x[:, :, i::2, j::2], are equally large."""
-    depthwise, whole = groups == x.shape[1] > 1, (*x.shape[2:], *edges)
-    fits = all(length % step == 0 for length, step in zip(whole, (*dilation, *dilation), strict=True))
-    dilated = max(dilation) > 1 and max(stride) == 1
-    return dilated and depthwise and fits and x.device.type in BY_SHAPE and torch.is_grad_enabled()
-
-
-def into_phases(x: Tensor, dilation: Pair) -> Tensor:
-    """Images [n, channels, height, width] to [phases * n, channels, height / dilation, width / dilation]."""
-    (rows, columns), (n, channels, height, width) = dilation, x.shape
-    pixels = x.permute(0, 2, 3, 1).reshape(n, height // rows, rows, width // columns, columns, channels)
-    phases = pixels.permute(2, 4, 0, 1, 3, 5).reshape(-1, height // rows, width // columns, channels)
-    return phases.permute(0, 3, 1, 2)
-
-
-def of_phases(phases: Tensor, weight: Tensor, bias: Tensor | None, edges: Pair, dilation: Pair, groups: int) -> Tensor:
-    """The dilated convolution of images in phases."""
-    return from_phases(conv2d(phases, weight, bias, ONE, divided(edges, dilation), ONE, groups), dilation)
-
-
-def from_phases(x: Tensor, dilation: Pair) -> Tensor:
-    """The way back."""
-    (rows, columns), (_, channels, height, width) = dilation, x.shape
-    pixels = x.permute(0, 2, 3, 1).reshape(rows, columns, -1, height, width, channels)
-    images = pixels.permute(2, 3, 0, 4, 1, 5).reshape(-1, height * rows, width * columns, channels)
-    return images.permute(0, 3, 1, 2)
+def divided(lengths: Pair, by: Pair, up: bool = False) -> Pair:
+    """Rounded down, or up."""
+    return tuple(-(-length // step) if up else length // step for length, step in zip(lengths, by, strict=True))
 
 
 def is_strided_pointwise(weight: Tensor, stride: Sequence[int]) -> bool:
@@ -99,22 +103,18 @@ def is_strided_pointwise(weight: Tensor, stride: Sequence[int]) -> bool:
 
 
 class Conv2d(nn.Conv2d):
-    """torch's layer, with its parameters and their names, in the form that `convolve` decides.
+    """torch's layer, with its parameters and their names, in the form that `convolve` decides."""
 
-    Layers of one input that take it in the same phases can share those: `phases` and `of_phases`.
-    """
+    def steps(self, x: Tensor) -> tuple[Step, ...]:
+        """What it does to `x` first; others of the same input may share it."""
+        return self._form(x).steps if self.padding_mode == "zeros" else ()
 
-    def phases(self, x: Tensor) -> Pair | None:
-        """The dilation, where `x` is taken in phases (`into_phases`); None for any other form."""
-        if isinstance(self.padding, str) or self.padding_mode != "zeros":
-            return None
-        alone = falls_into_phases(x, self.groups, self.stride, self.padding, self.dilation)
-        return self.dilation if alone else None
+    def finish(self, begun: Tensor, x: Tensor) -> Tensor:
+        """Its output, from what these steps came to."""
+        return self._form(x).finish(begun, self.weight, self.bias) if self.padding_mode == "zeros" else self(x)
 
-    def of_phases(self, phases: Tensor) -> Tensor:
-        """Its output for the `x` that these are of."""
-        assert not isinstance(self.padding, str)
-        return of_phases(phases, self.weight, self.bias, self.padding, self.dilation, self.groups)
+    def _form(self, x: Tensor) -> Form:
+        return form_of(x, self.weight, self.stride, self.padding, self.dilation, self.groups)
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         padding = self.padding

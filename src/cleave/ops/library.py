@@ -10,6 +10,7 @@ from torch.nn.functional import max_pool2d
 
 from cleave.ops.convolution import Conv2d
 from cleave.ops.operation import Norm, operation
+from cleave.ops.steps import EvenAndOdd, Step, taken
 
 
 def relu_conv_bn(channels_in: int, channels_out: int, stride: int, norm: Norm, kernel: int) -> nn.Sequential:
@@ -83,6 +84,26 @@ def larger_neighbour(x: Tensor, dim: int) -> Tensor:
     return result
 
 
+class Halving(nn.Module):
+    """Half the size by two 1x1 convolutions, of the even and of the odd pixels."""
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__()
+        half = channels_out // 2
+        self.even = Conv2d(channels_in, half, 1, bias=False)
+        self.odd = Conv2d(channels_in, channels_out - half, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.finish(taken(self.steps(x), x), x)
+
+    def steps(self, x: Tensor) -> tuple[Step, ...]:
+        return (EvenAndOdd(),)
+
+    def finish(self, begun: Tensor, x: Tensor) -> Tensor:
+        even, odd = begun.chunk(2)
+        return torch.cat([self.even(even), self.odd(odd)], dim=1)
+
+
 class ResidualBlock(nn.Module):
     """The reduction of NAS-Bench-201: two convolutions beside a pooled 1x1 shortcut (Dong & Yang, 2020)."""
 
@@ -100,6 +121,11 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.body(x) + self.shortcut(x)
         return out
+
+
+def factorized_reduce(channels_in: int, channels_out: int, norm: Norm) -> nn.Sequential:
+    """ReLU, half the size, batch norm: what a skip connection is that halves, in DARTS."""
+    return nn.Sequential(nn.ReLU(), Halving(channels_in, channels_out), norm(channels_out))
 
 
 def depthwise_bn(

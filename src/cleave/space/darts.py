@@ -8,14 +8,12 @@ from functools import partial
 from itertools import combinations, product
 from typing import Annotated, Any, Literal
 
-import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn.functional import pad
 
 from cleave.errors import UserError, shown, unknown
 from cleave.ops import Conv2d, Norm, Operation, depthwise_bn
-from cleave.ops.library import AveragePool, MaxPool
+from cleave.ops.library import AveragePool, MaxPool, factorized_reduce
 from cleave.settings import MOST, Positive, SpaceSettings
 from cleave.space.choice import Arch, Choice
 from cleave.space.layout import Auxiliary, Block, Cell, Fixed, Layout, Link
@@ -53,30 +51,12 @@ class DartsSpaceSettings(SpaceSettings):
     stem: Literal["cifar", "imagenet"] = "cifar"
 
 
-class FactorizedReduce(nn.Module):
-    """Half the size by two 1x1 convolutions, of the even and of the odd pixels."""
-
-    def __init__(self, channels_in: int, channels_out: int, norm: Norm) -> None:
-        super().__init__()
-        half = channels_out // 2
-        self.even = Conv2d(channels_in, half, 1, stride=2, bias=False)
-        self.odd = Conv2d(channels_in, channels_out - half, 1, stride=2, bias=False)
-        self.norm = norm(channels_out)
-
-    def forward(self, x: Tensor) -> Tensor:
-        height, width = x.shape[-2:]
-        x = torch.relu(x)
-        shifted = pad(x, (0, width % 2, 0, height % 2))[:, :, 1:, 1:]  # a row and a column more where sizes are odd
-        output: Tensor = self.norm(torch.cat([self.even(x), self.odd(shifted)], dim=1))
-        return output
-
-
 def halving(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
-    return FactorizedReduce(channels_in, channels_out, norm)
+    return factorized_reduce(channels_in, channels_out, norm)
 
 
 def skip(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
-    return nn.Identity() if stride == 1 else FactorizedReduce(channels_in, channels_out, norm)
+    return nn.Identity() if stride == 1 else factorized_reduce(channels_in, channels_out, norm)
 
 
 def pooling(channels_in: int, channels_out: int, stride: int, norm: Norm, pool: type[nn.Module]) -> nn.Module:
