@@ -188,7 +188,7 @@ def test_the_known_keys_are_those_of_a_written_recipe() -> None:
     others = {
         f"method.{key}" for key in ("samples", "paths", "rejects", "epochs_each", "temperature", "temperature_min")
     }
-    others |= {"space.derivation", "space.split_cells"}  # of DARTS
+    others |= {"space.derivation", "space.split_cells", "space.stem"}  # of DARTS
     known = set(known_keys(Recipe))
     assert known == {*written, *dotted, *others}
     assert {key for key in known if "." not in key} == set(written)

@@ -12,13 +12,17 @@ import torch
 from torch import distributed, nn
 
 import cleave
+from cleave.data.augment import Normalise
+from cleave.data.folder import open_folder
+from cleave.data.images import fingerprint
+from cleave.data.reading import Reading
 from cleave.method import METHODS
 from cleave.retrain.norms import synchronise
 from cleave.train import TRACKED, Child, Evaluator
 from tests.retrain import small
 from tests.retrain.test_command import Killer
 from tests.search.test_trainer import in_doubles, problem
-from tests.tiny import Ended
+from tests.tiny import Ended, write_images
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 Capture = pytest.CaptureFixture[str]
@@ -101,8 +105,8 @@ def test_an_architecture_trains_from_scratch_on_a_gpu_and_goes_on(precision: str
     found = cleave.resume_training(tmp_path / "run")
     assert found.accuracy is not None
     assert cleave.evaluate(found, device="cuda")["images"] > 0
-    weights = cleave.evaluate(found, device="cpu")["hits"], cleave.evaluate(found, device="cuda")["hits"]
-    assert weights[0] == pytest.approx(weights[1], abs=20)  # of 2,000 images: kernels round otherwise
+    hits = [cleave.evaluate(found, device=device)["hits"] for device in ("cpu", "cuda")]
+    assert hits[0] == pytest.approx(hits[1], abs=20)  # of 2,000 images: kernels round otherwise
 
 
 def test_normalisations_are_torch_s_shared_ones_where_several_gpus_train(free_port: str) -> None:
@@ -125,3 +129,23 @@ def free_port() -> str:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return str(free.getsockname()[1])
+
+
+def test_a_map_comes_to_a_gpu_batch_by_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = write_images(tmp_path / "images", each=100)
+    parts = []
+    for storage in ("map", "memory"):
+        source = open_folder(folder, "train", 64, Reading(storage=storage))
+        parts.append(source.take_each(torch.arange(len(source)))[0])
+    kept, held = (images.to("cuda") for images in parts)
+    assert kept.pixels.device == kept.labels.device == held.pixels.device
+    before = torch.cuda.memory_allocated()
+    for _ in range(20):
+        indices = torch.randint(len(held), (16,))
+        for one, other in zip(kept.at(indices), held.at(indices), strict=True):
+            assert one.device == other.device
+            assert torch.equal(one, other)
+    assert torch.cuda.memory_allocated() - before < 64 * 64 * 3 * 40, "only the last batches are there"
+    assert fingerprint([kept]) == fingerprint([held])
+    assert torch.equal(Normalise.of(kept).mean, Normalise.of(held).mean)

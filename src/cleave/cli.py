@@ -36,6 +36,7 @@ from cleave.process import DONE, WRONG, complain, run_process
 from cleave.rank.command import rank
 from cleave.reproduce.command import reproduce
 from cleave.retrain.command import evaluate, resume_training, train
+from cleave.search.draw_command import draw, report
 from cleave.signals import INTERRUPTED
 from cleave.study.command import app as study_app
 
@@ -191,6 +192,8 @@ def show(run: Run, as_json: Json = False) -> None:
         tell_run(view(run), as_json)
 
 
+app.command()(draw)
+app.command()(report)
 app.command()(rank)
 
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from cleave.data.images import Images
+from cleave.data.pixel_map import PixelMap, digest_of
 from cleave.engine.packing import pack, unpack
 from cleave.engine.ray_worker import opened
 from cleave.errors import UserError
@@ -75,3 +76,16 @@ def test_a_worker_of_rays_is_at_work_where_the_search_began_and_needs_its_run_fo
     else:
         with pytest.raises(UserError, match=r"^run: is not there on .*; with Ray it has to be on a disk that all"):
             opened(str(tmp_path / "gone"), data, arrays)
+
+
+def test_of_a_map_only_its_place_is_sent(tmp_path: Path) -> None:
+    rows = torch.randint(256, (50, 3, 4, 4), dtype=torch.uint8)
+    (tmp_path / "pixels").write_bytes(rows.numpy().tobytes())
+    digests = torch.tensor([list(digest_of(row.numpy().tobytes())) for row in rows], dtype=torch.uint8)
+    kept = Images(
+        PixelMap(tmp_path / "pixels", 4, torch.arange(50), digests), torch.randint(2, (50,)), ("a", "b"), True
+    )
+    job: Any = Made(kept, kept, kept, torch.randn(3))
+    data, arrays = pack(job)
+    assert sum(array.nbytes for array in arrays[: len(arrays) // 2]) == 50 * (8 + 8 + 16)
+    assert torch.equal(unpack(data, arrays).train.pixels[:], rows)

@@ -46,7 +46,7 @@ class ParsedPage(HTMLParser):
         self._note(tag, attributes)
 
     def _note(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.tags[tag] += 1
+        self.tags[tag] += "svg" not in self.open[:-1]  # a drawing has a title of its own
         values = dict(attributes)
         if (tag == "svg" and not values.get("aria-label")) or (tag == "img" and not values.get("alt")):
             self.unnamed.append(tag)

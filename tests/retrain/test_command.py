@@ -23,6 +23,7 @@ from cleave.retrain import runner
 from cleave.retrain.catalogue import RECIPES
 from cleave.retrain.recipes import load_training, resolve_training
 from cleave.stats.intervals import wilson
+from tests.registries import as_they_were
 from tests.retrain.small import GENOTYPE
 from tests.tiny import Ended, search, write_images
 
@@ -239,6 +240,21 @@ def test_what_cannot_be_trained_is_refused_in_a_line(
     arguments = ["train", arch, *SIZES, *changes, "--space", "darts", "--data", str(images)]
     assert Ended([*arguments, "--out", str(tmp_path / "run")], capsys).refuses(*said)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_space_in_a_file_is_trained_and_judged(images: Path, tmp_path: Path, capsys: Capture) -> None:
+    """The file is run again by whoever needs the space."""
+    run, chain = tmp_path / "run", Path(__file__).parents[2] / "docs" / "examples" / "chain.py"
+    small = ["training.epochs=1", "space.channels=2", "data.image_size=8", "training.batch_size=12"]
+    arguments = ["train", "psnpsnps", *small, "--space", f"{chain}:Chain", "--data", str(images), "--out", str(run)]
+    with as_they_were():
+        ended = Ended(arguments, capsys)
+        assert ended.status == 0, ended.err
+    with as_they_were():
+        assert Ended(["evaluate", str(run)], capsys).status == 0
+        assert Ended(["train", "psn", *small, "--space", f"{chain}:Chain"], capsys).refuses(
+            "'psn': is none of the space"
+        )
 
 
 def test_a_recipe_that_is_not_there_is_refused(tmp_path: Path, capsys: Capture) -> None:

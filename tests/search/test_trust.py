@@ -154,6 +154,7 @@ def leaf(path: str, **changes: Any) -> LeafTrust:  # noqa: ANN401
         "entropy": 0.5,
         "skip_share": 0.1,
         "weights_share": 0.5,
+        "cell_skip_share": 0.1,
         "s_tau_defined": 10,
         "s_tau_pairs": 10,
     }
@@ -169,6 +170,7 @@ def signs_of(leaves: list[LeafTrust]) -> list[str]:
     ("sign", "words"),
     [
         ({"skip_share": 0.5}, "skip connections"),
+        ({"cell_skip_share": 0.5}, "skip connections"),
         ({"weights_share": 0.0}, "nothing on its edges has weights"),
         ({"entropy": 0.995}, "nearly uniform"),
         ({"s_tau": 0.1}, "changes from epoch to epoch"),

@@ -127,7 +127,8 @@ def test_figures_say_in_how_many_looks_they_are_defined(capsys: pytest.CaptureFi
 def test_where_things_lie_does_not_make_another_recipe() -> None:
     entry = find_table("table3b")[0]
     plain = recipe_of(entry, TableRequest("table3b", "small"))
-    moved = recipe_of(entry, TableRequest("table3b", "small", flags={"data.root": "/elsewhere", "device": "cpu"}))
+    elsewhere = {"data.root": "/elsewhere", "data.storage": "map", "device": "cpu"}
+    moved = recipe_of(entry, TableRequest("table3b", "small", flags=elsewhere))
     other = recipe_of(entry, TableRequest("table3b", "small", changes=["seed=1"]))
     assert essence(plain) == essence(moved) != essence(other)
 

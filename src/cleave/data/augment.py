@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cleave.data.images import Images
+from cleave.data.remembered import remembered
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,10 @@ class Normalise:
     @staticmethod
     def of(images: Images) -> Normalise:
         """The statistics of a set of images (the training part: nothing else may be looked at)."""
-        counts = torch.stack([levels_of(chunk) for chunk in images.chunks()]).sum(dim=0).double()
-        levels = torch.arange(256, dtype=torch.float64, device=counts.device) / 255
+        device = images.labels.device
+        found = remembered("levels", [images], lambda: torch.stack([*map(levels_of, images.chunks())]).sum(0).tolist())
+        counts = torch.tensor(found, dtype=torch.float64, device=device)
+        levels = torch.arange(256, dtype=torch.float64, device=device) / 255
         share = counts / counts.sum(dim=1, keepdim=True)
         mean = share @ levels
         variance = (share * (levels - mean[:, None]).square()).sum(dim=1)

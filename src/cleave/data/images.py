@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from cleave.data.pixel_map import PixelMap
+from cleave.data.remembered import remembered
 from cleave.errors import UserError
 
 Part = Literal["train", "test"]
@@ -95,13 +96,17 @@ class Images:
         return replace(self, pixels=self.pixels.to(labels.device), labels=labels)
 
 
-def fingerprint(parts: Iterable[Images]) -> str:
+def fingerprint(parts: Sequence[Images]) -> str:
     """SHA-256 of pixels and labels, in order, wherever they are kept."""
-    digest = hashlib.sha256()
-    for images in parts:
-        for tensor in (*images.chunks(), images.labels):
-            digest.update(tensor.cpu().contiguous().numpy().data)
-    return digest.hexdigest()
+
+    def look() -> str:
+        digest = hashlib.sha256()
+        for images in parts:
+            for tensor in (*images.chunks(), images.labels):
+                digest.update(tensor.cpu().contiguous().numpy().data)
+        return digest.hexdigest()
+
+    return str(remembered("fingerprint", parts, look))
 
 
 def resized(pixels: Tensor, size: int) -> Tensor:

@@ -82,15 +82,15 @@ def stamp_at(path: str) -> str | None:
 
 def tell(folder: Path, index: MapIndex, count: int, missing: int, reading: Reading) -> None:
     """A line on what is kept where, and what is still to do; UserError where there is no room for that."""
-    need, free = missing * index.length, shutil.disk_usage(folder).free
-    size = f"{count} images of {index.size} x {index.size} pixels"
-    if need > free:
+    new = max(0, count - index.count)  # at least: files that were only touched have rows already
+    free, size = shutil.disk_usage(folder).free, f"{count} images of {index.size} x {index.size} pixels"
+    if new * index.length > free:
         raise UserError(
-            f"{printable(str(folder))}: {missing} of {size} have to be added, {size_text(need)}, and {size_text(free)} "
-            "are free: free some space, name a cache folder on a larger disk by XDG_CACHE_HOME, or lower "
-            "data.image_size, data.limit or data.fraction"
+            f"{printable(str(folder))}: {new} of {size} have to be added, {size_text(new * index.length)}, and "
+            f"{size_text(free)} are free: free some space, name a cache folder on a larger disk by XDG_CACHE_HOME, or "
+            "lower data.image_size, data.limit or data.fraction"
         )
-    rest = f"; {missing} of them are not there yet" if missing else ""
+    rest = f"; {missing} of them have to be read first" if missing else ""
     reading.say(f"{size} stay on the disk, {size_text(count * index.length)} in {printable(str(folder))}{rest}")
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
+import struct
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
-from cleave.data.cache import digest_of
 from cleave.data.decode import Pixels
-from cleave.data.pixel_map import DIGEST, PIXELS, digest_of_pixels
+from cleave.data.pixel_map import DIGEST, PIXELS, digest_of
 
 RECORDS = "records"
+RECORD = struct.Struct(4 * f"{DIGEST}s")
 """The file beside the rows: for each row digests of its image's file (path and stamp), of that file's content, of the
 pixels, and of this record with its number, without which it counts for nothing."""
-FIELDS = 4
 NOBODY = bytes(DIGEST)
 """In the place of a file that may change unseen."""
 
@@ -39,12 +40,10 @@ class MapIndex:
     def _load(self) -> int:
         """How many rows there are; what was begun after them is written over."""
         data = os.pread(self.records, os.fstat(self.records).st_size, 0)
-        count = min(len(data) // (FIELDS * DIGEST), os.fstat(self.pixels).st_size // self.length)
-        for row in range(count):
-            start = row * FIELDS * DIGEST
-            file, content, pixels, seal = (data[start + k * DIGEST :][:DIGEST] for k in range(FIELDS))
-            if seal == sealed(row, file, content, pixels):
-                self._note(row, file, content, pixels)
+        count = min(len(data) // RECORD.size, os.fstat(self.pixels).st_size // self.length)
+        for row, (*fields, seal) in enumerate(RECORD.iter_unpack(data[: count * RECORD.size])):
+            if seal == sealed(row, *fields):
+                self._note(row, *fields)
         return count
 
     def _note(self, row: int, file: bytes, content: bytes, pixels: bytes) -> None:
@@ -72,10 +71,10 @@ class MapIndex:
         """Keeps both in the row of that content, or a new one; without a stamp the file will have to be read again."""
         content, data = content[:DIGEST], pixels.tobytes()
         row = self.by_content.get(content, self.count)
-        file, digest = NOBODY if stamp is None else file_key(path, stamp), digest_of_pixels(data)
+        file, digest = NOBODY if stamp is None else file_key(path, stamp), digest_of(data)
         write(self.pixels, data, row * self.length)
         fields = (file, content, digest)
-        write(self.records, b"".join((*fields, sealed(row, *fields))), row * FIELDS * DIGEST)
+        write(self.records, RECORD.pack(*fields, sealed(row, *fields)), row * RECORD.size)
         self._note(row, *fields)
         self.rows[path] = row
         self.count = max(self.count, row + 1)
@@ -87,19 +86,21 @@ class MapIndex:
             os.close(descriptor)
 
     def _read(self, row: int) -> Pixels | None:
-        """None where it is damaged."""
-        data = os.pread(self.pixels, self.length, row * self.length)
-        if digest_of_pixels(data) != self.digests[row]:
+        """None where it is damaged, or on a part of the disk that is."""
+        data = b""
+        with suppress(OSError):
+            data = os.pread(self.pixels, self.length, row * self.length)
+        if digest_of(data) != self.digests[row]:
             return None
         return np.frombuffer(data, np.uint8).reshape(3, self.size, self.size)
 
 
 def file_key(path: bytes, stamp: str) -> bytes:
-    return digest_of(path, stamp.encode())[:DIGEST]
+    return digest_of(path + b"\0" + stamp.encode())
 
 
 def sealed(row: int, *fields: bytes) -> bytes:
-    return digest_of(row.to_bytes(8, "little"), *fields)[:DIGEST]
+    return digest_of(row.to_bytes(8, "little") + b"".join(fields))
 
 
 def write(descriptor: int, data: bytes, place: int) -> None:

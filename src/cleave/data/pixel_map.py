@@ -88,25 +88,23 @@ class PixelMap:
                 def read(start: int) -> None:
                     for number in range(start, min(start + every, len(rows))):
                         data = os.pread(file.fileno(), length, rows[number] * length)
-                        if digest_of_pixels(data) != digests[number].tobytes():
-                            raise self._damaged(rows[number])
+                        if digest_of(data) != digests[number].tobytes():
+                            raise self._trouble(f"image {rows[number]} in it is damaged")
                         images[number] = np.frombuffer(data, np.uint8)
 
                 list(pool.map(read, range(0, len(rows), every)))
         except OSError as error:
-            raise UserError(
-                f"{self.file}: cannot be read ({cause(error)}); start again to have it looked at"
-            ) from error
+            raise self._trouble(f"cannot be read ({cause(error)})") from error
 
-    def _damaged(self, row: int) -> UserError:
+    def _trouble(self, what: str) -> UserError:
         """What to say; the next start finds a mark, looks at every image and makes the damaged ones again."""
         with suppress(OSError):
             (self.file.parent / DAMAGED).touch()
         return UserError(
-            f"{self.file}: image {row} in it is damaged; start again or `cleave resume` the run: what is damaged is "
-            f"then made again from the image files (or delete {self.file.parent})"
+            f"{self.file}: {what}; start again or `cleave resume` the run: what is damaged is then made again from the "
+            f"image files (or delete {self.file.parent})"
         )
 
 
-def digest_of_pixels(data: bytes) -> bytes:
+def digest_of(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()[:DIGEST]

@@ -65,7 +65,8 @@ class PageFigure:
         """The drawing becomes a part of the page; what it calls its parts is made different from other drawings'."""
         element = self.svg[self.svg.index("<svg") :]
         unique = re.sub(r'(\bid="|url\(#|href="#)', lambda found: f"{found[1]}{self.name}-", element)
-        drawing = unique.replace("<svg", f'<svg role="img" aria-label="{escape(self.caption)}"', 1)
+        named = f'<svg role="img" aria-label="{escape(self.caption)}"'
+        drawing = unique.replace(' role="img"', "", 1).replace("<svg", named, 1)
         caption = f"<figcaption>{escape(self.caption)}</figcaption>"
         return f'<figure id="figure-{self.name}">{scrolling(drawing, self.caption)}{caption}</figure>'
 

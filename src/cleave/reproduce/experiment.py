@@ -74,8 +74,8 @@ def begun(folder: Path, recipe: Recipe, kind: str = SEARCH) -> bool:
 
 
 def essence(recipe: Recipe) -> Recipe:
-    """A recipe without paths and device, which do not change a figure noticeably."""
-    data = recipe.data.model_copy(update={"root": None})
+    """A recipe without paths, device and where images are kept, which do not change a figure noticeably."""
+    data = recipe.data.model_copy(update={"root": None, "storage": "auto"})
     return recipe.model_copy(update={"data": data, "benchmark": None, "device": "cpu"})
 
 

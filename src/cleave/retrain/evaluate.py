@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cleave.config import checked
 from cleave.data.given import Given
 from cleave.data.images import Images
 from cleave.engine.progress import Callback, Progress
@@ -19,8 +18,9 @@ from cleave.memory import memory_for
 from cleave.opening import SMALLER, find_part, reading_of
 from cleave.resolve import resolve_device, resolve_images
 from cleave.retrain.ranks import device_of
+from cleave.retrain.recipes import recipe_of
 from cleave.retrain.result import trained_network
-from cleave.retrain.settings import RetrainData, RetrainRecipe
+from cleave.retrain.settings import RetrainData
 from cleave.run.origin import TRAIN, Origin, read_origin
 from cleave.stats.accuracy import Accuracy, majority_share
 from cleave.stats.intervals import wilson
@@ -43,8 +43,7 @@ def evaluate(
     """
     origin = read_origin(model, TRAIN)
     check_unchanged(origin.environment.get("extensions", {}), None, lambda line: None)
-    recipe = checked(RetrainRecipe, dict(origin.recipe))
-    network = trained_network(model)
+    recipe, network = recipe_of(origin), trained_network(model)
     where = device_of(resolve_device(device or recipe.device))
     settings = data_settings(recipe.data, data, data_root)
     with memory_for("the images", SMALLER):

@@ -70,6 +70,10 @@ class Ranks:
             distributed.all_reduce(values)
         return values
 
+    def any(self, flag: bool, device: str) -> bool:
+        """Whether it is set in any process; all get the same answer."""
+        return flag if self.world == 1 else bool(self.sum(torch.tensor(int(flag), device=device)))
+
     def told(self, value: Told) -> Told:
         """What the first process has, in all of them."""
         if self.world == 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -15,7 +16,7 @@ from cleave.given import RecipeLike
 from cleave.resolve import resolve_device, resolve_images
 from cleave.retrain.catalogue import SHORT, is_named, read_recipe
 from cleave.retrain.settings import RetrainRecipe, check_settings
-from cleave.run.origin import SEARCH, read_origin
+from cleave.run.origin import SEARCH, Origin, read_origin
 from cleave.run.view import view
 from cleave.space import find_space
 
@@ -52,6 +53,11 @@ def of_search(path: Path) -> Raw:
         "data": data,
         "extensions": origin.recipe["extensions"],
     }
+
+
+def recipe_of(origin: Origin, device: str | None = None) -> RetrainRecipe:
+    """The recipe that a training was begun with, on another device where one is given."""
+    return load(RetrainRecipe, deepcopy(dict(origin.recipe)), (), {"device": device})
 
 
 def refuse_space(raw: Raw, found: Raw) -> None:

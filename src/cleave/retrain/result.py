@@ -9,11 +9,10 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from cleave.config import checked
 from cleave.errors import UserError
 from cleave.net.chosen import ChosenNetwork, standalone
 from cleave.retrain.problem import LABEL
-from cleave.retrain.settings import RetrainRecipe
+from cleave.retrain.recipes import recipe_of
 from cleave.run.folder import RunFiles
 from cleave.run.origin import TRAIN, read_origin
 from cleave.run.view import newest_saved, view
@@ -78,7 +77,7 @@ def trained_network(path: Path) -> ChosenNetwork:
     """That of a finished training; UserError where its weights are not as they were written."""
     read_training(path)
     origin = read_origin(path, TRAIN)
-    recipe = checked(RetrainRecipe, deepcopy(dict(origin.recipe)))
+    recipe = recipe_of(origin)
     record = RunFiles(path, origin.identity).leaf(LABEL, newest_saved(path)["search"]["kept"][LABEL])
     space, environment = find_space(recipe.space), origin.environment
     arch, mean, std = space.parse(recipe.arch), environment["mean"], environment["std"]

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from cleave.config import load
 from cleave.data.given import Given
 from cleave.data.report import IMAGES, report_lines
 from cleave.engine.environment import compare
@@ -18,7 +16,7 @@ from cleave.memory import memory_for
 from cleave.resolve import resolve_device
 from cleave.retrain.problem import TrainingProblem, open_training
 from cleave.retrain.ranks import Ranks, device_of, joined
-from cleave.retrain.recipes import resolve_training
+from cleave.retrain.recipes import recipe_of, resolve_training
 from cleave.retrain.session import TrainingSession
 from cleave.retrain.settings import RetrainRecipe
 from cleave.run.durable import write_json
@@ -65,7 +63,7 @@ def resume(
     if is_whole(path, lambda _: None, TRAIN):  # nothing is written, so that the disk may be one that takes nothing
         return view(path, TRAIN)
     origin = read_origin(path, TRAIN)
-    recipe = load(RetrainRecipe, deepcopy(dict(origin.recipe)), (), {"device": device})
+    recipe = recipe_of(origin, device)
     recipe = recipe.model_copy(update={"device": resolve_device(recipe.device)})  # it may be another machine
     with joined(device_of(recipe.device)) as ranks:
         callback = heard_by(ranks, callback)

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
-import torch
 from pydantic import Field
 
 from cleave.engine.progress import Callback, Progress
@@ -76,8 +75,7 @@ class TrainingSession:
 
     def _breathe(self) -> None:
         """Between steps: stop if any process is asked to, save if it is time."""
-        asked = torch.tensor([float(self.callback.stop.requested)], device=self.problem.task.device)
-        stopping = (self.ranks.world > 1 and bool(self.ranks.sum(asked))) or self.callback.stop.requested
+        stopping = self.ranks.any(self.callback.stop.requested, self.problem.task.device)
         if stopping or time.monotonic() - self.saved_at >= self.problem.recipe.checkpoint_seconds:
             self._save()
         if stopping:

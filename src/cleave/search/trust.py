@@ -9,6 +9,7 @@ from typing import Any
 
 from cleave.bench.table import Table, dataset_of, trained_accuracies
 from cleave.net.cost import weights
+from cleave.search.collapse import COLLAPSED, most_skipping
 from cleave.search.control import plan_control
 from cleave.search.problem import Problem
 from cleave.search.selection import WAYS, chosen_leaf, interval
@@ -20,8 +21,6 @@ from cleave.stats.accuracy import majority_share
 from cleave.stats.intervals import rank_p_value
 
 LEVEL = 0.05
-COLLAPSED = 0.5
-"""The share of skip connections from which a cell is mostly wires (Zela et al., 2020, on the collapse of DARTS)."""
 UNDECIDED = 0.99
 """The entropy, as a share of the highest, from which architecture weights say next to nothing."""
 UNSTABLE = 0.3
@@ -35,6 +34,7 @@ class LeafTrust:
     """A leaf's held-out accuracy (percent) with its 95 % interval, and the signs of how settled it is.
 
     `balanced_accuracy` is the mean over the classes of the percent of their held-out images that are right.
+    `cell_skip_share` is the share of skip connections in the kind of cell that has most (`cleave.search.collapse`).
 
     `s_tau` is of the panel's rankings in the last epochs, `entropy` of the architecture weights as a share of the
     highest; null where there are none. `skip_share` and `weights_share` are of the architecture's choices: those
@@ -51,6 +51,7 @@ class LeafTrust:
     entropy: float | None
     skip_share: float
     weights_share: float
+    cell_skip_share: float
     s_tau_defined: int | None = None
     s_tau_pairs: int | None = None
     retrained_accuracy: float | None = None
@@ -137,6 +138,7 @@ def leaf_trust(problem: Problem, state: State, leaf: Node) -> LeafTrust:
         leaf.result["entropy"],
         sum(operations.is_identity(candidate) for candidate in arch.values()) / len(arch),
         len(weights(problem.space).learning(arch)) / len(arch),
+        most_skipping(problem.layout, arch),
         leaf.result.get("s_tau_defined"),
         leaf.result.get("s_tau_pairs"),
         rungs[-1].overall if rungs else None,
@@ -187,8 +189,8 @@ def warnings(leaves: list[LeafTrust], chosen: str, compared: Mapping[str, tuple[
     `compared`: by leaf the interval of the figure by which it was chosen among those named there.
     """
     signs = {
-        "half of the edges or more are skip connections, a sign of collapse": [
-            leaf.path for leaf in leaves if leaf.skip_share >= COLLAPSED
+        "half of the edges of a cell or more are skip connections, a sign of collapse": [
+            leaf.path for leaf in leaves if max(leaf.skip_share, leaf.cell_skip_share) >= COLLAPSED
         ],
         "nothing on its edges has weights: only pooling, skip connections or none": [
             leaf.path for leaf in leaves if leaf.weights_share == 0

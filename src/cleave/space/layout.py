@@ -10,6 +10,30 @@ from cleave.ops import Norm, Operation, Operations
 from cleave.space.choice import Arch
 
 
+@dataclass(frozen=True)
+class Link:
+    """A searched edge of a cell: node `target` receives `choice`'s operation applied to node `source`."""
+
+    choice: str
+    source: int
+    target: int
+    stride: int = 1
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A block as it is drawn: nodes by name, in order, and links between them.
+
+    `outputs` are the nodes that are concatenated to its output, where that is no node itself. A `path` closes up where
+    an architecture leaves a link out.
+    """
+
+    nodes: tuple[str, ...]
+    links: tuple[Link, ...]
+    outputs: tuple[int, ...] = ()
+    path: bool = False
+
+
 class Block(ABC):
     """One step of a network. A new kind is a subclass, and its module is registered with `cleave.net.builds`."""
 
@@ -24,6 +48,12 @@ class Block(ABC):
 
         `operations` tells what the candidates do that are names of operations.
         """
+
+    @property
+    def graph(self) -> Graph:
+        """What is drawn of it: its choices one after the other, unless a kind says otherwise."""
+        links = tuple(Link(choice, number, number + 1) for number, choice in enumerate(self.choices))
+        return Graph(("input", *self.choices), links, path=True)
 
 
 @dataclass(frozen=True)
@@ -68,16 +98,6 @@ class Layer(Block):
 
 
 @dataclass(frozen=True)
-class Link:
-    """A searched edge of a cell: node `target` receives `choice`'s operation applied to node `source`."""
-
-    choice: str
-    source: int
-    target: int
-    stride: int = 1
-
-
-@dataclass(frozen=True)
 class Cell(Block):
     """A directed acyclic graph of searched edges.
 
@@ -101,6 +121,15 @@ class Cell(Block):
     @property
     def choices(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(link.choice for link in self.links))
+
+    @property
+    def graph(self) -> Graph:
+        names = [f"input {node}" if self.inputs > 1 else "input" for node in range(self.inputs)]
+        names += [f"node {node}" for node in range(self.inputs, 1 + max(link.target for link in self.links))]
+        if len(self.outputs) > 1:
+            return Graph(tuple(names), self.links, self.outputs)
+        names[self.outputs[0]] = "output"
+        return Graph(tuple(names), self.links)
 
     def live(self, arch: Arch, operations: Operations) -> Iterable[str]:
         """On edges that come from an input and lead to an output.

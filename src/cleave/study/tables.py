@@ -90,8 +90,8 @@ def perform(folder: Path, recipe: StudyRecipe, callback: Callback, engine: Engin
 
 
 def essence(recipe: StudyRecipe) -> StudyRecipe:
-    """A recipe without paths, device and the time between checkpoints, which change no figure."""
-    data = recipe.data.model_copy(update={"root": None})
+    """A recipe without paths, device, places of images and the time between checkpoints, which change no figure."""
+    data = recipe.data.model_copy(update={"root": None, "storage": "auto"})
     others = {"truth": None, "device": "cpu", "threads": 1, "checkpoint_seconds": 0.0}
     return recipe.model_copy(update={"data": data, **others})
 

@@ -14,6 +14,7 @@ import torch
 from cleave.data import reading
 from cleave.data.chance import Chance
 from cleave.data.images import Images
+from cleave.data.pixel_map import PixelMap
 from cleave.data.sources import load
 from cleave.errors import UserError
 from cleave.space import find_space
@@ -204,3 +205,20 @@ def test_only_what_a_study_looks_at_is_decoded(tmp_path: Path, monkeypatch: pyte
     folder = write_images(tmp_path / "images")
     train, judged, _, _ = load_images(recipe_of({"data.name": str(folder), "data.limit": 20, "looks.images": 2}))
     assert len(decoded) == len(train) + len(judged) == 18
+
+
+def test_images_of_a_study_may_stay_on_the_disk_and_be_a_share_of_each_class(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for part in ("train", "test"):
+        write_images(tmp_path / "images" / part, each=20)
+    changes = {"data.name": str(tmp_path / "images"), "data.fraction": 0.5, "data.limit": None}
+    for judge in ({}, {"data.judge": "test"}):
+        held, kept = (
+            load_images(recipe_of({**changes, **judge, "data.storage": storage}))[:2] for storage in ("memory", "map")
+        )
+        assert held[0].labels.bincount().tolist() == ([10, 10] if judge else [8, 8])
+        for one, other in zip(held, kept, strict=True):
+            assert isinstance(other.pixels, PixelMap)
+            assert torch.equal(one.pixels[:], other.pixels[:])

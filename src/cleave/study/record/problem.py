@@ -140,7 +140,7 @@ class Study:
 
     def fingerprint(self) -> str:
         """SHA-256 of the images and labels, in order: a resumed study must see the same ones."""
-        return fingerprint((self.train, self.judged, *([self.reported] if self.reported else [])))
+        return fingerprint([self.train, self.judged, *([self.reported] if self.reported else [])])
 
 
 def space_meta(recipe: StudyRecipe, space: Space) -> dict[str, Any]:
