@@ -25,7 +25,7 @@ from cleave.retrain.recipes import load_training, resolve_training
 from cleave.stats.intervals import wilson
 from tests.registries import as_they_were
 from tests.retrain.small import GENOTYPE
-from tests.tiny import Ended, search, write_images
+from tests.tiny import RSPS, Ended, search, write_images
 
 Capture = pytest.CaptureFixture[str]
 SIZES = [
@@ -200,7 +200,7 @@ def test_training_never_opens_the_test_part(images: Path, tmp_path: Path, monkey
 def test_a_search_is_the_input_of_a_training(tmp_path: Path, capsys: Capture) -> None:
     """Its architecture, space and images; the last line names the next command."""
     folder, run = write_images(tmp_path / "images"), tmp_path / "search"
-    small = {"split.splits": 1, "trust.control": 0, "trust.panel": 0}
+    small = {**RSPS, "split.splits": 1, "trust.control": 0, "trust.panel": 0}
     searched = json.loads(Ended(search(folder, run, small), capsys).out)
     ended = Ended(["train", str(run), "training.epochs=1", "--out", str(tmp_path / "run")], capsys)
     assert ended.status == 0, ended.err
