@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from cleave.net.cost import Cost, costs, weights
 from cleave.ops.library import AveragePool
 from cleave.space import Arch, NetworkSize, Region, Space
 from cleave.space.cells64 import Cells64
-from cleave.space.darts import Darts
+from cleave.space.darts import Darts, DartsSpaceSettings
 from cleave.space.nb201 import NASBench201
 from tests.elastic import ToyElastic
 from tests.toys import TOYS
@@ -30,7 +31,14 @@ def some_arch(space: Space) -> Arch:
     return {choice.name: choice.candidates[int(torch.randint(len(choice.candidates), ()))] for choice in space.choices}
 
 
-def built(space: Space, arch: Arch, size: NetworkSize, image: Size, classes: int) -> Cost:
+def sized(space: Space, channels: int, cells: int) -> Any:  # noqa: ANN401
+    """A size of its networks; a DARTS network has two cells more, which halve the image."""
+    if isinstance(space, Darts):
+        return DartsSpaceSettings(channels=channels, cells=2 + cells)
+    return NetworkSize(channels, cells)
+
+
+def built(space: Space, arch: Arch, size: Any, image: Size, classes: int) -> Cost:  # noqa: ANN401
     """The cost of the architecture's own network, with multiply-adds as torch counts them (as 2 operations each)."""
     layout = replace(space.layout(size, image[0]), auxiliary=None)
     network = extract(build(layout, Region.of(arch), classes, seed=0, norm=Norm(affine=True)), arch)
@@ -50,7 +58,7 @@ def test_the_parts_add_up_to_the_network_that_is_built(kind: type[Space]) -> Non
     for _ in range(3):
         channels, classes = (int(number) for number in torch.randint(2, 6, (2,)))
         image = (int(torch.randint(1, 4, ())), 16, 16)
-        size, arch = NetworkSize(channels, int(torch.randint(1, 3, ()))), some_arch(space)
+        size, arch = sized(space, channels, int(torch.randint(1, 3, ()))), some_arch(space)
         assert costs(space, size, image, classes).of(arch) == built(space, arch, size, image, classes), arch
 
 
@@ -58,7 +66,7 @@ def test_the_parts_add_up_to_the_network_that_is_built(kind: type[Space]) -> Non
 @pytest.mark.parametrize("what", ["parameters", "multiply_adds"])
 def test_the_extremes_are_the_least_and_the_most_of_many_architectures(kind: type[Space], what: str) -> None:
     space = kind()
-    found = costs(space, NetworkSize(4, 1), (3, 8, 8), classes=3)
+    found = costs(space, sized(space, 4, 1), (3, 8, 8), classes=3)
     least, most = found.extremes(space.parts(space.region), what)
     generator = torch.Generator().manual_seed(int(torch.randint(10**6, ())))
     numbers = [getattr(found.of(space.uniform(space.region, generator)), what) for _ in range(200)]

@@ -96,9 +96,9 @@ def each_by_itself(uses: Sequence[Use]) -> list[list[int]]:
     return [[position] for position in range(len(uses))]
 
 
-def anew(known: dict[Any, Tensor], modules: Sequence[Callable[[Tensor], Tensor]], x: Tensor) -> Tensor:
-    for module in modules:
-        x = module(x)
+def anew(known: dict[Any, Tensor], eachs: Sequence[Callable[[Tensor], Tensor]], x: Tensor) -> Tensor:
+    for each in eachs:
+        x = each(x)
     return x
 
 
