@@ -96,8 +96,8 @@ def each_by_itself(uses: Sequence[Use]) -> list[list[int]]:
     return [[position] for position in range(len(uses))]
 
 
-def anew(known: dict[Any, Tensor], eachs: Sequence[Callable[[Tensor], Tensor]], x: Tensor) -> Tensor:
-    for each in eachs:
+def anew(known: dict[Any, Tensor], steps: Sequence[Callable[[Tensor], Tensor]], x: Tensor) -> Tensor:
+    for each in steps:
         x = each(x)
     return x
 
