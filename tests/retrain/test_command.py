@@ -250,6 +250,7 @@ def test_a_space_in_a_file_is_trained_and_judged(images: Path, tmp_path: Path, c
     with as_they_were():
         ended = Ended(arguments, capsys)
         assert ended.status == 0, ended.err
+        assert "training.drop_path has no meaning in a network without cells" in ended.err
     with as_they_were():
         assert Ended(["evaluate", str(run)], capsys).status == 0
         assert Ended(["train", "psn", *small, "--space", f"{chain}:Chain"], capsys).refuses(

@@ -36,6 +36,12 @@ class TrainingProblem:
     cost: Cost
     report: Mapping[str, Any]
 
+    @property
+    def drops_nothing(self) -> bool:
+        """Whether paths are to be dropped, and there are none beside others."""
+        layers_only = all(block.graph.path for _, block in self.task.layout.blocks)
+        return self.recipe.training.drop_path > 0 and layers_only
+
     def environment(self) -> dict[str, Any]:
         """Where a run was made, a fingerprint of the images, and how the network takes them (0 to 1)."""
         recipe, task = self.recipe, self.task

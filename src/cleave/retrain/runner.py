@@ -109,6 +109,8 @@ def tell_problem(problem: TrainingProblem, callback: Callback) -> None:
         callback.say(line)
     cost = problem.cost
     callback.say(f"network: {cost.parameters:,} parameters, {cost.multiply_adds:,} multiply-adds of an image")
+    if problem.drops_nothing:
+        callback.say("training.drop_path has no meaning in a network without cells; it is not used")
 
 
 def folder_for(problem: TrainingProblem, out: Path | None) -> Path:
