@@ -271,7 +271,7 @@ def test_images_that_do_not_fit_are_named(
     def refuse(*_: object) -> None:
         raise RuntimeError(REFUSED)
 
-    monkeypatch.setattr("cleave.search.problem.cut", refuse)
+    monkeypatch.setattr("cleave.opening.cut", refuse)
     assert Ended(search(images, tmp_path / "run"), capsys).refuses("images", "data.image_size or data.limit")
 
 

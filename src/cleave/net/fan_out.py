@@ -171,8 +171,9 @@ def begun(x: Tensor, known: Known, modules: list[nn.Module]) -> tuple[Tensor, li
     if function(modules[0]) is None:
         return x, modules
     output = once(known, first, x)
-    if rest and isinstance(layer := rest[0], Conv2d | Halving) and type(layer) in (Conv2d, Halving):
-        return layer.finish(once(known, [*first, *layer.steps(output)], x), output), rest[1:]
+    layer = rest[0] if rest else None
+    if isinstance(layer, Conv2d | Halving) and type(layer) in (Conv2d, Halving) and (steps := layer.steps(output)):
+        return layer(output, once(known, [*first, *steps], x)), rest[1:]
     return output, rest
 
 

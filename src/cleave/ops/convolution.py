@@ -63,7 +63,8 @@ def form_of(x: Tensor, weight: Tensor, stride: Pair, padding: Pair | str, dilati
     if padding == "same":  # which has no stride
         return Form((), stride, padding, dilation, groups)
     edges = NONE if isinstance(padding, str) else padding  # the other word is "valid"
-    steps, sides = list[Step](), tuple(x.shape[2:])
+    steps: list[Step] = []
+    sides = tuple(x.shape[2:])
     if skips_pixels(weight, stride, dilation):
         if any(width % step for width, step in zip(edges, stride, strict=True)):
             steps, edges, sides = [Edges(edges)], NONE, grown(sides, edges)
@@ -109,9 +110,11 @@ class Conv2d(nn.Conv2d):
         """What it does to `x` first; others of the same input may share it."""
         return self._form(x).steps if self.padding_mode == "zeros" else ()
 
-    def finish(self, begun: Tensor, x: Tensor) -> Tensor:
-        """Its output, from what these steps came to."""
-        return self._form(x).finish(begun, self.weight, self.bias) if self.padding_mode == "zeros" else self(x)
+    def forward(self, input: Tensor, begun: Tensor | None = None) -> Tensor:
+        """`begun`: what these steps came to, where that is known."""
+        if begun is None:
+            return super().forward(input)
+        return self._form(input).finish(begun, self.weight, self.bias)
 
     def _form(self, x: Tensor) -> Form:
         return form_of(x, self.weight, self.stride, self.padding, self.dilation, self.groups)

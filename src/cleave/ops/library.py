@@ -93,14 +93,12 @@ class Halving(nn.Module):
         self.even = Conv2d(channels_in, half, 1, bias=False)
         self.odd = Conv2d(channels_in, channels_out - half, 1, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.finish(taken(self.steps(x), x), x)
-
     def steps(self, x: Tensor) -> tuple[Step, ...]:
         return (EvenAndOdd(),)
 
-    def finish(self, begun: Tensor, x: Tensor) -> Tensor:
-        even, odd = begun.chunk(2)
+    def forward(self, x: Tensor, begun: Tensor | None = None) -> Tensor:
+        """`begun`: what the steps came to, where that is known."""
+        even, odd = (taken(self.steps(x), x) if begun is None else begun).chunk(2)
         return torch.cat([self.even(even), self.odd(odd)], dim=1)
 
 

@@ -1,7 +1,7 @@
 """How convolutions may begin: functions of their input alone, which those of one input can share.
 
-Each is a value: equal steps do the same. A module that begins with some has `steps(x)`, what it does to `x` first, and
-`finish(begun, x)`, the rest of it (`Conv2d`, `Halving`).
+Each is a value: equal steps do the same. A module that begins with some (`Conv2d`, `Halving`) has `steps(x)`, what it
+does to `x` first, and takes what they came to beside `x`, where that is known.
 """
 
 from __future__ import annotations
