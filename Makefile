@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-JOBS ?= 2
+# One more than a small machine has cores, since many tests wait for processes.
+JOBS ?= 3
 
 export OMP_WAIT_POLICY := passive
 

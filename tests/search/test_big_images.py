@@ -97,6 +97,7 @@ sys.exit(status)
 def test_a_search_over_a_map_takes_less_memory_than_its_images(tmp_path: Path) -> None:
     images = write_images(tmp_path / "images", each=500)
     changes = {**QUICK, **MAP, "data.image_size": 256, "method.samples": 1, "search.batch_size": 4}
+    changes |= {"data.train_fraction": 0.1}  # what is held out is looked at once, and what is trained on twice
     words = search(images, tmp_path / "run", {**changes, "search.eval_batch_size": 4})
     done = subprocess.run([sys.executable, "-c", MEASURE, *words], capture_output=True, text=True, check=True)
     pixels = 1000 * 3 * 256 * 256 / 2**20  # MiB; in memory the search takes these and 110 more, over the map 126
