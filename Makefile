@@ -2,8 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# One more than a small machine has cores, since many tests wait for processes.
-JOBS ?= 3
+JOBS ?= 2
 
 export OMP_WAIT_POLICY := passive
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,7 +27,22 @@ def run_process(program: str, command: Callable[[list[str]], int]) -> NoReturn:
     for stream in (out, err):
         if stream is not None:
             stream.release()
-    sys.exit(status)
+    leave(status)
+
+
+def leave(status: int) -> NoReturn:
+    """Ends this process.
+
+    One of several that torchrun started ends at once: while the interpreter was taken down, gloo's threads (torch 2.14)
+    once aborted one that had finished, for which torchrun would end them all.
+    """
+    if os.environ.get("WORLD_SIZE", "1") == "1":
+        sys.exit(status)
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            with suppress(OSError, ValueError):
+                stream.flush()
+    os._exit(status)
 
 
 def completed(program: str, command: Callable[[list[str]], int], out: OutputStream | None) -> int:

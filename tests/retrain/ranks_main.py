@@ -7,6 +7,7 @@ import json
 
 import torch
 
+from cleave.process import leave
 from cleave.retrain.ranks import Ranks, joined
 from tests.retrain.small import images, in_doubles
 
@@ -31,3 +32,4 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     with joined("cpu") as found:
         print(json.dumps(steps(found)))
+    leave(0)
