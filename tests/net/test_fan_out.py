@@ -14,7 +14,8 @@ from torch.overrides import TorchFunctionMode
 
 from cleave.net import fan_out as module
 from cleave.net.fan_out import Use, fan_out, side_by_side, total
-from cleave.ops import Norm, Operations
+from cleave.ops import Conv2d, Norm, Operations
+from cleave.ops.library import AveragePool
 from cleave.ops.steps import Phases
 from tests import toys
 from tests.reference.fan_out import outputs
@@ -185,6 +186,28 @@ def test_parts_of_a_concatenation_have_gradients_in_one_piece() -> None:
     (joined * target).sum().backward()
     assert all(gradient.is_contiguous(memory_format=torch.channels_last) for gradient in seen)
     assert torch.equal(torch.cat([output.grad for output in outputs], dim=1), target)  # type: ignore[misc]
+
+
+class Steep(nn.ReLU):
+    """A user's own: not what its class is."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return 3 * super().forward(input)
+
+
+class Sums(AveragePool):
+    def forward(self, x: Tensor) -> Tensor:
+        return 9 * super().forward(x)
+
+
+@pytest.mark.parametrize("first", [Steep, lambda: Sums(1)])
+def test_a_subclass_is_not_taken_for_its_class(first: Callable[[], nn.Module]) -> None:
+    def conv() -> nn.Module:
+        return Conv2d(CHANNELS, CHANNELS, 3, padding=1, bias=False).double()
+
+    plain = [some_use(name, NORMS["batch"]) for name in ("nor_conv_3x3", "avg_pool_3x3")]
+    own = [Use(nn.Sequential(first(), conv(), NORMS["batch"](CHANNELS)), None) for _ in range(2)]
+    check_equal([*plain, *own, Use(nn.Sequential(first()), None)], some_images(), 1e-9)
 
 
 def test_what_keeps_statistics_runs_by_itself_and_moves_them() -> None:

@@ -105,7 +105,7 @@ def alike(uses: Sequence[Use]) -> list[list[int]]:
     """The positions of what runs as one; what only makes zeros is not run."""
     groups: dict[Hashable, list[int]] = {}
     for position, use in enumerate(uses):
-        if not isinstance(use.operation, Zero):
+        if type(use.operation) is not Zero:
             groups.setdefault(signature(use.operation) or position, []).append(position)
     return list(groups.values())
 
@@ -124,8 +124,9 @@ def signature(operation: nn.Module) -> Hashable:
 def convolution(operation: nn.Module) -> tuple[nn.Conv2d, nn.BatchNorm2d] | None:
     """The layers of ReLU, convolution, normalisation by the batch; None for any other operation."""
     match parts(operation):
-        case [nn.ReLU(), nn.Conv2d(groups=1, bias=None, padding_mode="zeros") as conv, norm] if by_batch(norm):
-            return (conv, norm) if type(conv) in (nn.Conv2d, Conv2d) else None  # a subclass may do something else
+        case [nn.ReLU() as relu, nn.Conv2d(groups=1, bias=None, padding_mode="zeros") as conv, norm] if by_batch(norm):
+            plain = type(relu) is nn.ReLU and type(conv) in (nn.Conv2d, Conv2d)  # a subclass may do something else
+            return (conv, norm) if plain else None
     return None
 
 
@@ -136,14 +137,14 @@ def functions(operation: nn.Module) -> Hashable:
 
 
 def function(module: nn.Module | Step) -> Hashable:
-    """What names a function without parameters; None for any other module."""
-    if isinstance(module, AveragePool | MaxPool):
-        return type(module), module.stride
+    """What names a function without parameters; None for any other module, and for a subclass, which may do other."""
     if isinstance(module, Step):
         return module
+    if isinstance(module, AveragePool | MaxPool) and type(module) in (AveragePool, MaxPool):
+        return type(module), module.stride
     if by_batch(module) and not module.affine:
         return nn.BatchNorm2d, module.eps
-    return nn.ReLU if isinstance(module, nn.ReLU) else None
+    return nn.ReLU if type(module) is nn.ReLU else None
 
 
 def parts(operation: nn.Module) -> list[nn.Module]:
@@ -187,7 +188,7 @@ def once(known: Known, modules: Sequence[nn.Module | Step], x: Tensor) -> Tensor
     for module in modules:
         names = (*names, function(module))
         if names not in known:
-            known[names] = torch.relu(x) if isinstance(module, nn.ReLU) else module(x)  # the module may be in place
+            known[names] = torch.relu(x) if type(module) is nn.ReLU else module(x)  # the module may be in place
         x = known[names]
     return x
 
