@@ -20,6 +20,7 @@ from torch import Tensor
 
 import cleave
 from cleave import api, cli
+from cleave.api.arguments import asked_for
 from cleave.data.images import Images
 from cleave.data.split import held_out
 from cleave.engine.engine import Engine
@@ -184,7 +185,7 @@ def test_names_and_objects_mean_the_same(images: Path, tmp_path: Path) -> None:
 def recipe_of(**given: Any) -> Recipe:  # noqa: ANN401
     """What a search is asked for."""
     names = ("space", "method", "splitter", "data", "recipe", "settings", "seed", "device")
-    recipe, _ = api.asked_for(*(given.get(name) for name in names), Engine())
+    recipe, _ = asked_for(*(given.get(name) for name in names), Engine())
     return recipe
 
 

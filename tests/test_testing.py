@@ -99,6 +99,19 @@ class DerivingElsewhere(Plain):
         return {choice.name: choice.candidates[0] for choice in self.choices}
 
 
+class DerivingInvalid(Plain):
+    """Valid is what begins with another candidate than the first, which is nevertheless derived."""
+
+    def valid(self, arch: Arch) -> bool:
+        return arch["layer0"] != CANDIDATES[0]
+
+    def holds_valid(self, region: Region) -> bool:
+        return set(region.allowed["layer0"]) != {CANDIDATES[0]}
+
+    def derive(self, region: Region, weights: Mapping[str, Tensor]) -> Arch:
+        return {choice: allowed[0] for choice, allowed in region.allowed.items()}
+
+
 class NeverValid(Plain):
     def valid(self, arch: Arch) -> bool:
         return False
@@ -116,6 +129,7 @@ DATA = {
     Overcounting: r"count is how many `every` lists \(2 and 1\)",
     DrawingElsewhere: r"an architecture that is drawn lies in its region \(",
     DerivingElsewhere: r"the architecture that is derived lies in its region \(",
+    DerivingInvalid: r"the architecture that is derived is valid \(",
     NeverValid: "holds_valid says whether a region holds a valid architecture",
 }
 

@@ -133,12 +133,11 @@ class ToyDropping(ToyDarts):
 
     def derive(self, region: Region, weights: Mapping[str, Tensor]) -> Arch:
         """The two edges whose strongest candidate is strongest, each with that one."""
-        whole = super().derive(region, weights)
-        strongest = {name: float(weights[name].max()) * len(region.allowed[name]) for name in whole}
+        strongest = {name: float(weights[name].max()) * len(allowed) for name, allowed in region.allowed.items()}
         kept = {
             name for names in self.nodes() for name in sorted(names, key=lambda each: -strongest[each])[: self.kept]
         }
-        return {name: candidate for name, candidate in whole.items() if name in kept}
+        return {name: allowed[int(weights[name].argmax())] for name, allowed in region.allowed.items() if name in kept}
 
 
 class ToyMobileNet(NamedSpace):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
 
 import networkx
@@ -122,13 +123,25 @@ def test_large_regions_are_sampled_without_listing(generator: torch.Generator, m
     assert all(SPACE.valid(arch) for arch in found)
 
 
-def test_derive_takes_the_strongest_allowed_candidate() -> None:
+def test_the_strongest_connected_architecture_is_derived(generator: torch.Generator) -> None:
+    """The strongest of every choice where that is connected; `none` is made strong, so that often it is not."""
     region = SPACE.region.restrict("3<-0", ["none", "avg_pool_3x3"])
-    weights = {choice: torch.rand(len(allowed)) for choice, allowed in region.allowed.items()}
-    weights["3<-0"] = torch.tensor([0.2, 0.8])
+    for strength in (1, 3, 30):
+        weights = {}
+        for choice, allowed in region.allowed.items():
+            drawn = torch.rand(len(allowed), generator=generator)
+            weights[choice] = drawn * torch.tensor([strength if op == "none" else 1 for op in allowed])
+        products = {
+            SPACE.format(arch): prod(float(weights[name][region.allowed[name].index(op)]) for name, op in arch.items())
+            for arch in enumerate_valid(SPACE, region)
+        }
+        assert SPACE.format(SPACE.derive(region, weights)) == max(products, key=lambda text: products[text])
+
+
+def test_where_nothing_is_connected_the_strongest_is_derived_all_the_same(generator: torch.Generator) -> None:
+    region = SPACE.region.restrict("3<-0", ["none"]).restrict("1<-0", ["none"]).restrict("2<-0", ["none"])
+    weights = {choice: torch.rand(len(allowed), generator=generator) for choice, allowed in region.allowed.items()}
     arch = SPACE.derive(region, weights)
-    assert arch in region
-    assert arch["3<-0"] == "avg_pool_3x3"
     for choice, allowed in region.allowed.items():
         assert weights[choice][allowed.index(arch[choice])] == weights[choice].max()
 

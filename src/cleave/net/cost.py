@@ -17,7 +17,7 @@ from cleave.net.network import Network, build, count_parameters
 from cleave.net.place import Place, places
 from cleave.ops import Norm
 from cleave.space import Arch, Layout, Region, Space
-from cleave.space.space import joined
+from cleave.space.choice import joined
 
 Image = tuple[int, int, int]
 """(channels, height, width)"""

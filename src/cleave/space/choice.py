@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 Arch = Mapping[str, str]
@@ -19,3 +19,8 @@ class Choice:
     def __post_init__(self) -> None:
         assert self.candidates, f"choice {self.name!r} has no candidates"
         assert len(set(self.candidates)) == len(self.candidates), f"choice {self.name!r} repeats a candidate"
+
+
+def joined(parts: Iterable[Arch]) -> Arch:
+    """The architecture that is put together from these."""
+    return {choice: candidate for part in parts for choice, candidate in part.items()}

@@ -66,7 +66,10 @@ def check_region(space: Space, region: Region) -> None:
             require(space.valid(arch), space, "a sample is valid", shown(dict(arch)))
             check_text(space, arch)
         weights = {choice: torch.rand(len(allowed), generator=generator) for choice, allowed in region.allowed.items()}
-        check_arch(space, space.derive(region, weights), region, "the architecture that is derived")
+        derived = space.derive(region, weights)
+        check_arch(space, derived, region, "the architecture that is derived")
+        if space.holds_valid(region):
+            require(space.valid(derived), space, "the architecture that is derived is valid", shown(dict(derived)))
 
 
 def check_arch(space: Space, arch: Arch, region: Region, what: str) -> None:

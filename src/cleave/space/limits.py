@@ -14,6 +14,7 @@ from cleave.space.layout import Layout
 from cleave.space.region import Region
 from cleave.space.sample import ENUMERABLE, enumerate_valid
 from cleave.space.space import Space, pick
+from cleave.space.strongest import strongest_first
 
 TRIES = 100
 """Draws before valid architectures are looked for in another way."""
@@ -135,9 +136,9 @@ class Limited(Space):
         arch = self.inner.derive(region, weights)
         if self.excess(arch) == 0 or not self.holds_valid(region):
             return arch
-        given = {choice: dict(zip(region.allowed[choice], weights[choice].tolist(), strict=True)) for choice in weights}
         if self.inner.count(region) <= ENUMERABLE:
-            return max(enumerate_valid(self, region), key=lambda each: product_of(each, given))
+            return next(filter(self.valid, strongest_first(self.parts(region), region, weights)))
+        given = {choice: dict(zip(region.allowed[choice], weights[choice].tolist(), strict=True)) for choice in weights}
         lighter = self.lighter(arch, region, given)
         return self.sample(region, torch.Generator().manual_seed(0)) if lighter is None else lighter
 
@@ -161,11 +162,3 @@ class Limited(Space):
                 return None
             arch = min(steps)[-1]
         return arch
-
-
-def product_of(arch: Arch, weights: Mapping[str, Mapping[str, float]]) -> float:
-    """Of the weights of what an architecture chooses."""
-    product = 1.0
-    for choice, candidate in arch.items():
-        product *= weights[choice][candidate]
-    return product

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from math import prod
 from typing import Any, ClassVar, TypeVar
@@ -13,9 +13,10 @@ from torch import Tensor
 
 from cleave.errors import UserError, shown, unknown
 from cleave.settings import NetworkSettings, SpaceSettings
-from cleave.space.choice import Arch, Choice
+from cleave.space.choice import Arch, Choice, joined
 from cleave.space.layout import Auxiliary, Layout
 from cleave.space.region import Region
+from cleave.space.strongest import strongest_first
 
 Picked = TypeVar("Picked")
 
@@ -83,8 +84,13 @@ class Space(ABC):
         return True
 
     def derive(self, region: Region, weights: Mapping[str, Tensor]) -> Arch:
-        """The strongest allowed candidate of each choice; weights are [allowed candidates], first wins ties."""
-        return {choice: allowed[int(weights[choice].argmax())] for choice, allowed in region.allowed.items()}
+        """The valid architecture with the largest product of weights, each [allowed candidates] and none negative.
+
+        That is the strongest candidate of each choice, unless together they compute nothing. First wins ties. In a
+        region without a valid architecture it is the strongest all the same.
+        """
+        ordered = strongest_first(self.parts(region), region, weights)
+        return next(filter(self.valid, ordered) if self.holds_valid(region) else ordered)
 
     def parts(self, region: Region) -> list[list[Arch]]:
         """What architectures of a region are put together from: one of each list, whatever is taken of the others.
@@ -139,11 +145,6 @@ def offered(
     if len(set(operations)) != len(operations) or len(operations) < 2:
         raise UserError(f"space.ops: give two or more different operations, not {shown(list(operations))}")
     return tuple(operation for operation in known if operation in operations)
-
-
-def joined(parts: Iterable[Arch]) -> Arch:
-    """The architecture that is put together from these."""
-    return {choice: candidate for part in parts for choice, candidate in part.items()}
 
 
 def pick(candidates: Sequence[Picked], generator: torch.Generator) -> Picked:

@@ -1,0 +1,25 @@
+"""The public functions. The command line calls them too.
+
+None of them changes what belongs to the process for longer than it runs: no signal handlers, no streams, no threads of
+torch. `UserError` is a mistake in what was given, in one line; `Interrupted` says how to go on.
+"""
+
+from cleave.api.searches import load, partition, plan, rank, resume, search
+from cleave.api.studies import is_study, resume_study, study
+from cleave.api.trainings import evaluate, is_training, resume_training, train
+
+__all__ = [
+    "evaluate",
+    "is_study",
+    "is_training",
+    "load",
+    "partition",
+    "plan",
+    "rank",
+    "resume",
+    "resume_study",
+    "resume_training",
+    "search",
+    "study",
+    "train",
+]

@@ -1,0 +1,186 @@
+"""Searches, and what is asked about them before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cleave.api.arguments import (
+    Folder,
+    SpaceObject,
+    asked_for,
+    checked_callbacks,
+    folder_of,
+    given_again,
+    path_or_none,
+    space_again,
+)
+from cleave.engine.engine import ONE, PROCESS, Engine
+from cleave.engine.progress import CallbackLike, Callbacks
+from cleave.engine.stop import Stop
+from cleave.errors import UserError, shown
+from cleave.given import DataLike, MethodLike, RecipeLike, SpaceLike, SplitterLike
+from cleave.plan.plan import plan_search
+from cleave.rank import runner as rank_runner
+from cleave.rank.question import RankQuestion
+from cleave.result import SearchResult, read_result
+from cleave.search import runner as search_runner
+from cleave.split.matrix import partition_file, partition_matrix
+
+
+def search(
+    *,
+    space: SpaceLike | None = None,
+    method: MethodLike | None = None,
+    splitter: SplitterLike | None = None,
+    data: DataLike | None = None,
+    out: str | Path | None = None,
+    recipe: RecipeLike | None = None,
+    settings: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    device: str | None = None,
+    workers: int | None = 1,
+    engine: str = PROCESS,
+    address: str | None = None,
+    callbacks: Iterable[CallbackLike] = (),
+    stop: Stop | None = None,
+) -> SearchResult:
+    """Searches an architecture in a new run folder.
+
+    `recipe`: a YAML file, a mapping or `settings.Recipe`; None: the defaults. The other arguments change it, and None
+    leaves a key as it is. `space`: a name, or a Space or its class. `method`: a name or settings. `splitter`: a name
+    or `settings.SplitSettings`. `data`: a name, a folder, (images, labels) with images [n, channels, size, size] of
+    uint8 or floats in 0 to 1, or a torch Dataset. `settings`: any other keys of the recipe by dotted name, as in
+    {"search.epochs": 5}. `out`: the run folder; None: a new one in runs/. `workers`: processes, None for as many as
+    there are cores for; more than one needs a main program that can be imported. `engine`: "process" or "ray"; a Ray
+    is started for the run unless this process has one or `address` ("HOST:PORT") names one. `callbacks` see every
+    step, and `stop.requested` may be set from another thread.
+
+    UserError for a mistake in what was given; Interrupted, with everything saved, where it was asked to stop.
+    """
+    chosen = Engine(workers, engine, address)
+    asked, given = asked_for(space, method, splitter, data, recipe, settings, seed, device, chosen)
+    folder = None if out is None else Path(out)
+    found = search_runner.start(asked, folder, Callbacks(checked_callbacks(callbacks), stop), chosen, given)
+    return read_result(Path(found["run"]))
+
+
+def resume(
+    run: Folder,
+    *,
+    data: DataLike | None = None,
+    space: SpaceObject | None = None,
+    device: str | None = None,
+    workers: int | None = 1,
+    engine: str = PROCESS,
+    address: str | None = None,
+    changed_extensions: bool = False,
+    callbacks: Iterable[CallbackLike] = (),
+    stop: Stop | None = None,
+) -> SearchResult:
+    """Goes on with an interrupted search, which ends as if nothing had happened; a finished one is told again.
+
+    `data` and `space`: again what was given as tensors, as a Dataset, as an object. `changed_extensions`: even if a
+    user's file that the run names is another now.
+    """
+    chosen = Engine(workers, engine, address)
+    space_again(space, chosen)
+    callback = Callbacks(checked_callbacks(callbacks), stop)
+    images = given_again(data)
+    found = search_runner.resume(folder_of(run), callback, chosen, device, images, changed_extensions)
+    return read_result(Path(found["run"]))
+
+
+def load(run: str | Path, *, space: SpaceObject | None = None) -> SearchResult:
+    """The result of a finished search; UserError where it is not finished, or not as it was written.
+
+    `space`: again what was given as an object, where another process searched it.
+    """
+    space_again(space)
+    return read_result(Path(run))
+
+
+def rank(
+    run: Folder,
+    *,
+    sample: int | None = None,
+    seed: int = 0,
+    connected: bool = False,
+    images: int = 500,
+    recalibrate: int = 0,
+    forgetting: float | None = None,
+    average: int = 1,
+    benchmark: str | Path | None = None,
+    dataset: str | None = None,
+    predictions: Sequence[str | Path] = (),
+    out: str | Path | None = None,
+    data: DataLike | None = None,
+    data_root: str | Path | None = None,
+    device: str | None = None,
+    threads: int | None = None,
+    extensions: Sequence[str | Path] = (),
+    callbacks: Iterable[CallbackLike] = (),
+    stop: Stop | None = None,
+) -> dict[str, Any]:
+    """Ranks architectures by their accuracy under a run's weights: rank correlations, and a CSV file.
+
+    `run`: a finished search, or the file of a recipe to search first. What is asked is as in `cleave rank --help`.
+    `data`: again what was given as tensors. Returns what `cleave rank --json` prints.
+    """
+    question = RankQuestion(
+        sample=sample,
+        seed=seed,
+        connected=connected,
+        images=images,
+        recalibrate=recalibrate,
+        forgetting=forgetting,
+        average=average,
+        benchmark=path_or_none(benchmark),
+        dataset=dataset,
+        predictions=tuple(map(Path, predictions)),
+        out=path_or_none(out),
+        data_root=path_or_none(data_root),
+        device=device,
+        threads=threads,
+        extensions=tuple(map(str, extensions)),
+    )
+    callback = Callbacks(checked_callbacks(callbacks), stop)
+    return rank_runner.rank(folder_of(run), question, callback, given_again(data))
+
+
+def plan(
+    *,
+    space: SpaceLike | None = None,
+    method: MethodLike | None = None,
+    splitter: SplitterLike | None = None,
+    data: DataLike | None = None,
+    recipe: RecipeLike | None = None,
+    settings: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    device: str | None = None,
+    callbacks: Iterable[CallbackLike] = (),
+) -> dict[str, Any]:
+    """What a search will take, from a few steps timed here; nothing is written. Arguments as of `search`.
+
+    Returns what `cleave plan --json` prints.
+    """
+    asked, given = asked_for(space, method, splitter, data, recipe, settings, seed, device, ONE)
+    return plan_search(asked, Callbacks(checked_callbacks(callbacks)), given)
+
+
+def partition(matrix: object, parts: int, *, distance: bool = False) -> dict[str, Any]:
+    """The balanced groups that cut the least similarity, exactly: {"groups", "cut"}.
+
+    `matrix`: a CSV file with a header row of names, or [n, n] as a tensor, array or lists, whose groups hold numbers of
+    rows. It is symmetric; the diagonal is not read. With `distance` the cut is the largest instead.
+    """
+    if isinstance(matrix, str | Path):
+        return partition_file(Path(matrix), parts, distance)
+    try:
+        entries = torch.as_tensor(matrix, dtype=torch.float64)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"the matrix has to be a file, or numbers [n, n], not {shown(matrix)}") from error
+    return partition_matrix(entries, parts, distance)

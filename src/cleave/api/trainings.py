@@ -1,0 +1,97 @@
+"""One architecture, trained from scratch and tested."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from cleave.api.arguments import SpaceObject, checked_callbacks, given_again, path_or_none, space_again
+from cleave.engine.progress import CallbackLike, Callbacks
+from cleave.engine.stop import Stop
+from cleave.given import DataLike, RecipeLike, SpaceLike, images_from, once, space_keys, without
+from cleave.result import SearchResult
+from cleave.retrain import evaluate as evaluate_runner
+from cleave.retrain import runner as train_runner
+from cleave.retrain.recipes import load_training
+from cleave.retrain.result import TrainResult, read_training
+from cleave.run.origin import TRAIN, holds
+
+
+def train(
+    source: str | Path | SearchResult,
+    *,
+    recipe: RecipeLike | None = None,
+    space: SpaceLike | None = None,
+    data: DataLike | None = None,
+    out: str | Path | None = None,
+    settings: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    device: str | None = None,
+    callbacks: Iterable[CallbackLike] = (),
+    stop: Stop | None = None,
+) -> TrainResult:
+    """Trains one architecture from scratch in a new run folder.
+
+    `source`: an architecture as its space writes it, or a finished search, whose space and images are then taken.
+    `recipe`: "short", "darts-cifar", "darts-imagenet", a YAML file, a mapping or `retrain.settings.RetrainRecipe`;
+    None: short. The other arguments are as of `search`, and change it: {"training.epochs": 5}.
+
+    UserError for a mistake in what was given; Interrupted, with everything saved, where it was asked to stop.
+    """
+    images, given = images_from(data)
+    keys = {**space_keys(space), **images, **without({"seed": seed, "device": device})}
+    once(keys, settings or {})
+    of = source.run if isinstance(source, SearchResult) else source
+    asked = load_training(of, recipe, {**keys, **(settings or {})})
+    callback = Callbacks(checked_callbacks(callbacks), stop)
+    found = train_runner.start(asked, path_or_none(out), callback, given)
+    return read_training(Path(found["run"]))
+
+
+def resume_training(
+    folder: str | Path,
+    *,
+    data: DataLike | None = None,
+    space: SpaceObject | None = None,
+    device: str | None = None,
+    changed_extensions: bool = False,
+    callbacks: Iterable[CallbackLike] = (),
+    stop: Stop | None = None,
+) -> TrainResult:
+    """Goes on with an interrupted training, which ends as if nothing had happened; a finished one is told again.
+
+    The arguments are as of `resume`.
+    """
+    space_again(space)
+    callback = Callbacks(checked_callbacks(callbacks), stop)
+    train_runner.resume(Path(folder), callback, device, given_again(data), changed_extensions)
+    return read_training(Path(folder))
+
+
+def is_training(folder: Path) -> bool:
+    """Whether a folder is that of a training, which `resume_training` goes on with."""
+    return holds(folder, TRAIN)
+
+
+def evaluate(
+    model: str | Path | TrainResult,
+    *,
+    data: DataLike | None = None,
+    space: SpaceObject | None = None,
+    data_root: str | Path | None = None,
+    device: str | None = None,
+    callbacks: Iterable[CallbackLike] = (),
+    stop: Stop | None = None,
+) -> dict[str, Any]:
+    """The accuracy of a finished training on test images, which nothing else opens.
+
+    `data`: a name or a folder whose test part is taken, or test images as tensors or a Dataset; None: the test part of
+    the images that it was trained on. Returns what `cleave evaluate --json` prints.
+    """
+    space_again(space)
+    images, given = images_from(data)
+    folder = model.run if isinstance(model, TrainResult) else Path(model)
+    callback = Callbacks(checked_callbacks(callbacks), stop)
+    root = None if data_root is None else str(data_root)
+    return evaluate_runner.evaluate(folder, callback, images.get("data.name"), root, device, given)
