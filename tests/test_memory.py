@@ -26,6 +26,8 @@ from cleave.search.trainer import Standalone
 from cleave.settings import NetworkSettings, SpaceSettings
 from cleave.study.record.training import Training
 from cleave.study.record.tuning import Tuning
+from tests.retrain.small import images as retrained_images
+from tests.retrain.small import trainer
 from tests.study.small import small_study, trained
 from tests.tiny import RSPS, Ended, search, write_images
 
@@ -241,6 +243,22 @@ def test_a_study_names_a_mini_batch_that_fits(monkeypatch: pytest.MonkeyPatch) -
     for learner in (training, tuning):
         with pytest.raises(OutOfMemory, match=r"training\.batch_size=16; .*training\.batch_size \(4 was seen to fit\)"):
             learner.advance()
+
+
+@pytest.mark.parametrize(("accumulate", "fit"), [(1, 2), (2, 4)])
+def test_a_training_from_scratch_names_a_batch_that_fits(
+    accumulate: int, fit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a batch that goes through in two parts each has only half the images."""
+    learner = trainer(accumulate=accumulate)
+    fits_only(3, monkeypatch)
+    wanted = (
+        rf"training\.batch_size=8; .*training\.batch_size \({fit} was seen to fit\), .*a larger training\.accumulate$"
+    )
+    with pytest.raises(OutOfMemory, match=wanted):
+        learner.advance()
+    with pytest.raises(OutOfMemory, match=r"training\.eval_batch_size=\d+; .*\([23] was seen to fit\), network$"):
+        learner.judge(retrained_images(10))
 
 
 class Greedy:

@@ -67,7 +67,7 @@ DARTS_SIZES: dict[str, Sizes] = {
             "data.image_size": 16, "data.limit": 2000, "space.channels": 4, "space.cells": 5,
             "search.batch_size": 64, "split.batches": 2, **SEARCHED,
         },
-        {"darts": Length(1, 5), "rsps": Length(1, 5)},
+        {"darts": Length(1, 3), "rsps": Length(1, 3)},
         {},
         ARCHITECTURE_STEPS,
     ),

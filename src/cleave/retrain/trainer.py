@@ -16,6 +16,7 @@ from cleave.data.chance import Chance
 from cleave.data.images import Images
 from cleave.data.stream import Batch, InOrder
 from cleave.errors import UserError
+from cleave.memory import OutOfMemory, too_large, within_memory
 from cleave.net import build, noisy, one_hot
 from cleave.net.noise import Part
 from cleave.retrain.batches import TrainingBatches
@@ -131,7 +132,10 @@ class RetrainTrainer:
         return self.step // self.task.steps_per_epoch
 
     def advance(self) -> None:
-        """One training step."""
+        """One training step. OutOfMemory names a batch size that was seen to fit; the trainer is spoilt by it."""
+        within_memory(self._advance, self._too_large)
+
+    def _advance(self) -> None:
         if self.step % self.task.steps_per_epoch == 0:
             self.sums.zero_()
         self.weights.begin()
@@ -139,6 +143,20 @@ class RetrainTrainer:
         paths = [partial(self._path, part, found) for part in self.parts]
         self.weights.update(self.batches.batch(self.step), paths)
         self.sums += self.ranks.sum(found)
+
+    def _too_large(self) -> OutOfMemory:
+        """What to say where a step does not fit. Several processes try nothing: one could wait for the others."""
+        settings, section = self.task.settings, self.task.section
+
+        def attempt(size: int) -> None:
+            part = slice(0, max(1, size // settings.accumulate))
+            path = partial(self._path, part, torch.zeros_like(self.sums))
+            self.weights.update(self.batches.batch(self.step), [path])
+
+        key, others = f"{section}.batch_size", f"network, or a larger {section}.accumulate"
+        if self.ranks.world > 1:
+            return OutOfMemory(f"{self.task.label}: there is not enough memory; use a smaller {key}, {others}")
+        return too_large(self.task.label, key, settings.batch_size, others, attempt, self.task.device)
 
     def _path(self, part: slice, found: Tensor, batch: Batch) -> Pass:
         """A forward pass of a part of a batch, with the auxiliary head where there is one; `found` adds up what it came
@@ -180,14 +198,25 @@ class RetrainTrainer:
 
     def judge(self, images: Images) -> Accuracy:
         """How well the network does on images, by its running statistics, in float32."""
-        batches = InOrder(images, self.task.settings.eval_batch_size, self.task.normalise)
-        own = [batches[number] for number in range(self.ranks.rank, len(batches), self.ranks.world)]
+        size, key = self.task.settings.eval_batch_size, f"{self.task.section}.eval_batch_size"
+        batches = InOrder(images, size, self.task.normalise)
         hits = torch.zeros(len(images.classes), dtype=torch.int64)
+
+        def attempt(smaller: int) -> None:
+            self._hits(InOrder(images, smaller, self.task.normalise)[0])
+
+        def explain() -> OutOfMemory:
+            return too_large(self.task.label, key, size, "network", attempt, self.task.device)
+
         with self._averaged():
-            for batch in own:
-                hits += self.evaluator.hits([Child(self.network, self.gates)], [batch])[0]
+            for number in range(self.ranks.rank, len(batches), self.ranks.world):
+                hits += within_memory(partial(self._hits, batches[number]), explain)
         found = self.ranks.sum(hits.to(self.task.device))
         return Accuracy.of(found.tolist(), images.labels.bincount(minlength=len(hits)).tolist())
+
+    def _hits(self, batch: Batch) -> Tensor:
+        """The images of each class that the network gets right, [classes]."""
+        return self.evaluator.hits([Child(self.network, self.gates)], [batch])[0]
 
     def trained(self) -> dict[str, Tensor]:
         """The tensors of the network as it is used: averages where there are such, and no auxiliary head."""

@@ -12,19 +12,16 @@ from torch import Tensor
 
 from cleave.search.evaluator import LeafEvaluator
 from cleave.search.trainer import NodeTrainer
-from cleave.space.sample import distinct
 from cleave.stats.kendall import kendall
 
 
 def panel(trainer: NodeTrainer) -> list[float]:
     """Accuracies (percent) of a leaf's panel: always the same architectures on the same held-out images."""
     problem, trust = trainer.problem, trainer.problem.recipe.trust
-    generator = trainer.chance.generator("panel")
-    archs = distinct(problem.space, trainer.scope.region, trust.panel, generator)
     count = min(trust.panel_images, len(problem.valid))
     images = problem.valid.take(torch.arange(count, device=problem.valid.labels.device))
     evaluator = LeafEvaluator(trainer)
-    return [evaluator.accuracy(arch, images) for arch in archs]
+    return [evaluator.accuracy(arch, images) for arch in trainer.panel]
 
 
 def agreement(rows: Sequence[Sequence[float]]) -> dict[str, float | int | None]:

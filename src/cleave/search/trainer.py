@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from typing import Protocol, TypeVar
 
 import torch
@@ -24,6 +24,7 @@ from cleave.search.problem import Problem, Setup
 from cleave.search.schedule import Schedule
 from cleave.search.state import SearchCost
 from cleave.space import Arch, Region
+from cleave.space.sample import distinct
 from cleave.split import Probe
 from cleave.train import Loss, Pass, Sgd, Trainer, smoothed, whole
 
@@ -107,6 +108,12 @@ class NodeTrainer:
             f"leaf {self.scope.label}, step {self.step}: the loss is {loss}; "
             "try a smaller method.learning_rate or method.clip"
         )
+
+    @cached_property
+    def panel(self) -> list[Arch]:
+        """The architectures by whose ranking a leaf is followed."""
+        generator, count = self.chance.generator("panel"), self.problem.recipe.trust.panel
+        return distinct(self.problem.space, self.scope.region, count, generator)
 
     @property
     def step(self) -> int:
