@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 COMMON: Mapping[str, object] = {
     "space.name": "darts", "space.channels": 16, "space.cells": 8, "data.name": "cifar10", "data.limit": 512,
@@ -61,7 +62,7 @@ def line(name: str, keys: Mapping[str, object]) -> str:
     return f"{name:24} {' '.join(cells)}"
 
 
-def ended(words: Sequence[str]) -> tuple[dict, int]:
+def ended(words: Sequence[str]) -> tuple[dict[str, Any], int]:
     """What a command printed, and the most bytes that its process had resident."""
     process = subprocess.Popen([sys.executable, "-m", "cleave", *words], stdout=subprocess.PIPE)
     assert process.stdout is not None

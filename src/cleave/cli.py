@@ -30,6 +30,7 @@ from cleave.common import (
     flags_of,
     tell,
 )
+from cleave.cost_command import cost
 from cleave.errors import Interrupted, UserError, refusal
 from cleave.memory import keep_memory, lacks_memory
 from cleave.process import DONE, WRONG, complain, run_process
@@ -194,6 +195,7 @@ def show(run: Run, as_json: Json = False) -> None:
 
 app.command()(draw)
 app.command()(report)
+app.command()(cost)
 app.command()(rank)
 
 

@@ -64,8 +64,8 @@ DARTS_SIZES: dict[str, Sizes] = {
     "small": Sizes(
         "small",
         {
-            "data.image_size": 16, "data.limit": 2000, "space.channels": 4, "space.cells": 5,
-            "search.batch_size": 64, "split.batches": 2, **SEARCHED,
+            "data.image_size": 16, "data.limit": 1200, "space.channels": 4, "space.cells": 5,
+            "space.split_cells": "normal", "search.batch_size": 64, "split.batches": 1, **SEARCHED,
         },
         {"darts": Length(1, 3), "rsps": Length(1, 3)},
         {},

@@ -41,13 +41,17 @@ def find_drawn(asked: str, space: str | None) -> Drawn:
 def of_text(text: str, name: str | None) -> Drawn:
     """UserError where the space has no such architecture."""
     space = find_space(name or USUAL)
+    return Drawn(space, space.layout(space.paper_size, 3), parsed(space, text, name))
+
+
+def parsed(space: Space, text: str, name: str | None) -> Arch:
+    """The architecture that a text writes down; UserError, which asks for the space where none was named."""
     try:
-        arch = space.parse(text)
+        return space.parse(text)
     except UserError as error:
         if name is not None:
             raise
         raise UserError(f"{error} (or name another space than {space.name}: --space)") from error
-    return Drawn(space, space.layout(space.paper_size, 3), arch)
 
 
 def of_run(run: Path, name: str | None) -> Drawn:

@@ -51,6 +51,7 @@ class Limited(Space):
         self.most = {what: most for what, most in limits.items() if most is not None}
         self.name, self.choices = name or inner.name, inner.choices
         self.paper_size, self.tabulated = inner.paper_size, inner.tabulated
+        self.paper_image_size, self.paper_classes = inner.paper_image_size, inner.paper_classes
         self._held: dict[Any, bool] = {}
         if not self.holds_valid(self.region):
             told = " and ".join(f"{most:,} {what.replace('_', '-')}" for what, most in self.most.items())

@@ -17,6 +17,7 @@ from cleave.settings import SpaceSettings
 from cleave.space.cells64 import Cells64
 from cleave.space.darts import Darts
 from cleave.space.laws import check_data
+from cleave.space.mobilenet import MobileNetProxyless
 from cleave.space.nb201 import NASBench201
 from cleave.space.space import Space
 
@@ -36,6 +37,7 @@ SPACES: Registry[SpaceKind] = Registry("space.name")
 SPACES.register(NASBench201.name, NASBench201, "nb201")
 SPACES.register(Cells64.name, Cells64, "64cells")
 SPACES.register(Darts.name, Darts)
+SPACES.register(MobileNetProxyless.name, MobileNetProxyless, "proxyless")
 
 
 @dataclass(frozen=True)

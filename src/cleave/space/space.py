@@ -28,6 +28,9 @@ class Space(ABC):
     choices: tuple[Choice, ...]
     paper_size: Any
     """The published size, as `layout` takes it: a `NetworkSize`, or the settings of a space that has its own."""
+    paper_image_size = 32
+    """Pixels on a side of the images of the published networks."""
+    paper_classes = 10
     settings_class: ClassVar[type[SpaceSettings]] = NetworkSettings
     """What a recipe may say about it."""
     tabulated = False

@@ -1,0 +1,45 @@
+"""`cleave cost`: parameters and multiply-adds of one architecture."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cleave.common import Changes, ExtensionFiles, Json, SpaceName, tell
+
+
+def cost(
+    asked: Annotated[
+        str,
+        typer.Argument(
+            metavar="ARCH|ARCH.json|RUN", help="As its space writes it, a file with that, or a finished run folder."
+        ),
+    ],
+    space: SpaceName = None,
+    resolution: Annotated[
+        int | None, typer.Option(metavar="R", help="Pixels on a side; default: a run's own, else the published ones.")
+    ] = None,
+    width: Annotated[
+        float | None, typer.Option(metavar="W", help="Factor of all channels, in spaces that have one.")
+    ] = None,
+    changes: Changes = None,
+    extensions: ExtensionFiles = None,
+    as_json: Json = False,
+) -> None:
+    """Tell what an architecture costs alone: parameters, and multiply-adds of an image.
+
+    Multiply-adds are those of convolutions and linear layers. --set changes the size of the network (space.channels),
+    classes or image_channels. Without --space an architecture is one of NAS-Bench-201.
+    """
+    from cleave.costing import cost_of
+    from cleave.extensions import load_all
+
+    load_all(extensions or ())
+    given = {"image_size": resolution, "space.width": width}
+    flags = [f"{key}={value}" for key, value in given.items() if value is not None]
+    found = cost_of(asked, space, [*(changes or ()), *flags])
+    line = (
+        f"{found['params']:,} parameters, {found['macs']:,} multiply-adds of an image of {found['image_size']} pixels"
+    )
+    tell(found, as_json, lambda: print(line, f"{found['classes']} classes", sep=", "))

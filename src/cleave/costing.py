@@ -1,0 +1,73 @@
+"""`cleave cost`: what one architecture costs when it is built alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cleave.config import Raw
+from cleave.data.report import IMAGES
+from cleave.describe import sized
+from cleave.net.cost import cost_alone
+from cleave.run.origin import SEARCH, read_origin
+from cleave.run.reading import Shape, read_json
+from cleave.search.drawn import USUAL, of_run, parsed
+
+
+class ImagesFile(Shape):
+    """What of images.json is of use here."""
+
+    classes: list[Any]
+    channels: int
+    size: int
+
+
+class ArchFile(Shape):
+    """An architecture in a file, as `cleave draw --json` and `cleave cost --json` print it."""
+
+    arch: str
+    space: str | None = None
+
+
+def cost_of(asked: str, space: str | None, changes: Sequence[str]) -> dict[str, Any]:
+    """{"space", "arch", "macs", "params", "image_size", "classes"}: exact, without an auxiliary head.
+
+    macs: multiply-adds of one image. `asked`: a finished run, whose size, images and classes count unless `changes` say
+    otherwise; a JSON file; or an architecture as its space (None: the usual one) writes it, at the space's published
+    size. UserError where there is no such architecture.
+    """
+    raw, text = named(asked, space)
+    found = sized(raw, changes)
+    arch = parsed(found.space, text, space)
+    cost = cost_alone(found.layout, arch, found.image, found.classes)
+    return {
+        "space": found.space.name,
+        "arch": found.space.format(arch),
+        "macs": cost.multiply_adds,
+        "params": cost.parameters,
+        "image_size": found.image[1],
+        "classes": found.classes,
+    }
+
+
+def named(asked: str, space: str | None) -> tuple[Raw, str]:
+    """What is said about the networks, and the architecture in its space's notation."""
+    if os.path.isdir(asked):
+        return of_run_folder(Path(asked), space)
+    if not asked.endswith(".json"):
+        return {"space": {"name": space or USUAL}}, asked
+    read = read_json(Path(asked), ArchFile)
+    return {"space": {"name": space or read.get("space") or USUAL}}, read["arch"]
+
+
+def of_run_folder(run: Path, space: str | None) -> tuple[Raw, str]:
+    drawn, images = of_run(run, space), read_json(run / IMAGES, ImagesFile)
+    raw: Raw = {
+        "space": dict(read_origin(run, SEARCH).recipe["space"]),
+        "classes": len(images["classes"]),
+        "image_channels": images["channels"],
+        "image_size": images["size"],
+    }
+    return raw, drawn.space.format(drawn.arch)
