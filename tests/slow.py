@@ -11,7 +11,10 @@ from itertools import groupby
 
 from cleave.method import METHODS
 
-SPACES = ("nasbench201", "darts", "toydarts", "toydropping", "toymobilenet", "toycells64", "toyelastic", "toyhead")
+SPACES = (
+    "nasbench201", "darts", "mobilenet-proxyless",
+    "toydarts", "toydropping", "toymobilenet", "toycells64", "toyelastic", "toyhead",
+)  # fmt: skip
 SPLITTERS = ("none", "exhaustive", "random", "gradient", "race")
 WORK_TOGETHER = "test_every_method_splitter_and_space_work_together"
 

@@ -33,12 +33,18 @@ SPLITTERS: dict[str, tuple[list[str], int]] = {
     "gradient": (["split.splitter=gradient", "split.splits=2", "split.branch=2", "split.batches=1"], 4),
     "race": (["split.splitter=gradient", "split.splits=1", "split.branch=2", "split.batches=8", "split.rule=race"], 2),
 }
-FEWER = {"darts": ["space.ops=[skip_connect, sep_conv_3x3]", "space.split_cells=normal"]}
+FEWER = {
+    "darts": ["space.ops=[skip_connect, sep_conv_3x3]", "space.split_cells=normal"],
+    "mobilenet-proxyless": ["space.ops=[3x3_e3, 5x5_e3, zero]", "space.width=0.25"],
+}
 """So that a case takes seconds."""
+SPACES = ("nasbench201", "darts", "mobilenet-proxyless", *(toy.name for toy in TOYS))
+OWN = {"rsps": ["method.samples=3"], "proxyless": ["method.architecture_every=1"]}
+"""What a method says otherwise, so that it has three architectures to judge, or learns in every step."""
 BASE = ["split.splits=1", "split.batches=2", "search.epochs=2"]
 Found = tuple[dict[str, Any], Sequence[str]]
 TINY = [
-    "data.limit=96", "data.image_size=8", "space.channels=2", "search.batch_size=32", "search.epochs=1",
+    "data.limit=96", "data.image_size=8", "search.batch_size=32", "search.epochs=1",
     "split.warmup_epochs=1", "threads=1", "trust.control=0", "trust.panel=3",
 ]  # fmt: skip
 
@@ -50,7 +56,8 @@ def toys() -> Iterator[None]:
 
 
 def tiny(*changes: str) -> Recipe:
-    return load_recipe(None, [*TINY, *changes], {})
+    width = [] if any(change.startswith("space.width") for change in changes) else ["space.channels=2"]
+    return load_recipe(None, [*TINY, *width, *changes], {})
 
 
 def run(folder: Path, recipe: Recipe) -> tuple[dict[str, Any], Search, Problem]:
@@ -64,11 +71,11 @@ def run(folder: Path, recipe: Recipe) -> tuple[dict[str, Any], Search, Problem]:
 
 @pytest.mark.parametrize("splitter", SPLITTERS)
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("space", ["nasbench201", "darts", *(toy.name for toy in TOYS)])
+@pytest.mark.parametrize("space", SPACES)
 def test_every_method_splitter_and_space_work_together(tmp_path: Path, space: str, method: str, splitter: str) -> None:
     settings, leaves = SPLITTERS[splitter]
-    samples = ["method.samples=3"] if method == "rsps" else []
-    changes = [f"space.name={space}", f"method.name={method}", *settings, *samples, *FEWER.get(space, [])]
+    own = [*OWN.get(method, []), *FEWER.get(space, [])]
+    changes = [f"space.name={space}", f"method.name={method}", *settings, *own]
     outcome, search, problem = run(tmp_path / "run", tiny(*changes))
     expected = leaves or len(outcome["splits"][0]["candidates"])
     check_leaves(outcome, problem.space, expected)
@@ -85,11 +92,11 @@ HALVING = [
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("space", ["nasbench201", "darts", *(toy.name for toy in TOYS)])
+@pytest.mark.parametrize("space", SPACES)
 def test_halving_chooses_on_every_space_whatever_the_method(tmp_path: Path, space: str, method: str) -> None:
     """With a control that is trained in the same way."""
-    samples = ["method.samples=3"] if method == "rsps" else []
-    changes = [f"space.name={space}", f"method.name={method}", *samples, *FEWER.get(space, [])]
+    own = [*OWN.get(method, []), *FEWER.get(space, [])]
+    changes = [f"space.name={space}", f"method.name={method}", *own]
     split = ["split.splitter=random", "split.splits=2", "split.branch=2", "trust.control=1"]
     outcome, search, problem = run(tmp_path / "run", tiny(*changes, *split, *HALVING))
     figures = {leaf["path"]: leaf for leaf in outcome["selection"]["leaves"]}

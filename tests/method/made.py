@@ -16,7 +16,9 @@ from cleave.settings import MethodSettings
 from cleave.space import Arch, NetworkSize, Region, Space
 
 SETTINGS: dict[str, MethodSettings] = {
-    name: kind.settings_class(**({"samples": 8} if "samples" in kind.settings_class.model_fields else {}))
+    name: kind.resolved(
+        kind.settings_class(**({"samples": 8} if "samples" in kind.settings_class.model_fields else {})), epochs=1
+    )
     for name, kind in METHODS.items()
 }
 LEARNING = [name for name, kind in METHODS.items() if kind.learns]
@@ -57,7 +59,7 @@ def held_out(network: Network) -> ValidationLoss:
     """A held-out batch, and a first weight step on another."""
     weights = dict(network.named_parameters())
     sgd_step = SgdStep(random_loss(network, 8), weights, {}, 0.025, momentum=0.9, weight_decay=5e-4, nesterov=True)
-    return ValidationLoss(random_loss(network, 7), lambda: sgd_step)
+    return ValidationLoss(random_loss(network, 7), lambda: sgd_step, lambda gates: 0.5)
 
 
 class Judge:

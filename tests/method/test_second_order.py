@@ -50,7 +50,7 @@ def smooth_held(region: Region, momentum: float, nesterov: bool) -> ValidationLo
     buffers = {name: random(WIDTH, WIDTH) for i, name in enumerate(names) if i % 3}
     losses = [Smooth(weights, random(6, WIDTH), random(6, WIDTH)) for _ in range(2)]
     sgd_step = SgdStep(losses[0], weights, buffers, 0.1, momentum, weight_decay=0.02, nesterov=nesterov)
-    return ValidationLoss(losses[1], lambda: sgd_step)
+    return ValidationLoss(losses[1], lambda: sgd_step, lambda gates: 0.0)
 
 
 def double(region: Region) -> Darts2:

@@ -52,7 +52,7 @@ def snapshot(trainer: NodeTrainer) -> list[torch.Tensor]:
 
 @pytest.mark.parametrize("name", LEARNING)
 def test_an_architecture_step_leaves_weights_gradients_and_momentum_as_they_are(name: str) -> None:
-    trainer = searching(name)
+    trainer = searching(name, "method.architecture_every=1")
     alpha = {choice: value.detach().clone() for choice, value in trainer.method.alpha.items()}
     seen: list[ValidationLoss] = []
     before_learning(trainer, seen.append)

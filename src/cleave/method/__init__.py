@@ -5,6 +5,7 @@ from cleave.method.base import METHODS, Evaluate, Method, StepContext, gates_fro
 from cleave.method.darts import Darts, DartsSettings
 from cleave.method.drnas import Drnas, DrnasSettings
 from cleave.method.gdas import Gdas, GdasSettings
+from cleave.method.proxyless import Proxyless, ProxylessSettings
 from cleave.method.random_search import RandomSearch, RandomSettings
 from cleave.method.rsps import Rsps, RspsSettings
 from cleave.method.second_order import Darts2, Darts2Settings
@@ -26,6 +27,8 @@ __all__ = [
     "GdasSettings",
     "Loss",
     "Method",
+    "Proxyless",
+    "ProxylessSettings",
     "RandomSearch",
     "RandomSettings",
     "Rsps",

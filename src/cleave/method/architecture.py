@@ -91,7 +91,11 @@ class ArchitectureMethod(Method):
 
     def learn(self, validation: ValidationLoss, context: StepContext) -> None:
         """One Adam step on alpha."""
-        for alpha, gradient in zip(self.alpha.values(), self.gradients(validation, context), strict=True):
+        self.move(self.gradients(validation, context))
+
+    def move(self, gradients: Sequence[Tensor]) -> None:
+        """Adam's step for gradients by each alpha, in order."""
+        for alpha, gradient in zip(self.alpha.values(), gradients, strict=True):
             alpha.grad = gradient
         self.optimizer.step()
         self.optimizer.zero_grad()

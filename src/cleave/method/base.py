@@ -55,9 +55,6 @@ class Method(nn.Module, ABC):
     learns = False
     """Whether there are architecture steps."""
 
-    passes = 1
-    """Forward and backward passes of a mini-batch that an architecture step takes."""
-
     alone = False
     """Whether a leaf's architectures are trained one by one, each from new weights, instead of together."""
 
@@ -104,6 +101,11 @@ class Method(nn.Module, ABC):
     def learns_at(self, epoch: int, step: int) -> bool:
         """Whether there is an architecture step in front of a weight step of an epoch; both count from 0."""
         return self.learns
+
+    @staticmethod
+    def passes_each(settings: Any) -> int:  # noqa: ANN401
+        """Forward and backward passes of a mini-batch that an architecture step takes."""
+        return 1
 
     @staticmethod
     def paths_each(settings: Any) -> int:  # noqa: ANN401

@@ -34,7 +34,9 @@ class Darts2(Darts):
     Networks and optimisers are only read: the weights of that step go through functional calls.
     """
 
-    passes = 4
+    @staticmethod
+    def passes_each(settings: Darts2Settings) -> int:
+        return 4
 
     def gradients(self, validation: ValidationLoss, context: StepContext) -> Gradients:
         """d L_val(w'(alpha), alpha) / d alpha (DARTS, equations 7 and 8), the second derivative by differences.

@@ -163,8 +163,11 @@ class NodeTrainer:
         self.weights.begin()
         batch = cache(partial(self.train.batch, step))  # drawn once, when it is first asked for
         if learns:
-            held = partial(self._loss, cross_entropy, self.held.batch(step))
-            self.method.learn(ValidationLoss(held, partial(self._sgd_step, batch)), self.context("architecture", step))
+            held = self.held.batch(step)
+            validation = ValidationLoss(
+                partial(self._loss, cross_entropy, held), partial(self._sgd_step, batch), partial(self._accuracy, held)
+            )
+            self.method.learn(validation, self.context("architecture", step))
         paths = self.method.paths(self.context("gates", step))
         with self._noise(step):
             loss, logits = self.weights.update(batch(), [partial(self._path, gates) for gates in paths])
@@ -208,6 +211,12 @@ class NodeTrainer:
     def _loss(self, loss: Loss, batch: Batch, gates: Gates, weights: Weights | None = None) -> Tensor:
         images, labels = batch
         return loss(self.logits(images, gates, weights), labels)
+
+    @torch.no_grad()
+    def _accuracy(self, batch: Batch, gates: Gates) -> float:
+        """The share of a batch that is right."""
+        images, labels = batch
+        return (self.logits(images, gates).argmax(dim=1) == labels).double().mean().item()
 
     def logits(self, images: Tensor, gates: Gates, weights: Weights | None = None) -> Tensor:
         """Of the network, or of it under other weights, in the recipe's precision.

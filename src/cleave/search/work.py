@@ -64,7 +64,7 @@ def training(problem: Problem, depth: int) -> int:
         return method.evaluated(settings, 1) * method.epochs_each(settings) * problem.steps_per_epoch
     weights = plan.epochs * problem.steps_per_epoch * method.paths_each(settings)
     learning = method.architecture_steps(settings, plan.epochs, problem.steps_per_epoch) if plan.searching else 0
-    return weights + method.passes * learning
+    return weights + method.passes_each(settings) * learning
 
 
 def scored_passes(problem: Problem, depth: int) -> int:
@@ -95,5 +95,5 @@ def passes_done(problem: Problem, cost: SearchCost) -> int:
 
 def training_passes(problem: Problem, cost: SearchCost) -> int:
     """The same without evaluations: forward and backward passes of a mini-batch."""
-    learning = problem.method.passes * cost.arch_steps
+    learning = problem.method.passes_each(problem.recipe.method) * cost.arch_steps
     return cost.weight_steps + learning + cost.split_passes + cost.retrain_steps

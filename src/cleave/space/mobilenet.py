@@ -122,6 +122,8 @@ class MobileNetProxyless(Space):
         self.settings = settings or MobileNetSettings()
         known = (*OPERATIONS, ZERO)
         self.offered = offered(self.settings.ops, known, fewer={6: OPERATIONS})
+        if len(set(self.offered) - {ZERO}) < 2:
+            raise UserError(f"space.ops: block1 would have no choice; give two or more operations beside {ZERO}")
         self.choices = tuple(
             Choice(name, self.offered if keeps else tuple(op for op in self.offered if op != ZERO))
             for name, keeps in block_names()
