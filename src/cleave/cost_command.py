@@ -39,7 +39,6 @@ def cost(
     given = {"image_size": resolution, "space.width": width}
     flags = [f"{key}={value}" for key, value in given.items() if value is not None]
     found = cost_of(asked, space, [*(changes or ()), *flags])
-    line = (
-        f"{found['params']:,} parameters, {found['macs']:,} multiply-adds of an image of {found['image_size']} pixels"
-    )
-    tell(found, as_json, lambda: print(line, f"{found['classes']} classes", sep=", "))
+    costs = f"{found['params']:,} parameters, {found['macs']:,} multiply-adds of an image"
+    of = f"{found['image_size']} pixels, {found['classes']} classes"
+    tell(found, as_json, lambda: print(costs, of, sep="\n"))
