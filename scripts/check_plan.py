@@ -20,7 +20,7 @@ from typing import Any
 
 COMMON: Mapping[str, object] = {
     "space.name": "darts", "space.channels": 16, "space.cells": 8, "data.name": "cifar10", "data.limit": 512,
-    "search.batch_size": 32, "search.epochs": 2, "split.batches": 2, "trust.control": 0,
+    "search.batch_size": 32, "search.epochs": 2, "split.splitter": "none", "split.batches": 1, "trust.control": 0,
 }  # fmt: skip
 SETTINGS: Mapping[str, Mapping[str, object]] = {
     "darts, no split": {"method.name": "darts"},
@@ -29,11 +29,12 @@ SETTINGS: Mapping[str, Mapping[str, object]] = {
     "rsps, no split": {"method.name": "rsps", "search.epochs": 4, "method.samples": 10},
     "darts, gradient splits": {
         "method.name": "darts", "space.channels": 8, "space.cells": 5, "search.epochs": 1,
-        "split.splitter": "gradient", "split.splits": 1, "split.branch": 2, "split.rule": "exact",
+        "space.split_cells": "normal", "split.splitter": "gradient", "split.splits": 1, "split.branch": 2,
+        "split.rule": "exact",
     },
     "darts, halving": {
         "method.name": "darts", "space.channels": 8, "space.cells": 5, "search.epochs": 1,
-        "split.splitter": "random", "split.splits": 1, "split.branch": 2, "selection.by": "halving",
+        "split.splitter": "random", "split.splits": 2, "split.branch": 2, "selection.by": "halving",
         "selection.schedule": [1, 2], "selection.training.batch_size": 32,
     },
 }  # fmt: skip
@@ -64,7 +65,8 @@ def line(name: str, keys: Mapping[str, object]) -> str:
 
 def ended(words: Sequence[str]) -> tuple[dict[str, Any], int]:
     """What a command printed, and the most bytes that its process had resident."""
-    process = subprocess.Popen([sys.executable, "-m", "cleave", *words], stdout=subprocess.PIPE)
+    command = [sys.executable, "-m", "cleave", *words]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert process.stdout is not None
     text = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)

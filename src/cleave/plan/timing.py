@@ -17,6 +17,7 @@ from cleave.search.matching import Matcher
 from cleave.search.problem import Problem
 from cleave.search.retraining import retraining
 from cleave.search.schedule import alone, parts_at, schedule
+from cleave.search.stability import panel
 from cleave.search.trainer import NodeTrainer, Standalone
 from cleave.search.work import Step
 from cleave.space import Region
@@ -58,6 +59,8 @@ class Stopwatch:
                 return self.evaluation(depth)
             case "mixture":
                 return self.mixture(depth)
+            case "panel":
+                return self.panel(depth)
             case "alone":
                 return self.alone()
             case "retraining":
@@ -87,13 +90,21 @@ class Stopwatch:
             return None
         trainer = self._trainer(depth)
         arch = self.problem.space.sample(trainer.scope.region, torch.Generator().manual_seed(0))
-        return timed(lambda: LeafEvaluator(trainer).accuracy(arch, self.problem.valid))
+        evaluator = LeafEvaluator(trainer)
+        return timed(lambda: evaluator.accuracy(arch, self.problem.valid))
 
     def mixture(self, depth: int) -> float | None:
         """A whole supernet on all held-out images."""
         if not self.fits:
             return None
         return timed(LeafEvaluator(self._trainer(depth)).mixture)
+
+    def panel(self, depth: int) -> float | None:
+        """A leaf's panel, once."""
+        if not self.fits:
+            return None
+        trainer = self._trainer(depth)
+        return timed(lambda: panel(trainer))
 
     def alone(self) -> float | None:
         """A weight step of an architecture by itself, the median of a few random ones."""

@@ -68,11 +68,16 @@ class TreeStage:
         return [node.label for node in state.tree.nodes.values() if node.finished]
 
     def planned(self) -> list[PlannedWork]:
+        return [*self.planned_levels(), *self.planned_mixtures(), *self.planned_panels()]
+
+    def planned_panels(self) -> list[PlannedWork]:
+        """That the ranking of each leaf's panel is followed."""
         recipe, trust = self.problem.recipe, self.problem.recipe.trust
-        epochs = 0 if self.problem.method.alone else min(trust.panel_epochs, recipe.search.epochs)
-        each = epochs * trust.panel * min(trust.panel_images, len(self.problem.valid))
-        panels = PlannedWork("panels", evaluating(self.problem, self.most_tasks() * each))
-        return [*self.planned_levels(), *self.planned_mixtures(), panels]
+        if self.problem.method.alone or not trust.panel:
+            return []
+        count = self.most_tasks() * min(trust.panel_epochs, recipe.search.epochs)
+        images = count * trust.panel * min(trust.panel_images, len(self.problem.valid))
+        return [PlannedWork("panels", evaluating(self.problem, images), count, 0, 1, "panel", self.splits)]
 
     def planned_mixtures(self) -> list[PlannedWork]:
         """That the leaves' supernets are evaluated, where they have one."""

@@ -21,9 +21,10 @@ EVALUATION = 0.4
 """An evaluation's share of a training pass: it has no backward half."""
 
 
-Step = Literal["step", "comparison", "evaluation", "mixture", "alone", "retraining"]
+Step = Literal["step", "comparison", "evaluation", "mixture", "panel", "alone", "retraining"]
 """What can be timed: a training step in a node, a pass under one candidate, an architecture or a supernet evaluated on
-all held-out images, and a training step of an architecture alone, at the search's size or as it is retrained."""
+all held-out images, a leaf's panel, and a training step of an architecture alone, at the search's size or as it is
+retrained."""
 
 
 @dataclass(frozen=True)
