@@ -18,7 +18,7 @@ from cleave.places import expanded
 from cleave.search.retraining import resolve_retraining
 from cleave.search.rungs import rungs_filled
 from cleave.search.work import nodes_at
-from cleave.settings import DataSettings, Recipe, SelectionSettings, SplitSettings
+from cleave.settings import DataSettings, Recipe, SelectionSettings, Settings, SplitSettings
 from cleave.space import Space
 from cleave.split.hypotheses import LIMIT
 from cleave.split.partition import balanced_partitions
@@ -63,6 +63,8 @@ def meaningless_elsewhere(recipe: Recipe, split: SplitSettings) -> list[str]:
     method = METHODS[name]
     if method.alone and split.splits and not split.restart:
         notes.append(f"split.restart=false has no meaning with method.name={name}: nothing is shared; it is not used")
+    keys = [key for key in method.meaningless(recipe.method) if _differs(recipe.method, key)]
+    notes += [f"method.{key} has no meaning beside the other keys of the method; it is not used" for key in keys]
     if split.enable == "own" and method.single_path and SPLITTERS[split.splitter].scores:
         notes.append(f"split.enable=own has no meaning with method.name={name}: every weight is 1; it is not used")
     return notes
@@ -150,11 +152,11 @@ def levels(split: SplitSettings) -> int:
     return len(split.branch) if isinstance(split.branch, list) and kind.branches else kind.splits
 
 
-def _differs(split: SplitSettings, key: str) -> bool:
+def _differs(settings: Settings, key: str) -> bool:
     """Whether a key was given a value that is neither its default nor what resolving would fill in."""
-    default = SplitSettings.model_fields[key].default
+    default = type(settings).model_fields[key].default
     filled = {"splits": (default, 0), "rule": (default, "exact")}.get(key, (default,))
-    return getattr(split, key) not in filled
+    return getattr(settings, key) not in filled
 
 
 def _resolve_rule(split: SplitSettings, branch: list[int] | None, space: Space) -> str:

@@ -244,6 +244,23 @@ def test_what_contradicts_is_refused(changes: list[str], words: str) -> None:
         resolve(recipe, find_space(recipe.space))
 
 
+@pytest.mark.parametrize(
+    ("changes", "unused"),
+    [
+        (["method.networks=3", "method.baseline=0.5"], {"networks", "baseline"}),
+        (["method.step=reinforce", "method.skip_zero=true", "method.networks=3"], {"skip_zero"}),
+        (["method.penalty_share=0.3", "method.penalty_exponent=2"], {"penalty_share", "penalty_exponent"}),
+        (["method.penalty=mul#log", "method.reference=10000000", "method.penalty_scale=1"], set()),
+        (["method.penalty=add#linear", "method.reference=10000000", "method.penalty_scale=1"], {"penalty_scale"}),
+    ],
+)
+def test_what_has_no_meaning_is_told(changes: list[str], unused: set[str]) -> None:
+    recipe = load_recipe(None, ["method.name=proxyless", *changes], {})
+    _, notes = resolve(recipe, find_space(recipe.space))
+    told = {note.split()[0] for note in notes if "beside the other keys" in note}
+    assert told == {f"method.{key}" for key in unused}
+
+
 @pytest.mark.parametrize(("epochs", "after"), [(1, 0), (5, 1)])
 def test_the_first_epoch_has_no_architecture_step_where_there_are_others(epochs: int, after: int) -> None:
     resolved, _ = resolve(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
@@ -74,6 +74,11 @@ class Method(nn.Module, ABC):
     def refuses(cls, settings: Any, space: Space) -> str | None:  # noqa: ANN401
         """What the method needs of a space that this one does not have, for people; None where it works on it."""
         return None
+
+    @classmethod
+    def meaningless(cls, settings: Any) -> Collection[str]:  # noqa: ANN401
+        """The keys that have no meaning beside the others."""
+        return ()
 
     @classmethod
     def resolved(cls, settings: Any, epochs: int) -> Any:  # noqa: ANN401

@@ -67,7 +67,16 @@ class Proxyless(ArchitectureMethod):
 
     @classmethod
     def refuses(cls, settings: ProxylessSettings, space: Space) -> str | None:
-        return refused(space) if settings.penalty else None
+        return refused(space) if settings.reference else None
+
+    @classmethod
+    def meaningless(cls, settings: ProxylessSettings) -> set[str]:
+        by_policy, found = settings.step == "reinforce", set[str]()
+        found |= {"skip_zero"} if by_policy else {"networks", "baseline"}
+        found |= set() if settings.reference else {"penalty_on", "penalty_exponent"}
+        found |= set() if settings.penalty == "mul#log" else {"penalty_scale"}
+        found |= set() if settings.penalty == "add#linear" else {"penalty_share"}
+        return found | ({"penalty_exponent"} if settings.penalty == "add#linear" else set())
 
     @classmethod
     def resolved(cls, settings: ProxylessSettings, epochs: int) -> ProxylessSettings:
