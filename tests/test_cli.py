@@ -146,7 +146,7 @@ def test_a_recipe_file_is_run_and_kept_with_nothing_left_open(images: Path, tmp_
 def test_space_gives_the_published_size_and_parameters(capsys: Capture) -> None:
     told = answer(["space", "NAS-Bench-201", "--json"], capsys)
     costs = ["parameters", "multiply_adds", "architectures"]
-    assert list(told) == ["name", "size", "choices", "supernet_parameters", *costs]
+    assert list(told) == ["name", "size", "choices", "image_size", "classes", "supernet_parameters", *costs]
     assert told["parameters"] == {"min": 73306, "max": 1531546}
     assert told["multiply_adds"]["min"] < told["multiply_adds"]["max"]
     assert told["architectures"] is None, "too many to be listed"

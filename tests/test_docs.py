@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 TINY = (
     "--set data.limit=96 --set data.image_size=8 --set space.channels=2 --set search.batch_size=32 "
-    "--set search.epochs=1 --set split.batches=1 --set threads=1 --set trust.control=1"
+    "--set search.epochs=1 --set split.batches=1 --set threads=1 --set trust.control=1 --set trust.panel=2"
 )
 
 

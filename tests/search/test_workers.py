@@ -124,7 +124,7 @@ def test_a_run_whose_processes_are_killed_goes_on_with_any_number_of_workers(ima
     begin(images, tmp_path / "whole", changes, 1)
     out = tmp_path / "killed"
     for words in (without_workers(search(images, out, changes)), ["resume", str(out)]):
-        with running(words, out, random.randint(2, 12)) as process:
+        with running(words, out, random.randint(2, 6)) as process:
             workers = holders(out)
             process.kill()
         until(lambda workers=workers: not any(map(alive, workers)))
@@ -174,7 +174,7 @@ def test_a_search_that_is_asked_to_stop_saves_every_part(
 def test_a_worker_that_is_killed_is_one_line_and_costs_only_the_time_since_its_checkpoint(
     images: Path, tmp_path: Path, capsys: Capture
 ) -> None:
-    changes = {**RSPS, "search.checkpoint_seconds": 0.05, "search.epochs": 20}
+    changes = {**RSPS, "search.checkpoint_seconds": 0.05, "search.epochs": 12}
     out = tmp_path / "run"
     with running(without_workers(search(images, out, changes)), out, saved=2) as process:
         os.kill(random.choice(sorted(holders(out))), signal.SIGKILL)
