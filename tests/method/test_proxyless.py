@@ -233,6 +233,7 @@ def test_a_look_at_the_reward_is_the_accuracy_on_the_batch() -> None:
     [
         (["method.penalty=mul#log"], "give both or neither"),
         (["method.reference=1000000"], "give both or neither"),
+        (["method.penalty=mul#log", "method.reference=500000"], "are not positive below 1.1 million"),
         (["method.step=reinforce", "method.penalty=add#linear", "method.reference=9"], "leave method.penalty out"),
         (["method.penalty=add#linear", "method.reference=9", "space.name=darts"], "architectures of this space leave"),
         (["method.architecture_after=7", "search.epochs=3"], "must be below search.epochs"),
@@ -267,6 +268,15 @@ def test_the_first_epoch_has_no_architecture_step_where_there_are_others(epochs:
         load_recipe(None, ["method.name=proxyless", f"search.epochs={epochs}"], {}), find_space("nb201")
     )
     assert resolved.method.architecture_after == after  # type: ignore[attr-defined]
+
+
+def test_a_held_out_loss_that_is_not_finite_ends_the_search_in_one_line() -> None:
+    space = OneLayer()
+    infinite = replace(
+        held_out(supernet(space, space.region)), loss=lambda gates, weights=None: torch.tensor(torch.inf)
+    )
+    with pytest.raises(UserError, match=r"the held-out loss is inf; try a smaller method\.learning_rate"):
+        made(space).learn(infinite, context())
 
 
 def test_the_loss_of_a_mixture_is_that_of_the_one_that_runs() -> None:

@@ -17,7 +17,7 @@ from torch.nn.functional import one_hot as one_hot_rows
 from cleave.errors import UserError
 from cleave.method.architecture import ArchitectureMethod, ArchitectureSettings
 from cleave.method.base import StepContext, method
-from cleave.method.penalty import add_linear, expected_cost, mul_log, refused
+from cleave.method.penalty import LEAST, MILLION, add_linear, expected_cost, mul_log, refused
 from cleave.method.validation import ValidationLoss
 from cleave.net import Gate, Gates, one_hot
 from cleave.settings import Beta, NotNegative, Positive
@@ -84,6 +84,11 @@ class Proxyless(ArchitectureMethod):
             raise UserError("method.penalty and method.reference: give both or neither")
         if settings.penalty and settings.step == "reinforce":
             raise UserError("method.penalty: reinforce rewards low costs by method.reference; leave method.penalty out")
+        if settings.penalty == "mul#log" and (settings.reference or 0) < LEAST * MILLION:
+            raise UserError(
+                f"method.reference={settings.reference}: mul#log compares logarithms of millions, which are not "
+                f"positive below {LEAST} million; use method.penalty=add#linear"
+            )
         after = min(1, epochs - 1) if settings.architecture_after is None else settings.architecture_after
         return settings.model_copy(update={"architecture_after": after})
 
@@ -110,6 +115,8 @@ class Proxyless(ArchitectureMethod):
         """A step by binary gates."""
         drawn, before = self.mixture(context), {name: alpha.detach().clone() for name, alpha in self.alpha.items()}
         loss = self._penalised(validation.loss(drawn))
+        if not loss.isfinite():  # else nothing could be drawn any more
+            raise UserError(f"the held-out loss is {loss.item()}; try a smaller method.learning_rate or method.clip")
         self.move(torch.autograd.grad(loss, list(self.alpha.values()), materialize_grads=True))
         if self.settings.step == "two":
             for choice, gate in drawn.items():
