@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 from cleave.errors import UserError
 
-EXTRAS = {"reproduce": ("matplotlib", "scipy"), "study": ("matplotlib", "pyarrow", "scipy")}
+EXTRAS = {"front": ("moocore",), "reproduce": ("matplotlib", "scipy"), "study": ("matplotlib", "pyarrow", "scipy")}
 
 
 def need_extra(command: str) -> None:

@@ -101,15 +101,22 @@ class Problem:
         return fingerprint((self.train, self.valid))
 
 
-def limited(recipe: Recipe, space: Space, channels: int, side: int, classes: int) -> Limited:
-    """The part of a space that keeps the recipe's limits; UserError, which tells the least, where nothing does."""
-    limits = recipe.limits
-    size = of_kind(Recipe, "space", {**recipe.space.model_dump(), **limits.space}).size
+def prices(recipe: Recipe, space: Space, images: Images) -> Costs:
+    """What architectures cost at the size at which the recipe's limits count them."""
+    limits, (channels, side) = recipe.limits, images.pixels.shape[1:3]
     side = limits.image_size or side
+    size = of_kind(Recipe, "space", {**recipe.space.model_dump(), **limits.space}).size
+    return costs(space, size, (channels, side, side), len(images.classes))
+
+
+def limited(recipe: Recipe, space: Space, images: Images) -> Space:
+    """What of a space keeps the recipe's limits; UserError, which tells the least, where nothing does."""
+    if not recipe.limits.given:
+        return space
     try:
-        return Limited(space, costs(space, size, (channels, side, side), classes), limits.most)
+        return Limited(space, prices(recipe, space, images), recipe.limits.most)
     except UserError as error:
-        keys = ", ".join(f"limits.{key}" for key in limits.given)
+        keys = ", ".join(f"limits.{key}" for key in recipe.limits.given)
         raise UserError(f"{keys}: {error}") from error
 
 
@@ -134,7 +141,4 @@ def open_problem(recipe: Recipe, callback: Callback | None = None, given: Given 
     if table is not None and len(table) < WHOLE:
         raise UserError(f"{recipe.benchmark}: holds {len(table)} of {WHOLE} architectures; import the whole benchmark")
     check_padding(data.padding, train.pixels.shape[-1])
-    if recipe.limits.given:
-        _, channels, side, _ = train.pixels.shape
-        space = limited(recipe, space, channels, side, len(train.classes))
-    return Problem(recipe, space, train, valid, Normalise.of(train), table, report)
+    return Problem(recipe, limited(recipe, space, train), train, valid, Normalise.of(train), table, report)
