@@ -14,7 +14,6 @@ from cleave.engine.engine import Engine
 from cleave.engine.progress import Callback
 from cleave.errors import UserError
 from cleave.reproduce.experiment import Budget, ExperimentRow, Figures, Perform, search
-from cleave.reproduce.retrained_sizes import TRAINED
 from cleave.retrain import runner
 from cleave.retrain.evaluate import evaluate
 from cleave.retrain.recipes import load_training, recipe_of, resolve_training
@@ -35,6 +34,8 @@ ERROR = "test error"
 
 Wanted = Callable[[Mapping[str, Any], Recipe], Mapping[str, str]]
 """By name the architectures of a finished search that are trained, from its outcome and recipe."""
+Trainings = Mapping[str, Mapping[str, Any]]
+"""By budget how they are trained, as a recipe of `cleave train`."""
 
 
 class Tested(Shape):
@@ -47,10 +48,14 @@ def chosen(result: Mapping[str, Any], recipe: Recipe) -> Mapping[str, str]:
     """What the search chose; of random search also an architecture drawn by the seed alone."""
     found = {CHOSEN: result["chosen"]["arch"]}
     if recipe.method.name == "random":
-        space = find_space(recipe.space)
-        drawn = space.sample(space.region, Chance(recipe.seed, "reproduce").generator("random architecture"))
-        found[ANY] = space.format(drawn)
+        found[ANY] = drawn(recipe)
     return found
+
+
+def drawn(recipe: Recipe) -> str:
+    """An architecture of the recipe's space that its seed alone decides."""
+    space = find_space(recipe.space)
+    return space.format(space.sample(space.region, Chance(recipe.seed, "reproduce").generator("random architecture")))
 
 
 def every(result: Mapping[str, Any], recipe: Recipe) -> Mapping[str, str]:
@@ -58,22 +63,31 @@ def every(result: Mapping[str, Any], recipe: Recipe) -> Mapping[str, str]:
     return {leaf["path"]: leaf["arch"] for leaf in result["leaves"]}
 
 
-def perform(folder: Path, recipe: Recipe, budget: Budget, callback: Callback, engine: Engine, wanted: Wanted) -> float:
+def perform(
+    folder: Path,
+    recipe: Recipe,
+    budget: Budget,
+    callback: Callback,
+    engine: Engine,
+    *,
+    wanted: Wanted,
+    trainings: Trainings,
+) -> float:
     """The search, a drawing of what it chose, then the trainings one after the other, each with its test."""
     seconds = search(folder, recipe, budget, callback, engine)
     write_bytes(folder.with_name(f"{folder.name}.svg"), of_run(folder, None).svg().encode())
     for name, arch in wanted(view(folder), recipe).items():
-        seconds += trained(folder, name, arch, budget, callback)
+        seconds += trained(folder, name, arch, trainings[budget], callback)
     return seconds
 
 
-def performing(wanted: Wanted) -> Perform:
-    return partial(perform, wanted=wanted)
+def performing(wanted: Wanted, trainings: Trainings) -> Perform:
+    return partial(perform, wanted=wanted, trainings=trainings)
 
 
-def trained(folder: Path, name: str, arch: str, budget: Budget, callback: Callback) -> float:
+def trained(folder: Path, name: str, arch: str, settings: Mapping[str, Any], callback: Callback) -> float:
     """Trains an architecture of a search beside its folder, and tests it; the seconds of the training."""
-    path, settings = beside(folder, name), TRAINED[budget]
+    path = beside(folder, name)
     recipe = load_training(folder, settings, {"arch": arch, "seed": read_origin(folder, SEARCH).recipe["seed"]})
     callback.say(f"training from scratch: {name}")
     result = resumed(path, recipe, callback) if holds(path, TRAIN) else runner.start(recipe, path, callback)
