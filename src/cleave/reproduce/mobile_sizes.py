@@ -21,10 +21,10 @@ IMAGES, HELD_OUT = 1_281_167, 10_000
 TRAINED: dict[str, dict[str, Any]] = {
     "tiny": {"data": {"use": "all"}, "training": {"epochs": 2, "batch_size": 24}},
     "small": {
-        "data": {"use": "all", "limit": 5000},
+        "data": {"use": "all", "limit": 2112},
         "training": {
-            "epochs": 8,
-            "batch_size": 64,
+            "epochs": 5,
+            "batch_size": 32,
             "learning_rate": 0.05,
             "nesterov": True,
             "weight_decay": 4e-5,
@@ -73,10 +73,10 @@ MOBILE_SIZES: dict[str, Sizes] = {
     "small": Sizes(
         "small",
         {
-            "data.image_size": 32, "data.limit": 4000, "space.width": 0.25, "search.batch_size": 64,
-            "split.batches": 1, **SEARCHED,
+            "data.image_size": 32, "data.limit": 960, "data.train_fraction": 2 / 3, "space.width": 0.25,
+            "search.batch_size": 32, "split.batches": 1, **SEARCHED,
         },
-        {"proxyless": Length(1, 3)},
+        {"proxyless": Length(2, 3)},
         {"proxyless": {"method.architecture_learning_rate": 0.1}},
     ),
     "paper": Sizes(
