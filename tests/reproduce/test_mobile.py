@@ -1,4 +1,4 @@
-"""Table 5, ProxylessNAS: equal epochs for every search, and beside them what needs none."""
+"""Table 5, ProxylessNAS: equal epochs for every search, and beside them what needs none, with and without a limit."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ import torch
 from cleave.engine.progress import Callback
 from cleave.net.cost import costs
 from cleave.reproduce import retrained
-from cleave.reproduce.experiment import ExperimentRow
 from cleave.reproduce.grid import Grid
-from cleave.reproduce.mobile_rows import ANY, HELD_OUT, MOST, MULTIPLY_ADDS, PARAMETERS, PASSES, figures, largest
+from cleave.reproduce.mobile_rows import ANY, HELD_OUT, MOST, MULTIPLY_ADDS, PARAMETERS, PASSES, largest
 from cleave.reproduce.mobile_sizes import LIMITS, MOBILE_SIZES, TRAINED
 from cleave.reproduce.retrained import CHOSEN, ERROR, beside, kept
 from cleave.reproduce.runner import ReproduceRequest, make_grid, reproduce
@@ -24,14 +23,16 @@ from cleave.resolve import resolve
 from cleave.search.schedule import schedule
 from cleave.settings import Recipe
 from cleave.space import find_space
+from cleave.space.limits import Limited
 
 NAME = "table5-proxyless"
 FREE = "without limit"
+MACS = "multiply_adds"
+SIDES = {"tiny": 16, "small": 32, "paper": 224}
 
 
 def request(folder: Path) -> ReproduceRequest:
-    words = ("one-shot", "random architecture", "most multiply-adds")
-    return ReproduceRequest(NAME, "tiny", only=tuple(f"{word}, {FREE}" for word in words), out=folder)
+    return ReproduceRequest(NAME, "tiny", only=("one-shot", "random architecture", "most multiply-adds"), out=folder)
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +40,12 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return reproduce(request(tmp_path_factory.mktemp("table5") / "out"), Callback())
 
 
-def measured(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """By row and measure."""
-    found: dict[str, dict[str, Any]] = {}
+def measured(report: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+    """By row without its limit, limit and measure."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
     for line in report["lines"]:
-        found.setdefault(line["row"].removesuffix(f", {FREE}"), {})[line["measure"]] = line["ours"]["mean"]
+        row, _, limit = line["row"].rpartition(", ")
+        found.setdefault((row, limit), {})[line["measure"]] = line["ours"]["mean"]
     return found
 
 
@@ -86,11 +88,12 @@ def test_the_published_protocol_is_complete() -> None:
     assert TRAINED["paper"]["training"]["epochs"] == 450
 
 
-def test_what_needs_no_search_is_trained_beside_the_one_shot_search(report: dict[str, Any]) -> None:
-    found = measured(report)
-    assert set(found) == {"one-shot", "a random architecture", "most multiply-adds"}
-    folder = Path(report["folder"]) / "runs" / "one-shot-without-limit-seed0"
-    for row, name in {"one-shot": CHOSEN, "a random architecture": ANY, "most multiply-adds": MOST}.items():
+@pytest.mark.parametrize("limit", LIMITS)
+def test_what_needs_no_search_is_trained_beside_the_one_shot_search(limit: str, report: dict[str, Any]) -> None:
+    folder = Path(report["folder"]) / "runs" / f"one-shot-{limit.replace(' ', '-')}-seed0"
+    rows = {"one-shot": CHOSEN, "a random architecture": ANY, "most multiply-adds": MOST}
+    found = {row: measured(report)[row, limit] for row in rows}
+    for row, name in rows.items():
         told = json.loads((beside(folder, name) / "result.json").read_text())
         assert found[row][PARAMETERS] == told["parameters"] / 1e6
         assert found[row][MULTIPLY_ADDS] == told["multiply_adds"] / 1e6
@@ -99,12 +102,17 @@ def test_what_needs_no_search_is_trained_beside_the_one_shot_search(report: dict
     assert found["one-shot"][HELD_OUT] == result["chosen"]["valid_accuracy"]
     assert found["one-shot"][PASSES] * 1000 == result["cost"]["weight_steps"] + result["cost"]["arch_steps"]
     assert found["most multiply-adds"][HELD_OUT] is None
-    assert found["most multiply-adds"][MULTIPLY_ADDS] >= max(each[MULTIPLY_ADDS] for each in found.values())
+    most = LIMITS[limit]["tiny"].get("limits.macs")
+    costs_found = [each[MULTIPLY_ADDS] * 1e6 for each in found.values()]
+    assert max(costs_found) == found["most multiply-adds"][MULTIPLY_ADDS] * 1e6
+    assert most is None or 0.99 * most < max(costs_found) <= most
 
 
 def test_pairs_are_compared_by_their_test_errors_alone(report: dict[str, Any]) -> None:
-    rows = ("a random architecture", "most multiply-adds")
-    assert [pair["rows"] for pair in report["comparisons"]] == [[f"{row}, {FREE}", f"one-shot, {FREE}"] for row in rows]
+    pairs = [("a random architecture", "one-shot"), ("most multiply-adds", "one-shot")]
+    assert [pair["rows"] for pair in report["comparisons"]] == [
+        [f"{one}, {limit}", f"{other}, {limit}"] for limit in LIMITS for one, other in pairs
+    ]
     assert {pair["measure"] for pair in report["comparisons"]} == {ERROR}
 
 
@@ -115,11 +123,15 @@ def test_it_is_told_again_without_training(report: dict[str, Any], monkeypatch: 
 
 
 @pytest.mark.parametrize("budget", MOBILE_SIZES)
-def test_nothing_has_more_multiply_adds_than_the_largest(budget: str) -> None:
+def test_a_limit_holds_half_of_the_architectures_and_the_largest_comes_close(budget: str) -> None:
     grid = grid_of(budget)
-    recipe = grid.recipe(grid.rows[0], 0)
-    space, side = find_space(recipe.space), recipe.data.image_size
-    assert side is not None
-    priced = costs(space, recipe.space.size, (3, side, side))
-    most = priced.extremes(space.parts(space.region), "multiply_adds")[1]
-    assert priced.of(space.parse(largest(recipe))).multiply_adds == most
+    recipe, classes = grid.recipe(grid.rows[-1], 0), 1000 if budget == "paper" else 10
+    (limit,) = recipe.limits.most.values()
+    space, side = find_space(recipe.space), SIDES[budget]
+    priced = costs(space, recipe.space.size, (3, side, side), classes)
+    generator = torch.Generator().manual_seed(0)
+    drawn = [priced.of(space.sample(space.region, generator)).multiply_adds for _ in range(1000)]
+    assert 0.45 < sum(cost <= limit for cost in drawn) / len(drawn) < 0.55
+    assert priced.of(largest(space, priced)).multiply_adds == priced.extremes(space.parts(space.region), MACS)[1]
+    found = priced.of(largest(Limited(space, priced, recipe.limits.most), priced)).multiply_adds
+    assert max(cost for cost in drawn if cost <= limit) <= found <= limit

@@ -9,15 +9,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cleave.net.cost import costs
+from cleave.data.report import IMAGES
+from cleave.net.cost import Costs, costs
 from cleave.reproduce.budgets import Changes, Length, Sizes
 from cleave.reproduce.experiment import Experiment, ExperimentRow, Figures, Published
 from cleave.reproduce.mobile_sizes import BRANCH, LIMITS, MOBILE_SIZES, TALLER, TALLER_LENGTH, TRAINED
 from cleave.reproduce.retrained import ANY, CHOSEN, ERROR, beside, drawn, of_chosen, performing
 from cleave.retrain.result import read_training
+from cleave.run.reading import read_json
 from cleave.run.view import view
+from cleave.search.problem import limited
+from cleave.search.runner import ImagesFile
 from cleave.settings import Recipe
-from cleave.space import find_space
+from cleave.space import Arch, Space, find_space
 from cleave.space.mobilenet import OPERATIONS
 
 MOST = "most"
@@ -39,7 +43,7 @@ FEW_SHOT_BLOCK = "block9"
 """The one in the middle of those that all have as many candidates as the trees have leaves."""
 
 
-def ways(sizes: Sizes) -> dict[str, Changes]:
+def ways(sizes: Sizes) -> dict[str, dict[str, Any]]:
     """The searches, all with as many epochs as the gradient splits take.
 
     One-shot: the warm-up, then all that is left. Few-shot: as many for each leaf as there are, the rest before the
@@ -99,21 +103,25 @@ def published(figures: tuple[float, ...]) -> dict[str, Published]:
     return dict(zip((ERROR, PARAMETERS, MULTIPLY_ADDS), map(Published, figures), strict=False))
 
 
-def found(result: Mapping[str, Any], recipe: Recipe) -> Mapping[str, str]:
+def found(folder: Path, recipe: Recipe) -> Mapping[str, str]:
     """What the search chose, and beside the one-shot search what needs none."""
-    chosen = {CHOSEN: result["chosen"]["arch"]}
-    return {**chosen, ANY: drawn(recipe), MOST: largest(recipe)} if recipe.split.splitter == "none" else chosen
+    chosen = {CHOSEN: view(folder)["chosen"]["arch"]}
+    if recipe.split.splitter != "none":
+        return chosen
+    images, space = read_json(folder / IMAGES, ImagesFile), find_space(recipe.space)
+    channels, side = images["channels"], images["size"]
+    if recipe.limits.given:
+        space = limited(recipe, space, channels, side, len(images["classes"]))
+    most = largest(space, costs(space, recipe.space.size, (channels, side, side)))
+    return {**chosen, ANY: drawn(space, recipe.seed), MOST: space.format(most)}
 
 
-def largest(recipe: Recipe) -> str:
-    """The architecture of most multiply-adds that there may be.
+def largest(space: Space, priced: Costs) -> Arch:
+    """The architecture of most multiply-adds.
 
-    A space derives the one with the largest product of weights. Weights are exponentials here, so that it has the
+    A space derives the valid one with the largest product of weights. Weights are exponentials here, so that it has the
     largest sum.
     """
-    space, side = find_space(recipe.space), recipe.data.image_size
-    assert side is not None, "every budget says it"
-    priced = costs(space, recipe.space.size, (3, side, side))
     first = {choice.name: choice.candidates[0] for choice in space.choices}
     unit = priced.of(first).multiply_adds
 
@@ -122,7 +130,7 @@ def largest(recipe: Recipe) -> str:
         return torch.tensor([(count - max(counts)) / unit for count in counts], dtype=torch.float64).exp()
 
     region = space.region
-    return space.format(space.derive(region, {name: weights(name, names) for name, names in region.allowed.items()}))
+    return space.derive(region, {name: weights(name, names) for name, names in region.allowed.items()})
 
 
 def figures(folder: Path, row: ExperimentRow) -> Figures:

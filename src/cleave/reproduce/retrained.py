@@ -24,7 +24,7 @@ from cleave.run.reading import Shape, is_there, read_json
 from cleave.run.view import view
 from cleave.search.drawn import of_run
 from cleave.settings import Recipe
-from cleave.space import find_space
+from cleave.space import Space, find_space
 
 CHOSEN, ANY = "chosen", "random"
 """The architecture that a search chooses, and one that was drawn without looking at anything."""
@@ -32,8 +32,8 @@ MAX = "max"
 """Of all leaves the one that tests best, which nobody can know beforehand."""
 ERROR = "test error"
 
-Wanted = Callable[[Mapping[str, Any], Recipe], Mapping[str, str]]
-"""By name the architectures of a finished search that are trained, from its outcome and recipe."""
+Wanted = Callable[[Path, Recipe], Mapping[str, str]]
+"""By name the architectures of a finished search that are trained, from its folder and recipe."""
 Trainings = Mapping[str, Mapping[str, Any]]
 """By budget how they are trained, as a recipe of `cleave train`."""
 
@@ -44,23 +44,22 @@ class Tested(Shape):
     accuracy: float = Field(ge=0, le=100)
 
 
-def chosen(result: Mapping[str, Any], recipe: Recipe) -> Mapping[str, str]:
+def chosen(folder: Path, recipe: Recipe) -> Mapping[str, str]:
     """What the search chose; of random search also an architecture drawn by the seed alone."""
-    found = {CHOSEN: result["chosen"]["arch"]}
+    found = {CHOSEN: view(folder)["chosen"]["arch"]}
     if recipe.method.name == "random":
-        found[ANY] = drawn(recipe)
+        found[ANY] = drawn(find_space(recipe.space), recipe.seed)
     return found
 
 
-def drawn(recipe: Recipe) -> str:
-    """An architecture of the recipe's space that its seed alone decides."""
-    space = find_space(recipe.space)
-    return space.format(space.sample(space.region, Chance(recipe.seed, "reproduce").generator("random architecture")))
+def drawn(space: Space, seed: int) -> str:
+    """An architecture that the seed alone decides."""
+    return space.format(space.sample(space.region, Chance(seed, "reproduce").generator("random architecture")))
 
 
-def every(result: Mapping[str, Any], recipe: Recipe) -> Mapping[str, str]:
+def every(folder: Path, recipe: Recipe) -> Mapping[str, str]:
     """Those of all leaves, by their paths."""
-    return {leaf["path"]: leaf["arch"] for leaf in result["leaves"]}
+    return {leaf["path"]: leaf["arch"] for leaf in view(folder)["leaves"]}
 
 
 def perform(
@@ -76,7 +75,7 @@ def perform(
     """The search, a drawing of what it chose, then the trainings one after the other, each with its test."""
     seconds = search(folder, recipe, budget, callback, engine)
     write_bytes(folder.with_name(f"{folder.name}.svg"), of_run(folder, None).svg().encode())
-    for name, arch in wanted(view(folder), recipe).items():
+    for name, arch in wanted(folder, recipe).items():
         seconds += trained(folder, name, arch, trainings[budget], callback)
     return seconds
 
