@@ -109,10 +109,9 @@ def found(folder: Path, recipe: Recipe) -> Mapping[str, str]:
     if recipe.split.splitter != "none":
         return chosen
     images, space = read_json(folder / IMAGES, ImagesFile), find_space(recipe.space)
-    channels, side = images["channels"], images["size"]
-    if recipe.limits.given:
-        space = limited(recipe, space, channels, side, len(images["classes"]))
-    most = largest(space, costs(space, recipe.space.size, (channels, side, side)))
+    image = (images["channels"], images["size"], images["size"])
+    space = limited(recipe, space, image, len(images["classes"]))
+    most = largest(space, costs(space, recipe.space.size, image))
     return {**chosen, ANY: drawn(space, recipe.seed), MOST: space.format(most)}
 
 
