@@ -18,21 +18,16 @@ from cleave.reproduce.retrained import ANY, CHOSEN, ERROR, beside, drawn, of_cho
 from cleave.retrain.result import read_training
 from cleave.run.reading import read_json
 from cleave.run.view import view
-from cleave.search.problem import limited
 from cleave.search.runner import ImagesFile
 from cleave.settings import Recipe
 from cleave.space import Arch, Space, find_space
+from cleave.space.limits import Limited
 from cleave.space.mobilenet import OPERATIONS
 
 MOST = "most"
 """The architecture of most multiply-adds, which counting finds."""
-HELD_OUT, PARAMETERS, MULTIPLY_ADDS, PASSES = (
-    "held-out",
-    "parameters, M",
-    "multiply-adds, M",
-    "search passes, thousands",
-)
-MILLION = 1_000_000
+HELD_OUT, PASSES = "held-out", "search passes, thousands"
+PARAMETERS, MULTIPLY_ADDS, MILLION = "parameters, M", "multiply-adds, M", 1_000_000
 
 ONE_SHOT = "one-shot"
 TABLE5 = {ONE_SHOT: (24.9, 7.1, 465.0), "few-shot": (24.1, 4.9, 521.0), "gradient": (23.4, 4.9, 530.0)}
@@ -109,11 +104,11 @@ def found(folder: Path, recipe: Recipe) -> Mapping[str, str]:
     if recipe.split.splitter != "none":
         return chosen
     images, space = read_json(folder / IMAGES, ImagesFile), find_space(recipe.space)
-    channels, side = images["channels"], images["size"]
+    shape = (images["channels"], images["size"], images["size"])
+    priced = costs(space, recipe.space.size, shape, len(images["classes"]))
     if recipe.limits.given:
-        space = limited(recipe, space, channels, side, len(images["classes"]))
-    most = largest(space, costs(space, recipe.space.size, (channels, side, side)))
-    return {**chosen, ANY: drawn(space, recipe.seed), MOST: space.format(most)}
+        space = Limited(space, priced, recipe.limits.most)
+    return {**chosen, ANY: drawn(space, recipe.seed), MOST: space.format(largest(space, priced))}
 
 
 def largest(space: Space, priced: Costs) -> Arch:
