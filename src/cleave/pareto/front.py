@@ -46,7 +46,7 @@ def find_front(path: Path, question: FrontQuestion, callback: Callback, given: G
     if run.problem.method.alone:
         raise UserError(f"{path}: method.name={recipe.method.name} keeps no weights, by which a front could be told")
     space, what = find_space(recipe.space), COST_OF[question.cost]
-    costs = prices(run.problem.recipe, space, run.problem.train)
+    costs = prices(run.problem.recipe, space, run.problem.image, run.problem.classes)
     found, images = looked_at(run, ladder(run.problem, what, question.points, costs), costs, callback)
     most = costs.extremes(space.parts(space.region), what)[1]
     told = {

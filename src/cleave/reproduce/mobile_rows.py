@@ -18,10 +18,10 @@ from cleave.reproduce.retrained import ANY, CHOSEN, ERROR, beside, drawn, of_cho
 from cleave.retrain.result import read_training
 from cleave.run.reading import read_json
 from cleave.run.view import view
+from cleave.search.problem import limited
 from cleave.search.runner import ImagesFile
 from cleave.settings import Recipe
 from cleave.space import Arch, Space, find_space
-from cleave.space.limits import Limited
 from cleave.space.mobilenet import OPERATIONS
 
 MOST = "most"
@@ -104,11 +104,10 @@ def found(folder: Path, recipe: Recipe) -> Mapping[str, str]:
     if recipe.split.splitter != "none":
         return chosen
     images, space = read_json(folder / IMAGES, ImagesFile), find_space(recipe.space)
-    shape = (images["channels"], images["size"], images["size"])
-    priced = costs(space, recipe.space.size, shape, len(images["classes"]))
-    if recipe.limits.given:
-        space = Limited(space, priced, recipe.limits.most)
-    return {**chosen, ANY: drawn(space, recipe.seed), MOST: space.format(largest(space, priced))}
+    image = (images["channels"], images["size"], images["size"])
+    space = limited(recipe, space, image, len(images["classes"]))
+    most = largest(space, costs(space, recipe.space.size, image))
+    return {**chosen, ANY: drawn(space, recipe.seed), MOST: space.format(most)}
 
 
 def largest(space: Space, priced: Costs) -> Arch:

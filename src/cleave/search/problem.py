@@ -17,7 +17,7 @@ from cleave.engine.progress import Callback
 from cleave.errors import UserError
 from cleave.memory import memory_for
 from cleave.method import METHODS, Method
-from cleave.net.cost import Costs, costs
+from cleave.net.cost import Costs, Image, costs
 from cleave.opening import SMALLER, augment_of, check_padding, open_images
 from cleave.settings import MethodSettings, Recipe, of_kind
 from cleave.space import Layout, Limited, Space, find_space
@@ -58,8 +58,12 @@ class Problem:
 
     def costs(self) -> Costs:
         """What architectures cost, trained alone at the size of this search."""
-        _, channels, height, width = self.train.pixels.shape
-        return costs(self.space, self.recipe.space.size, (channels, height, width), self.classes)
+        return costs(self.space, self.recipe.space.size, self.image, self.classes)
+
+    @property
+    def image(self) -> Image:
+        """What a network is given."""
+        return image_of(self.train)
 
     @property
     def setup(self) -> Setup:
@@ -101,20 +105,26 @@ class Problem:
         return fingerprint((self.train, self.valid))
 
 
-def prices(recipe: Recipe, space: Space, images: Images) -> Costs:
-    """What architectures cost at the size at which the recipe's limits count them."""
-    limits, (channels, side) = recipe.limits, images.pixels.shape[1:3]
-    side = limits.image_size or side
+def image_of(images: Images) -> Image:
+    """The size of each of some images."""
+    _, channels, height, width = images.pixels.shape
+    return channels, height, width
+
+
+def prices(recipe: Recipe, space: Space, image: Image, classes: int) -> Costs:
+    """What architectures cost at the size at which the recipe's limits count them; `image`: that of the search."""
+    limits, (channels, height, width) = recipe.limits, image
     size = of_kind(Recipe, "space", {**recipe.space.model_dump(), **limits.space}).size
-    return costs(space, size, (channels, side, side), len(images.classes))
+    seen = (channels, limits.image_size or height, limits.image_size or width)
+    return costs(space, size, seen, classes)
 
 
-def limited(recipe: Recipe, space: Space, images: Images) -> Space:
+def limited(recipe: Recipe, space: Space, image: Image, classes: int) -> Space:
     """What of a space keeps the recipe's limits; UserError, which tells the least, where nothing does."""
     if not recipe.limits.given:
         return space
     try:
-        return Limited(space, prices(recipe, space, images), recipe.limits.most)
+        return Limited(space, prices(recipe, space, image, classes), recipe.limits.most)
     except UserError as error:
         keys = ", ".join(f"limits.{key}" for key in recipe.limits.given)
         raise UserError(f"{keys}: {error}") from error
@@ -141,4 +151,12 @@ def open_problem(recipe: Recipe, callback: Callback | None = None, given: Given 
     if table is not None and len(table) < WHOLE:
         raise UserError(f"{recipe.benchmark}: holds {len(table)} of {WHOLE} architectures; import the whole benchmark")
     check_padding(data.padding, train.pixels.shape[-1])
-    return Problem(recipe, limited(recipe, space, train), train, valid, Normalise.of(train), table, report)
+    return Problem(
+        recipe,
+        limited(recipe, space, image_of(train), len(train.classes)),
+        train,
+        valid,
+        Normalise.of(train),
+        table,
+        report,
+    )
