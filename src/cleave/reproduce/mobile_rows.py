@@ -139,7 +139,7 @@ def figures(folder: Path, row: ExperimentRow) -> Figures:
 
 
 def of_search(folder: Path) -> Figures:
-    """The accuracy by which nothing was chosen, and the work: passes over a mini-batch."""
+    """The held-out accuracy of what was chosen, and the work: passes over a mini-batch."""
     result = view(folder)
     passes = sum(result["cost"][key] for key in ("weight_steps", "arch_steps", "split_passes"))
     return {HELD_OUT: [result["chosen"]["valid_accuracy"]], PASSES: [passes / 1000]}
