@@ -51,8 +51,8 @@ class MBConv(nn.Module):
     def __init__(self, channels_in: int, channels_out: int, stride: int, kernel: int, expansion: int) -> None:
         super().__init__()
         middle = channels_in * expansion
-        first = [*conv_bn(channels_in, middle, 1), nn.ReLU6()] if expansion > 1 else []
-        depthwise = [*conv_bn(middle, middle, kernel, stride, middle), nn.ReLU6()]
+        first = [*conv_bn(channels_in, middle, 1), nn.ReLU6(inplace=True)] if expansion > 1 else []
+        depthwise = [*conv_bn(middle, middle, kernel, stride, middle), nn.ReLU6(inplace=True)]
         self.body = nn.Sequential(*first, *depthwise, *conv_bn(middle, channels_out, 1))
         self.shortcut = stride == 1 and channels_in == channels_out
 
@@ -115,7 +115,7 @@ class MobileNetSupernet(Supernet):
         stem, first, *widths = (divisible(size.width * each) for each in (32, 16, *STAGES))
         last = divisible(max(size.width, 1.0) * 1280)
         blocks: dict[str, nn.Module] = {
-            "stem": nn.Sequential(*conv_bn(image_channels, stem, 3, first_stride), nn.ReLU6()),
+            "stem": nn.Sequential(*conv_bn(image_channels, stem, 3, first_stride), nn.ReLU6(inplace=True)),
             "block0": MBConv(stem, first, 1, 3, 1),
         }
         names = iter(allowed)
@@ -124,7 +124,7 @@ class MobileNetSupernet(Supernet):
                 name = next(names)
                 shape = (before, width, stride) if number == 0 else (width, width, 1)
                 blocks[name] = MixedBlock(tuple(allowed[name]), *shape)
-        blocks["last"] = nn.Sequential(*conv_bn(widths[-1], last, 1), nn.ReLU6())
+        blocks["last"] = nn.Sequential(*conv_bn(widths[-1], last, 1), nn.ReLU6(inplace=True))
         super().__init__(blocks, last, allowed, classes)
         self.comparing: Mapping[str, tuple[Tensor, Pair]] = {}
         """While an architecture step is taken, the gates and the pair of each block."""
@@ -156,7 +156,7 @@ class PathTrainer(Trainer):
         self.sgd.step()
 
     def pair_step(self, held: Batch, pairs: Pairs) -> None:
-        """Of the two alphas of a pair, by the gradients of the gates (equation 4); other candidates keep their chances."""
+        """Of the alphas of a pair, by the gradients of the gates (equation 4); other candidates keep their chances."""
         gates = {name: torch.tensor([1.0, 0.0], dtype=held[0].dtype, requires_grad=True) for name in pairs}
         self.network.comparing = {name: (gates[name], pair) for name, pair in pairs.items()}
         loss = self.network.loss(held, {})

@@ -69,8 +69,8 @@ class Inverted(nn.Module):
     ) -> None:
         super().__init__()
         middle = channels_in * expansion
-        expand = [*convolved(channels_in, middle, 1, 1, norm), nn.ReLU6()] if expansion > 1 else []
-        depthwise = [*convolved(middle, middle, kernel, stride, norm, groups=middle), nn.ReLU6()]
+        expand = [*convolved(channels_in, middle, 1, 1, norm), nn.ReLU6(inplace=True)] if expansion > 1 else []
+        depthwise = [*convolved(middle, middle, kernel, stride, norm, groups=middle), nn.ReLU6(inplace=True)]
         self.body = nn.Sequential(*expand, *depthwise, *convolved(middle, channels_out, 1, 1, norm))
         self.shortcut = keeps_shape(channels_in, channels_out, stride)
 
@@ -94,7 +94,7 @@ def convolved(
 
 def activated(channels_in: int, channels_out: int, stride: int, norm: Norm, kernel: int) -> nn.Module:
     """What is in front of the blocks and behind them."""
-    return nn.Sequential(*convolved(channels_in, channels_out, kernel, stride, norm), nn.ReLU6())
+    return nn.Sequential(*convolved(channels_in, channels_out, kernel, stride, norm), nn.ReLU6(inplace=True))
 
 
 def nothing(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
