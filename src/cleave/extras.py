@@ -6,7 +6,11 @@ from importlib.util import find_spec
 
 from cleave.errors import UserError
 
-EXTRAS = {"reproduce": ("matplotlib", "scipy"), "study": ("matplotlib", "pyarrow", "scipy")}
+EXTRAS = {
+    "reproduce": ("matplotlib", "scipy"),
+    "study": ("matplotlib", "pyarrow", "scipy"),
+    "train": ("timm",),
+}
 
 
 def need_extra(command: str) -> None:

@@ -63,6 +63,8 @@ def meaningless_elsewhere(recipe: Recipe, split: SplitSettings) -> list[str]:
     method = METHODS[name]
     if method.alone and split.splits and not split.restart:
         notes.append(f"split.restart=false has no meaning with method.name={name}: nothing is shared; it is not used")
+    if split.warmup_learning_rate and split.splits and split.restart and not SPLITTERS[split.splitter].scores:
+        notes.append("split.warmup_learning_rate has no meaning without warm-ups; it is not used")
     keys = [key for key in method.meaningless(recipe.method) if _differs(recipe.method, key)]
     notes += [f"method.{key} has no meaning beside the other keys of the method; it is not used" for key in keys]
     if split.enable == "own" and method.single_path and SPLITTERS[split.splitter].scores:

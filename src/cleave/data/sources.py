@@ -159,7 +159,7 @@ def _find(
         return open_folder(_folder(data), part, image_size, reading)
     needed = SOURCES[name].by_hand != ""  # what is bundled is there for a user without a home folder too
     images = _read(name, part, root or (data_root() if needed else Path()), download)
-    return images if image_size is None else images.resize(image_size)
+    return images if image_size is None else images.resize(image_size, reading.resample)
 
 
 def data_root() -> Path:

@@ -18,7 +18,7 @@ from cleave.errors import UserError
 from cleave.memory import memory_for
 from cleave.method import METHODS, Method
 from cleave.net.cost import Costs, costs
-from cleave.opening import SMALLER, augment_of, check_padding, open_images
+from cleave.opening import SMALLER, check_padding, open_images, search_augment
 from cleave.settings import MethodSettings, Recipe
 from cleave.space import Layout, Space, find_space
 
@@ -58,8 +58,12 @@ class Problem:
 
     def costs(self) -> Costs:
         """What architectures cost, trained alone at the size of this search."""
-        _, channels, height, width = self.train.pixels.shape
-        return costs(self.space, self.recipe.space.size, (channels, height, width), self.classes)
+        return costs(self.space, self.recipe.space.size, self.image, self.classes)
+
+    @property
+    def image(self) -> tuple[int, int, int]:
+        """(channels, height, width) of what networks see."""
+        return self.train.pixels.shape[1], self.train.side, self.train.side
 
     @property
     def setup(self) -> Setup:
@@ -93,7 +97,7 @@ class Problem:
 
     def stream(self, images: Images, chance: Chance, purpose: str) -> BatchStream:
         """Endless augmented batches."""
-        augment = augment_of(self.recipe.data, images.pixels.shape[-1])
+        augment = search_augment(self.recipe.data, images.side)
         return BatchStream(images, self.recipe.search.batch_size, augment, self.normalise, chance, purpose)
 
     def fingerprint(self) -> str:
@@ -121,5 +125,5 @@ def open_problem(recipe: Recipe, callback: Callback | None = None, given: Given 
     table = find(Path(recipe.benchmark)) if recipe.benchmark else None
     if table is not None and len(table) < WHOLE:
         raise UserError(f"{recipe.benchmark}: holds {len(table)} of {WHOLE} architectures; import the whole benchmark")
-    check_padding(data.padding, train.pixels.shape[-1])
+    check_padding(data.padding, train.side)
     return Problem(recipe, space, train, valid, Normalise.of(train), table, report)

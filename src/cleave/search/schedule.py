@@ -20,9 +20,13 @@ class Schedule:
     """Whether the method takes architecture steps (leaves only; before, alpha is frozen)."""
     fresh: bool
     """Whether the node starts from new weights instead of its parent's."""
+    warmup_rate: float | None = None
+    """Where the learning rate begins of a warm-up that has a cosine of its own, to 0."""
 
     def learning_rate(self, epoch: int, settings: MethodSettings) -> float:
         """The cosine from `learning_rate` to `learning_rate_min`, constant within an epoch."""
+        if self.warmup_rate is not None:
+            return cosine(epoch, self.epochs, self.warmup_rate, 0.0)
         highest, lowest, rise = settings.learning_rate, settings.learning_rate_min, settings.learning_rate_warmup
         return cosine(self.offset + epoch, self.total, highest, lowest, rise)
 
@@ -34,14 +38,18 @@ def schedule(recipe: Recipe, depth: int) -> Schedule:
     otherwise (GM-NAS, algorithm 1 and section D.1). Where a warm-up could change nothing, since no gradient is
     compared and its weights are thrown away, there is none. Warm-ups walk the beginning of one cosine over the
     whole line from the root to a leaf; a leaf that goes on walks the rest of it, a leaf that restarts its own. With
-    `anneal: path` a restarted leaf walks the beginning of the whole line's again, as in the released code.
+    `anneal: path` a restarted leaf walks the beginning of the whole line's again, as in the released code. Where warm-ups
+    have a learning rate of their own, each has its own cosine, and so has a leaf.
     """
     splits, warmup, epochs = recipe.split.splits or 0, recipe.split.warmup_epochs, recipe.search.epochs
-    path = splits * warmup + epochs
+    path, rate = splits * warmup + epochs, recipe.split.warmup_learning_rate
     if depth < splits:
         matters = SPLITTERS[recipe.split.splitter].scores or not recipe.split.restart
-        return Schedule(warmup if matters else 0, depth * warmup, path, searching=False, fresh=depth == 0)
+        length = warmup if matters else 0
+        return Schedule(length, depth * warmup, path, searching=False, fresh=depth == 0, warmup_rate=rate)
     if depth > 0 and not recipe.split.restart:
+        if rate is not None:
+            return Schedule(epochs, 0, epochs, searching=True, fresh=False)
         return Schedule(epochs, splits * warmup, path, searching=True, fresh=False)
     total = path if recipe.search.anneal == "path" else epochs
     return Schedule(epochs, 0, total, searching=True, fresh=True)
