@@ -100,9 +100,12 @@ def unused_keys(data: ImageSettings, source: Listed) -> list[str]:
     """A note for each key that was given without having a meaning for these images."""
     notes = []
     held_out = data.held_out if isinstance(data, ViewSettings) else None
-    for key, given in {"train_fraction": data.train_fraction != type(data)().train_fraction, "held_out": held_out}.items():
+    cuts = {"train_fraction": data.train_fraction != type(data)().train_fraction, "held_out": held_out}
+    for key, given in cuts.items():
         if source.held_out_from is not None and given:
             notes.append(f"data.{key} has no meaning with a folder that is held out; it is not used")
+    if held_out and source.held_out_from is None and cuts["train_fraction"]:
+        notes.append("data.train_fraction has no meaning with data.held_out; it is not used")
     if isinstance(data, DataSettings) and data.crop is not None and data.padding is not None:
         notes.append("data.padding has no meaning with data.crop; it is not used")
     for key, given in {"skip_damaged": data.skip_damaged, "storage": data.storage == "map"}.items():

@@ -18,7 +18,7 @@ from cleave.places import expanded
 from cleave.search.retraining import resolve_retraining
 from cleave.search.rungs import rungs_filled
 from cleave.search.work import nodes_at
-from cleave.settings import DataSettings, Recipe, SelectionSettings, Settings, SplitSettings
+from cleave.settings import ImageSettings, Recipe, SelectionSettings, Settings, SplitSettings
 from cleave.space import Space
 from cleave.split.hypotheses import LIMIT
 from cleave.split.partition import balanced_partitions
@@ -222,7 +222,7 @@ def _check_levels(splits: int, branch: list[int] | None, choice: str | list[str]
             raise UserError(f"split.splits={splits}: only {enough} choices of {space.name} have {parts} candidates")
 
 
-def resolve_data(data: DataSettings) -> dict[str, Any]:
+def resolve_data(data: ImageSettings) -> dict[str, Any]:
     """What stands for the images in a resolved recipe; the usual limit does not hold where a fraction is asked for."""
     name, root = resolve_images(data.name, data.root)
     limit = None if data.fraction is not None and "limit" not in data.model_fields_set else data.limit

@@ -189,8 +189,8 @@ class SplitSettings(Settings):
     enable: Literal["one", "own"] = "one"  # weight of a candidate while it is scored: 1 or its own
     shared: Literal["all", "body"] = "all"  # gradients compared: all shared (the paper), or without the ends
     warmup_epochs: NotNegative = 1  # before each split
-    # Where the learning rate of a warm-up begins, on a cosine of its own to 0; a leaf then has one of its own too. null:
-    # all of them walk one cosine.
+    # Where the learning rate of a warm-up begins, on a cosine of its own to 0; a leaf then has one of its own too.
+    # null: all of them walk one cosine.
     warmup_learning_rate: Annotated[float, Field(gt=0)] | None = None
     restart: bool = True  # leaves start from new weights after the last split
 

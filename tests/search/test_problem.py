@@ -137,7 +137,7 @@ def test_of_a_folder_only_what_is_used_is_decoded(tmp_path: Path, monkeypatch: p
     decoded: list[str] = []
     published = reading.decode
     monkeypatch.setattr(
-        reading, "decode", lambda file, name, size: (decoded.append(name), published(file, name, size))[1]
+        reading, "decode", lambda file, name, *how: (decoded.append(name), published(file, name, *how))[1]
     )
     problem = folder_problem(folder, f"data.limit={limit}")
     count = 12 if limit == "12" else 42

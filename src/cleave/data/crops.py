@@ -99,7 +99,8 @@ class Crops:
         boxes = draw_boxes(count, size, size, (self.least, 1.0), 4 / 3, generator)
         mirrored = draw((count,), generator) < (0.5 if self.flip else 0.0)
         drawn = (boxes.top, boxes.height, boxes.left, boxes.width, mirrored)
-        pieces = zip(pixels.split(PIECE), *(each.to(pixels.device).split(PIECE) for each in drawn), strict=True)
+        parts = (torch.split(each.to(pixels.device), PIECE) for each in (pixels, *drawn))
+        pieces = zip(*parts, strict=True)
         return torch.cat([self._resized(*piece) for piece in pieces])
 
     def _resized(

@@ -1,8 +1,8 @@
 """RandAugment as timm has it: random operations with random strengths, all images of a batch at once.
 
-Cubuk et al., "RandAugment" (2020). What timm adds, and the ImageNet recipes of MobileNets use: each operation is left out
-half of the time, and strengths are normal about the magnitude. timm takes Pillow's images one by one and draws from three
-generators of the whole process; tests hold each operation to timm's.
+Cubuk et al., "RandAugment" (2020). What timm adds, and the ImageNet recipes of MobileNets use: each operation is left
+out half of the time, and strengths are normal about the magnitude. timm takes Pillow's images one by one and draws from
+three generators of the whole process; tests hold each operation to timm's.
 """
 
 from __future__ import annotations
@@ -62,15 +62,15 @@ class RandAugment:
         return pixels
 
 
-def parsed(text: str, fill: Sequence[float]) -> RandAugment:
+def parsed(text: str, fill: Sequence[float] = (), key: str = "training.auto_augment") -> RandAugment:
     """What timm's notation says: rand-m9-mstd0.5, and -n (layers), -p (share), -inc1. UserError for anything else."""
     found = NOTATION.fullmatch(text)
     if found is None:
-        raise UserError(f"training.auto_augment: {shown(text)} is not of the form {EXAMPLE}, with -n2, -p0.5 or -inc1")
+        raise UserError(f"{key}: {shown(text)} is not of the form {EXAMPLE}, with -n2, -p0.5 or -inc1")
     try:
         told = {name: float(value) for name, value in found.groupdict().items() if value is not None}
     except ValueError as error:
-        raise UserError(f"training.auto_augment: {shown(text)} has a number that is none, as in {EXAMPLE}") from error
+        raise UserError(f"{key}: {shown(text)} has a number that is none, as in {EXAMPLE}") from error
     layers, share, increasing = int(told.get("n", 2)), told.get("p", 0.5), bool(told.get("inc", 0))
     return RandAugment(told.get("m", MOST), told.get("mstd", 0.0), tuple(fill), layers, share, increasing)
 

@@ -105,7 +105,7 @@ def torchvisions(settings: RetrainSettings) -> Transform:
 
 def erased(images: Tensor, settings: RetrainSettings, generator: torch.Generator) -> Tensor:
     """Normalised images of which some have a rectangle at the mean, or of normal noise."""
-    count, channels, side, _ = images.shape
+    count, side = len(images), images.shape[-1]
     boxes = draw_boxes(count, side, side - 1, ERASED, 1 / 0.3, generator)
     chosen = (draw((count,), generator) < settings.erasing) & boxes.found
     rows, columns = (

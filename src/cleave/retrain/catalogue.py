@@ -1,8 +1,8 @@
 """The recipes of retraining that have a name, with the source of every constant.
 
 P is the paper on gradient matching (arXiv 2203.15207, appendix D.2), C the published code of DARTS (Liu et al., 2019),
-whose protocol it takes over; F the command of Few-Shot ProxylessNAS (Zhao et al., 2021), which trains by timm and which P
-follows in the MobileNet space; U the published code of ProxylessNAS (Cai et al., 2019).
+whose protocol it takes over; F the command of Few-Shot ProxylessNAS (Zhao et al., 2021), which trains by timm and which
+P follows in the MobileNet space; U the published code of ProxylessNAS (Cai et al., 2019).
 """
 
 from __future__ import annotations

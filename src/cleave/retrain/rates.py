@@ -28,4 +28,5 @@ def learning_rate(settings: RetrainSettings, epoch: int) -> float:
         return start + (highest - start) * epoch / rise
     if settings.learning_rate_decay is None or epoch < rise:
         return cosine(epoch, settings.epochs, highest, settings.learning_rate_min, rise)
-    return highest * settings.learning_rate_decay ** ((epoch - rise) // settings.learning_rate_decay_epochs)
+    decays = (epoch - rise) // settings.learning_rate_decay_epochs
+    return float(highest * settings.learning_rate_decay**decays)

@@ -18,8 +18,7 @@ from cleave.retrain.catalogue import SHORT, is_named, read_recipe
 from cleave.retrain.settings import RetrainData, RetrainRecipe, check_settings
 from cleave.run.origin import SEARCH, Origin, read_origin
 from cleave.run.view import view
-from cleave.space import find_space
-
+from cleave.space import Arch, Space, find_space
 
 TAKEN = RetrainData.model_fields.keys() - {"train_fraction", "held_out"}
 """What is said of a search's images; how they are cut, and what a search does to them, is its own."""
@@ -76,17 +75,23 @@ def resolve_training(recipe: RetrainRecipe) -> RetrainRecipe:
     device = resolve_device(recipe.device)
     check_settings(recipe.training, device)
     space = find_space(recipe.space)
-    try:
-        arch = space.parse(recipe.arch)
-    except UserError:
-        raise
-    except (ValueError, LookupError) as error:
-        raise UserError(f"architecture {shown(recipe.arch)}: is none of the space {space.name} ({error})") from error
-    if not space.valid(arch):
-        raise UserError(f"architecture {shown(recipe.arch)}: is not a valid one of {space.name}: it computes nothing")
+    arch = arch_of(space, recipe.arch)
     name, root = resolve_images(recipe.data.name, recipe.data.root)
     data = recipe.data.model_copy(update={"name": name, "root": root})
     weights = recipe.training.teacher_weights
     training = recipe.training.model_copy(update={"teacher_weights": weights and absolute(weights)})
     changes = {"arch": space.format(arch), "data": data, "training": training, "device": device}
     return recipe.model_copy(update=changes)
+
+
+def arch_of(space: Space, text: str) -> Arch:
+    """The architecture that is written; UserError where it is none of the space, or computes nothing."""
+    try:
+        arch = space.parse(text)
+    except UserError:
+        raise
+    except (ValueError, LookupError) as error:
+        raise UserError(f"architecture {shown(text)}: is none of the space {space.name} ({error})") from error
+    if not space.valid(arch):
+        raise UserError(f"architecture {shown(text)}: is not a valid one of {space.name}: it computes nothing")
+    return arch

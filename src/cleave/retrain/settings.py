@@ -148,6 +148,10 @@ def check_augmentation(settings: RetrainSettings, section: str) -> None:
     """UserError for keys that say the same in two ways, or nothing."""
     if settings.auto_augment and settings.rand_augment:
         raise UserError(f"{section}.auto_augment: is another form of {section}.rand_augment; leave one of them out")
+    if settings.auto_augment:
+        from cleave.data.rand_augment import parsed  # needs torch
+
+        parsed(settings.auto_augment, key=f"{section}.auto_augment")
     if settings.erasing_noise and not settings.erasing:
         raise UserError(f"{section}.erasing_noise=true: needs {section}.erasing, the share of images")
 

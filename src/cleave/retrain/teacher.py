@@ -112,6 +112,7 @@ def weights_in(file: str, config: Mapping[str, Any], name: str) -> dict[str, Ten
     from timm.models import load_state_dict
 
     try:
+        open(file, "rb").close()  # timm has no word on why it cannot
         state: dict[str, Tensor] = load_state_dict(file, weights_only=True)
     except OSError as error:
         raise UserError(f"training.teacher_weights: {brief(file)}: cannot be read ({cause(error)})") from error
@@ -121,8 +122,8 @@ def weights_in(file: str, config: Mapping[str, Any], name: str) -> dict[str, Ten
         ) from error
     if not isinstance(state.get(classifier_of(config)), Tensor):
         raise UserError(
-            f"training.teacher_weights: {brief(file)}: has no {classifier_of(config)}, so that it is not of {name}; give "
-            "training.teacher the name of its network"
+            f"training.teacher_weights: {brief(file)}: has no {classifier_of(config)}, so that it is not of {name}; "
+            "give training.teacher the name of its network"
         )
     return state
 

@@ -108,9 +108,7 @@ class RetrainTrainer:
         """New weights, drawn from (seed, label). `ranks`: the processes that train it together."""
         self.task, self.ranks, settings = task, ranks, task.settings
         self.chance = Chance(task.seed, task.label)
-        self.batches = TrainingBatches(
-            task.train, settings, task.augment, task.normalise, self.chance, task.resample
-        )
+        self.batches = TrainingBatches(task.train, settings, task.augment, task.normalise, self.chance, task.resample)
         self.parts = ranks.parts(settings.batch_size, settings.accumulate)
         norm, seed = replace(task.layout.norm, running=True), self.chance.number("weights")
         classes = len(task.train.classes)
@@ -128,7 +126,8 @@ class RetrainTrainer:
         scaler = GradScaler(enabled=settings.precision == "float16")
         averages = None if settings.ema is None else Averages(averaged(self.network), settings.ema)
         parameters = dict(self.network.named_parameters())
-        return Trainer(parameters, optimiser_of(settings), self._rate, self._not_finite, averages, scaler, self.ranks.average)
+        optimiser, reduce = optimiser_of(settings), self.ranks.average
+        return Trainer(parameters, optimiser, self._rate, self._not_finite, averages, scaler, reduce)
 
     def _rate(self, step: int) -> float:
         return rates(self.task.settings, step // self.task.steps_per_epoch).learning_rate

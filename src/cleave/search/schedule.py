@@ -38,8 +38,8 @@ def schedule(recipe: Recipe, depth: int) -> Schedule:
     otherwise (GM-NAS, algorithm 1 and section D.1). Where a warm-up could change nothing, since no gradient is
     compared and its weights are thrown away, there is none. Warm-ups walk the beginning of one cosine over the
     whole line from the root to a leaf; a leaf that goes on walks the rest of it, a leaf that restarts its own. With
-    `anneal: path` a restarted leaf walks the beginning of the whole line's again, as in the released code. Where warm-ups
-    have a learning rate of their own, each has its own cosine, and so has a leaf.
+    `anneal: path` a restarted leaf walks the beginning of the whole line's again, as in the released code. Where
+    warm-ups have a learning rate of their own, each has its own cosine, and so has a leaf.
     """
     splits, warmup, epochs = recipe.split.splits or 0, recipe.split.warmup_epochs, recipe.search.epochs
     path, rate = splits * warmup + epochs, recipe.split.warmup_learning_rate

@@ -4,8 +4,8 @@ from cleave.callable_module import make_callable
 from cleave.train.averages import Averages
 from cleave.train.evaluator import Child, Evaluator
 from cleave.train.losses import Loss, Pass, Path, distilling, smoothed, supervised, taught, whole
-from cleave.train.statistics import BATCH, INITIAL, RECALIBRATED, TRACKED, Statistics
 from cleave.train.optimisers import Optimiser, RmsProp, Sgd
+from cleave.train.statistics import BATCH, INITIAL, RECALIBRATED, TRACKED, Statistics
 from cleave.train.trainer import Trainer
 
 __all__ = [

@@ -116,8 +116,8 @@ class Trainer:
         self.load_momentum(state["momentum"])
         for name, kept in state.get("moments", {}).items():
             like = self.parameters[name]
-            own = {key: laid_out(each, like) if each.shape == like.shape else each.clone() for key, each in kept.items()}
-            self.optimizer.state[like].update(own)
+            for key, each in kept.items():
+                self.optimizer.state[like][key] = laid_out(each, like) if each.shape == like.shape else each.clone()
         if self.averages is not None:
             self.averages.load(state["averages"])
         if self.scaler.is_enabled():

@@ -12,8 +12,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny
 
 from cleave.settings import (
-    ImageSettings,
     Extensions,
+    ImageSettings,
     Name,
     NetworkSettings,
     NotNegative,
