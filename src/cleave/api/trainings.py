@@ -40,7 +40,8 @@ def train(
 
     `source`: an architecture as its space writes it, or a finished search, whose space and images are then taken.
     `recipe`: a name ("short", "darts-cifar", "gm-imagenet" and so on), a YAML file, a mapping or
-    `retrain.settings.RetrainRecipe`; None: short. The other arguments are as of `search`, and change it: {"training.epochs": 5}.
+    `retrain.settings.RetrainRecipe`; None: short. The other arguments are as of `search`, and change it:
+    {"training.epochs": 5}.
 
     UserError for a mistake in what was given; Interrupted, with everything saved, where it was asked to stop.
     """
