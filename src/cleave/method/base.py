@@ -63,6 +63,8 @@ class Method(nn.Module, ABC):
         super().__init__()
         self.settings, self.space, self.region = settings, space, region
         self.count_costs: Callable[[], Costs] | None = None
+        self.limit_penalty = 0.0
+        """What the held-out loss gains for each share by which expected costs are above a space's limits."""
 
     @cached_property
     def costs(self) -> Costs:

@@ -7,6 +7,7 @@ architecture step every fifth weight step and none in the first epoch.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import torch
@@ -17,11 +18,12 @@ from torch.nn.functional import one_hot as one_hot_rows
 from cleave.errors import UserError
 from cleave.method.architecture import ArchitectureMethod, ArchitectureSettings
 from cleave.method.base import StepContext, method
-from cleave.method.penalty import LEAST, MILLION, add_linear, expected_cost, mul_log, refused
+from cleave.method.penalty import LEAST, MILLION, add_linear, expected, mul_log
 from cleave.method.validation import ValidationLoss
 from cleave.net import Gate, Gates, one_hot
 from cleave.settings import Beta, NotNegative, Positive
-from cleave.space import Arch, Space
+from cleave.space import Arch
+from cleave.space.expected import ExpectedCosts
 
 
 class ProxylessSettings(ArchitectureSettings):
@@ -64,10 +66,6 @@ class Proxyless(ArchitectureMethod):
     def __init__(self, *args: Any) -> None:  # noqa: ANN401  as of the class above
         super().__init__(*args)
         self.register_buffer("baseline", torch.zeros(2, dtype=torch.float64))  # mean reward, steps that are in it
-
-    @classmethod
-    def refuses(cls, settings: ProxylessSettings, space: Space) -> str | None:
-        return refused(space) if settings.reference else None
 
     @classmethod
     def meaningless(cls, settings: ProxylessSettings) -> set[str]:
@@ -127,10 +125,15 @@ class Proxyless(ArchitectureMethod):
         if settings.penalty is None:
             return loss
         assert settings.reference is not None, "the recipe was resolved"
-        cost = expected_cost(self.costs, self.region, self.architecture_weights(), settings.penalty_on)
+        cost = self.expected_cost(self.architecture_weights())[0]
         if settings.penalty == "add#linear":
             return add_linear(loss, cost, settings.reference, settings.penalty_share)
         return mul_log(loss, cost, settings.reference, settings.penalty_scale, settings.penalty_exponent or 0.3)
+
+    @cached_property
+    def expected_cost(self) -> ExpectedCosts:
+        """By the probabilities of candidates, of what is penalised."""
+        return expected(self.costs, self.space, self.region, self.settings.penalty_on)
 
     def _rescale(self, choice: str, pair: Sequence[str], before: Tensor) -> None:
         """The two that were compared keep their sum of probabilities, so that those of all others stay."""

@@ -6,11 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
+from math import prod
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from cleave.errors import UserError
 from cleave.net.count import MultiplyAdds
 from cleave.net.gates import one_hot
 from cleave.net.network import Network, build, count_parameters
@@ -34,6 +36,8 @@ class Cost:
         return Cost(self.parameters - other.parameters, self.multiply_adds - other.multiply_adds)
 
 
+LARGEST = 200_000
+"""Ways to choose that are listed."""
 Part = Sequence[Arch]
 """Ways to choose at some choices (`Space.parts`)."""
 
@@ -77,6 +81,11 @@ class Costs:
         found = (table.choices for table in self.tables if table.of(arch).parameters)
         return {choice for choices in found for choice in choices if choice in arch}
 
+    def groups(self, parts: Sequence[Part]) -> list[list[tuple[Arch, Cost]]]:
+        """What is put together from `Space.parts`, in groups that have no table in common: a network costs `common`
+        and one alternative of each group. UserError where one has too many alternatives to list."""
+        return [listed(tables, own) for tables, own in components(self.tables, parts)]
+
     def extremes(self, parts: Sequence[Part], what: str) -> tuple[int, int]:
         """The least and the most of "parameters" or "multiply_adds" among what is put together from `Space.parts`.
 
@@ -105,6 +114,13 @@ def components(tables: Sequence[CostTable], parts: Sequence[Part]) -> list[tuple
         groups = [group for group in groups if group not in linked]
         groups.append(([table for group in linked for table in group[0]], [part, *(p for g in linked for p in g[1])]))
     return groups
+
+
+def listed(tables: Sequence[CostTable], parts: Sequence[Part]) -> list[tuple[Arch, Cost]]:
+    """Every way to choose in a component, with what it costs there."""
+    if (ways := prod(map(len, parts))) > LARGEST:
+        raise UserError(f"costs are those of {ways:,} ways to choose together, where {LARGEST:,} can be looked at")
+    return [(arch, total(table.of(arch) for table in tables)) for arch in map(joined, product(*parts))]
 
 
 def component_extremes(tables: Sequence[CostTable], parts: Sequence[Part], what: str) -> tuple[int, int]:

@@ -19,8 +19,8 @@ from cleave.memory import memory_for
 from cleave.method import METHODS, Method
 from cleave.net.cost import Costs, costs
 from cleave.opening import SMALLER, check_padding, open_images, search_augment
-from cleave.settings import MethodSettings, Recipe
-from cleave.space import Layout, Space, find_space
+from cleave.settings import MethodSettings, Recipe, of_kind
+from cleave.space import Layout, Limited, Space, find_space
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,18 @@ class Problem:
         return fingerprint((self.train, self.valid))
 
 
+def limited(recipe: Recipe, space: Space, channels: int, side: int, classes: int) -> Limited:
+    """The part of a space that keeps the recipe's limits; UserError, which tells the least, where nothing does."""
+    limits = recipe.limits
+    size = of_kind(Recipe, "space", {**recipe.space.model_dump(), **limits.space}).size
+    side = limits.image_size or side
+    try:
+        return Limited(space, costs(space, size, (channels, side, side), classes), limits.most)
+    except UserError as error:
+        keys = ", ".join(f"limits.{key}" for key in limits.given)
+        raise UserError(f"{keys}: {error}") from error
+
+
 WHOLE = 15_625
 """The architectures of NAS-Bench-201."""
 
@@ -126,4 +138,6 @@ def open_problem(recipe: Recipe, callback: Callback | None = None, given: Given 
     if table is not None and len(table) < WHOLE:
         raise UserError(f"{recipe.benchmark}: holds {len(table)} of {WHOLE} architectures; import the whole benchmark")
     check_padding(data.padding, train.side)
+    if recipe.limits.given:
+        space = limited(recipe, space, train.pixels.shape[1], train.side, len(train.classes))
     return Problem(recipe, space, train, valid, Normalise.of(train), table, report)
