@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from cleave.retrain.teacher import Teacher
 from cleave.retrain.trainer import optimiser_of
 from tests.retrain.mobile import ARCH, SIZES, tree
 from tests.retrain.small import in_doubles
+from tests.tiny import Ended
 
 NEEDS_TIMM = pytest.mark.skipif(importlib.util.find_spec("timm") is None, reason="timm is not installed")
 TEACHER = "test_resnet"
@@ -102,16 +104,20 @@ def test_the_recipe_of_gm_nas_goes_on_from_anywhere_and_ends_in_the_same_bytes(
     assert cleave.evaluate(whole)["images"] == 24  # of val/, 36 pixels, the middle of which is seen
 
 
-def test_the_recipe_of_proxylessnas_trains_and_drops_out(images: Path, tmp_path: Path) -> None:
+def test_the_recipe_of_proxylessnas_trains_by_one_command_and_drops_out(
+    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """No timm is needed."""
-    one, other = (
-        train(images, tmp_path / str(share), "proxyless-imagenet", {"training.epochs": 2, "training.dropout": share})
-        for share in (0.1, 0.9)
-    )
-    assert outcome(one.run) != outcome(other.run)
-    assert one.accuracy is None  # all images are trained on
+    keys = {**SIZES, "training.epochs": 2}
+    words = ["train", ARCH, *(f"{key}={value}" for key, value in keys.items()), "--recipe", "proxyless-imagenet"]
+    ended = Ended([*words, "--data", str(images), "--out", str(tmp_path / "one"), "--json"], capsys)
+    assert ended.status == 0, ended.err
+    assert json.loads(ended.out)["held_out"] is None  # all images are trained on
+    other = train(images, tmp_path / "other", "proxyless-imagenet", {**keys, "training.dropout": 0.9})
+    assert outcome(tmp_path / "one") != outcome(other.run)
 
 
+@NEEDS_TIMM
 def test_published_constants_are_in_the_recipes() -> None:
     gm, proxyless = (load_training(ARCH, name, {}) for name in ("gm-imagenet", "proxyless-imagenet"))
     one, other = gm.training, proxyless.training
@@ -124,6 +130,7 @@ def test_published_constants_are_in_the_recipes() -> None:
     assert (one.auto_augment, one.erasing, one.erasing_noise) == ("rand-m9-mstd0.5", 0.2, True)
     assert (other.epochs, other.learning_rate, other.weight_decay, other.dropout) == (300, 0.05, 4e-5, 0.1)
     for recipe in (gm, proxyless):
+        assert resolve_training(resolved := resolve_training(recipe)) == resolved
         assert (recipe.data.image_size, recipe.data.view, recipe.data.resample) == (256, 224, "bicubic")
         assert recipe.data.view == 0.875 * 256
         assert (recipe.space.size.width, recipe.space.size.stem) == (1.0, "imagenet")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import cleave
+from cleave.cli import run as run_command
 from cleave.config import load_recipe
 from cleave.engine.progress import Progress
 from cleave.run.origin import SEARCH, read_origin
@@ -35,8 +36,9 @@ class Stopper(cleave.Callback):
 
 def test_it_ends_in_the_same_bytes_however_often_it_is_interrupted(tmp_path: Path) -> None:
     images = parts(tmp_path / "images", ("train", "val"), 12)
-    recipe = load_recipe(RECIPE, [*SMALL, f"data.name={images}"], {})
-    whole = cleave.search(recipe=recipe, out=tmp_path / "whole")
+    words = ["search", str(RECIPE), "--data", str(images), "--out", str(tmp_path / "whole"), "--workers", "1"]
+    assert run_command([*words, *(word for change in SMALL for word in ("--set", change))]) == 0
+    recipe, whole = load_recipe(RECIPE, SMALL, {"data.name": str(images)}), cleave.load(tmp_path / "whole")
     run = tmp_path / "run"
     with pytest.raises(cleave.Interrupted):
         cleave.search(recipe=recipe, out=run, callbacks=[Stopper(2)])
