@@ -79,6 +79,7 @@ __all__ = [
     "TrainResult",
     "UserError",
     "evaluate",
+    "front",
     "load",
     "method",
     "operation",
@@ -99,7 +100,7 @@ _MODULES = ("method", "plan", "rank", "search", "settings", "study", "train")
 """Those that are verbs are called as the functions of their names: see `cleave.callable_module`."""
 
 _HOMES = {
-    "cleave.api": ("evaluate", "load", "partition", "resume", "resume_study", "resume_training", "timm_model"),
+    "cleave.api": ("evaluate", "front", "load", "partition", "resume", "resume_study", "resume_training", "timm_model"),
     "cleave.errors": ("Interrupted", "UserError"),
     "cleave.ops": ("Norm", "Operation", "operation"),
     "cleave.result": ("SearchResult",),

@@ -35,6 +35,7 @@ from cleave.common import (
 from cleave.cost_command import cost
 from cleave.errors import Interrupted, UserError, refusal
 from cleave.memory import keep_memory, lacks_memory
+from cleave.pareto.command import front
 from cleave.process import DONE, WRONG, complain, run_process
 from cleave.rank.command import rank
 from cleave.reproduce.command import reproduce
@@ -202,6 +203,7 @@ def show(run: Run, as_json: Json = False) -> None:
 app.command()(draw)
 app.command()(report)
 app.command()(cost)
+app.command()(front)
 app.command()(rank)
 
 

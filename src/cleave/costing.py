@@ -14,14 +14,7 @@ from cleave.net.cost import cost_alone
 from cleave.run.origin import SEARCH, read_origin
 from cleave.run.reading import Shape, read_json
 from cleave.search.drawn import USUAL, of_run, parsed
-
-
-class ImagesFile(Shape):
-    """What of images.json is of use here."""
-
-    classes: list[Any]
-    channels: int
-    size: int
+from cleave.search.runner import ImagesFile
 
 
 class ArchFile(Shape):

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from cleave.errors import UserError
 
 EXTRAS = {
+    "front": ("moocore",),
     "reproduce": ("matplotlib", "scipy"),
     "study": ("matplotlib", "pyarrow", "scipy"),
     "train": ("timm",),

@@ -17,7 +17,7 @@ from cleave.engine.progress import Callback
 from cleave.errors import UserError
 from cleave.memory import memory_for
 from cleave.method import METHODS, Method
-from cleave.net.cost import Costs, costs
+from cleave.net.cost import Costs, Image, costs
 from cleave.opening import SMALLER, check_padding, open_images, search_augment
 from cleave.settings import MethodSettings, Recipe, of_kind
 from cleave.space import Layout, Limited, Space, find_space
@@ -61,9 +61,9 @@ class Problem:
         return costs(self.space, self.recipe.space.size, self.image, self.classes)
 
     @property
-    def image(self) -> tuple[int, int, int]:
-        """(channels, height, width) of what networks see."""
-        return self.train.pixels.shape[1], self.train.side, self.train.side
+    def image(self) -> Image:
+        """What a network is given."""
+        return image_of(self.train)
 
     @property
     def setup(self) -> Setup:
@@ -105,15 +105,27 @@ class Problem:
         return fingerprint((self.train, self.valid))
 
 
-def limited(recipe: Recipe, space: Space, channels: int, side: int, classes: int) -> Limited:
-    """The part of a space that keeps the recipe's limits; UserError, which tells the least, where nothing does."""
-    limits = recipe.limits
+def image_of(images: Images) -> Image:
+    """The size of what networks see of each of some images."""
+    return images.pixels.shape[1], images.side, images.side
+
+
+def prices(recipe: Recipe, space: Space, image: Image, classes: int) -> Costs:
+    """What architectures cost at the size at which the recipe's limits count them; `image`: that of the search."""
+    limits, (channels, height, width) = recipe.limits, image
     size = of_kind(Recipe, "space", {**recipe.space.model_dump(), **limits.space}).size
-    side = limits.image_size or side
+    seen = (channels, limits.image_size or height, limits.image_size or width)
+    return costs(space, size, seen, classes)
+
+
+def limited(recipe: Recipe, space: Space, image: Image, classes: int) -> Space:
+    """What of a space keeps the recipe's limits; UserError, which tells the least, where nothing does."""
+    if not recipe.limits.given:
+        return space
     try:
-        return Limited(space, costs(space, size, (channels, side, side), classes), limits.most)
+        return Limited(space, prices(recipe, space, image, classes), recipe.limits.most)
     except UserError as error:
-        keys = ", ".join(f"limits.{key}" for key in limits.given)
+        keys = ", ".join(f"limits.{key}" for key in recipe.limits.given)
         raise UserError(f"{keys}: {error}") from error
 
 
@@ -138,6 +150,12 @@ def open_problem(recipe: Recipe, callback: Callback | None = None, given: Given 
     if table is not None and len(table) < WHOLE:
         raise UserError(f"{recipe.benchmark}: holds {len(table)} of {WHOLE} architectures; import the whole benchmark")
     check_padding(data.padding, train.side)
-    if recipe.limits.given:
-        space = limited(recipe, space, train.pixels.shape[1], train.side, len(train.classes))
-    return Problem(recipe, space, train, valid, Normalise.of(train), table, report)
+    return Problem(
+        recipe,
+        limited(recipe, space, image_of(train), len(train.classes)),
+        train,
+        valid,
+        Normalise.of(train),
+        table,
+        report,
+    )
