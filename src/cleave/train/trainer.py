@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
 from math import isfinite
 from typing import Any
 
@@ -92,7 +93,7 @@ class Trainer:
         return {name: buffer for name, buffer in buffers.items() if buffer is not None}
 
     @property
-    def moments(self) -> dict[str, dict[str, Tensor]]:
+    def moments(self) -> dict[str, dict[str, Any]]:
         """What an optimiser knows of weights beside their momentum; SGD knows nothing."""
         known = {name: self.optimizer.state.get(each, {}) for name, each in self.parameters.items()}
         found = {name: {key: kept for key, kept in each.items() if key != MOMENTUM} for name, each in known.items()}
@@ -117,7 +118,8 @@ class Trainer:
         for name, kept in state.get("moments", {}).items():
             like = self.parameters[name]
             for key, each in kept.items():
-                self.optimizer.state[like][key] = laid_out(each, like) if each.shape == like.shape else each.clone()
+                whole = isinstance(each, Tensor) and each.shape == like.shape
+                self.optimizer.state[like][key] = laid_out(each, like) if whole else deepcopy(each)
         if self.averages is not None:
             self.averages.load(state["averages"])
         if self.scaler.is_enabled():
