@@ -245,6 +245,8 @@ def test_without_timm_a_line_says_what_to_install(monkeypatch: pytest.MonkeyPatc
         ({"learning_rate_warmup_from": 1e-6}, r"learning_rate_warmup_from=1e-06: needs training\.learning_rate_warmup"),
         ({"learning_rate_decay_epochs": 2.4}, r"learning_rate_decay_epochs=2\.4: needs training\.learning_rate_decay"),
         ({"optimizer": "rmsprop", "nesterov": True}, r"nesterov=true: is of sgd"),
+        ({"temperature": 2.0}, r"training\.temperature=2\.0: needs training\.teacher"),
+        ({"rmsprop_eps": 1e-8}, r"training\.rmsprop_eps=1e-08: needs training\.optimizer=rmsprop"),
         ({"auto_augment": "rand-m9", "rand_augment": 9}, r"auto_augment: is another form of training\.rand_augment"),
         ({"auto_augment": "m9"}, r"training\.auto_augment: 'm9' is not of the form rand-m9-mstd0\.5"),
         ({"erasing_noise": True}, r"erasing_noise=true: needs training\.erasing"),

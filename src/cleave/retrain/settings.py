@@ -160,7 +160,17 @@ def check_extra(settings: RetrainSettings, section: str) -> None:
     """UserError where timm is asked for and not there, or what is said of it contradicts."""
     if settings.teacher_weights and not settings.teacher:
         raise UserError(f"{section}.teacher_weights: needs {section}.teacher, timm's name of that network")
-    if settings.optimizer == "rmsprop" and settings.nesterov:
+    refuse_idle(settings, section, f"{section}.teacher", settings.teacher is not None, "teacher_share", "temperature")
+    by_squares = settings.optimizer == "rmsprop"
+    refuse_idle(settings, section, f"{section}.optimizer=rmsprop", by_squares, "rmsprop_alpha", "rmsprop_eps")
+    if by_squares and settings.nesterov:
         raise UserError(f"{section}.nesterov=true: is of sgd; leave it out with {section}.optimizer=rmsprop")
-    if settings.teacher or settings.optimizer == "rmsprop":
+    if settings.teacher or by_squares:
         need_extra("train")
+
+
+def refuse_idle(settings: RetrainSettings, section: str, needed: str, there: bool, *keys: str) -> None:
+    """UserError for keys that were given a value and would not be used."""
+    for key in keys:
+        if not there and (value := getattr(settings, key)) != RetrainSettings.model_fields[key].default:
+            raise UserError(f"{section}.{key}={value}: needs {needed}")
