@@ -23,7 +23,7 @@ CUT = [
 ]  # fmt: skip
 MOBILE = [
     "data.name=bundled", "data.limit=60", "data.held_out=30", "data.image_size=12", "data.view=8",
-    "data.skip_damaged=false", "space.width=0.1", "space.stem=cifar", "space.ops=[3x3_e3, 5x5_e3, 7x7_e3]",
+    "space.width=0.1", "space.stem=cifar", "space.ops=[3x3_e3, 5x5_e3, 7x7_e3]",
     "search.epochs=2", "search.batch_size=16", "split.warmup_epochs=1", "split.batches=1", "threads=1", "trust.panel=0",
 ]  # fmt: skip
 """Of recipes of the MobileNet space."""
@@ -50,7 +50,9 @@ def test_a_recipe_runs_when_it_is_cut_down(path: Path, tmp_path: Path) -> None:
     rsps = isinstance(load_recipe(path, (), {}).method, RspsSettings)
     changes = [*cut(path), "method.samples=2"] if rsps else cut(path)
     outcome = start(load_recipe(path, changes, {}), tmp_path / "run", Callback())
-    assert len(outcome["leaves"]) == (6 if path.stem.startswith("mobilenet") else 4)
+    assert len(outcome["leaves"]) == {"mobilenet-gm-proxyless-paper": 6, "mobilenet-proxyless-paper": 1}.get(
+        path.stem, 4
+    )
 
 
 @pytest.mark.parametrize(
@@ -85,6 +87,16 @@ def test_the_protocol_on_imagenet_is_the_published_one() -> None:
         assert rates[39] == pytest.approx(highest * (1 + cos(pi * 39 / 40)) / 2)
     data = recipe.data
     assert (data.held_out, data.crop, 255 * data.brightness, data.saturation, data.view) == (10_000, 0.08, 32, 0.5, 224)
+
+
+def test_the_protocol_of_proxylessnas_is_the_published_one() -> None:
+    """One supernet: 40 epochs from .05 to 0 in which nothing is learned of the architecture, 120 from .025 to 0."""
+    recipe = load_recipe(next(path for path in RECIPES if path.stem == "mobilenet-proxyless-paper"), (), {})
+    found = schedule(resolve(recipe, find_space(recipe.space))[0], 0)
+    assert (found.epochs, found.warmup, found.searched, found.searching, found.fresh) == (160, 40, 120, True, True)
+    wanted = {0: 0.05, 20: 0.025, 40: 0.025, 100: 0.0125, 159: 0.0125 * (1 + cos(pi * 119 / 120))}
+    assert {epoch: found.learning_rate(epoch, recipe.method) for epoch in wanted} == pytest.approx(wanted)
+    assert (recipe.data.held_out, recipe.search.batch_size, recipe.method.reference) == (50_000, 256, 300_000_000)
 
 
 STUDIES = sorted((Path(__file__).parents[1] / "recipes" / "study").glob("*.yaml"))

@@ -100,6 +100,7 @@ def test_other_images_have_another_fingerprint() -> None:
         ["method.name=rsps", "method.samples=4"],
         ["method.name=rsps", "method.samples=4", "method.paths=3"],
         ["method.architecture_every=2", "method.architecture_after=1", "search.epochs=3", "split.splitter=none"],
+        ["split.warmup_learning_rate=.05", "split.warmup_epochs=2", "split.splitter=none"],
     ],
 )
 def test_the_planned_work_is_the_work_done(tmp_path: Path, changes: list[str]) -> None:
