@@ -22,7 +22,7 @@ from cleave.errors import UserError
 from cleave.retrain.catalogue import RECIPES
 from cleave.retrain.recipes import load_training, resolve_training
 from cleave.retrain.settings import RetrainSettings, check_settings
-from cleave.retrain.teacher import Teacher
+from cleave.retrain.teacher import Teacher, open_teacher
 from cleave.retrain.trainer import optimiser_of
 from tests.retrain.mobile import ARCH, SIZES, tree
 from tests.retrain.small import in_doubles
@@ -194,7 +194,10 @@ def test_other_weights_of_a_teacher_are_refused_when_going_on(images: Path, tmp_
         ),
         ({}, r"training\.teacher=test_resnet: knows 5 classes, and the images have 3, cats and so on"),
         ({"teacher_weights": None}, r"training\.teacher=test_resnet: knows 1000 classes, and the images have 3"),
-        ({"teacher": "test_vit"}, r"teacher_weights: .*five\.safetensors: has no head\.weight, so that it is not of"),
+        (
+            {"teacher": "test_vit"},
+            r"teacher_weights: .*five\.safetensors: has no head\.weight, so it is not of test_vit",
+        ),
         ({"teacher": "resnet18"}, r"training\.teacher_weights: .*three\.safetensors: is not of resnet18"),
         (
             {"teacher_weights": "nowhere.pth"},
@@ -217,6 +220,17 @@ def test_a_teacher_that_cannot_teach_is_a_line_before_anything_starts(
         train(images, tmp_path / "run", "gm-imagenet", {f"training.{key}": value for key, value in asked.items()})
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists()
+
+
+@NEEDS_TIMM
+def test_weights_that_are_nowhere_are_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreached(*_: object, **__: object) -> None:
+        raise FileNotFoundError("no connection")
+
+    monkeypatch.setattr("timm.create_model", unreached)
+    settings = RetrainSettings(teacher=TEACHER)
+    with pytest.raises(UserError, match=r"not in timm's cache and were not downloaded \(no connection\); name a file"):
+        open_teacher(settings, [str(number) for number in range(1000)])
 
 
 @NEEDS_TIMM

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from cleave.data.augment import Normalise
-from cleave.errors import UserError, brief, cause, shown
+from cleave.errors import PATH, UserError, brief, cause, shown
 from cleave.retrain.settings import RetrainSettings
 
 UNREADABLE = (RuntimeError, ValueError, LookupError, EOFError, pickle.UnpicklingError, SafetensorError)
@@ -115,14 +115,14 @@ def weights_in(file: str, config: Mapping[str, Any], name: str) -> dict[str, Ten
         open(file, "rb").close()  # timm has no word on why it cannot
         state: dict[str, Tensor] = load_state_dict(file, weights_only=True)
     except OSError as error:
-        raise UserError(f"training.teacher_weights: {brief(file)}: cannot be read ({cause(error)})") from error
+        raise UserError(f"training.teacher_weights: {brief(file, PATH)}: cannot be read ({cause(error)})") from error
     except UNREADABLE as error:
         raise UserError(
-            f"training.teacher_weights: {brief(file)}: holds no weights that can be read ({brief(str(error))})"
+            f"training.teacher_weights: {brief(file, PATH)}: holds no weights that can be read ({brief(str(error))})"
         ) from error
     if not isinstance(state.get(classifier_of(config)), Tensor):
         raise UserError(
-            f"training.teacher_weights: {brief(file)}: has no {classifier_of(config)}, so that it is not of {name}; "
+            f"training.teacher_weights: {brief(file, PATH)}: has no {classifier_of(config)}, so it is not of {name}; "
             "give training.teacher the name of its network"
         )
     return state
@@ -135,7 +135,7 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], settings: RetrainSetti
     except RuntimeError as error:
         told = str(error).partition("\n\t")[2]
         raise UserError(
-            f"training.teacher_weights: {brief(settings.teacher_weights or '')}: is not of {settings.teacher} "
+            f"training.teacher_weights: {brief(settings.teacher_weights or '', PATH)}: is not of {settings.teacher} "
             f"({brief(told)}); give training.teacher the name of its network"
         ) from error
 
