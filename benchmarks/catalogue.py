@@ -8,7 +8,7 @@ from functools import partial
 
 from benchmarks import pairs
 from benchmarks.pairs import Pair
-from benchmarks.problems import DARTS, MANY, PAPER, SMALL, Scale
+from benchmarks.problems import DARTS, MANY, MOBILE, MOBILE64, PAPER, SMALL, Scale
 
 Step = Callable[[], object]
 
@@ -47,9 +47,20 @@ def of_training(scale: Scale) -> dict[str, Work]:
     }
 
 
+def of_paths(scale: Scale) -> dict[str, Work]:
+    """The steps of ProxylessNAS."""
+    return {
+        "path": Work("a weight step of a single path", scale, pairs.path_step, repeats=15),
+        "two-path": Work("two paths compared, and a weight step", scale, pairs.two_path_step, repeats=15),
+        "floor": Work("the convolutions of a path's weight step, by a whole one", scale, pairs.path_floor, repeats=15),
+    }
+
+
 WORKS: dict[str, Work] = {
     **of_training(PAPER),
     **{f"darts-{name}": work for name, work in of_training(DARTS).items()},
+    **{f"mobilenet-{name}": work for name, work in of_paths(MOBILE).items()},
+    **{f"mobilenet64-{name}": work for name, work in of_paths(MOBILE64).items()},
     "evaluation": Work("an architecture on {0.held} images", PAPER, pairs.evaluation),
     "choice": Work(
         "RSPS, the best of {0.samples} architectures by {0.held} images", MANY, pairs.choice, repeats=1, long=True

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from benchmarks.naive import Allowed, Supernet
 from benchmarks.naive_darts import DartsSupernet
+from benchmarks.naive_mobilenet import MobileNetSupernet
 from benchmarks.naive_nb201 import Nb201Supernet
 from cleave.search.problem import Problem
 
-SUPERNETS: Mapping[str, Callable[[int, int, Allowed, int, int], Supernet]] = {
-    "nasbench201": Nb201Supernet,
-    "darts": DartsSupernet,
+SUPERNETS: Mapping[str, Callable[[Any, Allowed, int, int], Supernet]] = {
+    "nasbench201": lambda size, *rest: Nb201Supernet(size.channels, size.cells, *rest),
+    "darts": lambda size, *rest: DartsSupernet(size.channels, size.cells, *rest),
+    "mobilenet-proxyless": MobileNetSupernet,
 }
-"""From (channels, cells, operations of each edge, classes, channels of an image)."""
+"""From (the space's size, operations of each choice, classes, channels of an image)."""
 
 
 def supernet(problem: Problem, allowed: Allowed) -> Supernet:
     """With random weights, of the size that the recipe names."""
-    size, image_channels = problem.recipe.space.size, problem.train.pixels.shape[1]
-    return SUPERNETS[problem.space.name](size.channels, size.cells, allowed, problem.classes, image_channels)
+    image_channels, _, _ = problem.image
+    return SUPERNETS[problem.space.name](problem.recipe.space.size, allowed, problem.classes, image_channels)

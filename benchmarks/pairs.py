@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count
 
 import torch
 
-from benchmarks import naive_search, works
+from benchmarks import naive_mobilenet, naive_search, works
 from benchmarks.agree import agree
 from benchmarks.floor import recorded, replay
 from benchmarks.naive import Allowed, Rows, Supernet, copy_weights, own_name, rows_of
 from benchmarks.naive_data import fresh, held_loader, training_loader
+from benchmarks.naive_mobilenet import Pairs, PathTrainer
 from benchmarks.naive_search import Draw
 from benchmarks.naive_spaces import supernet
 from benchmarks.naive_steps import Trainer
 from benchmarks.problems import EDGES, Scale, problem_of, recipe_of
 from cleave.method import ArchitectureSettings
+from cleave.method.architecture import ArchitectureMethod
+from cleave.net import Gate
 from cleave.search.evaluator import LeafEvaluator
 from cleave.search.problem import open_problem
 from cleave.search.trainer import NodeTrainer
@@ -68,6 +72,73 @@ def search_step(scale: Scale, method: str) -> Pair:
 
     naive_trainer = trainer_of(node)
     return Pair(node.advance, lambda: step(naive_trainer, fresh(train), fresh(held)), check)
+
+
+PATHS = ("method.name=proxyless", "method.label_smoothing=0", "method.architecture_every=1", "split.splits=1")
+
+
+def path_step(scale: Scale) -> Pair:
+    """A single path, no architecture step."""
+    node = works.warming(problem_of(scale, *PATHS))
+    naive_trainer, train, steps = path_trainer_of(node), training_loader(node.problem, node.problem.train), count()
+
+    def check() -> None:
+        twin = works.in_float64(node)
+        other = path_trainer_of(twin)
+        batch, _ = works.batches_of_step(twin)
+        other.path_step(batch, path_of(twin, twin.step))
+        twin.advance()
+        check_momentum(twin, other)
+
+    return Pair(node.advance, lambda: naive_trainer.path_step(fresh(train), path_of(node, next(steps))), check)
+
+
+def two_path_step(scale: Scale) -> Pair:
+    """Two candidates of each block compared, then a weight step of a single path."""
+    node = works.searching(problem_of(scale, *PATHS, "method.architecture_after=0"))
+    train, held = (training_loader(node.problem, part) for part in (node.problem.train, node.problem.valid))
+    naive_trainer, steps = path_trainer_of(node), count()
+
+    def naive() -> None:
+        step = next(steps)
+        naive_trainer.pair_step(fresh(held), pairs_of(node, step))
+        naive_trainer.path_step(fresh(train), path_of(node, step))
+
+    def check() -> None:
+        twin = works.in_float64(node)
+        other, step, (train, held) = path_trainer_of(twin), twin.step, works.batches_of_step(twin)
+        other.pair_step(held, pairs_of(twin, step))
+        twin.advance()
+        other.path_step(train, path_of(twin, step))
+        check_momentum(twin, other)
+        found = {name: other.adam.state[alpha]["exp_avg"] for name, alpha in other.network.alphas.items()}
+        agree("gradients of alpha", works.first_moments(twin), found)
+
+    return Pair(node.advance, naive, check)
+
+
+def path_of(node: NodeTrainer, step: int) -> Rows:
+    """What the node's weight step runs, by its alpha as it is now."""
+    return rows_of(node.method.gates(node.context("gates", step)), allowed_of(node))
+
+
+def pairs_of(node: NodeTrainer, step: int) -> Pairs:
+    """What the node's architecture step compares."""
+    assert isinstance(node.method, ArchitectureMethod)
+    gates = node.method.mixture(node.context("architecture", step))
+    return {name: naive_pair(gate) for name, gate in gates.items()}
+
+
+def naive_pair(gate: Gate) -> naive_mobilenet.Pair:
+    (idle,) = gate.idle
+    (runs,) = set(gate.active) - gate.idle
+    return naive_mobilenet.Pair(runs, idle)
+
+
+def path_trainer_of(node: NodeTrainer) -> PathTrainer:
+    """The published way, from the node's weights and alpha."""
+    plain = trainer_of(node)
+    return PathTrainer(plain.network, plain.settings)
 
 
 def similarity(scale: Scale) -> Pair:
@@ -122,7 +193,15 @@ def search(scale: Scale) -> Pair:
 
 def floor(scale: Scale) -> Pair:
     """The convolutions of cleave's weight step alone against the whole of it."""
-    node = works.warming(problem_of(scale, "method.name=darts", "split.splits=1"))
+    return floor_of(works.warming(problem_of(scale, "method.name=darts", "split.splits=1")))
+
+
+def path_floor(scale: Scale) -> Pair:
+    """The same of a single path, which is another one in every step of the whole."""
+    return floor_of(works.warming(problem_of(scale, *PATHS)))
+
+
+def floor_of(node: NodeTrainer) -> Pair:
     convolutions = recorded(node.advance)
     return Pair(lambda: replay(convolutions), node.advance, lambda: None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -19,10 +20,10 @@ CLASSES = 10
 
 @dataclass(frozen=True)
 class Scale:
-    """`images` are cut in two halves, to train and held out; `probes` is the M of a similarity."""
+    """`size` are keys of the space. `images` are cut in two halves, to train and held out; `probes` is the M of a
+    similarity."""
 
-    channels: int
-    cells: int
+    size: Mapping[str, float | str]
     pixels: int
     batch: int
     images: int
@@ -37,18 +38,27 @@ class Scale:
         return self.images // 2
 
     def __str__(self) -> str:
-        return f"{self.space}, C={self.channels}, N={self.cells}, {self.pixels}x{self.pixels}, batch {self.batch}"
+        size = ", ".join(f"{LETTERS.get(key, key)}={value}" for key, value in self.size.items())
+        return f"{self.space}, {size}, {self.pixels}x{self.pixels}, batch {self.batch}"
 
 
-PAPER = Scale(channels=16, cells=5, pixels=32, batch=64, images=4000, probes=2)
-SMALL = Scale(channels=8, cells=1, pixels=16, batch=64, images=4000, probes=100)
-MANY = Scale(channels=8, cells=1, pixels=16, batch=64, images=12_000, probes=2)
+LETTERS = {"channels": "C", "cells": "N"}
+PAPER = Scale({"channels": 16, "cells": 5}, pixels=32, batch=64, images=4000, probes=2)
+SMALL = Scale({"channels": 8, "cells": 1}, pixels=16, batch=64, images=4000, probes=100)
+MANY = Scale({"channels": 8, "cells": 1}, pixels=16, batch=64, images=12_000, probes=2)
 EDGES = {"nasbench201": "2<-0", "darts": "normal/2<-0"}
 """Those whose similarities are measured, by space."""
-DARTS = Scale(channels=16, cells=8, pixels=32, batch=32, images=2000, probes=2, space="darts")
+DARTS = Scale({"channels": 16, "cells": 8}, pixels=32, batch=32, images=2000, probes=2, space="darts")
+MOBILE = Scale({"width": 1.0, "stem": "cifar"}, pixels=32, batch=32, images=2000, probes=2, space="mobilenet-proxyless")
+MOBILE64 = Scale(
+    {"width": 0.5, "stem": "imagenet"}, pixels=64, batch=32, images=2000, probes=2, space="mobilenet-proxyless"
+)
 SHORT = {
-    "nasbench201": Scale(channels=4, cells=1, pixels=16, batch=16, images=200, probes=1, samples=5, epochs=1),
-    "darts": Scale(channels=4, cells=3, pixels=16, batch=16, images=200, probes=1, space="darts"),
+    "nasbench201": Scale({"channels": 4, "cells": 1}, pixels=16, batch=16, images=200, probes=1, samples=5, epochs=1),
+    "darts": Scale({"channels": 4, "cells": 3}, pixels=16, batch=16, images=200, probes=1, space="darts"),
+    "mobilenet-proxyless": Scale(
+        {"width": 0.25, "stem": "cifar"}, pixels=16, batch=16, images=200, probes=1, space="mobilenet-proxyless"
+    ),
 }
 """Of seconds, by space."""
 
@@ -57,8 +67,7 @@ def recipe_of(scale: Scale, *changes: str) -> Recipe:
     """Everything said, for as many threads as this process has."""
     given = [
         f"space.name={scale.space}",
-        f"space.channels={scale.channels}",
-        f"space.cells={scale.cells}",
+        *(f"space.{key}={value}" for key, value in scale.size.items()),
         f"search.batch_size={scale.batch}",
         f"split.batches={scale.probes}",
         f"data.image_size={scale.pixels}",

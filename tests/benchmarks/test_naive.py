@@ -57,12 +57,13 @@ class Twins:
     def of(size: Size, dtype: torch.dtype) -> Twins:
         name, channels, cells, pixels = size
         space = find_space(name)
-        layout = space.layout(space.settings_class(name=name, channels=channels, cells=cells).size, 3)
+        shape = space.settings_class(name=name, channels=channels, cells=cells).size
+        layout = space.layout(shape, 3)
         network = build(layout, space.region, CLASSES, seed=int(torch.randint(10**6, ()))).to(dtype)
         with torch.no_grad():
             for weight in network.parameters():
                 weight.add_(0.1 * torch.randn_like(weight))  # scales of 1 and shifts of 0 would hide themselves
-        naive = SUPERNETS[name](channels, cells, space.region.allowed, CLASSES, 3).to(dtype)
+        naive = SUPERNETS[name](shape, space.region.allowed, CLASSES, 3).to(dtype)
         copy_weights(network, naive)
         return Twins(space, network, naive, pixels, dtype)
 

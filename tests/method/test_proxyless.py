@@ -235,7 +235,6 @@ def test_a_look_at_the_reward_is_the_accuracy_on_the_batch() -> None:
         (["method.reference=1000000"], "give both or neither"),
         (["method.penalty=mul#log", "method.reference=500000"], "are not positive below 1.1 million"),
         (["method.step=reinforce", "method.penalty=add#linear", "method.reference=9"], "leave method.penalty out"),
-        (["method.penalty=add#linear", "method.reference=9", "space.name=darts"], "architectures of this space leave"),
         (["method.architecture_after=7", "search.epochs=3"], "must be below search.epochs"),
     ],
 )

@@ -203,7 +203,7 @@ class Proxyless(ArchitectureMethod):
         soft = logits.softmax(dim=0)
         hard = torch.zeros_like(soft)
         hard[active] = 1
-        return Gate(names, hard + (soft - soft.detach()))
+        return Gate(names, hard + (soft - soft.detach()), frozenset(names) - {names[active]})
 
     def _computes_nothing(self, candidate: str) -> bool:
         known = self.space.layout(self.space.paper_size, 3).known

@@ -34,7 +34,8 @@ class Edge(Place):
         if gate is None:  # left out of the architecture
             return []
         weights: Iterable[Tensor | None] = [None] * len(gate.active) if gate.weight is None else gate.weight.unbind()
-        return [Use(self.ops[name], weight) for name, weight in zip(gate.active, weights, strict=True)]
+        named = zip(gate.active, weights, strict=True)
+        return [Use(self.ops[name], weight, idle=name in gate.idle) for name, weight in named]
 
     def dropping(self, x: Tensor, gates: Gates) -> list[Use]:
         """The same in a cell, where other edges go on for an image whose path is dropped. Identities are not."""

@@ -26,12 +26,13 @@ from cleave.ops.steps import Step
 class Use:
     """An operation, the weight (a scalar) of its output in a sum, and what drops it for some images.
 
-    A weight of None counts as 1.
+    A weight of None counts as 1. `idle`: no gradient goes through the operation.
     """
 
     operation: nn.Module
     weight: Tensor | None
     drop: DropPath | None = None
+    idle: bool = False
 
 
 RELU = nn.ReLU()
@@ -106,7 +107,8 @@ def alike(uses: Sequence[Use]) -> list[list[int]]:
     groups: dict[Hashable, list[int]] = {}
     for position, use in enumerate(uses):
         if type(use.operation) is not Zero:
-            groups.setdefault(signature(use.operation) or position, []).append(position)
+            together = None if use.idle else signature(use.operation)
+            groups.setdefault(together or position, []).append(position)
     return list(groups.values())
 
 
@@ -159,6 +161,9 @@ def by_batch(norm: nn.Module | None) -> TypeGuard[nn.BatchNorm2d]:
 
 def single(x: Tensor, known: Known, use: Use) -> Term:
     """One use by itself: its beginning may be known, and its weight goes into its normalisation if it ends with one."""
+    if use.idle:
+        with torch.no_grad():
+            return use.operation(x), use.weight
     x, modules = begun(x, known, parts(use.operation))
     norm = modules[-1] if modules else None
     if by_batch(norm):

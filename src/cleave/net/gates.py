@@ -14,12 +14,14 @@ from cleave.space import Arch, Layout
 class Gate:
     """The active candidates of one choice; none where nothing runs.
 
-    `weight` is [active], or None where each counts once. The names are Python strings, so that leaving a candidate out
-    costs no wait for the device.
+    `weight` is [active], or None where each counts once. `idle` are those whose weight is 0: what they give says only
+    which gradient their weight has, so that no gradient goes through them. The names are Python strings, so that
+    leaving a candidate out costs no wait for the device.
     """
 
     active: tuple[str, ...]
     weight: Tensor | None = None
+    idle: frozenset[str] = frozenset()
 
 
 Gates = Mapping[str, Gate]

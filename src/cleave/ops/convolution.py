@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad
 
+from cleave.ops.depthwise import Depthwise, has_slow_gradient
 from cleave.ops.steps import Edges, Every, Pair, Phases, Step, taken
 
 ONE: Pair = (1, 1)
@@ -37,6 +38,8 @@ def convolve(
     - On a CPU, a dilated depthwise convolution is taken as an undilated one of each of the images that its pixels fall
       into: oneDNN has no fast gradients of dilated ones (2 to 13 times as fast so). Not without gradients: forwards
       torch is faster.
+    - On a CPU, the gradient by the weights of a depthwise convolution is taken three columns of its kernel at a time
+      (`cleave.ops.depthwise`).
     """
     form = form_of(x, weight, stride, padding, dilation, groups)
     return form.finish(taken(form.steps, x), weight, bias)
@@ -53,9 +56,16 @@ class Form:
     groups: int
 
     def finish(self, begun: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        output = conv2d(begun, weight, bias, self.stride, self.padding, self.dilation, self.groups)
+        output = self._convolved(begun, weight, bias)
         last = self.steps[-1] if self.steps else None
         return last.back(output) if isinstance(last, Phases) else output
+
+    def _convolved(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        slow = has_slow_gradient(x, weight, self.stride, self.dilation, self.groups)
+        if bias is None and slow and not isinstance(self.padding, str):
+            output: Tensor = Depthwise.apply(x, weight, self.padding)
+            return output
+        return conv2d(x, weight, bias, self.stride, self.padding, self.dilation, self.groups)
 
 
 def form_of(x: Tensor, weight: Tensor, stride: Pair, padding: Pair | str, dilation: Pair, groups: int) -> Form:

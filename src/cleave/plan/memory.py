@@ -14,7 +14,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from cleave.data.chance import Chance
 from cleave.free_memory import free_bytes
 from cleave.method import StepContext
-from cleave.net import Gate, Gates, Network, one_hot
+from cleave.net import Gates, Network, one_hot
 from cleave.search.problem import Problem
 from cleave.search.retraining import retraining
 from cleave.search.trainer import Standalone, make_method
@@ -67,7 +67,7 @@ def counted(network: Network, gates: Gates, problem: Problem) -> StepMemory:
         pixels = torch.empty(4, *problem.image)
     stored = sum(parameter.numel() * parameter.element_size() for parameter in network.parameters())
     on_meta = {
-        choice: gate if gate.weight is None else Gate(gate.active, gate.weight.to("meta"))
+        choice: gate if gate.weight is None else replace(gate, weight=gate.weight.to("meta"))
         for choice, gate in gates.items()
     }
     two, four = (saved_bytes(network, pixels[:count], on_meta) for count in (2, 4))

@@ -17,7 +17,7 @@ from cleave.net import only_live
 from cleave.search.trainer import NodeTrainer
 from cleave.space import Arch
 from cleave.stats.accuracy import Accuracy, Hits
-from cleave.train import BATCH, Child, Evaluator
+from cleave.train import Child
 
 
 class Mixture(NamedTuple):
@@ -53,7 +53,7 @@ class LeafEvaluator:
     ) -> None:
         self.trainer, self.known = trainer, {} if hits is None else hits
         self.before, self.after = before, after
-        self.evaluator = Evaluator(BATCH, chunk=1, half=trainer.problem.recipe.precision == "bfloat16")
+        self.evaluator = trainer.evaluator
         self.images = self.batches_of(trainer.problem.valid)
 
     def batches_of(self, images: Images, size: int | None = None) -> InOrder:

@@ -26,7 +26,7 @@ from cleave.search.state import SearchCost
 from cleave.space import Arch, Region
 from cleave.space.sample import distinct
 from cleave.split import Probe
-from cleave.train import Loss, Pass, Sgd, Trainer, smoothed, whole
+from cleave.train import BATCH, Evaluator, Loss, Pass, Sgd, Trainer, smoothed, whole
 
 BACKEND = "inductor"
 """Of torch.compile."""
@@ -114,6 +114,11 @@ class NodeTrainer:
         """The architectures by whose ranking a leaf is followed."""
         generator, count = self.chance.generator("panel"), self.problem.recipe.trust.panel
         return distinct(self.problem.space, self.scope.region, count, generator)
+
+    @cached_property
+    def evaluator(self) -> Evaluator:
+        """What judges its architectures. It makes a copy of the network's modules once, since that takes a while."""
+        return Evaluator(BATCH, chunk=1, half=self.problem.recipe.precision == "bfloat16")
 
     @property
     def step(self) -> int:

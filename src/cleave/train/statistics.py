@@ -31,8 +31,10 @@ class Statistics:
     forgetting: float | None = None
 
     def of(self, network: ModuleType) -> ModuleType:
-        """A copy of a network that goes by them, with the network's own parameters, in evaluation mode."""
-        kept = (*network.parameters(), *(network.buffers() if self.tracked else ()))
+        """A copy of a network that goes by them, in evaluation mode: it has the network's own parameters, and buffers
+        but for those of normalisations, so that it stays right while the network is trained."""
+        replaced = () if self.tracked else {id(each) for norm in normalisations(network) for each in norm.buffers()}
+        kept = (*network.parameters(), *(each for each in network.buffers() if id(each) not in replaced))
         twin = deepcopy(network, {id(tensor): tensor for tensor in kept})
         if not self.tracked:
             for norm in normalisations(twin):
