@@ -152,7 +152,8 @@ class PathTrainer(Trainer):
     def path_step(self, train: Batch, rows: Rows) -> None:
         self.sgd.zero_grad()
         self.network.loss(train, rows).backward()  # type: ignore[no-untyped-call]
-        clip_grad_norm_(self.network.weights(), self.settings.clip)
+        if self.settings.clip is not None:
+            clip_grad_norm_(self.network.weights(), self.settings.clip)
         self.sgd.step()
 
     def pair_step(self, held: Batch, pairs: Pairs) -> None:

@@ -38,7 +38,8 @@ class Trainer:
     def weight_step(self, train: Batch) -> None:
         self.sgd.zero_grad()
         self.network.loss(train, self.network.softmax()).backward()  # type: ignore[no-untyped-call]
-        clip_grad_norm_(self.network.weights(), self.settings.clip)
+        if self.settings.clip is not None:
+            clip_grad_norm_(self.network.weights(), self.settings.clip)
         self.sgd.step()
 
     def alpha_step(self, held: Batch) -> None:

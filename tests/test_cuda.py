@@ -12,15 +12,19 @@ import torch
 from torch import distributed, nn
 
 import cleave
-from cleave.data.augment import Normalise
+from cleave.data.augment import Augmentation, Normalise
+from cleave.data.colour import Colour
+from cleave.data.crops import Crops
 from cleave.data.folder import open_folder
 from cleave.data.images import fingerprint
+from cleave.data.rand_augment import parsed
 from cleave.data.reading import Reading
 from cleave.method import METHODS
 from cleave.retrain.norms import synchronise
 from cleave.train import TRACKED, Child, Evaluator
-from tests.retrain import small
+from tests.retrain import mobile, small
 from tests.retrain.test_command import Killer
+from tests.retrain.test_imagenet import TEACHER, Stopper, weights_of
 from tests.search.test_trainer import in_doubles, problem
 from tests.tiny import Ended, write_images
 
@@ -168,3 +172,31 @@ def test_a_map_comes_to_a_gpu_batch_by_batch(tmp_path: Path, monkeypatch: pytest
     assert torch.cuda.memory_allocated() - before < 64 * 64 * 3 * 40, "only the last batches are there"
     assert fingerprint([kept]) == fingerprint([held])
     assert torch.equal(Normalise.of(kept).mean, Normalise.of(held).mean)
+
+
+@pytest.mark.parametrize(
+    "augment",
+    [Crops(16, 0.1), Crops(16, 0.1, resample="bicubic"), Colour(0.2, 0.5), parsed("rand-m9-mstd0.5", (128.0,) * 3)],
+)
+def test_whole_batches_are_augmented_alike_on_a_gpu(augment: Augmentation) -> None:
+    """But for roundings, by which smooth images differ little."""
+    pixels = nn.functional.interpolate(torch.rand(60, 3, 4, 4), size=24, mode="bilinear").mul(255).to(torch.uint8)
+    here, there = (augment(images, torch.Generator().manual_seed(1)).cpu() for images in (pixels, pixels.cuda()))
+    assert float(((here.int() - there.int()).abs() > 2).double().mean()) < 0.02
+
+
+def test_the_recipe_of_gm_nas_trains_and_goes_on_on_a_gpu(tmp_path: Path) -> None:
+    pytest.importorskip("timm", reason="timm is not installed")
+    images, file = mobile.tree(tmp_path / "images"), weights_of(tmp_path / "teacher.safetensors")
+    keys = {"training.teacher": TEACHER, "training.teacher_weights": str(file), "training.learning_rate_warmup": 1}
+    settings = {**mobile.SIZES, **keys, "training.epochs": 2, "device": "cuda"}
+    with pytest.raises(cleave.Interrupted):
+        cleave.train(
+            mobile.ARCH,
+            recipe="gm-imagenet",
+            data=images,
+            out=tmp_path / "run",
+            settings=settings,
+            callbacks=[Stopper(1)],
+        )
+    assert cleave.resume_training(tmp_path / "run").parameters > 0

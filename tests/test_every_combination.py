@@ -190,6 +190,11 @@ def test_any_branching_factor_gives_as_many_leaves(tmp_path: Path, branch: str, 
         "search.anneal=path",
         "data.flip=false",
         "data.padding=3",
+        "data.crop=0.3",
+        "data.brightness=0.5",
+        "data.resample=bicubic",
+        "data.held_out=40",
+        "split.warmup_learning_rate=0.2",
     ],
 )
 def test_every_option_changes_something(tmp_path: Path, change: str, ordinary: Found) -> None:

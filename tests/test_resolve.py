@@ -210,11 +210,18 @@ def test_a_table_belongs_to_a_space(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ({"search": {"anneal": "path"}, "split": {"restart": False}}, "search.anneal=path"),
         ({"search": {"anneal": "path"}, "split": {"splitter": "none"}}, "search.anneal=path"),
         ({"method": {"name": "rsps"}, "split": {"enable": "own"}}, "split.enable=own"),
+        ({"split": {"splitter": "random", "warmup_learning_rate": 0.1}}, "split.warmup_learning_rate has no meaning"),
+        ({"split": {"splitter": "none", "warmup_epochs": 3}}, "split.warmup_epochs has no meaning"),
     ],
 )
 def test_keys_that_mean_nothing_together_are_noted(sections: dict[str, Any], key: str) -> None:
     notes = resolve(Recipe.model_validate(sections), find_space("nasbench201"))[1]
     assert [note for note in notes if note.startswith(key)]
+
+
+def test_one_cosine_and_several_contradict() -> None:
+    with pytest.raises(UserError, match=r"search\.anneal=path: is of one cosine; leave it out with split\.warmup"):
+        resolve(recipe(search={"anneal": "path"}, split={"warmup_learning_rate": 0.1}), SPACE)
 
 
 def test_random_search_cannot_go_on_with_weights_of_its_parent() -> None:

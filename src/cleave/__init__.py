@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         resume_training,
         search,
         study,
+        timm_model,
         train,
     )
     from cleave.engine.progress import Callback, Progress
@@ -91,6 +92,7 @@ __all__ = [
     "search",
     "settings",
     "study",
+    "timm_model",
     "train",
 ]
 
@@ -98,7 +100,7 @@ _MODULES = ("method", "plan", "rank", "search", "settings", "study", "train")
 """Those that are verbs are called as the functions of their names: see `cleave.callable_module`."""
 
 _HOMES = {
-    "cleave.api": ("evaluate", "front", "load", "partition", "resume", "resume_study", "resume_training"),
+    "cleave.api": ("evaluate", "front", "load", "partition", "resume", "resume_study", "resume_training", "timm_model"),
     "cleave.errors": ("Interrupted", "UserError"),
     "cleave.ops": ("Norm", "Operation", "operation"),
     "cleave.result": ("SearchResult",),

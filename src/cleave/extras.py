@@ -6,7 +6,12 @@ from importlib.util import find_spec
 
 from cleave.errors import UserError
 
-EXTRAS = {"front": ("moocore",), "reproduce": ("matplotlib", "scipy"), "study": ("matplotlib", "pyarrow", "scipy")}
+EXTRAS = {
+    "front": ("moocore",),
+    "reproduce": ("matplotlib", "scipy"),
+    "study": ("matplotlib", "pyarrow", "scipy"),
+    "train": ("timm",),
+}
 
 
 def need_extra(command: str) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from cleave.data.augment import Augment
+from cleave.data.augment import Augment, Augmentation, Chain
+from cleave.data.colour import Colour
+from cleave.data.crops import Crops
 from cleave.data.given import Given
 from cleave.data.images import TENSORS, Images, Part
 from cleave.data.reading import Reading
@@ -15,7 +19,7 @@ from cleave.data.report import image_report
 from cleave.data.split import Listed, cut
 from cleave.engine.progress import Callback, Progress
 from cleave.errors import UserError
-from cleave.settings import DataSettings
+from cleave.settings import DataSettings, ImageSettings, ViewSettings
 
 SMALLER = "data.image_size or data.limit, or leave a folder's images on the disk: data.storage=map"
 """What to do where images do not fit into memory."""
@@ -26,21 +30,38 @@ def check_padding(padding: int | None, size: int) -> None:
         raise UserError(f"data.padding={padding}: must be below the size of the images, {size} pixels")
 
 
-def reading_of(data: DataSettings, callback: Callback) -> Reading:
+def reading_of(data: ImageSettings, callback: Callback) -> Reading:
     """Reads files as settings say, under a callback's eyes."""
 
     def progress(done: int, total: int) -> None:
         callback.see(Progress(done, total, "", f"reading images, {done} of {total}", kind=""))
 
-    return Reading(data.skip_damaged, progress, callback.say, data.storage)
+    resample = data.resample if isinstance(data, ViewSettings) else "bilinear"
+    return Reading(data.skip_damaged, progress, callback.say, data.storage, resample)
 
 
-def augment_of(data: DataSettings, size: int) -> Augment:
-    """Shifts and mirror images as settings say, of images of `size` pixels on a side."""
-    return Augment(size // 8 if data.padding is None else data.padding, data.flip)
+def augment_of(data: ImageSettings, side: int) -> Augment:
+    """Shifts and mirror images as settings say, of images of which networks see `side` pixels."""
+    return Augment(side // 8 if data.padding is None else data.padding, data.flip, side)
 
 
-def find_part(data: DataSettings, part: Part, reading: Reading, given: Given | None) -> Listed:
+def search_augment(data: DataSettings, side: int) -> Augmentation:
+    """What a search does to training images."""
+    moved = augment_of(data, side) if data.crop is None else Crops(side, data.crop, data.flip, data.resample)
+    if not (data.brightness or data.saturation):
+        return moved
+    return Chain((moved, Colour(data.brightness, data.saturation)))
+
+
+def viewed(images: Images, data: ViewSettings) -> Images:
+    """The images, of which networks see what settings say; UserError where that is more than there is."""
+    size = images.pixels.shape[-1]
+    if data.view is not None and data.view > size:
+        raise UserError(f"data.view={data.view}: is more than the images have, {size} pixels; raise data.image_size")
+    return replace(images, view=data.view)
+
+
+def find_part(data: ImageSettings, part: Part, reading: Reading, given: Given | None) -> Listed:
     """All images of a part, given or of the name in the settings."""
     from cleave.data import sources  # not at the top: workers need no torchvision, which is slow to import
 
@@ -52,24 +73,41 @@ def find_part(data: DataSettings, part: Part, reading: Reading, given: Given | N
 
 
 def open_images(
-    data: DataSettings, callback: Callback, given: Given | None, whole: bool = False
+    data: ViewSettings,
+    callback: Callback,
+    given: Given | None,
+    whole: bool = False,
+    check: Callable[[Sequence[str]], object] = lambda classes: None,
 ) -> tuple[Images, Images, dict[str, Any]]:
-    """Images to train on, images held out, and the report on both. `whole`: all are to train on."""
+    """Images to train on, images held out, and the report on both. `whole`: all are to train on.
+
+    `check` is given the classes, before any image of a folder is read.
+    """
     reading = reading_of(data, callback)
     source = find_part(data, "train", reading, given)
-    chosen = cut(source, data.train_fraction, min(data.limit or len(source), len(source)), data.fraction)
-    train, valid = source.take_each(*((torch.cat(chosen), chosen[1][:0]) if whole else chosen))
+    check(source.classes)
+    limit = min(data.limit or len(source), len(source))
+    chosen = cut(source, data.train_fraction, limit, data.fraction, data.held_out)
+    parts = source.take_each(*((torch.cat(chosen), chosen[1][:0]) if whole else chosen))
+    train, valid = (viewed(part, data) for part in parts)
     reading.check()
     report = image_report(data.name, source, train, valid, sum(map(len, chosen)), reading)
     report["warnings"][:0] = unused_keys(data, source)
     return train, valid, report
 
 
-def unused_keys(data: DataSettings, source: Listed) -> list[str]:
+def unused_keys(data: ImageSettings, source: Listed) -> list[str]:
     """A note for each key that was given without having a meaning for these images."""
     notes = []
-    if source.held_out_from is not None and data.train_fraction != type(data)().train_fraction:
-        notes.append("data.train_fraction has no meaning with a folder that is held out; it is not used")
+    held_out = data.held_out if isinstance(data, ViewSettings) else None
+    cuts = {"train_fraction": data.train_fraction != type(data)().train_fraction, "held_out": held_out}
+    for key, given in cuts.items():
+        if source.held_out_from is not None and given:
+            notes.append(f"data.{key} has no meaning with a folder that is held out; it is not used")
+    if held_out and source.held_out_from is None and cuts["train_fraction"]:
+        notes.append("data.train_fraction has no meaning with data.held_out; it is not used")
+    if isinstance(data, DataSettings) and data.crop is not None and data.padding is not None:
+        notes.append("data.padding has no meaning with data.crop; it is not used")
     for key, given in {"skip_damaged": data.skip_damaged, "storage": data.storage == "map"}.items():
         if given and source.found is None:
             notes.append(f"data.{key} has no meaning with data.name={data.name}; it is not used")

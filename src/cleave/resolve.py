@@ -19,7 +19,7 @@ from cleave.places import expanded
 from cleave.search.retraining import naming, resolve_retraining
 from cleave.search.rungs import rungs_filled
 from cleave.search.work import nodes_at
-from cleave.settings import AnySpace, DataSettings, LimitSettings, Recipe, SelectionSettings, Settings, SplitSettings
+from cleave.settings import AnySpace, ImageSettings, LimitSettings, Recipe, SelectionSettings, Settings, SplitSettings
 from cleave.space import Space, find_space
 from cleave.split.hypotheses import LIMIT
 from cleave.split.partition import balanced_partitions
@@ -66,6 +66,7 @@ def meaningless_elsewhere(recipe: Recipe, split: SplitSettings) -> list[str]:
     method = METHODS[name]
     if method.alone and split.splits and not split.restart:
         notes.append(f"split.restart=false has no meaning with method.name={name}: nothing is shared; it is not used")
+    notes += meaningless_warmup(split, method.alone)
     notes += meaningless_limits(recipe.limits, method.learns)
     keys = [key for key in method.meaningless(recipe.method) if _differs(recipe.method, key)]
     notes += [f"method.{key} has no meaning beside the other keys of the method; it is not used" for key in keys]
@@ -98,8 +99,21 @@ def check_limits(recipe: Recipe, space: Space) -> None:
         raise UserError("limits.space: has other choices than the search; give sizes only, such as channels")
 
 
+def meaningless_warmup(split: SplitSettings, alone: bool) -> list[str]:
+    """The same for keys of warm-ups. Without splits there are only those with a learning rate of their own."""
+    one, rate = SPLITTERS[split.splitter].splits == 0, split.warmup_learning_rate
+    if one and rate is None and _differs(split, "warmup_epochs"):
+        return [f"split.warmup_epochs has no meaning with split.splitter={split.splitter}; it is not used"]
+    thrown_away = split.splits and split.restart and not SPLITTERS[split.splitter].scores
+    if rate and (alone or thrown_away):
+        return ["split.warmup_learning_rate has no meaning where nothing warms up; it is not used"]
+    return []
+
+
 def check_schedule(recipe: Recipe) -> None:
     """What falls over a search must not end above where it begins; what begins later, not after the last epoch."""
+    if recipe.search.anneal == "path" and recipe.split.warmup_learning_rate:
+        raise UserError("search.anneal=path: is of one cosine; leave it out with split.warmup_learning_rate")
     method = recipe.method.model_dump()
     for key in ("learning_rate", "temperature"):
         if key in method and (lowest := method[f"{key}_min"]) > (highest := method[key]):
@@ -248,7 +262,7 @@ def _check_levels(splits: int, branch: list[int] | None, choice: str | list[str]
             raise UserError(f"split.splits={splits}: only {enough} choices of {space.name} have {parts} candidates")
 
 
-def resolve_data(data: DataSettings) -> dict[str, Any]:
+def resolve_data(data: ImageSettings) -> dict[str, Any]:
     """What stands for the images in a resolved recipe; the usual limit does not hold where a fraction is asked for."""
     name, root = resolve_images(data.name, data.root)
     limit = None if data.fraction is not None and "limit" not in data.model_fields_set else data.limit

@@ -116,8 +116,8 @@ class NetworkSettings(SpaceSettings):
         return NetworkSize(self.channels, self.cells)
 
 
-class DataSettings(Settings):
-    """Which images; the part they are divided into for the search. Test images are never loaded by a search."""
+class ImageSettings(Settings):
+    """Which images, and the part they are divided into. Test images are never loaded by a search."""
 
     name: Name = "bundled"  # or the path of a folder of images
     root: Name | None = None  # where named image sets are kept; null: CLEAVE_DATA, else the cache folder
@@ -137,6 +137,25 @@ class DataSettings(Settings):
     flip: bool = True  # mirror images half of the time
 
 
+class ViewSettings(ImageSettings):
+    """The same of large images, as ImageNet's, which are kept larger than networks see them."""
+
+    # Pixels on a side that networks see: the middle of images of image_size, or random pieces; null: image_size.
+    view: ImageSize | None = None
+    # How files and published sets come to image_size, and random pieces to their size.
+    resample: Literal["bilinear", "bicubic"] = "bilinear"
+    held_out: Positive | None = None  # images that are held out, as many of every class; null: by train_fraction
+
+
+class DataSettings(ViewSettings):
+    """The same, and what is done to training images in a search."""
+
+    # Least share of an image's area that is cut out at random and resized (Szegedy et al., 2015); null: it is shifted.
+    crop: Annotated[float, Field(gt=0, le=1)] | None = None
+    brightness: Annotated[float, Field(ge=0, le=1)] = 0.0  # most that it changes, up or down, as a share
+    saturation: Annotated[float, Field(ge=0, le=1)] = 0.0  # the same
+
+
 class MethodSettings(Settings):
     """How weights are trained: SGD with Nesterov momentum, cosine from `learning_rate` to `learning_rate_min`.
 
@@ -150,7 +169,7 @@ class MethodSettings(Settings):
     learning_rate_min: Annotated[float, Field(ge=0)] = 0.001
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     weight_decay: Annotated[float, Field(ge=0)] = 5e-4
-    clip: Annotated[float, Field(gt=0)] = 5.0  # largest length of a weight gradient
+    clip: Annotated[float, Field(gt=0)] | None = 5.0  # largest length of a weight gradient; null: any
     learning_rate_warmup: NotNegative = 0  # epochs at the beginning in which the learning rate rises
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0  # share of a label that is spread over all classes
     spare_norms: bool = False  # no weight decay on normalisations and biases
@@ -172,6 +191,9 @@ class SplitSettings(Settings):
     enable: Literal["one", "own"] = "one"  # weight of a candidate while it is scored: 1 or its own
     shared: Literal["all", "body"] = "all"  # gradients compared: all shared (the paper), or without the ends
     warmup_epochs: NotNegative = 1  # before each split
+    # Where the learning rate of a warm-up begins, on a cosine of its own to 0; a leaf then has one of its own too.
+    # null: all of them walk one cosine.
+    warmup_learning_rate: Annotated[float, Field(gt=0)] | None = None
     restart: bool = True  # leaves start from new weights after the last split
 
 

@@ -55,7 +55,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     published = reading.decode
     monkeypatch.setattr(
-        reading, "decode", lambda file, name, size: (names.append(name), published(file, name, size))[1]
+        reading, "decode", lambda file, name, *how: (names.append(name), published(file, name, *how))[1]
     )
     return names
 
@@ -318,10 +318,10 @@ from cleave.data import reading
 from cleave.data.folder import open_folder
 reading.CHUNK = 4
 published = reading.decode
-def decode(file, name, size):
+def decode(file, name, *how):
     import time
     time.sleep(0.02)
-    return published(file, name, size)
+    return published(file, name, *how)
 reading.decode = decode
 told = reading.Reading(say=lambda line: print(line, flush=True), storage="map")
 source = open_folder(Path(sys.argv[1]), "train", 16, told)

@@ -33,7 +33,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The files that are decoded."""
     names: list[str] = []
     published = module.decode
-    monkeypatch.setattr(module, "decode", lambda file, name, size: (names.append(name), published(file, name, size))[1])
+    monkeypatch.setattr(module, "decode", lambda file, name, *how: (names.append(name), published(file, name, *how))[1])
     return names
 
 
@@ -228,9 +228,9 @@ import os, signal, sys
 from cleave.data import reading
 from cleave.cli import run
 published = reading.decode
-def decode(file, name, size):
+def decode(file, name, *how):
     os.kill(os.getpid(), signal.SIGINT)
-    return published(file, name, size)
+    return published(file, name, *how)
 reading.decode = decode
 signal.signal(signal.SIGINT, signal.default_int_handler)  # shells have what runs in the background ignore it
 sys.exit(run(["search", "--data", sys.argv[1], "--out", sys.argv[2]]))

@@ -251,3 +251,31 @@ def test_a_fraction_and_a_limit_are_both_held() -> None:
         cut(images, 0.5, limit=3, fraction=0.5)
     with pytest.raises(UserError, match=r"^data\.fraction=0\.03: 3 images"):
         cut(images, 0.5, fraction=0.03)
+
+
+Made = tuple[Images, float, int | None]
+
+
+@given(cuts(), st.data())
+def test_as_many_images_of_every_class_are_held_out(
+    made: tuple[Images, float, int | None], data: st.DataObject
+) -> None:
+    images, fraction, limit = made
+    classes, total = len(images.classes), limit or len(images)
+    held = data.draw(st.integers(classes, total - classes))
+    train, valid = cut(images, fraction, limit, held_out=held)
+    assert (len(valid), len(train)) == (held, total - held)
+    assert not set(train.tolist()) & set(valid.tolist())
+    left, counts = (images.labels[side].bincount(minlength=classes) for side in (train, valid))
+    assert int(left.min()) >= 1
+    assert int(counts.min()) >= 1
+    able = counts[left > 1]  # other classes have no more to give
+    assert len(able) == 0 or int(counts.max() - able.min()) <= 1
+
+
+def test_images_held_out_in_number_are_a_line_where_they_cannot_be() -> None:
+    images = numbered([0, 0, 0, 1, 1, 1, 1], shuffled=True)
+    assert len(cut(images, 0.5, held_out=2)[1]) == 2
+    for held in (1, 6):
+        with pytest.raises(UserError, match=rf"data\.held_out={held}: with 2 classes 2 to 5 of 7"):
+            cut(images, 0.5, held_out=held)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from math import cos, pi
 
 import pytest
+import torch
 
 from cleave.retrain.rates import rates
 from cleave.retrain.recipes import load_training
 from cleave.retrain.settings import RetrainSettings
+from tests.retrain.mobile import ARCH
 from tests.retrain.small import GENOTYPE
 
 
@@ -41,3 +43,26 @@ def test_a_learning_rate_rises_before_it_falls() -> None:
     rising = [0.1, 0.2]
     falling = [0.1 + 0.2 * (1 + cos(pi * place / 4)) / 2 for place in range(4)]
     assert [rates(settings, epoch).learning_rate for epoch in range(6)] == pytest.approx(rising + falling)
+
+
+def test_the_step_schedule_of_gm_nas() -> None:
+    """From 1e-6 in three epochs to .064, then times .97 every 2.4 epochs."""
+    settings = load_training(ARCH, "gm-imagenet", {}).training
+    wanted = {0: 1e-6, 1: 1e-6 + (0.064 - 1e-6) / 3, 3: 0.064, 5: 0.064, 6: 0.064 * 0.97, 449: 0.064 * 0.97**185}
+    assert {epoch: rates(settings, epoch).learning_rate for epoch in wanted} == pytest.approx(wanted)
+
+
+def test_it_is_timms_schedule() -> None:
+    scheduler = pytest.importorskip("timm.scheduler", reason="timm is not installed")
+    settings = load_training(ARCH, "gm-imagenet", {}).training
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=settings.learning_rate)
+    timms = scheduler.StepLRScheduler(optimizer, decay_t=2.4, decay_rate=0.97, warmup_t=3, warmup_lr_init=1e-6)
+    for epoch in range(settings.epochs):
+        timms.step(epoch)
+        assert rates(settings, epoch).learning_rate == pytest.approx(optimizer.param_groups[0]["lr"])
+
+
+def test_the_cosine_of_proxylessnas() -> None:
+    settings = load_training(ARCH, "proxyless-imagenet", {}).training
+    found = [rates(settings, epoch).learning_rate for epoch in (0, 1, 150, 299)]
+    assert found == pytest.approx([0.05, 0.025 * (1 + cos(pi / 300)), 0.025, 0.025 * (1 + cos(pi * 299 / 300))])

@@ -100,6 +100,7 @@ def test_other_images_have_another_fingerprint() -> None:
         ["method.name=rsps", "method.samples=4"],
         ["method.name=rsps", "method.samples=4", "method.paths=3"],
         ["method.architecture_every=2", "method.architecture_after=1", "search.epochs=3", "split.splitter=none"],
+        ["split.warmup_learning_rate=.05", "split.warmup_epochs=2", "split.splitter=none"],
     ],
 )
 def test_the_planned_work_is_the_work_done(tmp_path: Path, changes: list[str]) -> None:
@@ -137,7 +138,7 @@ def test_of_a_folder_only_what_is_used_is_decoded(tmp_path: Path, monkeypatch: p
     decoded: list[str] = []
     published = reading.decode
     monkeypatch.setattr(
-        reading, "decode", lambda file, name, size: (decoded.append(name), published(file, name, size))[1]
+        reading, "decode", lambda file, name, *how: (decoded.append(name), published(file, name, *how))[1]
     )
     problem = folder_problem(folder, f"data.limit={limit}")
     count = 12 if limit == "12" else 42

@@ -76,3 +76,24 @@ def test_there_is_no_warm_up_where_nothing_of_it_would_be_left() -> None:
     for splitter in ("random", "exhaustive"):
         assert schedule(recipe(splitter=splitter), 0).epochs == 0
         assert schedule(recipe(splitter=splitter, restart=False), 0).epochs == 15
+
+
+def test_warm_ups_with_a_learning_rate_of_their_own() -> None:
+    """Each a cosine from it to 0; so have the leaves one of their own, whether they restart or not."""
+    settings, own = RspsSettings(), {"warmup_learning_rate": 0.05}
+    for restart in (True, False):
+        plans = [schedule(recipe(**own, restart=restart), depth) for depth in range(3)]
+        assert [(plan.epochs, plan.searched, plan.fresh) for plan in plans] == [
+            (15, 0, True), (15, 0, False), (30, 30, restart),
+        ]  # fmt: skip
+        for plan in plans[:2]:
+            found = [plan.learning_rate(epoch, settings) for epoch in range(15)]
+            assert found == pytest.approx([0.025 * (1 + cos(pi * epoch / 15)) for epoch in range(15)])
+        assert [plans[2].learning_rate(epoch, settings) for epoch in (0, 15)] == pytest.approx([0.025, 0.013])
+
+
+def test_one_supernet_warms_up_where_the_warm_up_has_its_own_learning_rate() -> None:
+    plan = schedule(recipe(splits=0, warmup_learning_rate=0.05), 0)
+    assert (plan.epochs, plan.warmup, plan.searched, plan.searching, plan.fresh) == (45, 15, 30, True, True)
+    found = [plan.learning_rate(epoch, RspsSettings()) for epoch in (0, 14, 15, 30)]
+    assert found == pytest.approx([0.05, 0.025 * (1 + cos(pi * 14 / 15)), 0.025, 0.013])

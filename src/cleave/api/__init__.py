@@ -6,7 +6,7 @@ torch. `UserError` is a mistake in what was given, in one line; `Interrupted` sa
 
 from cleave.api.searches import front, load, partition, plan, rank, resume, search
 from cleave.api.studies import is_study, resume_study, study
-from cleave.api.trainings import evaluate, is_training, resume_training, train
+from cleave.api.trainings import evaluate, is_training, resume_training, timm_model, train
 
 __all__ = [
     "evaluate",
@@ -22,5 +22,6 @@ __all__ = [
     "resume_training",
     "search",
     "study",
+    "timm_model",
     "train",
 ]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cleave.api.arguments import SpaceObject, checked_callbacks, given_again, path_or_none, space_again
 from cleave.engine.progress import CallbackLike, Callbacks
 from cleave.engine.stop import Stop
+from cleave.extras import need_extra
 from cleave.given import DataLike, RecipeLike, SpaceLike, images_from, once, space_keys, without
 from cleave.result import SearchResult
 from cleave.retrain import evaluate as evaluate_runner
@@ -16,6 +18,9 @@ from cleave.retrain import runner as train_runner
 from cleave.retrain.recipes import load_training
 from cleave.retrain.result import TrainResult, read_training
 from cleave.run.origin import TRAIN, holds
+
+if TYPE_CHECKING:
+    from cleave.timm_models import TimmNetwork
 
 
 def train(
@@ -34,8 +39,9 @@ def train(
     """Trains one architecture from scratch in a new run folder.
 
     `source`: an architecture as its space writes it, or a finished search, whose space and images are then taken.
-    `recipe`: "short", "darts-cifar", "darts-imagenet", a YAML file, a mapping or `retrain.settings.RetrainRecipe`;
-    None: short. The other arguments are as of `search`, and change it: {"training.epochs": 5}.
+    `recipe`: a name ("short", "darts-cifar", "gm-imagenet" and so on), a YAML file, a mapping or
+    `retrain.settings.RetrainRecipe`; None: short. The other arguments are as of `search`, and change it:
+    {"training.epochs": 5}.
 
     UserError for a mistake in what was given; Interrupted, with everything saved, where it was asked to stop.
     """
@@ -95,3 +101,27 @@ def evaluate(
     callback = Callbacks(checked_callbacks(callbacks), stop)
     root = None if data_root is None else str(data_root)
     return evaluate_runner.evaluate(folder, callback, images.get("data.name"), root, device, given)
+
+
+def timm_model(
+    source: str | Path | TrainResult,
+    *,
+    space: str = "mobilenet-proxyless",
+    settings: Mapping[str, Any] | None = None,
+    num_classes: int | None = None,
+    **options: Any,  # noqa: ANN401  of TimmNetwork
+) -> TimmNetwork:
+    """The network of a finished training with its weights, or of an architecture as its space writes it, with new ones.
+
+    A module with timm's interface, which takes normalised images; the mean and deviation are in its `pretrained_cfg`.
+    `settings`: the space's keys, as in {"width": 1.0}; None: its published size. `num_classes`: None for those of the
+    training, or 1000; others get a new classifier. `options`: in_chans, drop_rate, drop_path_rate, global_pool.
+    UserError where there is no such training or architecture. Needs the extra `cleave-nas[train]`.
+    """
+    need_extra("train")
+    from cleave.timm_models import of_architecture, of_training
+
+    if isinstance(source, TrainResult) or os.path.isdir(source):
+        return of_training(source.run if isinstance(source, TrainResult) else Path(source), num_classes, options)
+    named, classes = {"name": space, **(settings or {})}, 1000 if num_classes is None else num_classes
+    return of_architecture(str(source), named, classes, options)

@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cleave.data.images import Images
+from cleave.data.images import Images, central
 from cleave.data.remembered import remembered
+
+Augmentation = Callable[[Tensor, torch.Generator], Tensor]
+"""From uint8 [n, channels, size, size] to the same with another size, its numbers drawn from the generator."""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """One augmentation after another."""
+
+    steps: tuple[Augmentation, ...]
+
+    def __call__(self, pixels: Tensor, generator: torch.Generator) -> Tensor:
+        for step in self.steps:
+            pixels = step(pixels, generator)
+        return pixels
 
 
 @dataclass(frozen=True)
 class Augment:
-    """Random shifts by up to `padding` pixels into a zero border, and mirror images half of the time if `flip`."""
+    """Random shifts by up to `padding` pixels into a zero border, and mirror images half of the time if `flip`.
+
+    `view`: of the middle of images, so many pixels on a side; None: of all.
+    """
 
     padding: int
     flip: bool = True
+    view: int | None = None
 
     def __call__(self, pixels: Tensor, generator: torch.Generator) -> Tensor:
         """A shifted and mirrored copy of uint8 [n, channels, height, width]; the numbers are drawn on the CPU."""
+        pixels = central(pixels, self.view or pixels.shape[-1])
         count, _, height, width = pixels.shape
         rows, columns = (
             torch.randint(2 * self.padding + 1, (count, 1), generator=generator) + torch.arange(length)

@@ -20,7 +20,7 @@ from typing import TypeVar
 import numpy as np
 import PIL
 
-from cleave.data.decode import FORM, Pixels
+from cleave.data.decode import FORM, Pixels, Resample, form
 from cleave.errors import UserError, cause
 from cleave.places import cache_folder
 
@@ -38,22 +38,22 @@ OF_SYSTEM = ("locked", "full", "readonly", "unable to open", "disk I/O")
 Answer = TypeVar("Answer")
 
 
-def cache_file(size: int) -> Path:
+def cache_file(size: int, resample: Resample = "bilinear") -> Path:
     """Where images of that size are kept."""
-    return cache_folder() / "images" / f"form{FORM}-pillow{PIL.__version__}-{size}.sqlite"
+    return cache_folder() / "images" / f"form{FORM}-pillow{PIL.__version__}-{form(size, resample)}.sqlite"
 
 
 class Cache:
     """Pixels [3, size, size] by file and by content. Threads may share one; trouble ends it, with one line said."""
 
-    def __init__(self, size: int, say: Callable[[str], None]) -> None:
+    def __init__(self, size: int, say: Callable[[str], None], resample: Resample = "bilinear") -> None:
         self.size, self.say = size, say
         self.lock = threading.Lock()
         self.committed = time.monotonic()
         self.file: Path | None = None
         self.connection: sqlite3.Connection | None = None
         try:
-            self.file = cache_file(size)
+            self.file = cache_file(size, resample)
             self.file.parent.mkdir(parents=True, exist_ok=True)
             self.connection = connect(self.file)
         except (UserError, OSError, *TROUBLE) as error:

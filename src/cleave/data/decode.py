@@ -9,7 +9,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, TextIO, TypeAlias
+from typing import BinaryIO, Literal, TextIO, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,13 @@ FORM = 1
 
 Pixels: TypeAlias = NDArray[np.uint8]
 """One image, [3, size, size]."""
+
+Resample = Literal["bilinear", "bicubic"]
+"""How images are resized, with antialiasing."""
+FILTERS: dict[Resample, Image.Resampling] = {
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+}
 
 BACKGROUND = (255, 255, 255, 255)  # what lies behind transparent pixels: white, as on most pages
 WITH_ALPHA = ("RGBA", "RGBa", "LA", "La", "PA")
@@ -45,7 +52,7 @@ class Unusable(Exception):
     """A file that gives no image; the message says why, and what to do."""
 
 
-def decode(file: BinaryIO, name: str, size: int) -> Pixels:
+def decode(file: BinaryIO, name: str, size: int, resample: Resample = "bilinear") -> Pixels:
     """The image in an open file, the way its camera was held: shorter side resized to `size`, centre kept.
 
     Of an animation it is the first picture. Raises Unusable; an OSError of the system itself is passed on.
@@ -58,8 +65,13 @@ def decode(file: BinaryIO, name: str, size: int) -> Pixels:
             image.load()
         with telling("has colours or metadata that cannot be converted", "convert it to a plain PNG or JPEG"):
             ImageOps.exif_transpose(image, in_place=True)
-            square = ImageOps.fit(opaque(image), (size, size), Image.Resampling.BILINEAR)
+            square = ImageOps.fit(opaque(image), (size, size), FILTERS[resample])
     return np.ascontiguousarray(np.asarray(square).transpose(2, 0, 1))
+
+
+def form(size: int, resample: Resample) -> str:
+    """What tells apart, in the name of a file, images that were decoded in different ways."""
+    return f"{size}" if resample == "bilinear" else f"{size}-{resample}"
 
 
 def opened(file: BinaryIO, name: str) -> Image.Image:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from cleave.data.decode import Resample
 from cleave.data.pixel_map import PixelMap
 from cleave.data.remembered import remembered
 from cleave.errors import UserError
@@ -31,13 +32,14 @@ class Images:
 
     Pixels are in memory, or on the disk and read when they are asked for (`PixelMap`); `at`, `take` and `chunks` serve
     both. `classes` are the names of labels 0, 1, ...; `shuffled` says that the images are stored in random order,
-    so that a prefix is a fair sample.
+    so that a prefix is a fair sample. `view`: pixels on a side of the middle that networks see, where that is not all.
     """
 
     pixels: Tensor | PixelMap
     labels: Tensor
     classes: tuple[str, ...]
     shuffled: bool
+    view: int | None = None
 
     def __post_init__(self) -> None:
         assert self.pixels.dtype == torch.uint8
@@ -50,6 +52,11 @@ class Images:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def side(self) -> int:
+        """Pixels on a side of what networks see."""
+        return self.view or int(self.pixels.shape[-1])
 
     def at(self, indices: Tensor) -> tuple[Tensor, Tensor]:
         """Pixels and labels of the images at `indices` (int64 [k] on the CPU), on the device of the images."""
@@ -84,11 +91,11 @@ class Images:
     def found(self) -> None:
         """They were not found in a folder of image files."""
 
-    def resize(self, size: int) -> Images:
-        """The images at `size` x `size` pixels, bilinear with antialiasing; no change if they have them."""
+    def resize(self, size: int, resample: Resample = "bilinear") -> Images:
+        """The images at `size` x `size` pixels, with antialiasing; no change if they have them."""
         if self.pixels.shape[-1] == size:
             return self
-        return replace(self, pixels=torch.cat([resized(chunk, size) for chunk in self.chunks()]))
+        return replace(self, pixels=torch.cat([resized(chunk, size, resample) for chunk in self.chunks()]))
 
     def to(self, device: torch.device | str) -> Images:
         """The same images with pixels and labels on `device`; pixels that lie on the disk come there batch by batch."""
@@ -109,9 +116,15 @@ def fingerprint(parts: Sequence[Images]) -> str:
     return str(remembered("fingerprint", parts, look))
 
 
-def resized(pixels: Tensor, size: int) -> Tensor:
+def central(pixels: Tensor, side: int) -> Tensor:
+    """The middle of images [n, channels, size, size]: [n, channels, side, side]."""
+    edge = (pixels.shape[-1] - side) // 2
+    return pixels[..., edge : edge + side, edge : edge + side]
+
+
+def resized(pixels: Tensor, size: int, resample: Resample = "bilinear") -> Tensor:
     """uint8 [n, channels, h, w] -> uint8 [n, channels, size, size]; in floats, which all devices have."""
-    sized = interpolate(pixels.float(), (size, size), mode="bilinear", align_corners=False, antialias=True)
+    sized = interpolate(pixels.float(), (size, size), mode=resample, align_corners=False, antialias=True)
     return sized.round().clamp(0, 255).to(torch.uint8)
 
 

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from cleave.data.cache import stamp_of
-from cleave.data.decode import FORM
+from cleave.data.decode import FORM, Resample, form
 from cleave.data.map_index import MapIndex
 from cleave.data.pixel_map import DAMAGED, DIGEST, PIXELS, PixelMap
 from cleave.data.reading import Reading, printable, read_each
@@ -37,11 +37,11 @@ def on_disk(count: int, size: int, storage: str) -> bool:
     return storage == "map" or (storage == "auto" and free is not None and count * 3 * size * size > SHARE * free)
 
 
-def map_folder(root: str, size: int) -> Path:
+def map_folder(root: str, size: int, resample: Resample = "bilinear") -> Path:
     """Where the images of a folder are kept at that size: the same place for the same path, form and release."""
     path = os.path.abspath(root)
     name = plain(os.path.basename(path))[:40] + "-" + hashlib.sha256(os.fsencode(path)).hexdigest()[:12]
-    return cache_folder() / "images" / "maps" / f"{name}-form{FORM}-pillow{PIL.__version__}-{size}"
+    return cache_folder() / "images" / "maps" / f"{name}-form{FORM}-pillow{PIL.__version__}-{form(size, resample)}"
 
 
 def build_map(root: str, paths: Sequence[str], size: int, reading: Reading) -> tuple[PixelMap, NDArray[np.bool_]]:
@@ -50,7 +50,7 @@ def build_map(root: str, paths: Sequence[str], size: int, reading: Reading) -> t
     The files lie below `root`. Those that are in the map, and are as they were, are not opened. UserError where the
     disk has no room for the others.
     """
-    folder = map_folder(root, size)
+    folder = map_folder(root, size, reading.resample)
     with writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder, reading.say), closing(MapIndex(folder, size)) as index:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleave.data.cache import Cache, stamp_of
-from cleave.data.decode import Pixels, Unusable, caught, decode, warnings_caught
+from cleave.data.decode import Pixels, Resample, Unusable, caught, decode, warnings_caught
 from cleave.errors import UserError, cause
 
 LISTED = 20  # files that a message names, before the rest is counted
@@ -51,8 +51,10 @@ class Reading:
         progress: Callable[[int, int], None] = lambda done, total: None,
         say: Callable[[str], None] = lambda line: None,
         storage: Storage = "auto",
+        resample: Resample = "bilinear",
     ) -> None:
-        self.skip_damaged, self.progress, self.say, self.storage = skip_damaged, progress, say, storage
+        self.skip_damaged, self.progress, self.say = skip_damaged, progress, say
+        self.storage, self.resample = storage, resample
         self.unusable: dict[str, str] = {}
         """By path why a file could not be used."""
         self.hidden = set[str]()
@@ -102,7 +104,7 @@ def read_files(paths: Sequence[str], size: int, reading: Reading) -> tuple[NDArr
     pixels = np.empty((len(paths), 3, size, size), np.uint8)
     usable = np.zeros(len(paths), np.bool_)
     done = 0
-    with closing(Cache(size, reading.say)) as cache:
+    with closing(Cache(size, reading.say, reading.resample)) as cache:
         for number, read in enumerate(read_each(paths, size, cache, reading)):
             if read.pixels is not None:
                 pixels[done], usable[number] = read.pixels, True
@@ -116,7 +118,7 @@ def read_each(paths: Sequence[str], size: int, known: Known, reading: Reading) -
     with warnings_caught(), threads() as pool:
         for start in range(0, len(paths), CHUNK):
             chunk = paths[start : start + CHUNK]
-            for path, read in zip(chunk, read_chunk(chunk, size, known, pool), strict=True):
+            for path, read in zip(chunk, read_chunk(chunk, size, known, pool, reading.resample), strict=True):
                 if read.pixels is None:
                     reading.unusable[path] = read.why
                 elif read.words:
@@ -128,11 +130,13 @@ def read_each(paths: Sequence[str], size: int, known: Known, reading: Reading) -
         reading.say(f"{line} (said by Pillow; the image is used)")
 
 
-def read_chunk(paths: Sequence[str], size: int, cache: Known, pool: ThreadPoolExecutor) -> list[Read]:
+def read_chunk(
+    paths: Sequence[str], size: int, cache: Known, pool: ThreadPoolExecutor, resample: Resample = "bilinear"
+) -> list[Read]:
     """What is known is looked up; the rest is decoded, each file in a thread."""
     known = [known_file(path, cache) for path in paths]
     new = [path for path, pixels in zip(paths, known, strict=True) if pixels is None]
-    found = dict(zip(new, pool.map(partial(read_file, size=size, cache=cache), new), strict=True))
+    found = dict(zip(new, pool.map(partial(read_file, size=size, cache=cache, resample=resample), new), strict=True))
     for path, read in found.items():
         if read.pixels is not None and read.content:
             cache.keep(os.fsencode(path), read.stamp, read.content, read.pixels)
@@ -147,7 +151,7 @@ def known_file(path: str, cache: Known) -> Pixels | None:
         return None  # told when it is opened
 
 
-def read_file(path: str, size: int, cache: Known) -> Read:
+def read_file(path: str, size: int, cache: Known, resample: Resample = "bilinear") -> Read:
     """Decodes a file, or looks up its content."""
     with caught() as words:
         try:
@@ -156,7 +160,7 @@ def read_file(path: str, size: int, cache: Known) -> Read:
                 content = digest_of(file)
                 file.seek(0)
                 kept = cache.of_content(content)
-                pixels = decode(file, path, size) if kept is None else kept
+                pixels = decode(file, path, size, resample) if kept is None else kept
                 stamp, after = stamp_of(before), stamp_of(os.fstat(file.fileno()))
             if stamp != after:
                 return Read(pixels, words=tuple(words))

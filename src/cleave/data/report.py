@@ -44,7 +44,7 @@ def image_report(
     ]
     return {
         "name": printable(name),
-        "size": train.pixels.shape[-1],
+        "size": train.side,
         "channels": train.pixels.shape[1],
         "parts": dict(source.found.parts) if source.found else None,
         "classes": classes,

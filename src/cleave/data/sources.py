@@ -173,7 +173,7 @@ def _find(
     if (inside := SOURCES[name].folder) and (where / inside).is_dir():
         return open_folder(where / inside, part, image_size, reading)
     images = _read(name, part, where, download)
-    return images if image_size is None else images.resize(image_size)
+    return images if image_size is None else images.resize(image_size, reading.resample)
 
 
 def data_root() -> Path:

@@ -44,7 +44,11 @@ def held_out(images: Listed, train_fraction: float, limit: int | None = None) ->
 
 
 def cut(
-    images: Listed, train_fraction: float, limit: int | None = None, fraction: float | None = None
+    images: Listed,
+    train_fraction: float,
+    limit: int | None = None,
+    fraction: float | None = None,
+    held_out: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The indices of (train, valid): disjoint, together `limit` (default: all), `train_fraction` of them in train.
 
@@ -55,20 +59,33 @@ def cut(
 
     `fraction`: that share of every class, within an image, also of images in random order; at most `limit` in all.
     So .125 with a train_fraction of .8 gives 10 % to train on and 2.5 % held out, as in the ImageNet search of PC-DARTS
-    (Xu et al., 2020, section 4.3). Raises UserError naming data.limit, data.fraction or data.train_fraction where
-    that cannot be.
+    (Xu et al., 2020, section 4.3). `held_out`, in place of train_fraction: so many images, as many of every class (one
+    more of the first classes where that leaves a rest). Raises UserError naming data.limit, data.fraction,
+    data.train_fraction or data.held_out where that cannot be.
     """
     total, key = asked(len(images), limit, fraction)
     if limit is not None and not 2 <= limit <= len(images):
         raise UserError(f"data.limit: {limit} is not in 2 .. {len(images)}, the images of the training part")
     if images.held_out_from is not None:
         return _given(images, total, images.held_out_from, key)
+    if held_out is not None:
+        return _balanced(images, total, held_out, key)
     wanted = round(total * train_fraction)
     if not 0 < wanted < total:
         raise UserError(f"data.train_fraction: {train_fraction} of {total} images leaves one side empty")
     if images.shuffled and fraction is None:
         return torch.arange(wanted), torch.arange(wanted, total)
     return _stratified(images, total, wanted, key)
+
+
+def _balanced(images: Listed, total: int, held: int, key: str) -> tuple[Tensor, Tensor]:
+    """As many images of every class are held out, whatever the classes' sizes."""
+    members, used = _used(images, total, key)
+    highest = [count - 1 for count in used]
+    if not len(used) <= held <= total - len(used):
+        raise UserError(f"data.held_out={held}: with {len(used)} classes {len(used)} to {total - len(used)} of {total}")
+    shares = apportion(held, [1] * len(used), low=[1] * len(used), high=highest)
+    return _sides(members, used, [count - share for count, share in zip(used, shares, strict=True)])
 
 
 def asked(count: int, limit: int | None, fraction: float | None) -> tuple[int, str]:
@@ -110,7 +127,8 @@ def _drawn(members: list[Tensor], count: int, key: str) -> Tensor:
     return mixed(torch.cat([of_class[:share] for of_class, share in zip(members, shares, strict=True)]))
 
 
-def _stratified(images: Listed, total: int, wanted: int, key: str) -> tuple[Tensor, Tensor]:
+def _used(images: Listed, total: int, key: str) -> tuple[list[Tensor], list[int]]:
+    """The images of each class, and how many of them are used; UserError where a class has too few for two sides."""
     members = shuffled_classes(images.labels.cpu())
     sizes = [len(of_class) for of_class in members]
     if min(sizes) < 2:
@@ -118,9 +136,18 @@ def _stratified(images: Listed, total: int, wanted: int, key: str) -> tuple[Tens
         raise UserError(f"data: class {shown(name)} has one image, which cannot be both trained on and held out")
     if total < 2 * len(sizes):
         raise UserError(f"{key}: {total} images are not two for each of the {len(sizes)} classes")
-    used = apportion(total, sizes, low=[2] * len(sizes), high=sizes)
+    return members, apportion(total, sizes, low=[2] * len(sizes), high=sizes)
+
+
+def _stratified(images: Listed, total: int, wanted: int, key: str) -> tuple[Tensor, Tensor]:
+    members, used = _used(images, total, key)
     highest = [count - 1 for count in used]
     trained = apportion(min(max(wanted, len(used)), sum(highest)), used, low=[1] * len(used), high=highest)
+    return _sides(members, used, trained)
+
+
+def _sides(members: list[Tensor], used: list[int], trained: list[int]) -> tuple[Tensor, Tensor]:
+    """(train, valid): of each class the first ones train, up to those that are used."""
     train = [of_class[:end] for of_class, end in zip(members, trained, strict=True)]
     valid = [of_class[start:end] for of_class, start, end in zip(members, trained, used, strict=True)]
     return mixed(torch.cat(train)), mixed(torch.cat(valid))

@@ -8,9 +8,9 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from cleave.data.augment import Augment, Normalise
+from cleave.data.augment import Augmentation, Normalise
 from cleave.data.chance import Chance
-from cleave.data.images import Images
+from cleave.data.images import Images, central
 
 Batch = tuple[Tensor, Tensor]
 """Normalised images [n, channels, height, width] and labels [n]."""
@@ -24,7 +24,7 @@ class BatchStream:
         self,
         images: Images,
         batch_size: int,
-        augment: Augment,
+        augment: Augmentation,
         normalise: Normalise,
         chance: Chance,
         purpose: str,
@@ -70,4 +70,5 @@ class InOrder(Sequence[Batch]):
     def __getitem__(self, number: int) -> Batch:  # type: ignore[override]
         """The batch of that number, normalised anew whenever it is asked for."""
         part = self._parts[number]
-        return self._normalise(self._images.pixels[part]), self._images.labels[part]
+        seen = central(self._images.pixels[part], self._images.side)
+        return self._normalise(seen), self._images.labels[part]

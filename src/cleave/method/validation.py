@@ -40,7 +40,7 @@ class SgdStep:
     """The weights that are not decayed."""
 
     @classmethod
-    def of(cls, optimizer: torch.optim.SGD, loss: Loss, weights: Weights, buffers: Weights) -> SgdStep:
+    def of(cls, optimizer: torch.optim.Optimizer, loss: Loss, weights: Weights, buffers: Weights) -> SgdStep:
         """The step of an optimiser whose groups differ in nothing but that all after the first are not decayed."""
         group, *others = optimizer.param_groups
         apart = {id(parameter) for other in others for parameter in other["params"]}

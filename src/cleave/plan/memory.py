@@ -64,7 +64,7 @@ def retraining_memory(problem: Problem, scopes: Sequence[Standalone]) -> int:
 def counted(network: Network, gates: Gates, problem: Problem) -> StepMemory:
     """Of a network on the meta device, for images of a problem."""
     with torch.device("meta"):
-        pixels = torch.empty(4, *problem.train.pixels.shape[1:])
+        pixels = torch.empty(4, *problem.image)
     stored = sum(parameter.numel() * parameter.element_size() for parameter in network.parameters())
     on_meta = {
         choice: gate if gate.weight is None else replace(gate, weight=gate.weight.to("meta"))

@@ -1,7 +1,8 @@
 """The recipes of retraining that have a name, with the source of every constant.
 
 P is the paper on gradient matching (arXiv 2203.15207, appendix D.2), C the published code of DARTS (Liu et al., 2019),
-whose protocol it takes over.
+whose protocol it takes over; F the command of Few-Shot ProxylessNAS (Zhao et al., 2021), which trains by timm and which
+P follows in the MobileNet space; U the published code of ProxylessNAS (Cai et al., 2019).
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from cleave.errors import UserError, shown
 from cleave.given import RecipeLike, raw_of
 
 SHORT = "short"
+MOBILE: Raw = {"name": "mobilenet-proxyless", "width": 1.0, "stem": "imagenet"}
+CROPPED: Raw = {"image_size": 256, "view": 224, "resample": "bicubic", "use": "all"}
+"""Images are judged by the middle 224 of 256 pixels, .875 of them."""
 RECIPES: dict[str, Raw] = {
     # Of our own, for data of which nothing is known: it ends in minutes to hours and tells a held-out accuracy.
     SHORT: {
@@ -60,6 +64,51 @@ RECIPES: dict[str, Raw] = {
             "jitter": 0.4,  # C
         },
         "most_multiply_adds": 600_000_000,  # the mobile setting: less than 600 M
+    },
+    # How the networks of GM-NAS in the MobileNet space were trained.
+    "gm-imagenet": {
+        "space": MOBILE,
+        "data": CROPPED,  # F
+        "training": {
+            "epochs": 450,  # F
+            "batch_size": 1024,  # F: 8 GPUs x 128; torchrun divides it
+            "optimizer": "rmsprop",  # F: timm's rmsproptf
+            "rmsprop_alpha": 0.9,  # F
+            "rmsprop_eps": 1e-3,  # F
+            "momentum": 0.9,  # F
+            "learning_rate": 0.064,  # F
+            "learning_rate_warmup": 3,  # timm's default then
+            "learning_rate_warmup_from": 1e-6,  # F
+            "learning_rate_decay": 0.97,  # F
+            "learning_rate_decay_epochs": 2.4,  # F
+            "weight_decay": 1e-5,  # F
+            "spare_norms": True,  # timm: not on what has one dimension
+            "clip": None,
+            "ema": 0.9999,  # F
+            "label_smoothing": 0.1,  # F
+            "crop": 0.08,  # timm's default
+            "auto_augment": "rand-m9-mstd0.5",  # F
+            "erasing": 0.2,  # F
+            "erasing_noise": True,  # F: pixel
+        },
+    },
+    # How ProxylessNAS trained its networks (U); dropout is .1 for the mobile one, .2 for CPUs, .3 for GPUs.
+    "proxyless-imagenet": {
+        "space": MOBILE,
+        "data": CROPPED,
+        "training": {
+            "epochs": 300,  # U
+            "batch_size": 256,  # U
+            "learning_rate": 0.05,  # U, cosine to 0
+            "momentum": 0.9,  # U
+            "nesterov": True,  # U
+            "weight_decay": 4e-5,  # U
+            "spare_norms": True,  # U: not on normalisations
+            "clip": None,
+            "label_smoothing": 0.1,  # U
+            "dropout": 0.1,  # U
+            "crop": 0.08,  # U
+        },
     },
 }
 

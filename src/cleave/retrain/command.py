@@ -22,7 +22,10 @@ def train(
     ] = None,
     recipe: Annotated[
         str | None,
-        typer.Option(metavar="NAME|FILE", help="short (the default), darts-cifar, darts-imagenet, a file."),
+        typer.Option(
+            metavar="NAME|FILE",
+            help="short (the default), darts-cifar, darts-imagenet, gm-imagenet, proxyless-imagenet, a file.",
+        ),
     ] = None,
     data: Data = None,
     data_root: DataRoot = None,

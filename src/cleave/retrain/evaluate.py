@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from cleave.data.given import Given
-from cleave.data.images import Images
+from cleave.data.images import Images, central
 from cleave.engine.progress import Callback, Progress
 from cleave.errors import UserError, brief, shown
 from cleave.extensions import check_unchanged
 from cleave.memory import memory_for
-from cleave.opening import SMALLER, find_part, reading_of
+from cleave.opening import SMALLER, find_part, reading_of, viewed
 from cleave.resolve import resolve_device, resolve_images
 from cleave.retrain.ranks import device_of
 from cleave.retrain.recipes import recipe_of
@@ -68,7 +68,7 @@ def test_images(settings: RetrainData, callback: Callback, given: Given | None) 
     """All of the test part."""
     reading = reading_of(settings, callback)
     source = find_part(settings, "test", reading, given)
-    images = source.take_each(torch.arange(len(source)))[0]
+    images = viewed(source.take_each(torch.arange(len(source)))[0], settings)
     reading.check()
     return images
 
@@ -82,7 +82,7 @@ def check_images(images: Images, origin: Origin, model: Path, name: str) -> None
             f"{name}: has {len(images.classes)} classes, among them {brief(odd[0])}, and {model} was trained on "
             f"{len(known)} others, {brief(known[0])} and so on; give images of the same classes with --data"
         )
-    channels, side = images.pixels.shape[1], images.pixels.shape[-1]
+    channels, side = images.pixels.shape[1], images.side
     if (channels, side) != (len(origin.environment["mean"]), origin.environment["size"]):
         raise UserError(
             f"{name}: images of {channels} channels and {side} pixels on a side, and {shown(str(model))} was trained "
@@ -94,7 +94,7 @@ def check_images(images: Images, origin: Origin, model: Path, name: str) -> None
 def hits_of(network: nn.Module, images: Images, piece: Tensor, device: str) -> Tensor:
     """How many images of each class a network gets right, [classes]."""
     pixels, labels = images.at(piece)
-    right = labels[network(pixels.to(device)).argmax(dim=1).cpu() == labels]
+    right = labels[network(central(pixels, images.side).to(device)).argmax(dim=1).cpu() == labels]
     return right.bincount(minlength=len(images.classes))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from cleave.data.augment import Normalise
@@ -18,6 +19,7 @@ from cleave.net.cost import Cost, cost_alone
 from cleave.opening import SMALLER, augment_of, check_padding, open_images
 from cleave.retrain.ranks import device_of
 from cleave.retrain.settings import RetrainRecipe
+from cleave.retrain.teacher import check_image, open_teacher
 from cleave.retrain.trainer import Retraining, retrain_layout
 from cleave.space import Space, find_space
 
@@ -45,14 +47,16 @@ class TrainingProblem:
     def environment(self) -> dict[str, Any]:
         """Where a run was made, a fingerprint of the images, and how the network takes them (0 to 1)."""
         recipe, task = self.recipe, self.task
+        teacher = {} if task.teacher is None else {"teacher": task.teacher.identity}
         return {
             **surroundings(task.device, recipe.threads),
+            **teacher,
             "extensions": file_hashes(recipe.extensions, recipe.space.name),
             "train_images": len(task.train),
             "held_out_images": len(self.valid),
             "images": fingerprint((task.train, self.valid)),
             "classes": list(task.train.classes),
-            "size": task.train.pixels.shape[-1],
+            "size": task.train.side,
             "mean": task.normalise.mean.tolist(),
             "std": task.normalise.std.tolist(),
         }
@@ -62,16 +66,31 @@ class TrainingProblem:
 def open_training(recipe: RetrainRecipe, callback: Callback, given: Given | None = None) -> TrainingProblem:
     """Loads what a resolved recipe names, or what is given; UserError where it does not go together."""
     space, device = find_space(recipe.space), device_of(recipe.device)
-    train, valid, report = open_images(recipe.data, callback, given, whole=recipe.data.use == "all")
-    channels, side = train.pixels.shape[1], train.pixels.shape[-1]
+    settings, whole = recipe.training, recipe.data.use == "all"
+    train, valid, report = open_images(recipe.data, callback, given, whole, check=partial(open_teacher, settings))
+    channels, side = train.pixels.shape[1], train.side
     check_padding(recipe.data.padding, side)
-    arch, settings = space.parse(recipe.arch), recipe.training
-    layout = retrain_layout(space, recipe.space.size, (channels, side), settings.auxiliary)
+    check_image(settings, channels, side)
+    arch = space.parse(recipe.arch)
+    layout = retrain_layout(space, recipe.space.size, (channels, side), settings.auxiliary, settings.dropout)
     cost = cost_alone(layout, arch, (channels, side, side), len(train.classes))
     check_cost(cost, recipe)
     train, valid = train.to(device), valid.to(device)
     augment, normalise = augment_of(recipe.data, side), Normalise.of(train)
-    task = Retraining(LABEL, arch, layout, settings, train, augment, normalise, recipe.seed, device)
+    teacher = open_teacher(settings, train.classes, device)
+    task = Retraining(
+        LABEL,
+        arch,
+        layout,
+        settings,
+        train,
+        augment,
+        normalise,
+        recipe.seed,
+        device,
+        resample=recipe.data.resample,
+        teacher=teacher,
+    )
     return TrainingProblem(recipe, space, task, valid, cost, report)
 
 

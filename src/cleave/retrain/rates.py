@@ -23,7 +23,10 @@ def rates(settings: RetrainSettings, epoch: int) -> Rates:
 
 def learning_rate(settings: RetrainSettings, epoch: int) -> float:
     """Constant within an epoch: it rises in the first ones, then goes along a cosine or falls by a factor."""
-    highest, rise = settings.learning_rate, settings.learning_rate_warmup
+    highest, rise, start = settings.learning_rate, settings.learning_rate_warmup, settings.learning_rate_warmup_from
+    if epoch < rise and start is not None:
+        return start + (highest - start) * epoch / rise
     if settings.learning_rate_decay is None or epoch < rise:
         return cosine(epoch, settings.epochs, highest, settings.learning_rate_min, rise)
-    return highest * settings.learning_rate_decay ** (epoch - rise)
+    decays = (epoch - rise) // settings.learning_rate_decay_epochs
+    return float(highest * settings.learning_rate_decay**decays)

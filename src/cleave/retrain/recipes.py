@@ -13,12 +13,15 @@ from cleave.config import Raw, load
 from cleave.errors import UserError, plain, shown
 from cleave.extensions import check_unchanged
 from cleave.given import RecipeLike
-from cleave.resolve import resolve_device, resolve_images
+from cleave.resolve import absolute, resolve_device, resolve_images
 from cleave.retrain.catalogue import SHORT, is_named, read_recipe
-from cleave.retrain.settings import RetrainRecipe, check_settings
+from cleave.retrain.settings import RetrainData, RetrainRecipe, check_settings
 from cleave.run.origin import SEARCH, Origin, read_origin
 from cleave.run.view import view
-from cleave.space import find_space
+from cleave.space import Arch, Space, find_space
+
+TAKEN = RetrainData.model_fields.keys() - {"train_fraction", "held_out"}
+"""What is said of a search's images; how they are cut, and what a search does to them, is its own."""
 
 
 def load_training(source: str | Path, recipe: RecipeLike | None, keys: Mapping[str, Any]) -> RetrainRecipe:
@@ -46,7 +49,7 @@ def of_search(path: Path) -> Raw:
     if result.get("status") == "unfinished":
         raise UserError(f"{path}: is not finished; go on with: cleave resume {quote(str(path))}")
     check_unchanged(origin.environment.get("extensions", {}), None, lambda line: None)
-    data = {key: value for key, value in origin.recipe["data"].items() if key != "train_fraction"}
+    data = {key: value for key, value in origin.recipe["data"].items() if key in TAKEN}
     return {
         "arch": result["chosen"]["arch"],
         "space": origin.recipe["space"],
@@ -72,14 +75,23 @@ def resolve_training(recipe: RetrainRecipe) -> RetrainRecipe:
     device = resolve_device(recipe.device)
     check_settings(recipe.training, device)
     space = find_space(recipe.space)
+    arch = arch_of(space, recipe.arch)
+    name, root = resolve_images(recipe.data.name, recipe.data.root)
+    data = recipe.data.model_copy(update={"name": name, "root": root})
+    weights = recipe.training.teacher_weights
+    training = recipe.training.model_copy(update={"teacher_weights": weights and absolute(weights)})
+    changes = {"arch": space.format(arch), "data": data, "training": training, "device": device}
+    return recipe.model_copy(update=changes)
+
+
+def arch_of(space: Space, text: str) -> Arch:
+    """The architecture that is written; UserError where it is none of the space, or computes nothing."""
     try:
-        arch = space.parse(recipe.arch)
+        arch = space.parse(text)
     except UserError:
         raise
     except (ValueError, LookupError) as error:
-        raise UserError(f"architecture {shown(recipe.arch)}: is none of the space {space.name} ({error})") from error
+        raise UserError(f"architecture {shown(text)}: is none of the space {space.name} ({error})") from error
     if not space.valid(arch):
-        raise UserError(f"architecture {shown(recipe.arch)}: is not a valid one of {space.name}: it computes nothing")
-    name, root = resolve_images(recipe.data.name, recipe.data.root)
-    data = recipe.data.model_copy(update={"name": name, "root": root})
-    return recipe.model_copy(update={"arch": space.format(arch), "data": data, "device": device})
+        raise UserError(f"architecture {shown(text)}: is not a valid one of {space.name}: it computes nothing")
+    return arch

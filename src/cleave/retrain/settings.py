@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, SerializeAsAny
 
 from cleave.errors import UserError
+from cleave.extras import need_extra
 from cleave.settings import (
-    DataSettings,
     Extensions,
     Name,
     NotNegative,
@@ -16,6 +16,7 @@ from cleave.settings import (
     Settings,
     SpaceSettings,
     Threads,
+    ViewSettings,
     of_kind,
 )
 
@@ -23,7 +24,7 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class RetrainSettings(Settings):
-    """SGD along a cosine. The defaults are for data of which nothing is known; what is off is off there.
+    """SGD along a cosine, or as said. The defaults are for data of which nothing is known; what is off is off there.
 
     Sources of the methods stand beside their keys; those of published constants are in `cleave.retrain.catalogue`.
     """
@@ -36,8 +37,14 @@ class RetrainSettings(Settings):
     learning_rate: Annotated[float, Field(gt=0)] = 0.025
     learning_rate_min: Annotated[float, Field(ge=0)] = 0.0  # where the cosine ends (Loshchilov & Hutter, 2017)
     learning_rate_warmup: NotNegative = 0  # epochs at the beginning in which the learning rate rises
+    learning_rate_warmup_from: Annotated[float, Field(ge=0)] | None = None  # in the first of them; null: the first step
     # Factor of the learning rate from epoch to epoch, in place of the cosine; null: the cosine.
     learning_rate_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
+    learning_rate_decay_epochs: Annotated[float, Field(gt=0)] = 1.0  # epochs from one such factor to the next
+    # rmsprop: as in TensorFlow, by timm's RMSpropTF (`pip install 'cleave-nas[train]'`).
+    optimizer: Literal["sgd", "rmsprop"] = "sgd"
+    rmsprop_alpha: Share = 0.9  # share of the old mean of squared gradients that is left after a step
+    rmsprop_eps: Annotated[float, Field(gt=0)] = 1e-3  # added to that mean
     momentum: Share = 0.9
     nesterov: bool = False
     weight_decay: Annotated[float, Field(ge=0)] = 3e-4
@@ -48,6 +55,7 @@ class RetrainSettings(Settings):
     # Juditsky, 1992); null: by the weights themselves. What is good belongs to a batch size.
     ema: Share | None = None
     auxiliary: Annotated[float, Field(ge=0)] = 0.0  # weight of the auxiliary head's loss; 0: no such head
+    dropout: Share | None = None  # share of the pooled channels dropped; null: as the space's head says
     drop_path: Share = 0.0  # share of paths dropped in the end, rising from 0 epoch by epoch (Zoph et al., 2018)
     cutout: NotNegative = 0  # pixels on a side of the square that is made grey (DeVries & Taylor, 2017)
     # Least share of an image's area that is cropped and enlarged (Szegedy et al., 2015); null: images are shifted.
@@ -55,15 +63,23 @@ class RetrainSettings(Settings):
     jitter: Share = 0.0  # most that brightness, contrast and saturation change, and half of it the hue
     # Magnitude of two random operations on each image (Cubuk et al., 2020); 0: none.
     rand_augment: Annotated[int, Field(strict=True, ge=0, le=30)] = 0
+    # RandAugment as timm has it, in timm's notation, as in rand-m9-mstd0.5; null: none.
+    auto_augment: Name | None = None
     erasing: Annotated[float, Field(ge=0, le=1)] = 0.0  # share of images that lose a rectangle (Zhong et al., 2020)
+    erasing_noise: bool = False  # each pixel of a rectangle becomes noise (timm's mode pixel); false: it becomes grey
     mixup: Annotated[float, Field(ge=0)] = 0.0  # alpha of the mixture of two images (Zhang et al., 2018); 0: none
     cutmix: Annotated[float, Field(ge=0)] = 0.0  # alpha of the pasted piece (Yun et al., 2019); with mixup: in turn
+    # A network of timm's that answers are learned from (Hinton et al., 2015), by timm's name; null: none.
+    teacher: Name | None = None
+    teacher_weights: Name | None = None  # a file of its weights, .safetensors or .pth; null: timm's, by its cache
+    teacher_share: Annotated[float, Field(gt=0, le=1)] = 0.9  # of the loss; the rest is by the labels
+    temperature: Annotated[float, Field(gt=0)] = 1.0  # by which both networks' answers are softened
     precision: Literal["float32", "bfloat16", "float16"] = "float32"  # of the passes; weights are float32
     channels_last: bool = True  # how weights lie in memory
     eval_batch_size: Positive = 250  # images that are judged at once
 
 
-class RetrainData(DataSettings):
+class RetrainData(ViewSettings):
     """Which images. Test images are read by `cleave evaluate` alone."""
 
     image_size: Annotated[int, Field(strict=True, ge=8, le=4096)] | None = None
@@ -103,6 +119,16 @@ def check_settings(settings: RetrainSettings, device: str, section: str = "train
         raise UserError(
             f"{section}.learning_rate_min={lowest}: is of the cosine; leave it out with learning_rate_decay"
         )
+    start, every = settings.learning_rate_warmup_from, settings.learning_rate_decay_epochs
+    if start is not None and (not rise or start > highest):
+        raise UserError(
+            f"{section}.learning_rate_warmup_from={start}: needs {section}.learning_rate_warmup, and may not be above "
+            f"{section}.learning_rate={highest}"
+        )
+    if every != 1 and settings.learning_rate_decay is None:
+        raise UserError(f"{section}.learning_rate_decay_epochs={every}: needs {section}.learning_rate_decay")
+    check_augmentation(settings, section)
+    check_extra(settings, section)
     if settings.nesterov and settings.momentum == 0:
         raise UserError(f"{section}.nesterov=true: needs momentum; give {section}.momentum above 0")
     if settings.batch_size % settings.accumulate:
@@ -116,3 +142,35 @@ def check_settings(settings: RetrainSettings, device: str, section: str = "train
         )
     if settings.precision != "float32" and not device.startswith("cuda"):
         raise UserError(f"{section}.precision={settings.precision}: is for GPUs; on {device} use float32")
+
+
+def check_augmentation(settings: RetrainSettings, section: str) -> None:
+    """UserError for keys that say the same in two ways, or nothing."""
+    if settings.auto_augment and settings.rand_augment:
+        raise UserError(f"{section}.auto_augment: is another form of {section}.rand_augment; leave one of them out")
+    if settings.auto_augment:
+        from cleave.data.rand_augment import parsed  # needs torch
+
+        parsed(settings.auto_augment, key=f"{section}.auto_augment")
+    if settings.erasing_noise and not settings.erasing:
+        raise UserError(f"{section}.erasing_noise=true: needs {section}.erasing, the share of images")
+
+
+def check_extra(settings: RetrainSettings, section: str) -> None:
+    """UserError where timm is asked for and not there, or what is said of it contradicts."""
+    if settings.teacher_weights and not settings.teacher:
+        raise UserError(f"{section}.teacher_weights: needs {section}.teacher, timm's name of that network")
+    refuse_idle(settings, section, f"{section}.teacher", settings.teacher is not None, "teacher_share", "temperature")
+    by_squares = settings.optimizer == "rmsprop"
+    refuse_idle(settings, section, f"{section}.optimizer=rmsprop", by_squares, "rmsprop_alpha", "rmsprop_eps")
+    if by_squares and settings.nesterov:
+        raise UserError(f"{section}.nesterov=true: is of sgd; leave it out with {section}.optimizer=rmsprop")
+    if settings.teacher or by_squares:
+        need_extra("train")
+
+
+def refuse_idle(settings: RetrainSettings, section: str, needed: str, there: bool, *keys: str) -> None:
+    """UserError for keys that were given a value and would not be used."""
+    for key in keys:
+        if not there and (value := getattr(settings, key)) != RetrainSettings.model_fields[key].default:
+            raise UserError(f"{section}.{key}={value}: needs {needed}")

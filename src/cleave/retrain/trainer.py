@@ -13,6 +13,7 @@ from torch.amp.grad_scaler import GradScaler
 
 from cleave.data.augment import Augment, Normalise
 from cleave.data.chance import Chance
+from cleave.data.decode import Resample
 from cleave.data.images import Images
 from cleave.data.stream import Batch, InOrder
 from cleave.errors import UserError
@@ -23,10 +24,24 @@ from cleave.retrain.batches import TrainingBatches
 from cleave.retrain.ranks import ALONE, Ranks
 from cleave.retrain.rates import rates
 from cleave.retrain.settings import RetrainSettings
+from cleave.retrain.teacher import Teacher
 from cleave.run.generations import Record
 from cleave.space import Arch, Layout, Region, Space
 from cleave.stats.accuracy import Accuracy
-from cleave.train import TRACKED, Averages, Child, Evaluator, Pass, Sgd, Trainer, smoothed, whole
+from cleave.train import (
+    TRACKED,
+    Averages,
+    Child,
+    Evaluator,
+    Optimiser,
+    Pass,
+    RmsProp,
+    Sgd,
+    Trainer,
+    smoothed,
+    taught,
+    whole,
+)
 
 HALF = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 """Of passes, by `precision`."""
@@ -39,7 +54,7 @@ class Retraining:
     """One architecture, its network, how it is trained, and the images: all that the outcome follows from.
 
     `label`: what its random numbers go by, beside the seed. `layout` as of `retrain_layout`. `section`: where the
-    settings are said.
+    settings are said. `resample`: how random pieces come to their size. `teacher`: who is learned from beside labels.
     """
 
     label: str
@@ -52,6 +67,8 @@ class Retraining:
     seed: int = 0
     device: str = "cpu"
     section: str = "training"
+    resample: Resample = "bilinear"
+    teacher: Teacher | None = None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -59,13 +76,18 @@ class Retraining:
         return -(-len(self.train) // self.settings.batch_size)
 
 
-def retrain_layout(space: Space, size: object, image: tuple[int, int], auxiliary: float) -> Layout:
+def retrain_layout(
+    space: Space, size: object, image: tuple[int, int], auxiliary: float, dropout: float | None = None
+) -> Layout:
     """What networks look like that are trained from scratch: with an auxiliary head if its loss has a weight.
 
-    `image`: (channels, pixels on a side). UserError where there is no such head, or images are too small for it.
+    `image`: (channels, pixels on a side). `dropout`: None as the space says. UserError where there is no such head, or
+    images are too small for it.
     """
     channels, side = image
     layout = space.layout(size, channels)
+    if dropout is not None:
+        layout = replace(layout, head=replace(layout.head, dropout=dropout))
     if not auxiliary:
         return replace(layout, auxiliary=None)
     head, key = layout.auxiliary or space.auxiliary(size), f"training.auxiliary={auxiliary:g}"
@@ -86,7 +108,7 @@ class RetrainTrainer:
         """New weights, drawn from (seed, label). `ranks`: the processes that train it together."""
         self.task, self.ranks, settings = task, ranks, task.settings
         self.chance = Chance(task.seed, task.label)
-        self.batches = TrainingBatches(task.train, settings, task.augment, task.normalise, self.chance)
+        self.batches = TrainingBatches(task.train, settings, task.augment, task.normalise, self.chance, task.resample)
         self.parts = ranks.parts(settings.batch_size, settings.accumulate)
         norm, seed = replace(task.layout.norm, running=True), self.chance.number("weights")
         classes = len(task.train.classes)
@@ -101,11 +123,11 @@ class RetrainTrainer:
         self.sums = torch.zeros(2, dtype=torch.float64, device=task.device)  # of loss and of hits, this epoch
 
     def _trainer(self, settings: RetrainSettings) -> Trainer:
-        sgd = Sgd(settings.momentum, settings.weight_decay, settings.nesterov, settings.clip, settings.spare_norms)
         scaler = GradScaler(enabled=settings.precision == "float16")
         averages = None if settings.ema is None else Averages(averaged(self.network), settings.ema)
         parameters = dict(self.network.named_parameters())
-        return Trainer(parameters, sgd, self._rate, self._not_finite, averages, scaler, self.ranks.average)
+        optimiser, reduce = optimiser_of(settings), self.ranks.average
+        return Trainer(parameters, optimiser, self._rate, self._not_finite, averages, scaler, reduce)
 
     def _rate(self, step: int) -> float:
         return rates(self.task.settings, step // self.task.steps_per_epoch).learning_rate
@@ -167,11 +189,20 @@ class RetrainTrainer:
             logits, other = self.network.heads(images, self.gates)
         logits = whole(logits)
         loss = self.loss(logits, labels)
+        if self.task.teacher is not None:
+            loss = self._taught(self.task.teacher, images, logits, loss)
         if other is not None:
             loss = loss + now.auxiliary * self.loss(whole(other), labels)
         right = logits.argmax(dim=1) == (labels if labels.ndim == 1 else labels.argmax(dim=1))
         found += torch.stack([loss.detach().double() * len(images), right.sum().double()])
         return Pass(loss, logits)
+
+    def _taught(self, teacher: Teacher, images: Tensor, logits: Tensor, loss: Tensor) -> Tensor:
+        """The loss by labels, and by a teacher's answers."""
+        share, temperature = self.task.settings.teacher_share, self.task.settings.temperature
+        with torch.no_grad(), self._precision():
+            answers = teacher(images, self.task.normalise)
+        return share * taught(logits, whole(answers), temperature) + (1 - share) * loss
 
     def _noise(self, part: slice, drop_path: float) -> AbstractContextManager[None]:
         """What is dropped in a step; it follows from the step alone, however its batch is divided."""
@@ -242,6 +273,14 @@ class RetrainTrainer:
         self.network.load_state_dict(record.weights)
         self.weights.load(record.state, record.meta["step"])
         self.sums.copy_(record.state["sums"])
+
+
+def optimiser_of(settings: RetrainSettings) -> Optimiser:
+    """What moves the weights."""
+    momentum, decay, clip, spares = settings.momentum, settings.weight_decay, settings.clip, settings.spare_norms
+    if settings.optimizer == "rmsprop":
+        return RmsProp(momentum, decay, settings.rmsprop_alpha, settings.rmsprop_eps, clip, spares)
+    return Sgd(momentum, decay, settings.nesterov, clip, spares)
 
 
 def averaged(network: nn.Module) -> Mapping[str, Tensor]:

@@ -22,6 +22,7 @@ from cleave.run.outcome import check_written
 from cleave.run.view import is_finished, newest_saved
 from cleave.search.problem import Problem, open_problem
 from cleave.search.runner import environment, recipe_of
+from cleave.search.schedule import schedule
 from cleave.search.state import State
 from cleave.settings import Recipe
 from cleave.space import Arch
@@ -54,7 +55,7 @@ class FinishedRun:
 
     def networks(self, leaf: Node, average: int) -> list[Network]:
         """The leaf's network at the ends of its last `average` epochs, the last one last."""
-        epochs = self.problem.recipe.search.epochs
+        epochs = schedule(self.problem.recipe, len(leaf.path)).epochs
         labels = [f"{leaf.label}@{epoch}" for epoch in range(epochs - average + 1, epochs)] + [leaf.label]
         return [self._network(leaf, self.folder.leaf(label, self.state.kept[label])) for label in labels]
 

@@ -18,7 +18,7 @@ from cleave.errors import UserError
 from cleave.memory import memory_for
 from cleave.method import METHODS, Method
 from cleave.net.cost import Costs, Image, costs
-from cleave.opening import SMALLER, augment_of, check_padding, open_images
+from cleave.opening import SMALLER, check_padding, open_images, search_augment
 from cleave.settings import MethodSettings, Recipe, of_kind
 from cleave.space import Layout, Limited, Space, find_space
 
@@ -97,7 +97,7 @@ class Problem:
 
     def stream(self, images: Images, chance: Chance, purpose: str) -> BatchStream:
         """Endless augmented batches."""
-        augment = augment_of(self.recipe.data, images.pixels.shape[-1])
+        augment = search_augment(self.recipe.data, images.side)
         return BatchStream(images, self.recipe.search.batch_size, augment, self.normalise, chance, purpose)
 
     def fingerprint(self) -> str:
@@ -106,9 +106,8 @@ class Problem:
 
 
 def image_of(images: Images) -> Image:
-    """The size of each of some images."""
-    _, channels, height, width = images.pixels.shape
-    return channels, height, width
+    """The size of what networks see of each of some images."""
+    return images.pixels.shape[1], images.side, images.side
 
 
 def prices(recipe: Recipe, space: Space, image: Image, classes: int) -> Costs:
@@ -150,7 +149,7 @@ def open_problem(recipe: Recipe, callback: Callback | None = None, given: Given 
     table = find(Path(recipe.benchmark)) if recipe.benchmark else None
     if table is not None and len(table) < WHOLE:
         raise UserError(f"{recipe.benchmark}: holds {len(table)} of {WHOLE} architectures; import the whole benchmark")
-    check_padding(data.padding, train.pixels.shape[-1])
+    check_padding(data.padding, train.side)
     return Problem(
         recipe,
         limited(recipe, space, image_of(train), len(train.classes)),

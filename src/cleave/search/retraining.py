@@ -45,6 +45,8 @@ def resolve_retraining(recipe: Recipe, space: Space, device: str) -> SelectionSe
     with naming("selection."):
         sections = checked(RetrainSections, given)
     check_settings(sections.training, device, SECTION)
+    if sections.training.teacher:
+        raise UserError(f"{SECTION}.teacher: networks learn from a teacher in `cleave train` only; leave it out")
     if find_space(sections.space).choices != space.choices:
         raise UserError("selection.space: has other choices than the search; give sizes only, such as channels")
     settled = name if is_named(name) else str(expanded(name).absolute())
@@ -85,11 +87,12 @@ def retraining(problem: Problem, scope: Standalone, epochs: int) -> Retraining:
         retraining_layout(problem),
         settings,
         problem.train,
-        augment_of(problem.recipe.data, problem.train.pixels.shape[-1]),
+        augment_of(problem.recipe.data, problem.train.side),
         problem.normalise,
         problem.recipe.seed,
         problem.recipe.device,
         SECTION,
+        problem.recipe.data.resample,
     )
 
 
@@ -101,9 +104,10 @@ def retrain_settings(recipe: Recipe) -> RetrainSettings:
 def retraining_layout(problem: Problem) -> Layout:
     """What retrained networks look like; UserError where the recipe asks for a head that cannot be had."""
     size = retrained_size(problem.recipe)
-    channels, side = problem.train.pixels.shape[1:3]
+    channels, _, side = problem.image
     with naming("selection."):
-        return retrain_layout(problem.space, size, (channels, side), retrain_settings(problem.recipe).auxiliary)
+        settings = retrain_settings(problem.recipe)
+        return retrain_layout(problem.space, size, (channels, side), settings.auxiliary, settings.dropout)
 
 
 def retrained_size(recipe: Recipe) -> Any:  # noqa: ANN401  what the space's own `layout` takes

@@ -20,11 +20,21 @@ class Schedule:
     """Whether the method takes architecture steps (leaves only; before, alpha is frozen)."""
     fresh: bool
     """Whether the node starts from new weights instead of its parent's."""
+    warmup: int = 0
+    """The first of the epochs, which have a cosine of their own, from `warmup_rate` to 0, and no architecture steps."""
+    warmup_rate: float = 0.0
+
+    @property
+    def searched(self) -> int:
+        """The epochs in which the method may take architecture steps."""
+        return self.epochs - self.warmup if self.searching else 0
 
     def learning_rate(self, epoch: int, settings: MethodSettings) -> float:
         """The cosine from `learning_rate` to `learning_rate_min`, constant within an epoch."""
+        if epoch < self.warmup:
+            return cosine(epoch, self.warmup, self.warmup_rate, 0.0)
         highest, lowest, rise = settings.learning_rate, settings.learning_rate_min, settings.learning_rate_warmup
-        return cosine(self.offset + epoch, self.total, highest, lowest, rise)
+        return cosine(self.offset + epoch - self.warmup, self.total, highest, lowest, rise)
 
 
 def schedule(recipe: Recipe, depth: int) -> Schedule:
@@ -34,17 +44,38 @@ def schedule(recipe: Recipe, depth: int) -> Schedule:
     otherwise (GM-NAS, algorithm 1 and section D.1). Where a warm-up could change nothing, since no gradient is
     compared and its weights are thrown away, there is none. Warm-ups walk the beginning of one cosine over the
     whole line from the root to a leaf; a leaf that goes on walks the rest of it, a leaf that restarts its own. With
-    `anneal: path` a restarted leaf walks the beginning of the whole line's again, as in the released code.
+    `anneal: path` a restarted leaf walks the beginning of the whole line's again, as in the released code. Where
+    warm-ups have a learning rate of their own, each has its own cosine, and so has a leaf; without splits there is then
+    one too, at the beginning.
     """
     splits, warmup, epochs = recipe.split.splits or 0, recipe.split.warmup_epochs, recipe.search.epochs
+    if recipe.split.warmup_learning_rate is not None:
+        return own_schedule(recipe, depth, recipe.split.warmup_learning_rate)
     path = splits * warmup + epochs
     if depth < splits:
-        matters = SPLITTERS[recipe.split.splitter].scores or not recipe.split.restart
-        return Schedule(warmup if matters else 0, depth * warmup, path, searching=False, fresh=depth == 0)
+        return Schedule(warmup_length(recipe), depth * warmup, path, searching=False, fresh=depth == 0)
     if depth > 0 and not recipe.split.restart:
         return Schedule(epochs, splits * warmup, path, searching=True, fresh=False)
     total = path if recipe.search.anneal == "path" else epochs
     return Schedule(epochs, 0, total, searching=True, fresh=True)
+
+
+def own_schedule(recipe: Recipe, depth: int, rate: float) -> Schedule:
+    """The same where each warm-up begins at a learning rate of its own."""
+    splits, epochs = recipe.split.splits or 0, recipe.search.epochs
+    if depth < splits:
+        length = warmup_length(recipe)
+        return Schedule(length, 0, length, searching=False, fresh=depth == 0, warmup=length, warmup_rate=rate)
+    if splits == 0:
+        warmup = recipe.split.warmup_epochs
+        return Schedule(warmup + epochs, 0, epochs, searching=True, fresh=True, warmup=warmup, warmup_rate=rate)
+    return Schedule(epochs, 0, epochs, searching=True, fresh=recipe.split.restart)
+
+
+def warmup_length(recipe: Recipe) -> int:
+    """The epochs before a split; none where they would change nothing."""
+    matters = SPLITTERS[recipe.split.splitter].scores or not recipe.split.restart
+    return recipe.split.warmup_epochs if matters else 0
 
 
 def alone(epochs: int) -> Schedule:

@@ -136,8 +136,8 @@ class NodeTrainer:
 
     def context(self, purpose: str, step: int) -> StepContext:
         """What a method is told when it is asked for this purpose and step."""
-        epoch, epochs = (self.epoch, self.schedule.epochs) if self.schedule.searching else (0, 0)
-        return StepContext(epoch, epochs, self.chance.generator(purpose, step))
+        epoch = max(0, self.epoch - self.schedule.warmup) if self.schedule.searching else 0
+        return StepContext(epoch, self.schedule.searched, self.chance.generator(purpose, step))
 
     def advance(self) -> SearchCost:
         """One training step: architecture first where there is one (DARTS's order), then the weights. What it cost."""
@@ -201,12 +201,14 @@ class NodeTrainer:
 
     def own_gates(self, number: int) -> Gates:
         """What the method runs in the last epoch of its search, for a batch that is only looked at."""
-        epochs = self.schedule.epochs
+        epochs = self.schedule.searched
         return self.method.gates(StepContext(epochs - 1, epochs, self.chance.generator("mixture", number)))
 
     def learns_at(self, step: int) -> bool:
         """Whether there is an architecture step in front of that weight step."""
-        return self.schedule.searching and self.method.learns_at(*divmod(step, self.problem.steps_per_epoch))
+        epoch, within = divmod(step, self.problem.steps_per_epoch)
+        epoch -= self.schedule.warmup
+        return self.schedule.searching and epoch >= 0 and self.method.learns_at(epoch, within)
 
     def _sgd_step(self, batch: Callable[[], Batch]) -> SgdStep:
         """The weight step that is about to be taken on that batch."""

@@ -75,7 +75,7 @@ class TreeStage:
         recipe, trust = self.problem.recipe, self.problem.recipe.trust
         if self.problem.method.alone or not trust.panel:
             return []
-        count = self.most_tasks() * min(trust.panel_epochs, recipe.search.epochs)
+        count = self.most_tasks() * min(trust.panel_epochs, schedule(recipe, self.splits).epochs)
         images = count * trust.panel * min(trust.panel_images, len(self.problem.valid))
         return [PlannedWork("panels", evaluating(self.problem, images), count, 0, 1, "panel", self.splits)]
 

@@ -8,7 +8,7 @@ from statistics import mean, pstdev
 from typing import Any
 
 from cleave.bench.table import Table, dataset_of, trained_accuracies
-from cleave.net.cost import weights
+from cleave.net.cost import Costs, weights
 from cleave.search.collapse import COLLAPSED, most_skipping
 from cleave.search.control import plan_control
 from cleave.search.problem import Problem
@@ -107,7 +107,8 @@ def trust_report(problem: Problem, state: State) -> dict[str, Any]:
     `majority_share` is the percent of the held-out images that are of the most frequent class: what an answer that
     looks at no image gets right.
     """
-    leaves = [leaf_trust(problem, state, leaf) for leaf in state.searched]
+    known = weights(problem.space)
+    leaves = [leaf_trust(problem, state, leaf, known) for leaf in state.searched]
     chosen = chosen_leaf(problem.recipe, state)
     compared = WAYS[problem.recipe.selection.by].intervals(state, len(problem.valid))
     control = control_trust(problem, state)
@@ -124,7 +125,8 @@ def trust_report(problem: Problem, state: State) -> dict[str, Any]:
     }
 
 
-def leaf_trust(problem: Problem, state: State, leaf: Node) -> LeafTrust:
+def leaf_trust(problem: Problem, state: State, leaf: Node, known: Costs) -> LeafTrust:
+    """`known`: where architectures have weights."""
     assert leaf.result is not None
     images, rungs = len(problem.valid), state.retrained_of(leaf)
     accuracy = leaf.result["valid_accuracy"]
@@ -137,7 +139,7 @@ def leaf_trust(problem: Problem, state: State, leaf: Node) -> LeafTrust:
         leaf.result["s_tau"],
         leaf.result["entropy"],
         sum(operations.is_identity(candidate) for candidate in arch.values()) / len(arch),
-        len(weights(problem.space).learning(arch)) / len(arch),
+        len(known.learning(arch)) / len(arch),
         most_skipping(problem.layout, arch),
         leaf.result.get("s_tau_defined"),
         leaf.result.get("s_tau_pairs"),

@@ -64,7 +64,7 @@ def training(problem: Problem, depth: int) -> int:
     if plan.searching and method.alone:
         return method.evaluated(settings, 1) * method.epochs_each(settings) * problem.steps_per_epoch
     weights = plan.epochs * problem.steps_per_epoch * method.paths_each(settings)
-    learning = method.architecture_steps(settings, plan.epochs, problem.steps_per_epoch) if plan.searching else 0
+    learning = method.architecture_steps(settings, plan.searched, problem.steps_per_epoch) if plan.searching else 0
     return weights + method.passes_each(settings) * learning
 
 

@@ -140,7 +140,7 @@ class Unsplit(Splitter):
 
     splits = 0
     branches = False
-    meaningless = ("splits", "branch", "choice", "warmup_epochs", "restart", *SCORED)
+    meaningless = ("splits", "branch", "choice", "restart", *SCORED)
 
     def split(self, request: SplitRequest) -> Split:
         raise AssertionError("nothing is split")

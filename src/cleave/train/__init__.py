@@ -3,9 +3,10 @@
 from cleave.callable_module import make_callable
 from cleave.train.averages import Averages
 from cleave.train.evaluator import Child, Evaluator
-from cleave.train.losses import Loss, Pass, Path, distilling, smoothed, supervised, whole
+from cleave.train.losses import Loss, Pass, Path, distilling, smoothed, supervised, taught, whole
+from cleave.train.optimisers import Optimiser, RmsProp, Sgd
 from cleave.train.statistics import BATCH, INITIAL, RECALIBRATED, TRACKED, Statistics
-from cleave.train.trainer import Sgd, Trainer
+from cleave.train.trainer import Trainer
 
 __all__ = [
     "BATCH",
@@ -16,14 +17,17 @@ __all__ = [
     "Child",
     "Evaluator",
     "Loss",
+    "Optimiser",
     "Pass",
     "Path",
+    "RmsProp",
     "Sgd",
     "Statistics",
     "Trainer",
     "distilling",
     "smoothed",
     "supervised",
+    "taught",
     "whole",
 ]
 

@@ -56,16 +56,20 @@ def distilling(
 ) -> Path:
     """A path that learns the share `share` from a teacher's answers, softened by a temperature, the rest from labels.
 
-    Hinton et al., "Distilling the knowledge in a neural network" (2015): the cross entropy with softmax(logits / T) is
-    multiplied by T^2, so that its gradients keep their size. The teacher learns nothing.
+    The teacher learns nothing.
     """
 
     def path(batch: Batch) -> Pass:
         images, labels = batch
         with torch.no_grad():
-            answers = softmax(teacher(images) / temperature, dim=1)
+            answers = teacher(images)
         logits = forward(images)
-        taught = temperature**2 * cross_entropy(logits / temperature, answers)
-        return Pass(share * taught + (1 - share) * loss(logits, labels), logits)
+        return Pass(share * taught(logits, answers, temperature) + (1 - share) * loss(logits, labels), logits)
 
     return path
+
+
+def taught(logits: Tensor, answers: Tensor, temperature: float) -> Tensor:
+    """Cross entropy with a teacher's logits, both softened by a temperature, times its square: so gradients keep their
+    size (Hinton et al., "Distilling the knowledge in a neural network", 2015)."""
+    return temperature**2 * cross_entropy(logits / temperature, softmax(answers / temperature, dim=1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from copy import deepcopy
 from math import isfinite
 from typing import Any
 
@@ -14,37 +14,12 @@ from torch.amp.grad_scaler import GradScaler
 from cleave.data.stream import Batch
 from cleave.train.averages import Averages
 from cleave.train.losses import Pass, Path
+from cleave.train.optimisers import Optimiser
 
+MOMENTUM = "momentum_buffer"
+"""What optimisers call it."""
 CHECK_EVERY = 50
 """Steps between looks at the loss on a device that would have to be waited for; on the CPU every step is checked."""
-
-
-@dataclass(frozen=True)
-class Sgd:
-    """Stochastic gradient descent.
-
-    clip: the largest length of the gradient of all weights; None: any. spares: whether weights with one dimension,
-    those of normalisations and biases, are not decayed.
-    """
-
-    momentum: float
-    weight_decay: float
-    nesterov: bool = False
-    clip: float | None = None
-    spares: bool = False
-
-    def optimizer(self, parameters: Iterable[nn.Parameter], rate: float) -> torch.optim.SGD:
-        """torch's, in one group unless some weights are spared."""
-        weights = list(parameters)
-        groups: list[dict[str, Any]] = [{"params": weights}]
-        if self.spares:
-            groups = [
-                {"params": [weight for weight in weights if weight.dim() > 1]},
-                {"params": [weight for weight in weights if weight.dim() <= 1], "weight_decay": 0.0},
-            ]
-        return torch.optim.SGD(
-            groups, lr=rate, momentum=self.momentum, weight_decay=self.weight_decay, nesterov=self.nesterov
-        )
 
 
 class Trainer:
@@ -56,7 +31,7 @@ class Trainer:
     def __init__(
         self,
         parameters: Mapping[str, nn.Parameter],
-        sgd: Sgd,
+        optimiser: Optimiser,
         rate: Callable[[int], float],
         explain: Callable[[float], Exception],
         averages: Averages | None = None,
@@ -67,8 +42,8 @@ class Trainer:
         of what is trained. `scaler`: of losses in float16, whose gradients would be too small. `reduce` makes
         gradients those of all processes that train the weights together.
         """
-        self.parameters, self.sgd, self.rate, self.explain = dict(parameters), sgd, rate, explain
-        self.optimizer = sgd.optimizer(self.parameters.values(), rate(0))
+        self.parameters, self.rate, self.explain = dict(parameters), rate, explain
+        self.clip, self.optimizer = optimiser.clip, optimiser.optimizer(self.parameters.values(), rate(0))
         self.averages, self.scaler, self.reduce = averages, scaler or GradScaler(enabled=False), reduce
         self.step = 0
 
@@ -89,8 +64,8 @@ class Trainer:
             parameter.grad = torch.zeros_like(parameter)
         self.reduce(self.parameters.values())
         self.scaler.unscale_(self.optimizer)
-        if self.sgd.clip is not None:
-            nn.utils.clip_grad_norm_(self.parameters.values(), self.sgd.clip)
+        if self.clip is not None:
+            nn.utils.clip_grad_norm_(self.parameters.values(), self.clip)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.step += 1
@@ -113,25 +88,38 @@ class Trainer:
 
     @property
     def momentum(self) -> dict[str, Tensor]:
-        """SGD's momentum by name; weights that never ran have none."""
-        buffers = {name: self.optimizer.state[each].get("momentum_buffer") for name, each in self.parameters.items()}
+        """By name; weights that never ran have none."""
+        buffers = {name: self.optimizer.state[each].get(MOMENTUM) for name, each in self.parameters.items()}
         return {name: buffer for name, buffer in buffers.items() if buffer is not None}
+
+    @property
+    def moments(self) -> dict[str, dict[str, Any]]:
+        """What an optimiser knows of weights beside their momentum; SGD knows nothing."""
+        known = {name: self.optimizer.state.get(each, {}) for name, each in self.parameters.items()}
+        found = {name: {key: kept for key, kept in each.items() if key != MOMENTUM} for name, each in known.items()}
+        return {name: kept for name, kept in found.items() if kept}
 
     def load_momentum(self, saved: Mapping[str, Tensor]) -> None:
         """Copies of it, of those weights that are here too."""
         for name, parameter in self.parameters.items():
             if name in saved:
-                self.optimizer.state[parameter]["momentum_buffer"] = laid_out(saved[name], parameter)
+                self.optimizer.state[parameter][MOMENTUM] = laid_out(saved[name], parameter)
 
     def state(self) -> dict[str, Any]:
         """What changes beside the weights and `step`."""
         averages = {} if self.averages is None else {"averages": self.averages.values}
         scaler = {"scaler": self.scaler.state_dict()} if self.scaler.is_enabled() else {}
-        return {"momentum": self.momentum, **averages, **scaler}
+        moments = {"moments": found} if (found := self.moments) else {}
+        return {"momentum": self.momentum, **moments, **averages, **scaler}
 
     def load(self, state: Mapping[str, Any], step: int) -> None:
         """Goes back to what was saved of these very weights."""
         self.load_momentum(state["momentum"])
+        for name, kept in state.get("moments", {}).items():
+            like = self.parameters[name]
+            for key, each in kept.items():
+                whole = isinstance(each, Tensor) and each.shape == like.shape
+                self.optimizer.state[like][key] = laid_out(each, like) if whole else deepcopy(each)
         if self.averages is not None:
             self.averages.load(state["averages"])
         if self.scaler.is_enabled():

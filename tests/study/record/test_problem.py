@@ -200,7 +200,7 @@ def test_only_what_a_study_looks_at_is_decoded(tmp_path: Path, monkeypatch: pyte
     decoded: list[str] = []
     published = reading.decode
     monkeypatch.setattr(
-        reading, "decode", lambda file, name, size: (decoded.append(name), published(file, name, size))[1]
+        reading, "decode", lambda file, name, *how: (decoded.append(name), published(file, name, *how))[1]
     )
     folder = write_images(tmp_path / "images")
     train, judged, _, _ = load_images(recipe_of({"data.name": str(folder), "data.limit": 20, "looks.images": 2}))

@@ -12,8 +12,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny
 
 from cleave.settings import (
-    DataSettings,
     Extensions,
+    ImageSettings,
     Name,
     NetworkSettings,
     NotNegative,
@@ -55,7 +55,7 @@ def restored(kind: type[SpaceSettings], values: Mapping[str, Any]) -> StudySpace
     return study_space(kind).model_validate(values)
 
 
-class StudyData(DataSettings):
+class StudyData(ImageSettings):
     """Which images, and which of them children are ranked by. `train_fraction` has no meaning with judge=test."""
 
     name: Name = "cifar10"
