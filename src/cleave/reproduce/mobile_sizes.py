@@ -9,16 +9,16 @@ tiny    a minute or two, on the bundled images: that all of it runs, and nothing
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 from cleave.reproduce.budgets import UNTOUCHED, Length, Sizes
+from cleave.retrain.catalogue import RECIPES
 
 BRANCH = (2, 3)
 """Groups of the first and of the second split, which make 6 leaves."""
 TALLER, TALLER_LENGTH = (2, 2, 2), Length(16, 31)
 """A tree of 8 leaves, at the paper's budget alone, and lengths by which it has as many epochs in all."""
-IMAGES, HELD_OUT = 1_281_167, 10_000
-"""ImageNet's images for training, and those that GM-NAS holds out of them."""
 
 TRAINED: dict[str, dict[str, Any]] = {
     "tiny": {"data": {"use": "all"}, "training": {"epochs": 2, "batch_size": 24}},
@@ -35,25 +35,7 @@ TRAINED: dict[str, dict[str, Any]] = {
             "eval_batch_size": 64,  # twice as fast as 250 on a processor
         },
     },
-    # GM-NAS, appendix D.3: 450 epochs, the learning rate times .97 every 2.4 of them.
-    "paper": {
-        "data": {"use": "all"},
-        "training": {
-            "epochs": 450,
-            "batch_size": 1024,
-            "learning_rate": 0.064,
-            "learning_rate_warmup": 3,
-            "learning_rate_decay": 0.97 ** (1 / 2.4),
-            "weight_decay": 1e-5,
-            "spare_norms": True,
-            "clip": None,
-            "label_smoothing": 0.1,
-            "ema": 0.9999,
-            "crop": 0.08,
-            "rand_augment": 9,
-            "erasing": 0.2,
-        },
-    },
+    "paper": deepcopy(RECIPES["gm-imagenet"]),
 }
 """How what was found is trained, as a recipe of `cleave train`: on all training images."""
 
@@ -85,9 +67,10 @@ MOBILE_SIZES: dict[str, Sizes] = {
     "paper": Sizes(
         "paper",
         {
-            "data.name": "imagenet-1k", "data.image_size": 224, "data.limit": None,
-            "data.train_fraction": 1 - HELD_OUT / IMAGES, "space.width": 1.0, "space.stem": "imagenet",
-            "search.batch_size": 512, "split.batches": 100, **SEARCHED,
+            "data.name": "imagenet-1k", "data.limit": None, "data.held_out": 10_000, "data.image_size": 256,
+            "data.view": 224, "data.resample": "bicubic", "data.crop": 0.08, "data.brightness": 32 / 255,
+            "data.saturation": 0.5, "space.width": 1.0, "space.stem": "imagenet", "search.batch_size": 512,
+            "split.batches": 100, "split.warmup_learning_rate": 0.05, "method.clip": None, **SEARCHED,
         },
         {"proxyless": Length(40, 40)},
         {"proxyless": {"method.architecture_learning_rate": 1e-3}},
