@@ -71,8 +71,12 @@ def weight_gradient(gradient: Tensor, x: Tensor, weight: Tensor, padding: Pair) 
     (n, channels, height, width), columns, (top, left) = x.shape, weight.shape[3], padding
     size = (n, channels, height + 2 * top, width + 2 * left)
     strides = (size[2] * size[3] * channels, 1, size[3] * channels, channels)
-    memory = x.new_zeros(n * strides[0] + columns * channels)
-    memory.as_strided(size, strides)[:, :, top : top + height, left : left + width] = x
+    memory = x.new_empty(n * strides[0] + columns * channels)
+    images = memory.as_strided(size, strides)
+    images[:, :, top : top + height, left : left + width] = x
+    for edge in (images[:, :, :top], images[:, :, top + height :], images[..., :left], images[..., left + width :]):
+        edge.zero_()
+    memory[n * strides[0] :].zero_()
     spread = pad(gradient, (0, size[3] - COLUMNS + 1 - gradient.shape[3]))
     found = []
     for first in range(0, columns, COLUMNS):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from typing import Protocol, TypeVar
@@ -72,6 +72,19 @@ def compile_blocks(network: Network) -> None:
     torch._dynamo.config.recompile_limit = VERSIONS
     for block in network.blocks.values():
         block.compile(fullgraph=True, backend=BACKEND)
+
+
+@contextmanager
+def frozen(network: Network) -> Iterator[None]:
+    """What is computed meanwhile is not differentiable in the network's weights, for which nothing is then kept."""
+    learning = [weight for weight in network.parameters() if weight.requires_grad]
+    try:
+        for weight in learning:
+            weight.requires_grad_(False)
+        yield
+    finally:
+        for weight in learning:
+            weight.requires_grad_(True)
 
 
 class NodeTrainer:
@@ -170,7 +183,7 @@ class NodeTrainer:
         if learns:
             held = self.held.batch(step)
             validation = ValidationLoss(
-                partial(self._loss, cross_entropy, held), partial(self._sgd_step, batch), partial(self._accuracy, held)
+                partial(self._held_loss, held), partial(self._sgd_step, batch), partial(self._accuracy, held)
             )
             self.method.learn(validation, self.context("architecture", step))
         paths = self.method.paths(self.context("gates", step))
@@ -218,6 +231,12 @@ class NodeTrainer:
     def _loss(self, loss: Loss, batch: Batch, gates: Gates, weights: Weights | None = None) -> Tensor:
         images, labels = batch
         return loss(self.logits(images, gates, weights), labels)
+
+    def _held_loss(self, batch: Batch, gates: Gates, weights: Weights | None = None) -> Tensor:
+        """Differentiable in what gates were made of, and in weights that are given; not in the network's own."""
+        own = weights is None and not self.problem.recipe.compile  # else every block would be compiled twice
+        with frozen(self.network) if own else nullcontext():
+            return self._loss(cross_entropy, batch, gates, weights)
 
     @torch.no_grad()
     def _accuracy(self, batch: Batch, gates: Gates) -> float:
