@@ -15,7 +15,7 @@ from cleave.net.count import MultiplyAdds
 from cleave.net.gates import one_hot
 from cleave.net.network import Network, build, count_parameters
 from cleave.net.place import Place, places
-from cleave.net.units import Image, Latency, fixed, label, runs, unit_of
+from cleave.net.units import Image, Latency, fixed_parts, label, runs, unit_of
 from cleave.ops import Norm
 from cleave.space import Arch, Layout, Region, Space
 from cleave.space.choice import joined
@@ -184,7 +184,7 @@ def costs(
     tables = tables_of(sizes, latency)
     common = whole - total(table.of(first) for table in tables)
     if latency is not None:
-        parts = sum(latency.of(unit_of(*part)) for part in fixed(network, first, image) if runs(part.module))
+        parts = sum(latency.of(unit_of(*part)) for part in fixed_parts(network, first, image) if runs(part.module))
         common = replace(common, milliseconds=latency.base + parts)
     return Costs(common, tables)
 

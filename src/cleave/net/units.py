@@ -92,7 +92,7 @@ def label(chosen: Arch) -> str:
     return "+".join(chosen.values()) or "left out"
 
 
-def fixed(network: Network, arch: Arch, image: Image) -> list[Found]:
+def fixed_parts(network: Network, arch: Arch, image: Image) -> list[Found]:
     """What is not searched of a network on the meta device: the outermost modules that take one tensor, and the head.
 
     Modules of places are not among them, nor are modules that hold places. What is built alike and gets inputs of one
