@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch.utils.benchmark import Timer
 
 from cleave.deploy.correction import accuracy, corrected
-from cleave.deploy.runtimes import PACKAGES, RUNTIMES, Call, check_runtime, program_of
+from cleave.deploy.runtimes import PACKAGES, RUNTIMES, Call, check_runtime
 from cleave.deploy.subjects import CALL, deployed, drawn, key_of, subjects, units_of
 from cleave.deploy.table import Binding, LatencyTable, installed, sizes
 from cleave.engine.environment import surroundings
@@ -22,16 +23,15 @@ from cleave.engine.progress import Callback, Progress
 from cleave.errors import Interrupted, UserError
 from cleave.net.cost import costs
 from cleave.net.sized import Sized
-from cleave.net.units import Unit
 from cleave.run.durable import write_json
 from cleave.run.reading import Shape, is_there, read_json
 from cleave.space import Arch
 
-ROUNDS = 5
+ROUNDS = 11
 NETWORKS = 20
 WARM_UP = 3
 """Calls before the first time is taken."""
-SECONDS = 0.05
+SECONDS = 0.02
 """For which one thing is called again and again in a round, once at least."""
 SETTINGS = (
     "OMP_WAIT_POLICY", "OMP_NUM_THREADS", "OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY", "KMP_AFFINITY",
@@ -40,6 +40,14 @@ SETTINGS = (
 """Variables that figures may hang on; null where one is not set."""
 Clock = Callable[[str, Call, int], float]
 """(key, call, threads) -> milliseconds of a call."""
+
+
+@dataclass(frozen=True)
+class Time:
+    """The median of the rounds, and what lies between their quartiles."""
+
+    milliseconds: float
+    spread: float
 
 
 @dataclass(frozen=True)
@@ -86,9 +94,11 @@ def measure(request: MeasureRequest, out: Path, callback: Callback, clock: Clock
     check_free(out)
     rounds = Rounds(out.with_name(f"{out.name}.part"), request.binding)
     archs = drawn(request.asked, NETWORKS)
+    callback.say("preparing the blocks and networks")
+    calls = prepared(request, archs)
     with callback.stop:
-        rounds.take(prepared(request, archs, callback), request.threads, callback, clock)
-    table = concluded(request, archs, rounds.repeats)
+        rounds.take(calls, lambda key: clock(key, calls[key], request.threads), callback)
+    table = concluded(request, archs, rounds.times())
     check_free(out)
     write_json(out, table)
     rounds.file.unlink(missing_ok=True)
@@ -102,31 +112,33 @@ def check_free(out: Path) -> None:
         raise UserError(f"{out.parent}: is not there; make that folder, or give --out another name")
 
 
-def prepared(request: MeasureRequest, archs: Mapping[str, Arch], callback: Callback) -> dict[str, Call]:
+def prepared(request: MeasureRequest, archs: Mapping[str, Arch]) -> dict[str, Call]:
     """What is timed, ready to be called, by key."""
-    calls: dict[str, Call] = {}
-    for subject in subjects(request.asked, archs, request.batch):
-        callback.stop.check()
-        x = subject.input(request.device)
-        program = program_of(subject.module.to(request.device), x)
-        calls[subject.key] = RUNTIMES[request.runtime](program, x, request.threads)
-        callback.see(Progress(len(calls), len(calls) + 1, "", f"prepare {len(calls)}", kind="prepare"))
-    return calls
+    listed = list(subjects(request.asked, archs, request.batch))
+    cases = [(each.module.to(request.device), each.input(request.device)) for each in listed]
+    calls = RUNTIMES[request.runtime](cases, request.threads)
+    for call in calls:
+        for _ in range(WARM_UP):
+            call()
+    return {each.key: call for each, call in zip(listed, calls, strict=True)}
 
 
 class Part(Shape):
     """A measurement under way."""
 
     of: Binding
-    repeats: dict[str, list[float]]
+    repeats: dict[str, list[tuple[float, float]]] = Field(strict=False)  # a tuple is a list in JSON
 
 
 class Rounds:
-    """The times of each thing (milliseconds, one a round), kept in a file."""
+    """The times of each thing, kept in a file: (its own, that of the reference around it) in milliseconds, by round.
+
+    On a machine that is shared all things take longer for a while. So each is told in times of the reference.
+    """
 
     def __init__(self, file: Path, of: Binding) -> None:
         self.file, self.of = file, of
-        self.repeats: dict[str, list[float]] = {}
+        self.repeats: dict[str, list[tuple[float, float]]] = {}
         if is_there(file):
             found = Part.model_validate(read_json(file, Part))
             if found.of != of:
@@ -135,74 +147,67 @@ class Rounds:
                 )
             self.repeats = found.repeats
 
-    def take(self, calls: Mapping[str, Call], threads: int, callback: Callback, clock: Clock) -> None:
+    def take(self, calls: Mapping[str, Call], time: Callable[[str], float], callback: Callback) -> None:
         """Takes the rounds that are missing: what disturbs the machine for a while is then in one time of each."""
-        for call in calls.values():
-            for _ in range(WARM_UP):
-                call()
         try:
             for number in range(ROUNDS):
-                self._take_one(number, calls, threads, callback, clock)
+                self._take_one(number, list(calls), time, callback)
                 self.save()
         except (Interrupted, KeyboardInterrupt) as error:
             self.save()
             raise Interrupted(f"interrupted; the same command goes on from {self.file}") from error
 
-    def _take_one(self, number: int, calls: Mapping[str, Call], threads: int, callback: Callback, clock: Clock) -> None:
-        for place, (key, call) in enumerate(calls.items()):
+    def _take_one(self, number: int, keys: Sequence[str], time: Callable[[str], float], callback: Callback) -> None:
+        """The last key is the reference."""
+        missing = [key for key in keys if len(self.repeats.setdefault(key, [])) <= number]
+        before = time(keys[-1]) if missing else 0.0
+        for key in missing:
             callback.stop.check()
-            taken = self.repeats.setdefault(key, [])
-            if len(taken) <= number:
-                taken.append(clock(key, call, threads))
-            done = number * len(calls) + place + 1
-            callback.see(Progress(done, ROUNDS * len(calls), "", f"round {number + 1} of {ROUNDS}", kind="measure"))
+            own, after = time(key), time(keys[-1])
+            self.repeats[key].append((own, (before + after) / 2))
+            before = after
+            done = number * len(keys) + keys.index(key) + 1
+            callback.see(Progress(done, ROUNDS * len(keys), "", f"round {number + 1} of {ROUNDS}", kind="measure"))
 
     def save(self) -> None:
         write_json(self.file, {"of": self.of.model_dump(), "repeats": self.repeats})
 
+    def times(self) -> dict[str, Time]:
+        """Of each thing, where the reference takes its median time."""
+        pace = median(reference for each in self.repeats.values() for _, reference in each)
+        found = {}
+        for key, repeats in self.repeats.items():
+            low, middle, high = np.percentile([pace * own / reference for own, reference in repeats], (25, 50, 75))
+            found[key] = Time(float(middle), float(high - low))
+        return found
 
-def concluded(
-    request: MeasureRequest, archs: Mapping[str, Arch], repeats: Mapping[str, Sequence[float]]
-) -> dict[str, Any]:
+
+def concluded(request: MeasureRequest, archs: Mapping[str, Arch], times: Mapping[str, Time]) -> dict[str, Any]:
     """The table with how far its sums are from whole networks, and what makes up for that."""
-    asked, layout = request.asked, request.asked.layout
-    call = median(repeats[CALL])
-    rows = {unit: max(0.0, median(repeats[key_of(unit)]) - call) for unit in units_of(asked)}
-    plain = LatencyTable("the table", request.binding, dict(rows), call)
+    asked, layout, call = request.asked, request.asked.layout, times[CALL]
+    units = {unit: times[key_of(unit)] for unit in units_of(asked)}
+    rows = {unit: max(0.0, time.milliseconds - call.milliseconds) for unit, time in units.items()}
+    plain = LatencyTable("the table", request.binding, {**rows}, call.milliseconds)
     known = costs(asked.space, asked.size, asked.image, asked.classes, latency=plain)
     sums = [known.of(deployed(layout, arch)).milliseconds for arch in archs.values()]
-    measured = [median(repeats[text]) for text in archs]
+    measured = [times[text].milliseconds for text in archs]
     correction, error = corrected(sums, measured)
     return {
         "of": request.binding.model_dump(),
         "environment": environment(request),
         "rounds": ROUNDS,
-        "call": {"milliseconds": call, **spread(repeats[CALL])},
-        "units": [unit_row(unit, milliseconds, repeats[key_of(unit)]) for unit, milliseconds in rows.items()],
+        "call": asdict(call),
+        "units": [
+            {**unit._asdict(), "milliseconds": rows[unit], "spread": time.spread} for unit, time in units.items()
+        ],
         "networks": [
-            {
-                "arch": text,
-                "milliseconds": time,
-                **spread(repeats[text]),
-                "sum": total,
-                "predicted": correction.of(total),
-            }
-            for text, time, total in zip(archs, measured, sums, strict=True)
+            {"arch": text, **asdict(times[text]), "sum": total, "predicted": correction.of(total)}
+            for text, total in zip(archs, sums, strict=True)
         ],
         "sum": asdict(accuracy(sums, measured)),
         "correction": correction.model_dump(),
         "corrected": asdict(error),
     }
-
-
-def unit_row(unit: Unit, milliseconds: float, repeats: Sequence[float]) -> dict[str, Any]:
-    return {**unit._asdict(), "milliseconds": milliseconds, **spread(repeats)}
-
-
-def spread(repeats: Sequence[float]) -> dict[str, float]:
-    """Between the quartiles of the rounds."""
-    low, high = np.percentile(repeats, (25, 75))
-    return {"spread": float(high - low)}
 
 
 def environment(request: MeasureRequest) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
 from functools import partial
 from itertools import pairwise
@@ -14,11 +14,16 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from cleave.errors import UserError
 from cleave.extras import need_extra
+from cleave.net import count_parameters
 
 Call = Callable[[], object]
-"""Runs a program once on its input, and waits until it is done."""
-Runtime = Callable[[ExportedProgram, Tensor, int], Call]
-"""(program, input, threads) -> call"""
+"""Runs a module once on its input, and waits until it is done."""
+Case = tuple[nn.Module, Tensor]
+"""A module and its input."""
+Runtime = Callable[[Sequence[Case], int], list[Call]]
+"""(cases, threads) -> a call of each"""
+TOGETHER = 50_000_000
+"""Parameters at most that become one ONNX file, which may have 2 GB: most of the time goes into beginning one."""
 
 
 def folded(module: nn.Module) -> nn.Module:
@@ -35,14 +40,18 @@ def folded(module: nn.Module) -> nn.Module:
     return copy.requires_grad_(False)
 
 
-def program_of(module: nn.Module, x: Tensor) -> ExportedProgram:
-    """A module as what is exported of it for inputs like `x`: what leads nowhere is gone, and so is Python."""
+def program_of(module: nn.Module, inputs: tuple[Tensor, ...]) -> ExportedProgram:
+    """What is exported of a module for such inputs: what leads nowhere is gone, and so is Python."""
     with torch.no_grad():
-        return torch.export.export(folded(module).to(memory_format=torch.channels_last), (x,), strict=False)
+        return torch.export.export(folded(module).to(memory_format=torch.channels_last), inputs, strict=False)
 
 
-def in_torch(program: ExportedProgram, x: Tensor, threads: int) -> Call:
+def in_torch(cases: Sequence[Case], threads: int) -> list[Call]:
     """The threads are those of torch when it is called."""
+    return [torch_call(program_of(module, (x,)), x) for module, x in cases]
+
+
+def torch_call(program: ExportedProgram, x: Tensor) -> Call:
     run = program.module(check_guards=False)
 
     def call() -> None:
@@ -54,20 +63,57 @@ def in_torch(program: ExportedProgram, x: Tensor, threads: int) -> Call:
     return call
 
 
-def in_onnxruntime(program: ExportedProgram, x: Tensor, threads: int) -> Call:
-    """One operator after the other, each on so many threads. Input and output stay where they are."""
+class SideBySide(nn.Module):
+    """Several modules, each with an input and an output of its own."""
+
+    def __init__(self, modules: Iterable[nn.Module]) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(modules)
+
+    def forward(self, *inputs: Tensor) -> list[Tensor]:
+        return [module(x) for module, x in zip(self.parts, inputs, strict=True)]
+
+
+def in_onnxruntime(cases: Sequence[Case], threads: int) -> list[Call]:
+    """One operator after the other, each on so many threads."""
+    return [call for some in batches(cases) for call in onnx_calls(some, threads)]
+
+
+def batches(cases: Sequence[Case]) -> Iterator[list[Case]]:
+    """Cases in their order, in lists of no more than `TOGETHER` parameters, but for those that have more alone."""
+    batch, parameters = list[Case](), 0
+    for case in cases:
+        own = count_parameters(case[0])
+        if batch and parameters + own > TOGETHER:
+            yield batch
+            batch, parameters = [], 0
+        batch, parameters = [*batch, case], parameters + own
+    if batch:
+        yield batch
+
+
+def onnx_calls(cases: Sequence[Case], threads: int) -> Iterator[Call]:
+    """Of modules that are written together, and then taken apart."""
+    from onnx.utils import Extractor
+
+    ins, outs = ([f"{end}{number}" for number in range(len(cases))] for end in ("in", "out"))
+    program = program_of(SideBySide(module for module, _ in cases), tuple(x for _, x in cases))
+    written = torch.onnx.export(program, dynamo=True, verbose=False, input_names=ins, output_names=outs)
+    assert written is not None
+    extractor = Extractor(written.model_proto)
+    for (_, x), given, made in zip(cases, ins, outs, strict=True):
+        yield onnx_call(extractor.extract_model([given], [made]).SerializeToString(), x, threads)
+
+
+def onnx_call(model: bytes, x: Tensor, threads: int) -> Call:
+    """The input stays where it is."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    options.log_severity_level = 3  # errors
-    exported = torch.onnx.export(program, dynamo=True, verbose=False)
-    assert exported is not None
-    data = exported.model_proto.SerializeToString()
-    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     binding, (given,), (made,) = session.io_binding(), session.get_inputs(), session.get_outputs()
-    value = onnxruntime.OrtValue.ortvalue_from_numpy(x.contiguous().numpy())
-    binding.bind_ortvalue_input(given.name, value)
+    binding.bind_ortvalue_input(given.name, onnxruntime.OrtValue.ortvalue_from_numpy(x.contiguous().numpy()))
     binding.bind_output(made.name)
     return partial(session.run_with_iobinding, binding)
 
