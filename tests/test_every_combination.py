@@ -110,6 +110,27 @@ def test_halving_chooses_on_every_space_whatever_the_method(tmp_path: Path, spac
     assert outcome["trust"]["control"]["control_passes"] == search.state.control.retrain_steps > 0
 
 
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("space", SPACES)
+def test_limits_are_kept_on_every_space_whatever_the_method(tmp_path: Path, space: str, method: str) -> None:
+    """Those that one architecture out of some just keeps: no leaf is above."""
+    own = [f"space.name={space}", f"method.name={method}", *OWN.get(method, []), *FEWER.get(space, [])]
+    known, generator = open_problem(tiny(*own)), torch.Generator()
+    drawn = [known.costs().of(known.space.sample(known.space.region, generator)) for _ in range(30)]
+    macs, params = sorted((cost.multiply_adds, cost.parameters) for cost in drawn)[10]
+    changes = [f"limits.macs={macs}", f"limits.params={params}", "trust.control=1"]
+    split = ["split.splitter=random", "split.splits=1", "split.branch=2"]
+    outcome = run(tmp_path / "run", tiny(*own, *changes, *split))[0]
+    archs = [leaf["arch"] for leaf in outcome["leaves"]]
+    assert archs
+    costs = [known.costs().of(known.space.parse(arch)) for arch in archs]
+    assert all(cost.multiply_adds <= macs and cost.parameters <= params for cost in costs)
+    chosen = known.costs().of(known.space.parse(outcome["chosen"]["arch"]))
+    assert outcome["limits"] == {
+        "macs": {"most": macs, "chosen": chosen.multiply_adds}, "params": {"most": params, "chosen": chosen.parameters}
+    }  # fmt: skip
+
+
 def check_leaves(outcome: dict[str, Any], space: Space, expected: int) -> None:
     regions = [Region({c: tuple(names) for c, names in leaf["region"].items()}) for leaf in outcome["leaves"]]
     assert len(regions) == expected

@@ -20,6 +20,8 @@ from cleave.common import (
     EngineName,
     ExtensionFiles,
     Json,
+    MaxMacs,
+    MaxParams,
     RecipeFile,
     Run,
     Seed,
@@ -74,6 +76,8 @@ def search(
     engine: EngineName = "process",
     address: Address = None,
     space: SpaceName = None,
+    max_macs: MaxMacs = None,
+    max_params: MaxParams = None,
     extensions: ExtensionFiles = None,
     as_json: Json = False,
 ) -> None:
@@ -86,7 +90,7 @@ def search(
     from cleave.engine.stop import SignalStop
     from cleave.terminal import Terminal
 
-    flags = flags_of(data, data_root, benchmark, seed, device, skip_damaged, space, extensions)
+    flags = flags_of(data, data_root, benchmark, seed, device, skip_damaged, space, extensions, max_macs, max_params)
     settings = load_recipe(recipe, changes or (), flags)
     with Terminal() as terminal:
         result = api.search(
@@ -110,6 +114,8 @@ def plan(
     skip_damaged: SkipDamaged = False,
     device: Device = None,
     space: SpaceName = None,
+    max_macs: MaxMacs = None,
+    max_params: MaxParams = None,
     extensions: ExtensionFiles = None,
     as_json: Json = False,
 ) -> None:
@@ -122,7 +128,7 @@ def plan(
     from cleave.plan.text import text
     from cleave.terminal import Terminal
 
-    flags = flags_of(data, data_root, None, None, device, skip_damaged, space, extensions)
+    flags = flags_of(data, data_root, None, None, device, skip_damaged, space, extensions, max_macs, max_params)
     settings = load_recipe(recipe, changes or (), flags)
     with Terminal() as terminal:
         found = api.plan(recipe=settings, callbacks=[terminal])

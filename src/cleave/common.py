@@ -75,6 +75,18 @@ Address = Annotated[
 Device = Annotated[str | None, typer.Option(metavar="D", help="auto, cpu, cuda or cuda:N.")]
 
 
+MaxMacs = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N", help="Multiply-adds of an image at most, as in 300M; nothing above is derived.", show_default=False
+    ),
+]
+MaxParams = Annotated[
+    str | None,
+    typer.Option(metavar="N", help="Parameters at most, as in 5M; nothing above is derived.", show_default=False),
+]
+
+
 def tell(value: dict[str, Any], as_json: bool, otherwise: Callable[[], None]) -> None:
     """One JSON object on stdout, or whatever a person reads more easily."""
     if as_json:
@@ -92,10 +104,18 @@ def flags_of(
     skip_damaged: bool = False,
     space: str | None = None,
     extensions: list[str] | None = None,
+    max_macs: str | None = None,
+    max_params: str | None = None,
 ) -> dict[str, Any]:
     """The recipe's keys that have flags of their own; None where a flag was not given."""
     paths = {"data.root": data_root, "benchmark": benchmark}
     given = {key: None if path is None else str(path) for key, path in paths.items()}
     own = {"space.name": space, "extensions": extensions or None}
     images = {"data.name": data, "data.skip_damaged": skip_damaged or None}
-    return {**given, **own, **images, "seed": seed, "device": device}
+    limits = {"limits.macs": whole(max_macs), "limits.params": whole(max_params)}
+    return {**given, **own, **images, **limits, "seed": seed, "device": device}
+
+
+def whole(text: str | None) -> int | str | None:
+    """A number in digits as such; anything else is for the recipe to read."""
+    return int(text) if text is not None and text.isdecimal() else text

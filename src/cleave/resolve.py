@@ -10,16 +10,18 @@ from typing import Any
 import torch
 
 from cleave.bench.table import imported
+from cleave.config import checked
 from cleave.data.sources import SOURCES
 from cleave.errors import UserError, plain, shown, unknown
 from cleave.files import refuse_pipe
 from cleave.method import METHODS
 from cleave.places import expanded
-from cleave.search.retraining import resolve_retraining
+from cleave.search.latency import goes_by_latency, resolve_latency
+from cleave.search.retraining import naming, resolve_retraining
 from cleave.search.rungs import rungs_filled
 from cleave.search.work import nodes_at
-from cleave.settings import DataSettings, Recipe, SelectionSettings, Settings, SplitSettings
-from cleave.space import Space
+from cleave.settings import AnySpace, DataSettings, LimitSettings, Recipe, SelectionSettings, Settings, SplitSettings
+from cleave.space import Space, find_space
 from cleave.split.hypotheses import LIMIT
 from cleave.split.partition import balanced_partitions
 from cleave.split.products import BY_PRODUCTS
@@ -41,6 +43,8 @@ def resolve(recipe: Recipe, space: Space) -> tuple[Recipe, list[str]]:
     notes += meaningless_elsewhere(recipe, split)
     check_schedule(recipe)
     check_method(recipe, space)
+    if recipe.limits.space:
+        check_limits(recipe, space)
     device = resolve_device(recipe.device)
     selection, more = resolve_selection(recipe.model_copy(update={"split": split}), space, device)
     changes = {
@@ -50,6 +54,7 @@ def resolve(recipe: Recipe, space: Space) -> tuple[Recipe, list[str]]:
         "data": recipe.data.model_copy(update=resolve_data(recipe.data)),
         "device": device,
         "benchmark": resolve_benchmark(recipe.benchmark, space),
+        "latency": resolve_latency(recipe),
     }
     return recipe.model_copy(update=changes), [*notes, *more]
 
@@ -63,11 +68,38 @@ def meaningless_elsewhere(recipe: Recipe, split: SplitSettings) -> list[str]:
     method = METHODS[name]
     if method.alone and split.splits and not split.restart:
         notes.append(f"split.restart=false has no meaning with method.name={name}: nothing is shared; it is not used")
+    notes += meaningless_limits(recipe.limits, method.learns)
+    if recipe.latency is not None and not goes_by_latency(recipe):
+        notes.append("latency has no meaning where nothing goes by milliseconds; it is not used")
     keys = [key for key in method.meaningless(recipe.method) if _differs(recipe.method, key)]
     notes += [f"method.{key} has no meaning beside the other keys of the method; it is not used" for key in keys]
     if split.enable == "own" and method.single_path and SPLITTERS[split.splitter].scores:
         notes.append(f"split.enable=own has no meaning with method.name={name}: every weight is 1; it is not used")
     return notes
+
+
+def meaningless_limits(limits: LimitSettings, learns: bool) -> list[str]:
+    """A note for each key of the limits that was given without having a meaning."""
+    given = [key for key in ("penalty", "space", "image_size") if _differs(limits, key)]
+    if not limits.given:
+        return [f"limits.{key} has no meaning without limits.macs or limits.params; it is not used" for key in given]
+    if "penalty" in given and not learns:
+        return ["limits.penalty has no meaning with a method that learns no weights of candidates; it is not used"]
+    return []
+
+
+class LimitSections(Settings):
+    """What limits say in a section of its own, to be checked."""
+
+    space: AnySpace
+
+
+def check_limits(recipe: Recipe, space: Space) -> None:
+    """The size at which costs are counted is one of the same choices."""
+    with naming("limits."):
+        sections = checked(LimitSections, {"space": {**recipe.space.model_dump(), **recipe.limits.space}})
+    if find_space(sections.space).choices != space.choices:
+        raise UserError("limits.space: has other choices than the search; give sizes only, such as channels")
 
 
 def check_schedule(recipe: Recipe) -> None:

@@ -6,8 +6,10 @@ protocols are recipes of their own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -214,6 +216,46 @@ class SelectionSettings(Settings):
         return self.by == "halving"
 
 
+FACTORS = {"k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
+
+
+def in_full(value: Any) -> Any:  # noqa: ANN401
+    """A number of which the last letter says thousands, millions or billions, as in 1.5M; anything else as it is."""
+    if isinstance(value, str) and (found := re.fullmatch(r"(\d+\.?\d*|\.\d+)\s*([kKmMgGbB])", value.strip())):
+        number = Fraction(found[1]) * FACTORS[found[2].lower()]
+        return int(number) if number.denominator == 1 else value
+    return value
+
+
+Amount = Annotated[int, Field(strict=True, ge=1, le=10**15), BeforeValidator(in_full)]
+
+
+COST_OF = {"macs": "multiply_adds", "params": "parameters"}
+"""The keys by which a recipe limits costs, and what `cleave.net.cost.Cost` calls these."""
+
+
+class LimitSettings(Settings):
+    """What an architecture may cost at most; none that costs more is drawn, derived or chosen."""
+
+    macs: Amount | None = None  # multiply-adds of an image, as in 300M; null: any number
+    params: Amount | None = None  # parameters, as in 5M; null: any number
+    # Of a method that learns weights of candidates: added to the held-out loss for each share by which expected costs
+    # are above a limit.
+    penalty: Annotated[float, Field(ge=0)] = 1.0
+    space: dict[str, Any] = {}  # sizes at which costs are counted that are others than the search's, such as width
+    image_size: ImageSize | None = None  # pixels on a side at which costs are counted; null: those of the search
+
+    @property
+    def given(self) -> dict[str, float]:
+        """The limits that there are, by key."""
+        return {key: most for key in COST_OF if (most := getattr(self, key)) is not None}
+
+    @property
+    def most(self) -> dict[str, float]:
+        """The same by what is limited, as `cleave.net.cost.Cost` names it."""
+        return {COST_OF[key]: most for key, most in self.given.items()}
+
+
 class TrustSettings(Settings):
     """What is measured beside a search, to tell how far to trust its result. None of it changes the result."""
 
@@ -267,6 +309,7 @@ class Recipe(Settings):
     split: AnySplit = Field(default_factory=lambda: of_kind(Recipe, "split"))
     search: SearchSettings = SearchSettings()
     selection: SelectionSettings = SelectionSettings()
+    limits: LimitSettings = LimitSettings()
     trust: TrustSettings = TrustSettings()
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = 0
     device: Name = "auto"  # auto | cpu | cuda | cuda:N
@@ -275,3 +318,5 @@ class Recipe(Settings):
     compile: bool = False  # training steps by torch.compile: a minute or more for every node, so for long searches
     extensions: Extensions = Field(default=[])
     benchmark: Name | None = None  # table of trained accuracies; null: the imported one, if there is one
+    # Table of `cleave measure` by which milliseconds are told; after "foreign:" one of another device. null: none.
+    latency: Name | None = None

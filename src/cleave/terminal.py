@@ -135,7 +135,15 @@ def chosen_lines(result: dict[str, Any]) -> str:
         retrained = f"\n  retrained: {accuracy_text(leaf['retrained_accuracy'], leaf['retrained_interval'])}"
     balanced = f"balanced accuracy {chosen['valid_balanced_accuracy']:.2f} %"
     majority = f"the most frequent class alone: {trust['majority_share']:.2f} %"
-    return f"Chosen: leaf {chosen['path']}, held-out accuracy {accuracy}\n  {balanced}; {majority}{retrained}"
+    costs = "".join(
+        f"\n  {LIMITED[key]}: {each['chosen']:,} of at most {each['most']:,}"
+        for key, each in (result.get("limits") or {}).items()
+    )
+    return f"Chosen: leaf {chosen['path']}, held-out accuracy {accuracy}\n  {balanced}; {majority}{retrained}{costs}"
+
+
+LIMITED = {"macs": "multiply-adds", "params": "parameters"}
+"""What a recipe may limit, for people."""
 
 
 def accuracy_text(accuracy: float, interval: Sequence[float]) -> str:

@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy
 from cleave.config import load_recipe
 from cleave.errors import UserError
 from cleave.method import Proxyless, ProxylessSettings
-from cleave.method.penalty import add_linear, expected_cost, mul_log
+from cleave.method.penalty import add_linear, expected, mul_log
 from cleave.net import Gate, Gates, build, one_hot
 from cleave.net.cost import costs
 from cleave.resolve import resolve
@@ -148,7 +148,7 @@ def test_the_expected_cost_is_the_mean_over_all_architectures(what: str) -> None
             arch = dict(zip(region.allowed, names, strict=True))
             share = prod(float(weights[choice][region.allowed[choice].index(name)]) for choice, name in arch.items())
             mean += share * getattr(counted.of(arch), what)
-        assert float(expected_cost(counted, region, weights, what)) == pytest.approx(mean, rel=1e-9)
+        assert float(expected(counted, space, region, what)(weights)) == pytest.approx(mean, rel=1e-9)
 
 
 def test_penalties_are_those_of_the_released_code() -> None:
@@ -168,14 +168,14 @@ def test_a_penalty_makes_what_is_cheap_more_probable(penalty: str) -> None:
     def indifferent(gates: Gates, weights: object = None) -> Tensor:
         return 1 + 0 * sum(gate.weight.sum() for gate in gates.values() if gate.weight is not None)
 
-    def expected() -> float:
-        return expected_cost(counted, space.region, probabilities(method), "multiply_adds").item()
+    def mean_cost() -> float:
+        return expected(counted, space, space.region, "multiply_adds")(probabilities(method)).item()
 
-    before = expected()
+    before = mean_cost()
     validation = replace(held_out(supernet(space, space.region)), loss=indifferent)
     for step in range(5):
         method.learn(validation, context(step))
-    assert expected() < before
+    assert mean_cost() < before
 
 
 def test_reinforce_is_the_gradient_of_the_expected_reward() -> None:

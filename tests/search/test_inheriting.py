@@ -119,7 +119,7 @@ def test_a_search_within_limits_never_leaves_them(name: str, tmp_path: Path) -> 
     space = ToyCells64()
     known = costs(space, NetworkSize(4, 1), (1, 8, 8), 10)
     low, high = known.extremes(space.parts(space.region), "parameters")
-    limited = Limited(space, known.of, most_parameters=(2 * low + high) // 3, name="limited")
+    limited = Limited(space, known, {"parameters": (2 * low + high) // 3}, name="limited")
     settings = {key: value for key, value in TINY.items() if not key.startswith("method.")}
     asked = {**settings, "split.splitter": "random", "trust.control": 3}
     found = cleave.search(space=limited, method=name, data="bundled", out=tmp_path / "run", settings=asked)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -186,8 +186,10 @@ def concluded(request: MeasureRequest, archs: Mapping[str, Arch], times: Mapping
     """The table with how far its sums are from whole networks, and what makes up for that."""
     asked, layout, call = request.asked, request.asked.layout, times[CALL]
     units = {unit: times[key_of(unit)] for unit in units_of(asked)}
-    rows = {unit: max(0.0, time.milliseconds - call.milliseconds) for unit, time in units.items()}
-    plain = LatencyTable("the table", request.binding, {**rows}, call.milliseconds)
+    rows: dict[Hashable, float] = {
+        unit: max(0.0, time.milliseconds - call.milliseconds) for unit, time in units.items()
+    }
+    plain = LatencyTable("the table", request.binding, rows, call.milliseconds)
     known = costs(asked.space, asked.size, asked.image, asked.classes, latency=plain)
     sums = [known.of(deployed(layout, arch)).milliseconds for arch in archs.values()]
     measured = [times[text].milliseconds for text in archs]

@@ -94,11 +94,18 @@ class ArchitectureMethod(Method):
         self.move(self.gradients(validation, context))
 
     def move(self, gradients: Sequence[Tensor]) -> None:
-        """Adam's step for gradients by each alpha, in order."""
-        for alpha, gradient in zip(self.alpha.values(), gradients, strict=True):
-            alpha.grad = gradient
+        """Adam's step for gradients by each alpha, in order, and away from what costs more than a space's limits."""
+        for alpha, gradient, away in zip(self.alpha.values(), gradients, self._away(), strict=True):
+            alpha.grad = gradient if away is None else gradient + away
         self.optimizer.step()
         self.optimizer.zero_grad()
+
+    def _away(self) -> Sequence[Tensor | None]:
+        """By each alpha the gradient of what being above the limits adds to the loss; None where that is nothing."""
+        excess = self.space.excess(self.region, self.architecture_weights()) if self.limit_penalty else None
+        if excess is None:
+            return [None] * len(self.alpha)
+        return torch.autograd.grad(self.limit_penalty * excess, list(self.alpha.values()), materialize_grads=True)
 
     def derive(self, evaluate: Evaluate, generator: torch.Generator) -> Arch:
         """The strongest allowed candidate of each choice."""

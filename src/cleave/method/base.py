@@ -63,6 +63,8 @@ class Method(nn.Module, ABC):
         super().__init__()
         self.settings, self.space, self.region = settings, space, region
         self.count_costs: Callable[[], Costs] | None = None
+        self.limit_penalty = 0.0
+        """What the held-out loss gains for each share by which expected costs are above a space's limits."""
 
     @cached_property
     def costs(self) -> Costs:
@@ -74,6 +76,11 @@ class Method(nn.Module, ABC):
     def refuses(cls, settings: Any, space: Space) -> str | None:  # noqa: ANN401
         """What the method needs of a space that this one does not have, for people; None where it works on it."""
         return None
+
+    @classmethod
+    def figures(cls, settings: Any) -> Collection[str]:  # noqa: ANN401
+        """The figures of `cleave.net.cost.Cost` that the method goes by."""
+        return ()
 
     @classmethod
     def meaningless(cls, settings: Any) -> Collection[str]:  # noqa: ANN401

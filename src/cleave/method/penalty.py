@@ -1,48 +1,34 @@
-"""What architectures are expected to cost under the weights of their candidates, and what a loss becomes by that."""
+"""What a loss becomes by what architectures are expected to cost."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from itertools import product
 from math import log
 
-import torch
 from torch import Tensor
 
 from cleave.net.cost import Costs
 from cleave.space import Region, Space
+from cleave.space.expected import ExpectedCosts
 
-MILLION = 10**6
+UNITS = {"multiply_adds": 10**6, "parameters": 10**6, "milliseconds": 1}
+"""By figure of a cost, in what `mul_log` counts it: millions or ones."""
 LEAST = 1.1
-"""Million; `mul_log` is flat below it, where its logarithm would be zero or less."""
+"""Such units; `mul_log` is flat below it, where its logarithm would be zero or less."""
 
 
-def refused(space: Space) -> str | None:
-    """Why costs are not expected in a space, for people; None where they are."""
-    if len(space.parts(space.region)) == len(space.choices):
-        return None
-    return (
-        "method.penalty adds up what all choices are expected to cost, and architectures of this space leave some out"
-    )
+def expected(costs: Costs, space: Space, region: Region, what: str) -> ExpectedCosts:
+    """The mean of a figure of `cleave.net.cost.Cost` as a function of the candidates' weights."""
+    groups = [
+        ([arch for arch, _ in group], [[getattr(cost, what)] for _, cost in group])
+        for group in costs.groups(space.parts(region))
+    ]
+    return ExpectedCosts(groups, [getattr(costs.common, what)], region)
 
 
-def expected_cost(costs: Costs, region: Region, weights: Mapping[str, Tensor], what: str) -> Tensor:
-    """The mean of "parameters" or "multiply_adds" where candidates are drawn by their weights, [allowed candidates].
-
-    A scalar that can be differentiated in them (ProxylessNAS, equation 7).
-    """
-    total = next(iter(weights.values())).new_full((), getattr(costs.common, what))
-    for table in costs.tables:
-        for names in product(*(region.allowed[choice] for choice in table.choices)):
-            chosen = dict(zip(table.choices, names, strict=True))
-            share = [weights[choice][region.allowed[choice].index(name)] for choice, name in chosen.items()]
-            total = total + getattr(table.of(chosen), what) * torch.stack(share).prod()
-    return total
-
-
-def mul_log(loss: Tensor, cost: Tensor, reference: float, scale: float, exponent: float) -> Tensor:
-    """The loss times scale * (log cost / log reference) ** exponent, both in millions (its released code)."""
-    ratio = (cost / MILLION).clamp(min=LEAST).log() / log(reference / MILLION)
+def mul_log(loss: Tensor, cost: Tensor, reference: float, scale: float, exponent: float, unit: float = 10**6) -> Tensor:
+    """The loss times scale * (log cost / log reference) ** exponent, both in a unit: millions of multiply-adds, or
+    milliseconds (its released code)."""
+    ratio = (cost / unit).clamp(min=LEAST).log() / log(reference / unit)
     return loss * scale * ratio**exponent
 
 

@@ -6,11 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
+from math import prod
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from cleave.errors import UserError
 from cleave.net.count import MultiplyAdds
 from cleave.net.gates import one_hot
 from cleave.net.network import Network, build, count_parameters
@@ -45,6 +47,8 @@ class Cost:
         return {"parameters": self.parameters, "multiply_adds": self.multiply_adds}
 
 
+LARGEST = 200_000
+"""Ways to choose that are listed."""
 Part = Sequence[Arch]
 """Ways to choose at some choices (`Space.parts`)."""
 
@@ -102,6 +106,11 @@ class Costs:
             for chosen in table.met(parts):
                 table.of(chosen)
 
+    def groups(self, parts: Sequence[Part]) -> list[list[tuple[Arch, Cost]]]:
+        """What is put together from `Space.parts`, in groups that have no table in common: a network costs `common`
+        and one alternative of each group. UserError where one has too many alternatives to list."""
+        return [listed(tables, own) for tables, own in components(self.tables, parts)]
+
     def extremes(self, parts: Sequence[Part], what: str) -> tuple[Any, Any]:
         """The least and the most of a figure of `Cost`, such as "parameters", among what is put together from
         `Space.parts`; whole numbers of those that are counted.
@@ -141,6 +150,13 @@ def components(tables: Sequence[CostTable], parts: Sequence[Part]) -> list[tuple
         groups = [group for group in groups if group not in linked]
         groups.append(([table for group in linked for table in group[0]], [part, *(p for g in linked for p in g[1])]))
     return groups
+
+
+def listed(tables: Sequence[CostTable], parts: Sequence[Part]) -> list[tuple[Arch, Cost]]:
+    """Every way to choose in a component, with what it costs there."""
+    if (ways := prod(map(len, parts))) > LARGEST:
+        raise UserError(f"costs are those of {ways:,} ways to choose together, where {LARGEST:,} can be looked at")
+    return [(arch, total(table.of(arch) for table in tables)) for arch in map(joined, product(*parts))]
 
 
 def component_extremes(tables: Sequence[CostTable], parts: Sequence[Part], what: str) -> tuple[Any, Any]:

@@ -13,14 +13,17 @@ from cleave.data.chance import Chance
 from cleave.data.given import Given
 from cleave.data.images import Images, fingerprint
 from cleave.data.stream import BatchStream
+from cleave.deploy.table import LatencyTable
 from cleave.engine.progress import Callback
 from cleave.errors import UserError
 from cleave.memory import memory_for
 from cleave.method import METHODS, Method
 from cleave.net.cost import Costs, costs
+from cleave.net.sized import Sized
 from cleave.opening import SMALLER, augment_of, check_padding, open_images
-from cleave.settings import MethodSettings, Recipe
-from cleave.space import Layout, Space, find_space
+from cleave.search.latency import goes_by_latency, table_for
+from cleave.settings import MethodSettings, Recipe, of_kind
+from cleave.space import Layout, Limited, Space, find_space
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,8 @@ class Setup:
 class Problem:
     """A resolved recipe with its space and images; `train` learns weights, `valid` is held out. No test images.
 
-    `report` tells what is used of the images (`cleave.data.report`).
+    `report` tells what is used of the images (`cleave.data.report`). `latency`: of milliseconds, if anything goes by
+    them.
     """
 
     recipe: Recipe
@@ -51,6 +55,7 @@ class Problem:
     normalise: Normalise
     table: Table | None
     report: Mapping[str, Any] = field(default_factory=dict)
+    latency: LatencyTable | None = None
 
     @property
     def layout(self) -> Layout:
@@ -59,7 +64,8 @@ class Problem:
     def costs(self) -> Costs:
         """What architectures cost, trained alone at the size of this search."""
         _, channels, height, width = self.train.pixels.shape
-        return costs(self.space, self.recipe.space.size, (channels, height, width), self.classes)
+        image = (channels, height, width)
+        return costs(self.space, self.recipe.space.size, image, self.classes, latency=self.latency)
 
     @property
     def setup(self) -> Setup:
@@ -101,6 +107,18 @@ class Problem:
         return fingerprint((self.train, self.valid))
 
 
+def limited(recipe: Recipe, space: Space, channels: int, side: int, classes: int) -> Limited:
+    """The part of a space that keeps the recipe's limits; UserError, which tells the least, where nothing does."""
+    limits = recipe.limits
+    size = of_kind(Recipe, "space", {**recipe.space.model_dump(), **limits.space}).size
+    side = limits.image_size or side
+    try:
+        return Limited(space, costs(space, size, (channels, side, side), classes), limits.most)
+    except UserError as error:
+        keys = ", ".join(f"limits.{key}" for key in limits.given)
+        raise UserError(f"{keys}: {error}") from error
+
+
 WHOLE = 15_625
 """The architectures of NAS-Bench-201."""
 
@@ -122,4 +140,10 @@ def open_problem(recipe: Recipe, callback: Callback | None = None, given: Given 
     if table is not None and len(table) < WHOLE:
         raise UserError(f"{recipe.benchmark}: holds {len(table)} of {WHOLE} architectures; import the whole benchmark")
     check_padding(data.padding, train.pixels.shape[-1])
-    return Problem(recipe, space, train, valid, Normalise.of(train), table, report)
+    _, channels, side, _ = train.pixels.shape
+    latency = None
+    if recipe.latency is not None and goes_by_latency(recipe):
+        latency = table_for(recipe.latency, Sized(space, recipe.space.size, (channels, side, side), len(train.classes)))
+    if recipe.limits.given:
+        space = limited(recipe, space, channels, side, len(train.classes))
+    return Problem(recipe, space, train, valid, Normalise.of(train), table, report, latency)

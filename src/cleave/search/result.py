@@ -10,6 +10,7 @@ from cleave.search.problem import Problem
 from cleave.search.selection import chosen_leaf, selection_json
 from cleave.search.state import State
 from cleave.search.trust import trust_report
+from cleave.settings import COST_OF
 from cleave.split import Node, label
 
 TOLD = ("path", "arch", "valid_accuracy", "valid_balanced_accuracy", "benchmark")
@@ -35,11 +36,21 @@ def outcome(problem: Problem, state: State) -> dict[str, Any]:
         "leaves": leaves,
         "splits": [split_json(node) for node in state.tree.nodes.values() if node.split is not None],
         "chosen": {key: best[key] for key in TOLD},
+        "limits": limits_json(problem, best["arch"]),
         "selection": selection_json(recipe, state),
         "oracle": oracle(leaves, dataset_of(recipe.data.name)) if problem.table else None,
         "cost": asdict(state.cost),
         "trust": trust_report(problem, state),
     }
+
+
+def limits_json(problem: Problem, arch: str) -> dict[str, Any] | None:
+    """What the chosen architecture costs and may cost at most, by the recipe's keys; None without limits."""
+    given = problem.recipe.limits.given
+    if not given:
+        return None
+    cost = problem.space.cost_of(problem.space.parse(arch))
+    return {key: {"most": most, "chosen": cost[COST_OF[key]]} for key, most in given.items()}
 
 
 def leaf_json(node: Node, table: Table | None) -> dict[str, Any]:

@@ -62,7 +62,7 @@ class Scope(Protocol):
 def make_method(problem: Problem, scope: Scope, chance: Chance) -> Method:
     """The recipe's method for a part of the space, in its initial state."""
     method = problem.method(problem.recipe.method, problem.space, scope.region, chance.generator("architecture"))
-    method.count_costs = problem.costs
+    method.count_costs, method.limit_penalty = problem.costs, problem.recipe.limits.penalty
     return method
 
 

@@ -164,6 +164,10 @@ class Darts(Space):
         kept = [[arch[name] for name in names if name in arch] for names in self.nodes.values()]
         return all(len(each) == KEPT and "none" not in each for each in kept)
 
+    @property
+    def all_valid(self) -> bool:
+        return True
+
     def holds_valid(self, region: Region) -> bool:
         return all(self.parts(region))
 
@@ -175,13 +179,20 @@ class Darts(Space):
         edges = [[(name, op) for op in region.allowed.get(name, ()) if op != "none"] for name in names]
         return [dict(pair) for two in combinations(edges, KEPT) for pair in product(*two)]
 
+    def strengths(self, region: Region, weights: Mapping[str, Tensor]) -> dict[str, dict[str, float]]:
+        """Weights, normalised where edges may have fewer operations than others."""
+        factors = {
+            name: len(allowed) if self.settings.derivation == "normalised" else 1
+            for name, allowed in region.allowed.items()
+        }
+        found = super().strengths(region, weights)
+        return {name: {op: factors[name] * each for op, each in ops.items()} for name, ops in found.items()}
+
     def derive(self, region: Region, weights: Mapping[str, Tensor]) -> Arch:
         """Into each node the two edges whose strongest operation is strongest; the first wins ties."""
         best: dict[str, tuple[float, str]] = {}
-        for name, allowed in region.allowed.items():
-            factor = len(allowed) if self.settings.derivation == "normalised" else 1
-            values = zip(weights[name].tolist(), allowed, strict=True)
-            found = [(factor * weight, op) for weight, op in values if op != "none"]
+        for name, strengths in self.strengths(region, weights).items():
+            found = [(strength, op) for op, strength in strengths.items() if op != "none"]
             if found:
                 best[name] = max(found, key=lambda pair: pair[0])
         kept = [

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from math import log
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from cleave.errors import UserError
 from cleave.space.choice import Arch, Choice
-from cleave.space.layout import Layout
+from cleave.space.expected import ExpectedCosts
+from cleave.space.knapsack import Numbers
+from cleave.space.layout import Auxiliary, Layout
 from cleave.space.region import Region
 from cleave.space.sample import ENUMERABLE, enumerate_valid
-from cleave.space.space import Space, pick
-from cleave.space.strongest import strongest_first
+from cleave.space.space import Space
+from cleave.space.within import Group, Within
 
-TRIES = 100
-"""Draws before valid architectures are looked for in another way."""
+UNITS = {"multiply_adds": "multiply-adds", "parameters": "parameters", "milliseconds": "ms"}
+"""What may be limited, as people say it."""
+LEAST = 1e-9
+"""Of the room that limits leave, so that there is something to divide by."""
+WEAKEST = 1e-300
+"""Of a strength, so that it has a logarithm."""
 
 
 class Priced(Protocol):
-    """What an architecture costs (`cleave.net.cost.Cost`)."""
+    """What an architecture or a part of one costs (`cleave.net.cost.Cost`)."""
 
     @property
     def parameters(self) -> int: ...
@@ -30,39 +38,47 @@ class Priced(Protocol):
     def multiply_adds(self) -> int: ...
 
 
+class Prices(Protocol):
+    """What the architectures of a space cost (`cleave.net.cost.Costs`)."""
+
+    @property
+    def common(self) -> Priced: ...
+
+    def of(self, arch: Arch) -> Priced: ...
+
+    def groups(self, parts: Sequence[Sequence[Arch]]) -> Sequence[Sequence[tuple[Arch, Priced]]]: ...
+
+
 class Limited(Space):
     """The architectures of a space that cost no more than said: they alone are drawn, derived and compared.
 
-    `cost` gives the cost of one, as `cleave.net.cost.costs(...).of` does at a size. UserError where none is within the
-    limits.
+    `prices` are those at one size (`cleave.net.cost.costs`), and `most` the limits, by the names of what is limited, as
+    in {"multiply_adds": 300_000_000}. UserError, which tells the nearest architecture, where none is within the limits.
     """
 
-    def __init__(
-        self,
-        inner: Space,
-        cost: Callable[[Arch], Priced],
-        most_parameters: int | None = None,
-        most_multiply_adds: int | None = None,
-        name: str | None = None,
-    ) -> None:
+    def __init__(self, inner: Space, prices: Prices, most: Mapping[str, float], name: str | None = None) -> None:
         """`name`: by which it is told apart from the whole space; None: the space's own."""
-        self.inner, self.cost = inner, cost
-        limits = {"parameters": most_parameters, "multiply_adds": most_multiply_adds}
-        self.most = {what: most for what, most in limits.items() if most is not None}
+        self.inner, self.prices, self.most = inner, prices, dict(most)
         self.name, self.choices = name or inner.name, inner.choices
         self.paper_size, self.tabulated = inner.paper_size, inner.tabulated
         self.paper_image_size, self.paper_classes = inner.paper_image_size, inner.paper_classes
-        self._held: dict[Any, bool] = {}
+        self._known: dict[Any, Within] = {}
+        self._expected: dict[Any, ExpectedCosts] = {}
         if not self.holds_valid(self.region):
-            told = " and ".join(f"{most:,} {what.replace('_', '-')}" for what, most in self.most.items())
-            raise UserError(f"space {self.name}: no architecture was found within {told}; allow more")
+            raise UserError(f"space {self.name}: {self._nearest()}; allow more")
 
     @property
     def usual_size(self) -> Any:  # noqa: ANN401
         return self.inner.usual_size
 
+    def asked(self) -> Mapping[str, Any]:
+        return self.inner.asked()
+
     def layout(self, size: Any, image_channels: int) -> Layout:  # noqa: ANN401
         return self.inner.layout(size, image_channels)
+
+    def auxiliary(self, size: Any) -> Auxiliary | None:  # noqa: ANN401
+        return self.inner.auxiliary(size)
 
     def parse(self, text: str) -> Arch:
         return self.inner.parse(text)
@@ -89,77 +105,87 @@ class Limited(Space):
     def uniform(self, region: Region, generator: torch.Generator) -> Arch:
         return self.inner.uniform(region, generator)
 
-    def excess(self, arch: Arch) -> float:
-        """By which share of the limits an architecture is above them, added up; 0 within them."""
-        cost = self.cost(arch)
-        shares: list[float] = [getattr(cost, what) / most for what, most in self.most.items()]
-        return sum(max(0.0, share - 1) for share in shares)
+    def strengths(self, region: Region, weights: Mapping[str, Tensor]) -> dict[str, dict[str, float]]:
+        return self.inner.strengths(region, weights)
+
+    def cost_of(self, arch: Arch) -> dict[str, float]:
+        cost = self.prices.of(arch)
+        return {what: getattr(cost, what) for what in self.most}
 
     def valid(self, arch: Arch) -> bool:
-        return self.inner.valid(arch) and self.excess(arch) == 0
+        return self.inner.valid(arch) and all(cost <= self.most[what] for what, cost in self.cost_of(arch).items())
 
     def holds_valid(self, region: Region) -> bool:
-        """By a list of the region's architectures, or where there are too many by going down from some of them.
-
-        Going down finds the cheapest where costs add up choice by choice and every architecture is valid without
-        limits. Elsewhere it could miss what is there.
-        """
-        key = tuple(region.allowed.items())
-        if key not in self._held:
-            self._held[key] = self.inner.holds_valid(region) and self._finds_valid(region)
-        return self._held[key]
-
-    def _finds_valid(self, region: Region) -> bool:
-        if self.inner.count(region) <= ENUMERABLE:
-            return any(map(self.valid, self.inner.every(region)))
-        generator = torch.Generator().manual_seed(0)
-        return any(self.lighter(self.inner.sample(region, generator), region) is not None for _ in range(TRIES))
+        """Known exactly: where there is none, everything that could have been is ruled out."""
+        return self.inner.holds_valid(region) and self._within(region).cheap is not None
 
     def sample(self, region: Region, generator: torch.Generator) -> Arch:
-        """Uniform where that is quickly drawn or the region can be listed; else one is drawn and made lighter."""
-        assert self.holds_valid(region), "the region holds no valid architecture"
-        for _ in range(TRIES):
-            arch = self.inner.sample(region, generator)
-            if self.excess(arch) == 0:
-                return arch
-        if self.inner.count(region) <= ENUMERABLE:
-            return pick(enumerate_valid(self, region), generator)
-        while True:
-            lighter = self.lighter(self.inner.sample(region, generator), region)
-            if lighter is not None:
-                return lighter
+        """One within the limits, uniformly."""
+        return self._within(region).draw(generator)
 
     def derive(self, region: Region, weights: Mapping[str, Tensor]) -> Arch:
-        """That of the space, or where it is above the limits the valid one with the largest product of weights.
+        """That of the space if it is within the limits, else the valid one with the largest product of `strengths`.
 
-        In a region that cannot be listed the space's own is made lighter, each time where least weight is lost for it.
+        In a region without a valid one it is that of the space all the same.
         """
         arch = self.inner.derive(region, weights)
-        if self.excess(arch) == 0 or not self.holds_valid(region):
+        if self.valid(arch) or not self.holds_valid(region):
             return arch
-        if self.inner.count(region) <= ENUMERABLE:
-            return next(filter(self.valid, strongest_first(self.parts(region), region, weights)))
-        given = {choice: dict(zip(region.allowed[choice], weights[choice].tolist(), strict=True)) for choice in weights}
-        lighter = self.lighter(arch, region, given)
-        return self.sample(region, torch.Generator().manual_seed(0)) if lighter is None else lighter
+        strengths = self.strengths(region, weights)
+        logs = {
+            choice: {candidate: log(max(strength, WEAKEST)) for candidate, strength in each.items()}
+            for choice, each in strengths.items()
+        }
 
-    def lighter(
-        self, arch: Arch, region: Region, weights: Mapping[str, Mapping[str, float]] | None = None
-    ) -> Arch | None:
-        """A valid architecture, reached by one choice after the other; None where it ends above the limits.
+        def values(group: Group) -> Numbers:
+            return np.array([sum(logs[choice][each] for choice, each in part.items()) for part in group.archs])
 
-        Each step is the one that loses least weight for what it gains; without weights, the one that gains most.
-        """
-        while (excess := self.excess(arch)) > 0:
-            steps: list[tuple[float, float, int, Arch]] = []
-            for choice in arch:
-                for candidate in region.allowed[choice]:
-                    other = {**arch, choice: candidate}
-                    gained = excess - self.excess(other)
-                    lost = 1.0 if weights is None else weights[choice][arch[choice]] - weights[choice][candidate]
-                    if gained > 0 and self.inner.valid(other):
-                        steps.append((max(lost, 0.0) / gained, -gained, len(steps), other))
-            if not steps:
-                return None
-            arch = min(steps)[-1]
-        return arch
+        return next(self._within(region).strongest(values))
+
+    def excess(self, region: Region, weights: Mapping[str, Tensor]) -> Tensor:
+        key = tuple(region.allowed.items())
+        if key not in self._expected:
+            groups = [(group.archs, group.costs.tolist()) for group in self._within(region).whole]
+            common = [getattr(self.prices.common, what) for what in self.most]
+            self._expected[key] = ExpectedCosts(groups, common, region)
+        expected = self._expected[key](weights)
+        return (expected / expected.new_tensor(list(self.most.values())) - 1).clamp(min=0).sum()
+
+    def _within(self, region: Region) -> Within:
+        """What of a region is within the limits; kept, since a search asks for the same few regions all the time."""
+        key = tuple(region.allowed.items())
+        if key not in self._known:
+            room = np.maximum([most - getattr(self.prices.common, what) for what, most in self.most.items()], LEAST)
+            self._known[key] = Within(self._groups(region), room, self.valid, self._listed(region))
+        return self._known[key]
+
+    def _listed(self, region: Region) -> bool:
+        """Whether only valid architectures are in `_groups`."""
+        return self.inner.all_valid or self.inner.count(region) <= ENUMERABLE
+
+    def _groups(self, region: Region) -> list[Group]:
+        """What costs alike in groups; or one of whole architectures, where some compute nothing and they are few."""
+        if self.inner.all_valid or not self._listed(region):
+            return [self._group(each) for each in self.prices.groups(self.inner.parts(region))]
+        priced = [(arch, self.prices.of(arch)) for arch in enumerate_valid(self.inner, region)]
+        whole = self._group(priced)
+        return [Group(whole.archs, whole.costs - [getattr(self.prices.common, what) for what in self.most])]
+
+    def _group(self, priced: Sequence[tuple[Arch, Priced]]) -> Group:
+        costs = [[float(getattr(cost, what)) for what in self.most] for _, cost in priced]
+        return Group([arch for arch, _ in priced], np.array(costs).reshape(len(priced), len(self.most)))
+
+    def _nearest(self) -> str:
+        """That of the whole space which takes the smallest share of the limits, for people."""
+        groups, most = self._groups(self.region), np.array(list(self.most.values()))
+        everything = sum((group.costs.max(axis=0) for group in groups), np.ones(len(most)))
+        free = Within(groups, everything, self.inner.valid, self._listed(self.region))
+        arch = next(free.strongest(lambda group: -(group.costs / most).sum(axis=1)))
+        end = "the least is" if len(self.most) == 1 else "the nearest has"
+        told_of = told(self.cost_of(arch))
+        return f"no architecture keeps to {told(self.most)}; {end} {told_of}, that of {self.format(arch)}"
+
+
+def told(costs: Mapping[str, float]) -> str:
+    """Costs for people, as in 300,000,000 multiply-adds and 8 ms."""
+    return " and ".join(f"{value:,} {UNITS[what]}" for what, value in costs.items())

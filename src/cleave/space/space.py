@@ -82,18 +82,39 @@ class Space(ABC):
         """Whether `arch` computes something from its input (all do, unless a space says otherwise)."""
         return True
 
+    @property
+    def all_valid(self) -> bool:
+        """Whether everything that is put together from `parts` is valid."""
+        return type(self).valid is Space.valid
+
     def holds_valid(self, region: Region) -> bool:
         """Whether the region has a valid architecture."""
         return True
 
+    def strengths(self, region: Region, weights: Mapping[str, Tensor]) -> dict[str, dict[str, float]]:
+        """Of each candidate of each choice, that by whose product architectures are compared: here its weight."""
+        given = region.allowed.items()
+        return {choice: dict(zip(allowed, weights[choice].tolist(), strict=True)) for choice, allowed in given}
+
     def derive(self, region: Region, weights: Mapping[str, Tensor]) -> Arch:
-        """The valid architecture with the largest product of weights, each [allowed candidates] and none negative.
+        """The valid architecture with the largest product of `strengths`. No weight, [allowed candidates], is negative.
 
         That is the strongest candidate of each choice, unless together they compute nothing. First wins ties. In a
         region without a valid architecture it is the strongest all the same.
         """
-        ordered = strongest_first(self.parts(region), region, weights)
+        ordered = strongest_first(self.parts(region), self.strengths(region, weights))
         return next(filter(self.valid, ordered) if self.holds_valid(region) else ordered)
+
+    def cost_of(self, arch: Arch) -> Mapping[str, float]:
+        """What an architecture costs of what is limited; nothing in a space without limits."""
+        return {}
+
+    def excess(self, region: Region, weights: Mapping[str, Tensor]) -> Tensor | None:
+        """By which share of its limits what is drawn by these weights costs more on average, all added up.
+
+        0 within them; None of a space without limits. `weights`: [allowed candidates], in which it is differentiable.
+        """
+        return None
 
     def parts(self, region: Region) -> list[list[Arch]]:
         """What architectures of a region are put together from: one of each list, whatever is taken of the others.

@@ -6,21 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 from math import prod
 
-from torch import Tensor
-
 from cleave.space.choice import Arch
-from cleave.space.region import Region
 
 
-def strongest_first(parts: Sequence[Sequence[Arch]], region: Region, weights: Mapping[str, Tensor]) -> Iterator[Arch]:
-    """What `Space.parts` lists, put together, the largest product of weights first; of equals the first.
+def strongest_first(parts: Sequence[Sequence[Arch]], strengths: Mapping[str, Mapping[str, float]]) -> Iterator[Arch]:
+    """What `Space.parts` lists, put together, the largest product of strengths first; of equals the first.
 
-    `weights` are [allowed candidates] of each choice, none negative. What was not asked for is not worked out.
+    No strength is negative. What was not asked for is not worked out.
     """
-    of = {
-        choice: dict(zip(allowed, weights[choice].tolist(), strict=True)) for choice, allowed in region.allowed.items()
-    }
-    ranked = [ranking(part, of) for part in parts]
+    ranked = [ranking(part, strengths) for part in parts]
     heap = [(-value(ranked, ranks), ranks) for ranks in [(0,) * len(ranked)] if all(ranked)]
     while heap:
         _, ranks = heappop(heap)
