@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import Field
 from torch.utils.benchmark import Timer
 
 from cleave.deploy.correction import accuracy, corrected
@@ -79,9 +78,9 @@ class MeasureRequest:
 
 
 def timed(key: str, call: Call, threads: int) -> float:
-    """The median of blocks of calls, by torch.utils.benchmark."""
+    """The fastest of several calls, or of several blocks of short ones: in the others something else ran meanwhile."""
     timer = Timer("call()", globals={"call": call}, num_threads=threads)
-    return 1000 * float(timer.blocked_autorange(min_run_time=SECONDS).median)
+    return 1000 * float(min(timer.blocked_autorange(min_run_time=SECONDS).times))
 
 
 def measure(request: MeasureRequest, out: Path, callback: Callback, clock: Clock = timed) -> dict[str, Any]:
@@ -127,18 +126,18 @@ class Part(Shape):
     """A measurement under way."""
 
     of: Binding
-    repeats: dict[str, list[tuple[float, float]]] = Field(strict=False)  # a tuple is a list in JSON
+    repeats: dict[str, list[list[float]]]
 
 
 class Rounds:
-    """The times of each thing, kept in a file: (its own, that of the reference around it) in milliseconds, by round.
+    """The times of each thing, kept in a file: [its own, that of the reference around it] in milliseconds, by round.
 
     On a machine that is shared all things take longer for a while. So each is told in times of the reference.
     """
 
     def __init__(self, file: Path, of: Binding) -> None:
         self.file, self.of = file, of
-        self.repeats: dict[str, list[tuple[float, float]]] = {}
+        self.repeats: dict[str, list[list[float]]] = {}
         if is_there(file):
             found = Part.model_validate(read_json(file, Part))
             if found.of != of:
@@ -164,7 +163,7 @@ class Rounds:
         for key in missing:
             callback.stop.check()
             own, after = time(key), time(keys[-1])
-            self.repeats[key].append((own, (before + after) / 2))
+            self.repeats[key].append([own, (before + after) / 2])
             before = after
             done = number * len(keys) + keys.index(key) + 1
             callback.see(Progress(done, ROUNDS * len(keys), "", f"round {number + 1} of {ROUNDS}", kind="measure"))

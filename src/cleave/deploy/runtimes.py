@@ -14,7 +14,6 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from cleave.errors import UserError
 from cleave.extras import need_extra
-from cleave.net import count_parameters
 
 Call = Callable[[], object]
 """Runs a module once on its input, and waits until it is done."""
@@ -22,8 +21,8 @@ Case = tuple[nn.Module, Tensor]
 """A module and its input."""
 Runtime = Callable[[Sequence[Case], int], list[Call]]
 """(cases, threads) -> a call of each"""
-TOGETHER = 50_000_000
-"""Parameters at most that become one ONNX file, which may have 2 GB: most of the time goes into beginning one."""
+TOGETHER = 400
+"""Layers at most that are written as one ONNX file: beginning one takes a second, writing long ones much longer."""
 
 
 def folded(module: nn.Module) -> nn.Module:
@@ -80,14 +79,14 @@ def in_onnxruntime(cases: Sequence[Case], threads: int) -> list[Call]:
 
 
 def batches(cases: Sequence[Case]) -> Iterator[list[Case]]:
-    """Cases in their order, in lists of no more than `TOGETHER` parameters, but for those that have more alone."""
-    batch, parameters = list[Case](), 0
+    """Cases in their order, in lists of no more than `TOGETHER` layers, but for those that have more alone."""
+    batch, layers = list[Case](), 0
     for case in cases:
-        own = count_parameters(case[0])
-        if batch and parameters + own > TOGETHER:
+        own = sum(1 for _ in case[0].modules())
+        if batch and layers + own > TOGETHER:
             yield batch
-            batch, parameters = [], 0
-        batch, parameters = [*batch, case], parameters + own
+            batch, layers = [], 0
+        batch, layers = [*batch, case], layers + own
     if batch:
         yield batch
 
