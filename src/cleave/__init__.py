@@ -78,6 +78,7 @@ __all__ = [
     "TrainResult",
     "UserError",
     "evaluate",
+    "front",
     "load",
     "method",
     "operation",
@@ -97,7 +98,7 @@ _MODULES = ("method", "plan", "rank", "search", "settings", "study", "train")
 """Those that are verbs are called as the functions of their names: see `cleave.callable_module`."""
 
 _HOMES = {
-    "cleave.api": ("evaluate", "load", "partition", "resume", "resume_study", "resume_training"),
+    "cleave.api": ("evaluate", "front", "load", "partition", "resume", "resume_study", "resume_training"),
     "cleave.errors": ("Interrupted", "UserError"),
     "cleave.ops": ("Norm", "Operation", "operation"),
     "cleave.result": ("SearchResult",),

@@ -36,6 +36,7 @@ from cleave.cost_command import cost
 from cleave.deploy.command import measure
 from cleave.errors import Interrupted, UserError, refusal
 from cleave.memory import keep_memory, lacks_memory
+from cleave.pareto.command import front
 from cleave.process import DONE, WRONG, complain, run_process
 from cleave.rank.command import rank
 from cleave.reproduce.command import reproduce
@@ -204,6 +205,7 @@ app.command()(draw)
 app.command()(report)
 app.command()(cost)
 app.command()(measure)
+app.command()(front)
 app.command()(rank)
 
 

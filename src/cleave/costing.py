@@ -17,15 +17,8 @@ from cleave.net.sized import Sized
 from cleave.run.origin import SEARCH, read_origin
 from cleave.run.reading import Shape, read_json
 from cleave.search.drawn import USUAL, of_run, parsed
+from cleave.search.runner import ImagesFile
 from cleave.space import Arch
-
-
-class ImagesFile(Shape):
-    """What of images.json is of use here."""
-
-    classes: list[Any]
-    channels: int
-    size: int
 
 
 class ArchFile(Shape):

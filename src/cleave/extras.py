@@ -8,6 +8,7 @@ from cleave.errors import UserError
 
 EXTRAS = {
     "export": ("onnx", "onnxruntime", "onnxscript"),
+    "front": ("moocore",),
     "reproduce": ("matplotlib", "scipy"),
     "study": ("matplotlib", "pyarrow", "scipy"),
 }

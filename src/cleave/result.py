@@ -39,15 +39,16 @@ class SearchResult:
     cost: Mapping[str, int] = field(repr=False)
     _told: Mapping[str, Any] = field(repr=False)
 
-    def network(self) -> ChosenNetwork:
+    def network(self, arch: str | None = None, leaf: str | None = None) -> ChosenNetwork:
         """The chosen architecture with its leaf's weights, or retrained where halving chose it, on the CPU.
 
+        `arch`: another one of the space, as those of `cleave.front`, with the weights of the leaf that holds it.
         Images in, logits [n, classes] out; it normalises the images itself. UserError where no weights were kept, as by
-        method.name=random.
+        method.name=random, or no leaf holds `arch`.
         """
-        from cleave.search.chosen import chosen_network
+        from cleave.search.chosen import chosen_network, network_of
 
-        return chosen_network(self.run)
+        return chosen_network(self.run) if arch is None else network_of(self.run, arch, leaf)
 
     def show(self) -> None:
         """Prints what `cleave show` prints: tree, leaves, network, how far to trust it."""

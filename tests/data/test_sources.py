@@ -30,6 +30,7 @@ from tests.data.official import (
     write_folder,
     write_imagenet16,
 )
+from tests.tiny import write_images
 
 WRITERS: dict[str, Callable[[Path], object]] = {
     "cifar10": functools.partial(write_cifar10, binary=True),
@@ -176,6 +177,15 @@ def test_what_is_not_there_is_refused_with_what_to_get_and_where_to_put_it(tmp_p
     with pytest.raises(UserError, match=rf"^data\.name: {name} is not in {tmp_path}: download .*https://.*{tmp_path}"):
         load(name, "train", tmp_path, download=False)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_named_set_may_be_a_folder_of_image_files(tmp_path: Path) -> None:
+    for part, each in (("train", 5), ("val", 3)):
+        write_images(tmp_path / "imagenet-1k" / part, classes=3, each=each)
+    assert len(load("ImageNet 1k", "train", tmp_path)) == 15
+    found = load("imagenet-1k", "test", tmp_path, image_size=8)
+    assert len(found) == 9
+    assert torch.equal(found.pixels, load(str(tmp_path / "imagenet-1k"), "test", image_size=8).pixels)
 
 
 def test_the_data_root_is_the_argument_else_the_environment_else_the_cache(

@@ -17,8 +17,8 @@ from scipy.stats import kendalltau, spearmanr
 from cleave.bench.table import EARLY_ACCURACIES, Table
 from cleave.engine.progress import Callback
 from cleave.net.cost import costs
-from cleave.rank.finished import open_finished, read_recipe
 from cleave.search.evaluator import LeafEvaluator
+from cleave.search.finished import open_finished, read_recipe
 from cleave.search.schedule import schedule
 from cleave.search.trainer import NodeTrainer
 from cleave.space.nb201 import NASBench201

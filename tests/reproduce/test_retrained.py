@@ -57,7 +57,7 @@ def test_it_is_told_again_without_training(out: Path, monkeypatch: pytest.Monkey
 
 def test_a_training_by_another_recipe_is_refused(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     longer = {**TRAINED["tiny"], "training": {"epochs": 3, "batch_size": 24}}
-    monkeypatch.setattr(retrained, "TRAINED", {"tiny": longer})
+    monkeypatch.setitem(TRAINED, "tiny", longer)
     with pytest.raises(UserError, match="was trained by another recipe; give --out a new folder"):
         reproduce(request(out), Callback())
 
@@ -66,7 +66,7 @@ def test_a_training_by_another_recipe_is_refused(out: Path, monkeypatch: pytest.
 def test_all_rows_have_the_same_epochs(budget: str) -> None:
     """Rounded down for few-shot, whose epochs are shared out among the operations."""
     sizes = DARTS_SIZES[budget]
-    total = sizes.total_epochs("darts", 3, 2)
+    total = sizes.total_epochs("darts", (2, 2, 2))
     operations = len(sizes.common.get("space.ops", range(7)))
     for row in table4(sizes):
         epochs, warmup = row.changes.get("search.epochs"), sizes.lengths["darts"].warmup
@@ -81,7 +81,7 @@ def test_all_rows_have_the_same_epochs(budget: str) -> None:
 
 def test_the_published_protocol_is_complete() -> None:
     sizes = DARTS_SIZES["paper"]
-    assert sizes.total_epochs("darts", 3, 2) == 134  # GM-NAS, appendix D.2
+    assert sizes.total_epochs("darts", (2, 2, 2)) == 134  # GM-NAS, appendix D.2
     assert sizes.recipe("darts")["method.architecture_learning_rate"] == pytest.approx(3e-4)
     row = next(row for row in table8(sizes) if row.name == "DARTS (1st), gradient")
     assert row.changes["selection.schedule"] == [30, 100, 600]

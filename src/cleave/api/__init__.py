@@ -4,12 +4,13 @@ None of them changes what belongs to the process for longer than it runs: no sig
 torch. `UserError` is a mistake in what was given, in one line; `Interrupted` says how to go on.
 """
 
-from cleave.api.searches import load, partition, plan, rank, resume, search
+from cleave.api.searches import front, load, partition, plan, rank, resume, search
 from cleave.api.studies import is_study, resume_study, study
 from cleave.api.trainings import evaluate, is_training, resume_training, train
 
 __all__ = [
     "evaluate",
+    "front",
     "is_study",
     "is_training",
     "load",

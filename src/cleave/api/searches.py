@@ -22,7 +22,10 @@ from cleave.engine.engine import ONE, PROCESS, Engine
 from cleave.engine.progress import CallbackLike, Callbacks
 from cleave.engine.stop import Stop
 from cleave.errors import UserError, shown
+from cleave.extras import need_extra
 from cleave.given import DataLike, MethodLike, RecipeLike, SpaceLike, SplitterLike
+from cleave.pareto.front import find_front
+from cleave.pareto.question import FrontQuestion
 from cleave.plan.plan import plan_search
 from cleave.rank import runner as rank_runner
 from cleave.rank.question import RankQuestion
@@ -149,6 +152,29 @@ def rank(
     )
     callback = Callbacks(checked_callbacks(callbacks), stop)
     return rank_runner.rank(folder_of(run), question, callback, given_again(data))
+
+
+def front(
+    run: Folder,
+    *,
+    cost: str = "macs",
+    points: int = 10,
+    out: str | Path | None = None,
+    data: DataLike | None = None,
+    data_root: str | Path | None = None,
+    device: str | None = None,
+    threads: int | None = None,
+    callbacks: Iterable[CallbackLike] = (),
+    stop: Stop | None = None,
+) -> dict[str, Any]:
+    """The architectures of a finished run that no other beats in both accuracy and cost ("macs" or "params").
+
+    They are derived by the run's own weights under `points` ever tighter limits. `data`: again what was given as
+    tensors. Returns what `cleave front --json` prints; `SearchResult.network(arch)` is a member as a network.
+    """
+    need_extra("front")
+    question = FrontQuestion(cost, points, path_or_none(out), path_or_none(data_root), device, threads)
+    return find_front(folder_of(run), question, Callbacks(checked_callbacks(callbacks), stop), given_again(data))
 
 
 def plan(

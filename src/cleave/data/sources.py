@@ -49,11 +49,15 @@ class Archive:
 
 @dataclass(frozen=True)
 class Source:
-    """A named data set: its reader (None: not there), and how to get it if it is not there."""
+    """A named data set: its reader (None: not there), and how to get it if it is not there.
+
+    `folder`: of the data root, where its images are files that are opened one by one; then nothing else reads them.
+    """
 
     read: Callable[[Path, Part], Images | None]
     by_hand: str = ""  # what to do where nothing can be downloaded; {root} stands for the data root
     archives: tuple[Archive, ...] = ()
+    folder: str = ""
 
 
 def _cifar(read: Callable[[Path, Part], Images | None], published: type[CIFAR10]) -> Source:
@@ -86,6 +90,13 @@ _BUILT_IN = {
         by_hand="download the four .gz files that https://github.com/zalandoresearch/fashion-mnist lists "
         f"and put them in {{root}}/{_FASHION_FOLDER}",
         archives=tuple(Archive(_FASHION_URL + name, md5, _FASHION_FOLDER) for name, md5 in FashionMNIST.resources),
+    ),
+    "imagenet-1k": Source(
+        lambda root, part: None,
+        by_hand="download the training and validation images of ILSVRC 2012 from "
+        "https://image-net.org/download-images.php and put them, with a folder for each class, into "
+        "{root}/imagenet-1k/train and {root}/imagenet-1k/val",
+        folder="imagenet-1k",
     ),
 }
 
@@ -158,7 +169,10 @@ def _find(
     if name is None:
         return open_folder(_folder(data), part, image_size, reading)
     needed = SOURCES[name].by_hand != ""  # what is bundled is there for a user without a home folder too
-    images = _read(name, part, root or (data_root() if needed else Path()), download)
+    where = root or (data_root() if needed else Path())
+    if (inside := SOURCES[name].folder) and (where / inside).is_dir():
+        return open_folder(where / inside, part, image_size, reading)
+    images = _read(name, part, where, download)
     return images if image_size is None else images.resize(image_size)
 
 

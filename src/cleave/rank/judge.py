@@ -15,8 +15,8 @@ from cleave.engine.stop import Stop
 from cleave.net import only_live
 from cleave.rank.columns import Numbers
 from cleave.rank.evaluate import Exam, accuracies
-from cleave.rank.finished import FinishedRun
 from cleave.rank.question import RankQuestion
+from cleave.search.finished import FinishedRun
 from cleave.search.problem import Problem
 from cleave.space import Arch, Layout
 from cleave.split import Node

@@ -17,11 +17,11 @@ from cleave.files import holds_text, refuse_pipe
 from cleave.memory import memory_for
 from cleave.rank.columns import Numbers
 from cleave.rank.contest import SUPERNET, Contest, prepare
-from cleave.rank.finished import FinishedRun, open_finished, read_recipe
 from cleave.rank.judge import judge
 from cleave.rank.published import published_rows
 from cleave.rank.question import RankQuestion, check_free
 from cleave.run.durable import write_bytes
+from cleave.search.finished import FinishedRun, open_finished, read_recipe
 from cleave.search.runner import start
 from cleave.split import Node
 from cleave.stats.ranking import score

@@ -7,8 +7,9 @@ tiny    seconds, on the bundled images: that all of it runs, and nothing else
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 Changes = Mapping[str, Any]
@@ -65,17 +66,19 @@ class Sizes:
         steps = self.lengths["darts"].epochs * self.steps_per_epoch
         return {"method.architecture_learning_rate": ARCHITECTURE_RATE * self.architecture_steps / steps}
 
-    def total_epochs(self, method: str, splits: int = 2, branch: int = 2) -> int:
-        """All epochs of a split search: warm-ups of every inner node and the search of every leaf."""
+    def total_epochs(self, method: str, branch: Sequence[int] = (2, 2)) -> int:
+        """All epochs of a split search: warm-ups of every inner node and the search of every leaf.
+
+        `branch`: groups per split, one number for each level of the tree.
+        """
         length = self.lengths[family(method)]
-        inner: int = sum(branch**depth for depth in range(splits))
-        leaves = int(branch**splits)
-        return inner * length.warmup + leaves * length.epochs
+        inner = sum(prod(branch[:depth]) for depth in range(len(branch)))
+        return inner * length.warmup + prod(branch) * length.epochs
 
 
 def family(method: str) -> str:
     """Which lengths a method goes by: single-path training takes longer (GM-NAS, appendix D.1)."""
-    return "rsps" if method in ("rsps", "random") else "darts"
+    return {"random": "rsps", "rsps": "rsps", "proxyless": "proxyless"}.get(method, "darts")
 
 
 UNTOUCHED = {"trust.control": 0, "trust.panel": 0, "threads": 1}

@@ -85,9 +85,10 @@ class Experiment:
     """A table, figure or question of the paper (or about it).
 
     `rows` may depend on the lengths of a budget. `perform` is what a run is, `measure` what is told of it; `changes`
-    are common to all rows. `compare` are pairs of rows whose difference is of interest. `sizes` are the budgets of
-    the experiment, `seeds` the usual ones of each. `searches`: whether a run is a search, so that it can be planned.
-    `looks_up`: whether what is measured is looked up in the table of trained accuracies.
+    are common to all rows. `compare` are pairs of rows whose difference is of interest, in `compared` measures (none
+    named: in all). `sizes` are the budgets of the experiment, `seeds` the usual ones of each. `searches`: whether a run
+    is a search, so that it can be planned. `looks_up`: whether what is measured is looked up in the table of trained
+    accuracies.
     """
 
     name: str
@@ -100,6 +101,7 @@ class Experiment:
     perform: Perform = search
     sizes: Mapping[str, Sizes] = field(default_factory=lambda: SIZES)
     compare: tuple[tuple[str, str], ...] = ()
+    compared: tuple[str, ...] = ()
     seeds: Mapping[Budget, tuple[int, ...]] = field(
         default_factory=lambda: {"tiny": (0,), "small": (0, 1, 2), "paper": (0, 1, 2, 3)}
     )

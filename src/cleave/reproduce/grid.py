@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from cleave.config import load_recipe
+from cleave.config import Raw, load, put
 from cleave.engine.engine import ONE, Engine
 from cleave.engine.progress import Callback
 from cleave.errors import UserError, brief, refuse_repeats
@@ -50,8 +50,11 @@ class Grid:
         data = {"data.name": row.dataset}
         changes = {**data, **sizes.recipe(row.method), **self.experiment.changes, **row.changes}
         unused = {f"split.{key}" for key in SPLITTERS[changes["split.splitter"]].meaningless}
-        used = {key: value for key, value in changes.items() if key not in unused}
-        return load_recipe(None, (), {**self.flags, **used, "seed": seed})
+        raw: Raw = {}
+        for key, value in changes.items():
+            if key not in unused:
+                put(raw, key, value)
+        return load(Recipe, raw, (), {**self.flags, "seed": seed})
 
     def folder(self, out: Path, row: ExperimentRow, seed: int) -> Path:
         return out / "runs" / f"{slug(row.run or row.name)}-seed{seed}"

@@ -34,7 +34,7 @@ def table7(sizes: Sizes) -> list[ExperimentRow]:
     }
     exhaustive = {"split.splitter": "exhaustive", "split.splits": 2}
     gradient = {"split.splitter": "gradient", "split.splits": 4, "split.branch": 2}
-    epochs = {"search.epochs": sizes.total_epochs("rsps", splits=4)}
+    epochs = {"search.epochs": sizes.total_epochs("rsps", (2,) * 4)}
     return [
         ExperimentRow("few-shot, 2 splits into 4", "rsps", exhaustive, published["few-shot"]),
         ExperimentRow("gradient, 4 splits into 2", "rsps", gradient, published["gradient"]),

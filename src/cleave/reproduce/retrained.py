@@ -14,7 +14,6 @@ from cleave.engine.engine import Engine
 from cleave.engine.progress import Callback
 from cleave.errors import UserError
 from cleave.reproduce.experiment import Budget, ExperimentRow, Figures, Perform, search
-from cleave.reproduce.retrained_sizes import TRAINED
 from cleave.retrain import runner
 from cleave.retrain.evaluate import evaluate
 from cleave.retrain.recipes import load_training, recipe_of, resolve_training
@@ -25,7 +24,7 @@ from cleave.run.reading import Shape, is_there, read_json
 from cleave.run.view import view
 from cleave.search.drawn import of_run
 from cleave.settings import Recipe
-from cleave.space import find_space
+from cleave.space import Space, find_space
 
 CHOSEN, ANY = "chosen", "random"
 """The architecture that a search chooses, and one that was drawn without looking at anything."""
@@ -33,8 +32,10 @@ MAX = "max"
 """Of all leaves the one that tests best, which nobody can know beforehand."""
 ERROR = "test error"
 
-Wanted = Callable[[Mapping[str, Any], Recipe], Mapping[str, str]]
-"""By name the architectures of a finished search that are trained, from its outcome and recipe."""
+Wanted = Callable[[Path, Recipe], Mapping[str, str]]
+"""By name the architectures of a finished search that are trained, from its folder and recipe."""
+Trainings = Mapping[str, Mapping[str, Any]]
+"""By budget how they are trained, as a recipe of `cleave train`."""
 
 
 class Tested(Shape):
@@ -43,37 +44,49 @@ class Tested(Shape):
     accuracy: float = Field(ge=0, le=100)
 
 
-def chosen(result: Mapping[str, Any], recipe: Recipe) -> Mapping[str, str]:
+def chosen(folder: Path, recipe: Recipe) -> Mapping[str, str]:
     """What the search chose; of random search also an architecture drawn by the seed alone."""
-    found = {CHOSEN: result["chosen"]["arch"]}
+    found = {CHOSEN: view(folder)["chosen"]["arch"]}
     if recipe.method.name == "random":
-        space = find_space(recipe.space)
-        drawn = space.sample(space.region, Chance(recipe.seed, "reproduce").generator("random architecture"))
-        found[ANY] = space.format(drawn)
+        found[ANY] = drawn(find_space(recipe.space), recipe.seed)
     return found
 
 
-def every(result: Mapping[str, Any], recipe: Recipe) -> Mapping[str, str]:
+def drawn(space: Space, seed: int) -> str:
+    """An architecture that the seed alone decides."""
+    return space.format(space.sample(space.region, Chance(seed, "reproduce").generator("random architecture")))
+
+
+def every(folder: Path, recipe: Recipe) -> Mapping[str, str]:
     """Those of all leaves, by their paths."""
-    return {leaf["path"]: leaf["arch"] for leaf in result["leaves"]}
+    return {leaf["path"]: leaf["arch"] for leaf in view(folder)["leaves"]}
 
 
-def perform(folder: Path, recipe: Recipe, budget: Budget, callback: Callback, engine: Engine, wanted: Wanted) -> float:
+def perform(
+    folder: Path,
+    recipe: Recipe,
+    budget: Budget,
+    callback: Callback,
+    engine: Engine,
+    *,
+    wanted: Wanted,
+    trainings: Trainings,
+) -> float:
     """The search, a drawing of what it chose, then the trainings one after the other, each with its test."""
     seconds = search(folder, recipe, budget, callback, engine)
     write_bytes(folder.with_name(f"{folder.name}.svg"), of_run(folder, None).svg().encode())
-    for name, arch in wanted(view(folder), recipe).items():
-        seconds += trained(folder, name, arch, budget, callback)
+    for name, arch in wanted(folder, recipe).items():
+        seconds += trained(folder, name, arch, trainings[budget], callback)
     return seconds
 
 
-def performing(wanted: Wanted) -> Perform:
-    return partial(perform, wanted=wanted)
+def performing(wanted: Wanted, trainings: Trainings) -> Perform:
+    return partial(perform, wanted=wanted, trainings=trainings)
 
 
-def trained(folder: Path, name: str, arch: str, budget: Budget, callback: Callback) -> float:
+def trained(folder: Path, name: str, arch: str, settings: Mapping[str, Any], callback: Callback) -> float:
     """Trains an architecture of a search beside its folder, and tests it; the seconds of the training."""
-    path, settings = beside(folder, name), TRAINED[budget]
+    path = beside(folder, name)
     recipe = load_training(folder, settings, {"arch": arch, "seed": read_origin(folder, SEARCH).recipe["seed"]})
     callback.say(f"training from scratch: {name}")
     result = resumed(path, recipe, callback) if holds(path, TRAIN) else runner.start(recipe, path, callback)

@@ -7,7 +7,7 @@ from typing import Any
 from cleave.reproduce.budgets import Sizes
 from cleave.reproduce.experiment import Experiment, ExperimentRow, Published
 from cleave.reproduce.retrained import ANY, ERROR, MAX, by_every_way, chosen, every, of_chosen, performing
-from cleave.reproduce.retrained_sizes import BRANCH, DARTS_SIZES, SPLITS, halving
+from cleave.reproduce.retrained_sizes import BRANCH, DARTS_SIZES, SPLITS, TRAINED, halving
 from cleave.space.darts import OPERATIONS
 
 NAMES = {"darts": "DARTS (1st)", "darts2": "DARTS (2nd)", "snas": "SNAS"}
@@ -43,7 +43,7 @@ WAYS = ("mixture-accuracy", "mixture-loss", MAX, "halving")
 
 def changes(sizes: Sizes, method: str, splitting: str) -> dict[str, Any]:
     """As many epochs as the gradient splits take in all, whatever the splitting; only leaves are halved."""
-    total, budget = sizes.total_epochs(method, SPLITS, BRANCH), sizes.name
+    total, budget = sizes.total_epochs(method, (BRANCH,) * SPLITS), sizes.name
     leaves = len(sizes.common.get("space.ops", OPERATIONS))
     return {
         "no split": {"split.splitter": "none", "search.epochs": total},
@@ -70,7 +70,7 @@ def table4(sizes: Sizes) -> list[ExperimentRow]:
         for (method, splitting), figure in TABLE4.items()
     ]
     epochs = {
-        "search.epochs": sizes.total_epochs("darts", SPLITS, BRANCH),
+        "search.epochs": sizes.total_epochs("darts", (BRANCH,) * SPLITS),
         "method.epochs_each": sizes.lengths["darts"].epochs,
     }
     searched = {"split.splitter": "none", **epochs}
@@ -106,7 +106,7 @@ DARTS_SPACE = [
         "test error, %",
         table4,
         of_chosen,
-        perform=performing(chosen),
+        perform=performing(chosen, TRAINED),
         sizes=DARTS_SIZES,
         searches=False,
         looks_up=False,
@@ -126,7 +126,7 @@ DARTS_SPACE = [
         "test error, %",
         table8,
         by_every_way,
-        perform=performing(every),
+        perform=performing(every, TRAINED),
         sizes=DARTS_SIZES,
         searches=False,
         looks_up=False,

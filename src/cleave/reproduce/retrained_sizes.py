@@ -7,7 +7,6 @@ tiny    a minute or two, on the bundled images: that all of it runs, and nothing
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -16,7 +15,7 @@ from cleave.retrain.catalogue import RECIPES
 
 SPLITS, BRANCH = 3, 2
 
-TRAINED: Mapping[str, dict[str, Any]] = {
+TRAINED: dict[str, dict[str, Any]] = {
     "tiny": {
         "space": {"channels": 2, "cells": 3},
         "data": {"use": "all"},

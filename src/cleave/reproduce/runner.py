@@ -142,7 +142,7 @@ def make_report(grid: Grid, findings: Sequence[Finding]) -> dict[str, Any]:
         "budget": grid.budget,
         "seeds": list(grid.seeds),
         "lines": [line.to_json() for line in table],
-        "comparisons": comparisons(experiment.compare, table),
+        "comparisons": comparisons(experiment.compare, table, experiment.compared),
         "notes": list(experiment.notes),
         "environment": {name: findings[0].environment.get(name) for name in SHOWN},
         "seconds": sum({finding.run: finding.seconds for finding in findings}.values()),

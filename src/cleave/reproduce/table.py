@@ -59,13 +59,16 @@ def lines(rows: Sequence[ExperimentRow], findings: Sequence[Finding]) -> Iterato
             yield TableLine(row.name, measure, row.published.get(measure), values, seconds)
 
 
-def comparisons(pairs: Sequence[tuple[str, str]], table: Sequence[TableLine]) -> list[dict[str, Any]]:
+def comparisons(
+    pairs: Sequence[tuple[str, str]], table: Sequence[TableLine], compared: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     """The difference of two rows, each figure against its counterpart, for every measure that both have.
 
+    Where measures are named (`compared`), for these alone.
     "n" is how many differences are defined, "of" how many pairs there are.
     """
     by_place = {(line.row, line.measure): line for line in table}
-    measures = list(dict.fromkeys(line.measure for line in table))
+    measures = compared or list(dict.fromkeys(line.measure for line in table))
     found = []
     for one, other in pairs:
         for measure in measures:

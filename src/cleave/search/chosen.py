@@ -1,22 +1,26 @@
-"""The network that a finished search chose, as a plain module."""
+"""The network that a finished search chose, or another of it, as a plain module."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
-from cleave.errors import UserError
+from cleave.errors import UserError, shown
 from cleave.net import build
 from cleave.net.chosen import ChosenNetwork, standalone
 from cleave.retrain.trainer import used_weights
 from cleave.run.folder import RunFiles
-from cleave.run.origin import CHECKPOINTS, SEARCH, read_origin
+from cleave.run.generations import Record
+from cleave.run.origin import CHECKPOINTS, SEARCH, Origin, read_origin
 from cleave.run.view import newest_saved
 from cleave.search.halving import last_label
 from cleave.search.retraining import retrained_size
 from cleave.search.runner import recipe_of
 from cleave.search.selection import chosen_leaf
 from cleave.search.state import State
-from cleave.space import find_space
+from cleave.settings import Recipe
+from cleave.space import Arch, Space, find_space
+from cleave.split import Node
 
 
 def chosen_network(path: Path) -> ChosenNetwork:
@@ -24,19 +28,66 @@ def chosen_network(path: Path) -> ChosenNetwork:
 
     UserError where these are lost or were not kept.
     """
-    origin = read_origin(path, SEARCH)
-    recipe, state = recipe_of(origin, {}), State.from_json(newest_saved(path)["search"], path / CHECKPOINTS)
-    leaf, space = chosen_leaf(recipe, state), find_space(recipe.space)
-    label = last_label(recipe, state, leaf) if recipe.selection.retrains else leaf.label
-    if label not in state.kept:
-        raise UserError(f"{path}: method.name={recipe.method.name} keeps no weights; train {leaf.label}'s architecture")
-    record = RunFiles(path, origin.identity).leaf(label, state.kept[label])
-    mean, std, classes = (origin.environment[key] for key in ("mean", "std", "classes"))
+    run = Opened.of(path)
+    leaf = chosen_leaf(run.recipe, run.state)
     assert leaf.result is not None
-    arch = space.parse(leaf.result["arch"])
-    if recipe.selection.retrains:
-        layout = space.layout(retrained_size(recipe), len(mean))
+    arch = run.space.parse(leaf.result["arch"])
+    return run.retrained(leaf, arch) if run.recipe.selection.retrains else run.shared(leaf, arch)
+
+
+def network_of(path: Path, arch: str, leaf: str | None = None) -> ChosenNetwork:
+    """An architecture with the weights of a leaf of a finished run, on the CPU: the first leaf that holds it, unless
+    `leaf` names one. UserError where none holds it, or weights are lost or were not kept."""
+    run = Opened.of(path)
+    parsed = run.space.parse(arch)
+    holders = [each for each in run.state.searched if parsed in each.region and leaf in (None, each.label)]
+    if not holders:
+        where = "no leaf" if leaf is None else f"leaf {leaf} does not exist, or"
+        raise UserError(f"{path}: {where} holds the architecture {shown(arch)}")
+    return run.shared(holders[0], parsed)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What of a finished run its networks are made of."""
+
+    path: Path
+    origin: Origin
+    recipe: Recipe
+    state: State
+
+    @staticmethod
+    def of(path: Path) -> Opened:
+        origin = read_origin(path, SEARCH)
+        state = State.from_json(newest_saved(path)["search"], path / CHECKPOINTS)
+        return Opened(path, origin, recipe_of(origin, {}), state)
+
+    @property
+    def space(self) -> Space:
+        return find_space(self.recipe.space)
+
+    def weights(self, label: str, leaf: Node) -> Record:
+        if label not in self.state.kept:
+            name = self.recipe.method.name
+            raise UserError(f"{self.path}: method.name={name} keeps no weights; train {leaf.label}'s architecture")
+        return RunFiles(self.path, self.origin.identity).leaf(label, self.state.kept[label])
+
+    def taken(self) -> tuple[list[float], list[float], int]:
+        """Mean and standard deviation of the images, and how many classes they have."""
+        mean, std, classes = (self.origin.environment[key] for key in ("mean", "std", "classes"))
+        return mean, std, classes
+
+    def retrained(self, leaf: Node, arch: Arch) -> ChosenNetwork:
+        """As halving left it."""
+        record = self.weights(last_label(self.recipe, self.state, leaf), leaf)
+        mean, std, classes = self.taken()
+        layout = self.space.layout(retrained_size(self.recipe), len(mean))
         return standalone(layout, arch, classes, used_weights(record), mean, std)
-    supernet = build(space.layout(recipe.space.size, len(mean)), leaf.region, classes, seed=0)
-    supernet.load_state_dict(record.weights)
-    return ChosenNetwork(supernet, arch, mean, std)
+
+    def shared(self, leaf: Node, arch: Arch) -> ChosenNetwork:
+        """With the leaf's weights."""
+        record = self.weights(leaf.label, leaf)
+        mean, std, classes = self.taken()
+        supernet = build(self.space.layout(self.recipe.space.size, len(mean)), leaf.region, classes, seed=0)
+        supernet.load_state_dict(record.weights)
+        return ChosenNetwork(supernet, arch, mean, std)

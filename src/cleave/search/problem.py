@@ -20,6 +20,7 @@ from cleave.memory import memory_for
 from cleave.method import METHODS, Method
 from cleave.net.cost import Costs, costs
 from cleave.net.sized import Sized
+from cleave.net.units import Image
 from cleave.opening import SMALLER, augment_of, check_padding, open_images
 from cleave.search.latency import goes_by_latency, table_for
 from cleave.settings import MethodSettings, Recipe, of_kind
@@ -63,9 +64,12 @@ class Problem:
 
     def costs(self) -> Costs:
         """What architectures cost, trained alone at the size of this search."""
-        _, channels, height, width = self.train.pixels.shape
-        image = (channels, height, width)
-        return costs(self.space, self.recipe.space.size, image, self.classes, latency=self.latency)
+        return costs(self.space, self.recipe.space.size, self.image, self.classes, latency=self.latency)
+
+    @property
+    def image(self) -> Image:
+        """What a network is given."""
+        return image_of(self.train)
 
     @property
     def setup(self) -> Setup:
@@ -107,15 +111,28 @@ class Problem:
         return fingerprint((self.train, self.valid))
 
 
-def limited(recipe: Recipe, space: Space, channels: int, side: int, classes: int) -> Limited:
-    """The part of a space that keeps the recipe's limits; UserError, which tells the least, where nothing does."""
-    limits = recipe.limits
+def image_of(images: Images) -> Image:
+    """The size of each of some images."""
+    _, channels, height, width = images.pixels.shape
+    return channels, height, width
+
+
+def prices(recipe: Recipe, space: Space, image: Image, classes: int) -> Costs:
+    """What architectures cost at the size at which the recipe's limits count them; `image`: that of the search."""
+    limits, (channels, height, width) = recipe.limits, image
     size = of_kind(Recipe, "space", {**recipe.space.model_dump(), **limits.space}).size
-    side = limits.image_size or side
+    seen = (channels, limits.image_size or height, limits.image_size or width)
+    return costs(space, size, seen, classes)
+
+
+def limited(recipe: Recipe, space: Space, image: Image, classes: int) -> Space:
+    """What of a space keeps the recipe's limits; UserError, which tells the least, where nothing does."""
+    if not recipe.limits.given:
+        return space
     try:
-        return Limited(space, costs(space, size, (channels, side, side), classes), limits.most)
+        return Limited(space, prices(recipe, space, image, classes), recipe.limits.most)
     except UserError as error:
-        keys = ", ".join(f"limits.{key}" for key in limits.given)
+        keys = ", ".join(f"limits.{key}" for key in recipe.limits.given)
         raise UserError(f"{keys}: {error}") from error
 
 
@@ -140,10 +157,17 @@ def open_problem(recipe: Recipe, callback: Callback | None = None, given: Given 
     if table is not None and len(table) < WHOLE:
         raise UserError(f"{recipe.benchmark}: holds {len(table)} of {WHOLE} architectures; import the whole benchmark")
     check_padding(data.padding, train.pixels.shape[-1])
-    _, channels, side, _ = train.pixels.shape
+    image, classes = image_of(train), len(train.classes)
     latency = None
     if recipe.latency is not None and goes_by_latency(recipe):
-        latency = table_for(recipe.latency, Sized(space, recipe.space.size, (channels, side, side), len(train.classes)))
-    if recipe.limits.given:
-        space = limited(recipe, space, channels, side, len(train.classes))
-    return Problem(recipe, space, train, valid, Normalise.of(train), table, report, latency)
+        latency = table_for(recipe.latency, Sized(space, recipe.space.size, image, classes))
+    return Problem(
+        recipe,
+        limited(recipe, space, image, classes),
+        train,
+        valid,
+        Normalise.of(train),
+        table,
+        report,
+        latency,
+    )

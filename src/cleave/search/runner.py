@@ -20,6 +20,7 @@ from cleave.run.durable import write_json
 from cleave.run.folder import RunFolder, create, make_folder, new_folder
 from cleave.run.lock import RunLock
 from cleave.run.origin import SEARCH, Origin, check_begun, read_origin, settle
+from cleave.run.reading import Shape
 from cleave.run.resumable import resumable
 from cleave.run.view import is_whole, view
 from cleave.search.latency import check_unchanged_table, hash_of
@@ -30,6 +31,14 @@ from cleave.search.stages import most_tasks, stages_of
 from cleave.settings import Recipe
 from cleave.space import find_space
 from cleave.torch_state import cpu_threads
+
+
+class ImagesFile(Shape):
+    """What of a run's images.json is asked for later."""
+
+    classes: list[Any]
+    channels: int
+    size: int
 
 
 def start(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from math import log
 from typing import Any, Protocol
 
@@ -62,10 +63,18 @@ class Limited(Space):
         self.name, self.choices = name or inner.name, inner.choices
         self.paper_size, self.tabulated = inner.paper_size, inner.tabulated
         self.paper_image_size, self.paper_classes = inner.paper_image_size, inner.paper_classes
+        self._priced: dict[Any, list[Group]] = {}
         self._known: dict[Any, Within] = {}
         self._expected: dict[Any, ExpectedCosts] = {}
         if not self.holds_valid(self.region):
             raise UserError(f"space {self.name}: {self._nearest()}; allow more")
+
+    def tightened(self, what: str, most: float) -> Limited:
+        """The same with another limit of one of the costs that are limited; what is known of costs is used again."""
+        assert what in self.most
+        other = copy(self)
+        other.most, other._known = {**self.most, what: most}, {}
+        return other
 
     @property
     def usual_size(self) -> Any:  # noqa: ANN401
@@ -164,7 +173,14 @@ class Limited(Space):
         return self.inner.all_valid or self.inner.count(region) <= ENUMERABLE
 
     def _groups(self, region: Region) -> list[Group]:
-        """What costs alike in groups; or one of whole architectures, where some compute nothing and they are few."""
+        """Their costs do not depend on how high the limits are."""
+        key = tuple(region.allowed.items())
+        if key not in self._priced:
+            self._priced[key] = self._counted(region)
+        return self._priced[key]
+
+    def _counted(self, region: Region) -> list[Group]:
+        """Groups of what costs together; or one of whole architectures, where some compute nothing and they are few."""
         if self.inner.all_valid or not self._listed(region):
             return [self._group(each) for each in self.prices.groups(self.inner.parts(region))]
         priced = [(arch, self.prices.of(arch)) for arch in enumerate_valid(self.inner, region)]
@@ -174,6 +190,12 @@ class Limited(Space):
     def _group(self, priced: Sequence[tuple[Arch, Priced]]) -> Group:
         costs = [[float(getattr(cost, what)) for what in self.most] for _, cost in priced]
         return Group([arch for arch, _ in priced], np.array(costs).reshape(len(priced), len(self.most)))
+
+    def cheapest(self, region: Region, what: str) -> Arch:
+        """The valid architecture of a region with the least of one of the costs that are limited."""
+        assert self.holds_valid(region), "the region holds no valid architecture"
+        limit = list(self.most).index(what)
+        return next(self._within(region).strongest(lambda group: -group.costs[:, limit]))
 
     def _nearest(self) -> str:
         """That of the whole space which takes the smallest share of the limits, for people."""

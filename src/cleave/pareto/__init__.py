@@ -1,0 +1,1 @@
+"""The trade between accuracy and cost, from the weights of one search."""
