@@ -121,7 +121,14 @@ def test_the_command_line_reaches_runs_through_the_api_alone(file: str) -> None:
 def test_signals_are_heard_by_commands_alone() -> None:
     sources = {path: path.read_text() for path in (ROOT / "src" / "cleave").rglob("*.py")}
     using = {path for path, text in sources.items() if "SignalStop" in text}
-    commands = ("cli.py", "rank/command.py", "study/command.py", "reproduce/command.py", "retrain/command.py")
+    commands = (
+        "cli.py",
+        "rank/command.py",
+        "study/command.py",
+        "pareto/command.py",
+        "reproduce/command.py",
+        "retrain/command.py",
+    )
     assert using == {ROOT / "src" / "cleave" / name for name in ("engine/stop.py", *commands)}
 
 

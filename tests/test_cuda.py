@@ -51,6 +51,25 @@ def test_every_method_searches_on_a_gpu(method: str, tmp_path: Path, capsys: Cap
     assert told["chosen"]["valid_accuracy"] > 0
 
 
+@pytest.mark.parametrize("method", ["darts", "drnas", "proxyless", "rsps"])
+def test_limits_are_kept_on_a_gpu(method: str, tmp_path: Path, capsys: Capture) -> None:
+    """With the penalty of a method that learns weights, whose gradient is there too."""
+    told = searched(tmp_path / "run", capsys, {"method.name": method, "limits.params": "4k", "limits.macs": "30k"})
+    assert told["limits"]["params"]["chosen"] <= 4000
+    assert told["limits"]["macs"]["chosen"] <= 30_000
+
+
+@pytest.mark.parametrize("step", ["two", "full", "reinforce"])
+def test_proxylessnas_searches_its_space_on_a_gpu(step: str, tmp_path: Path, capsys: Capture) -> None:
+    ended = Ended(
+        ["search", "--space", "mobilenet-proxyless", "--out", str(tmp_path / "run"), "--json", *flags({
+            "device": "cuda", "data.limit": 192, "space.width": 0.1, "search.batch_size": 32, "search.epochs": 2,
+            "method.name": "proxyless", "method.step": step, "split.splits": 1, "split.batches": 1, "trust.control": 0,
+        })], capsys)  # fmt: skip
+    assert ended.status == 0, ended.err
+    assert len(json.loads(ended.out)["leaves"]) == 2
+
+
 @pytest.mark.parametrize("changes", [{}, {"precision": "bfloat16"}, {"method.name": "rsps", "method.samples": 5}])
 def test_a_search_on_a_gpu_is_resumed_and_ranked(changes: dict[str, Any], tmp_path: Path, capsys: Capture) -> None:
     whole = searched(tmp_path / "whole", capsys, changes)

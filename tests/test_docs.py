@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import cleave
 from cleave import cli
 from cleave.config import checked
 from cleave.resolve import resolve
@@ -89,6 +90,9 @@ def test_the_commands_of_the_readme_work(
         tiny = {"search": TINY, "plan": TINY, "train": "training.epochs=2"}.get(words[0], "")
         status = cli.run([*words, *here, *shlex.split(tiny)])
         assert status == 0, (command, capsys.readouterr().err)
+    (shell,), (code,) = (blocks(ROOT / "docs" / "limits.md", language) for language in ("sh", "python"))
+    assert set(shell.splitlines()) <= set(commands)
+    exec(compile(code, "limits.md", "exec"), {"cleave": cleave})
 
 
 def test_every_file_that_the_docs_point_to_is_there() -> None:

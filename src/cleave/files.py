@@ -71,6 +71,14 @@ def refuse_pipe(what: str, path: Path) -> None:
         raise UserError(f"{what} {path}: is no plain file, but is read again later; give a file")
 
 
+def check_free(file: Path) -> None:
+    """UserError unless a file can be made there; nothing is overwritten."""
+    if os.path.lexists(file):
+        raise UserError(f"{file}: is there already and nothing is overwritten; give --out another file")
+    if not os.path.isdir(file.parent):
+        raise UserError(f"{file}: cannot be saved, there is no folder {file.parent}; give --out another file")
+
+
 def _open(path: str, flags: int) -> int:
     """A pipe that nobody writes into is empty; without O_NONBLOCK its opening would never end."""
     descriptor = os.open(path, flags | os.O_NONBLOCK)

@@ -51,7 +51,7 @@ class Archive:
 class Source:
     """A named data set: its reader (None: not there), and how to get it if it is not there.
 
-    `folder`: of the data root, where its images are files that are opened one by one; then nothing else reads them.
+    `folder`: of the data root, for a set whose images are files, read as those of a user's own folder.
     """
 
     read: Callable[[Path, Part], Images | None]

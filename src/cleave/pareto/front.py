@@ -13,11 +13,11 @@ import numpy as np
 from cleave.data.given import Given
 from cleave.engine.progress import Callback
 from cleave.errors import Interrupted, UserError
+from cleave.files import check_free
 from cleave.memory import memory_for
 from cleave.net.cost import Costs
 from cleave.pareto.members import Member, ladder, members
 from cleave.pareto.question import FrontQuestion
-from cleave.rank.question import check_free
 from cleave.run.durable import write_json
 from cleave.search.finished import FinishedRun, open_finished, read_recipe
 from cleave.search.problem import prices

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -57,11 +56,3 @@ class RankQuestion:
         """The recipe's keys that it changes."""
         root = None if self.data_root is None else str(self.data_root)
         return {"data.root": root, "device": self.device, "extensions": list(self.extensions) or None}
-
-
-def check_free(file: Path) -> None:
-    """UserError unless a file can be made there; nothing is overwritten."""
-    if os.path.lexists(file):
-        raise UserError(f"{file}: is there already and nothing is overwritten; give --out another file")
-    if not os.path.isdir(file.parent):
-        raise UserError(f"{file}: cannot be saved, there is no folder {file.parent}; give --out another file")

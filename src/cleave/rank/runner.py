@@ -13,13 +13,13 @@ from cleave.config import load_recipe
 from cleave.data.given import Given
 from cleave.engine.progress import Callback
 from cleave.errors import Interrupted
-from cleave.files import holds_text, refuse_pipe
+from cleave.files import check_free, holds_text, refuse_pipe
 from cleave.memory import memory_for
 from cleave.rank.columns import Numbers
 from cleave.rank.contest import SUPERNET, Contest, prepare
 from cleave.rank.judge import judge
 from cleave.rank.published import published_rows
-from cleave.rank.question import RankQuestion, check_free
+from cleave.rank.question import RankQuestion
 from cleave.run.durable import write_bytes
 from cleave.search.finished import FinishedRun, open_finished, read_recipe
 from cleave.search.runner import start

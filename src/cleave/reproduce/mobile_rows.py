@@ -26,13 +26,8 @@ from cleave.space.mobilenet import OPERATIONS
 
 MOST = "most"
 """The architecture of most multiply-adds, which counting finds."""
-HELD_OUT, PARAMETERS, MULTIPLY_ADDS, PASSES = (
-    "held-out",
-    "parameters, M",
-    "multiply-adds, M",
-    "search passes, thousands",
-)
-MILLION = 1_000_000
+HELD_OUT, PASSES = "held-out", "search passes, thousands"
+PARAMETERS, MULTIPLY_ADDS, MILLION = "parameters, M", "multiply-adds, M", 1_000_000
 
 ONE_SHOT = "one-shot"
 TABLE5 = {ONE_SHOT: (24.9, 7.1, 465.0), "few-shot": (24.1, 4.9, 521.0), "gradient": (23.4, 4.9, 530.0)}
@@ -144,7 +139,7 @@ def figures(folder: Path, row: ExperimentRow) -> Figures:
 
 
 def of_search(folder: Path) -> Figures:
-    """The accuracy by which nothing was chosen, and the work: passes over a mini-batch."""
+    """The held-out accuracy of what was chosen, and the work: passes over a mini-batch."""
     result = view(folder)
     passes = sum(result["cost"][key] for key in ("weight_steps", "arch_steps", "split_passes"))
     return {HELD_OUT: [result["chosen"]["valid_accuracy"]], PASSES: [passes / 1000]}

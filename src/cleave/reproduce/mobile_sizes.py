@@ -1,7 +1,9 @@
 """The three sizes of searches in the MobileNet space whose architectures are trained from scratch.
 
 paper   as published (GM-NAS, appendix D.3): ImageNet, width 1, 224 x 224, batches of 512, 40 and 40 epochs, M=100
-small   two CPU cores, at most 50 minutes with all rows and seeds: CIFAR-10 at 32 x 32, width .25
+small   two CPU cores, about 50 minutes with all rows and seeds, if rows with and without a limit run at the same time:
+        CIFAR-10 at 32 x 32, width .25. A weight step takes about .2 s of a core, so that a search is some 400 of them
+        and a training 250
 tiny    a minute or two, on the bundled images: that all of it runs, and nothing else
 """
 
@@ -83,8 +85,9 @@ MOBILE_SIZES: dict[str, Sizes] = {
     "paper": Sizes(
         "paper",
         {
-            "data.image_size": 224, "data.limit": None, "data.train_fraction": 1 - HELD_OUT / IMAGES,
-            "space.width": 1.0, "space.stem": "imagenet", "search.batch_size": 512, "split.batches": 100, **SEARCHED,
+            "data.name": "imagenet-1k", "data.image_size": 224, "data.limit": None,
+            "data.train_fraction": 1 - HELD_OUT / IMAGES, "space.width": 1.0, "space.stem": "imagenet",
+            "search.batch_size": 512, "split.batches": 100, **SEARCHED,
         },
         {"proxyless": Length(40, 40)},
         {"proxyless": {"method.architecture_learning_rate": 1e-3}},
