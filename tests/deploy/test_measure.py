@@ -144,10 +144,10 @@ def test_nothing_is_overwritten_and_no_measurement_is_mixed_with_another(tmp_pat
     with pytest.raises(UserError, match=r"table\.json\.part: is of another measurement .* remove it"):
         measure(MeasureRequest(SMALL, batch=2), out, Callback(), Clock())
     out.write_text("mine")
-    with pytest.raises(UserError, match=r"table\.json: is there already, and is not overwritten"):
+    with pytest.raises(UserError, match=r"table\.json: is there already and nothing is overwritten"):
         measure(REQUEST, out, Callback(), Clock())
     assert out.read_text() == "mine"
-    with pytest.raises(UserError, match="is not there; make that folder"):
+    with pytest.raises(UserError, match="cannot be saved, there is no folder"):
         measure(REQUEST, tmp_path / "absent" / "table.json", Callback(), Clock())
 
 

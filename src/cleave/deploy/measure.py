@@ -20,6 +20,7 @@ from cleave.deploy.table import Binding, LatencyTable, installed, sizes
 from cleave.engine.environment import surroundings
 from cleave.engine.progress import Callback, Progress
 from cleave.errors import Interrupted, UserError
+from cleave.files import check_free
 from cleave.net.cost import costs
 from cleave.net.sized import Sized
 from cleave.run.durable import write_json
@@ -102,13 +103,6 @@ def measure(request: MeasureRequest, out: Path, callback: Callback, clock: Clock
     write_json(out, table)
     rounds.file.unlink(missing_ok=True)
     return table
-
-
-def check_free(out: Path) -> None:
-    if is_there(out):
-        raise UserError(f"{out}: is there already, and is not overwritten; remove it or give --out another name")
-    if not is_there(out.parent):
-        raise UserError(f"{out.parent}: is not there; make that folder, or give --out another name")
 
 
 def prepared(request: MeasureRequest, archs: Mapping[str, Arch]) -> dict[str, Call]:
