@@ -16,9 +16,13 @@ from cleave.data.augment import Normalise
 from cleave.data.folder import open_folder
 from cleave.data.images import fingerprint
 from cleave.data.reading import Reading
+from cleave.deploy import measure as measuring
+from cleave.deploy.table import open_table
+from cleave.engine.progress import Callback
 from cleave.method import METHODS
 from cleave.retrain.norms import synchronise
 from cleave.train import TRACKED, Child, Evaluator
+from tests.deploy import made
 from tests.retrain import small
 from tests.retrain.test_command import Killer
 from tests.search.test_trainer import in_doubles, problem
@@ -168,3 +172,13 @@ def test_a_map_comes_to_a_gpu_batch_by_batch(tmp_path: Path, monkeypatch: pytest
     assert torch.cuda.memory_allocated() - before < 64 * 64 * 3 * 40, "only the last batches are there"
     assert fingerprint([kept]) == fingerprint([held])
     assert torch.equal(Normalise.of(kept).mean, Normalise.of(held).mean)
+
+
+def test_latency_is_measured_on_a_gpu_and_the_table_is_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measuring, "ROUNDS", 2)
+    monkeypatch.setattr(measuring, "NETWORKS", 5)
+    out = tmp_path / "table.json"
+    found = measuring.measure(measuring.MeasureRequest(made.SMALL, device="cuda"), out, Callback())
+    assert found["of"]["device"] == torch.cuda.get_device_name()
+    assert all(row["milliseconds"] > 0 for row in found["networks"])
+    open_table(str(out)).check_for(made.SMALL)

@@ -75,7 +75,7 @@ def test_onnxruntime_gives_what_torch_gives(monkeypatch: pytest.MonkeyPatch) -> 
     modules = [(nn.Identity(), (1, 1, 1)), *((module, unit.input) for unit, module in units_of(SMALL).items())]
     cases = [(module.eval(), torch.randn(2, *shape)) for module, shape in modules]
     cases.append((network_of(SMALL, arch).eval(), torch.randn(2, *SMALL.image)))
-    monkeypatch.setattr(runtimes, "TOGETHER", 30)
+    monkeypatch.setattr(runtimes, "TOGETHER", 60)
     assert len(list(batches(cases))) > 1
     calls: list[Any] = in_onnxruntime(cases, threads=1)
     for call, (module, x) in zip(calls, cases, strict=True):
