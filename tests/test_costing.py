@@ -81,3 +81,24 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
         cost_of(str(tmp_path / "missing.json"), None, [])
     with pytest.raises(UserError, match="image_size"):
         cost_of(CELL, None, ["image_size=0"])
+
+
+def test_milliseconds_are_told_by_a_table_of_this_machine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from tests.deploy.made import SMALL, write_latencies
+
+    file = write_latencies(tmp_path / "table.json", SMALL, call=0.5, runtime="onnx")
+    arch = "|nor_conv_1x1~0|+|none~0|nor_conv_1x1~1|+|none~0|none~1|skip_connect~2|"
+    size = ["image_size=8", "classes=2", "channels=2", "cells=1"]
+    found = cost_of(arch, None, size, str(file))
+    plain = cost_of(arch, None, size)
+    assert found["milliseconds"] == pytest.approx(0.5 + plain["macs"] / 1e6)
+    assert plain.items() <= found.items()
+    assert found["latency"] == {**found["latency"], "runtime": "onnx", "threads": 1, "batch": 1}
+    idle = "|nor_conv_1x1~0|+|none~0|nor_conv_1x1~1|+|none~0|nor_conv_1x1~1|none~2|"  # its node 2 leads nowhere
+    assert cost_of(idle, None, size, str(file))["milliseconds"] == pytest.approx(found["milliseconds"])
+    assert cost_of(idle, None, size)["macs"] > plain["macs"]
+    words = [word for change in size for word in ("--set", change)]
+    spoken = Ended(["cost", arch, *words, "--latency", str(file)], capsys).out.splitlines()
+    assert spoken[2].startswith(f"{found['milliseconds']:.3f} ms on ")
+    assert spoken[2].endswith("(onnx, threads 1, batch 1)")
+    assert Ended(["cost", arch, "--latency", str(file)], capsys).refuses(str(file), "is of space.channels 2")

@@ -19,9 +19,13 @@ from cleave.data.folder import open_folder
 from cleave.data.images import fingerprint
 from cleave.data.rand_augment import parsed
 from cleave.data.reading import Reading
+from cleave.deploy import measure as measuring
+from cleave.deploy.table import open_table
+from cleave.engine.progress import Callback
 from cleave.method import METHODS
 from cleave.retrain.norms import synchronise
 from cleave.train import TRACKED, Child, Evaluator
+from tests.deploy import made
 from tests.retrain import mobile, small
 from tests.retrain.test_command import Killer
 from tests.retrain.test_imagenet import TEACHER, Stopper, weights_of
@@ -200,3 +204,13 @@ def test_the_recipe_of_gm_nas_trains_and_goes_on_on_a_gpu(tmp_path: Path) -> Non
             callbacks=[Stopper(1)],
         )
     assert cleave.resume_training(tmp_path / "run").parameters > 0
+
+
+def test_latency_is_measured_on_a_gpu_and_the_table_is_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measuring, "ROUNDS", 2)
+    monkeypatch.setattr(measuring, "NETWORKS", 5)
+    out = tmp_path / "table.json"
+    found = measuring.measure(measuring.MeasureRequest(made.SMALL, device="cuda"), out, Callback())
+    assert found["of"]["device"] == torch.cuda.get_device_name()
+    assert all(row["milliseconds"] > 0 for row in found["networks"])
+    open_table(str(out)).check_for(made.SMALL)

@@ -33,6 +33,7 @@ from cleave.common import (
     tell,
 )
 from cleave.cost_command import cost
+from cleave.deploy.command import measure
 from cleave.errors import Interrupted, UserError, refusal
 from cleave.memory import keep_memory, lacks_memory
 from cleave.pareto.command import front
@@ -203,6 +204,7 @@ def show(run: Run, as_json: Json = False) -> None:
 app.command()(draw)
 app.command()(report)
 app.command()(cost)
+app.command()(measure)
 app.command()(front)
 app.command()(rank)
 

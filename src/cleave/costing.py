@@ -9,12 +9,16 @@ from typing import Any
 
 from cleave.config import Raw
 from cleave.data.report import IMAGES
+from cleave.deploy.subjects import deployed
+from cleave.deploy.table import open_table
 from cleave.describe import sized
-from cleave.net.cost import cost_alone
+from cleave.net.cost import cost_alone, costs
+from cleave.net.sized import Sized
 from cleave.run.origin import SEARCH, read_origin
 from cleave.run.reading import Shape, read_json
 from cleave.search.drawn import USUAL, of_run, parsed
 from cleave.search.runner import ImagesFile
+from cleave.space import Arch
 
 
 class ArchFile(Shape):
@@ -24,8 +28,9 @@ class ArchFile(Shape):
     space: str | None = None
 
 
-def cost_of(asked: str, space: str | None, changes: Sequence[str]) -> dict[str, Any]:
-    """{"space", "arch", "macs", "params", "image_size", "classes"}: exact, without an auxiliary head.
+def cost_of(asked: str, space: str | None, changes: Sequence[str], latency: str | None = None) -> dict[str, Any]:
+    """{"space", "arch", "macs", "params", "image_size", "classes"}: exact, without an auxiliary head. By a latency
+    table also "milliseconds", and in "latency" what these are of.
 
     macs: multiply-adds of one image. `asked`: a finished run, whose size, images and classes count unless `changes` say
     otherwise; a JSON file; or an architecture as its space (None: the usual one) writes it, at the space's published
@@ -42,7 +47,17 @@ def cost_of(asked: str, space: str | None, changes: Sequence[str]) -> dict[str, 
         "params": cost.parameters,
         "image_size": found.image[1],
         "classes": found.classes,
+        **({} if latency is None else milliseconds_of(found, arch, latency)),
     }
+
+
+def milliseconds_of(found: Sized, arch: Arch, latency: str) -> dict[str, Any]:
+    """How long the network takes where it is used; what leads nowhere does not run there."""
+    table = open_table(latency)
+    table.check_for(found)
+    known = costs(found.space, found.size, found.image, found.classes, latency=table)
+    of = table.binding.model_dump(include={"device", "runtime", "threads", "batch"})
+    return {"milliseconds": known.of(deployed(found.layout, arch)).milliseconds, "latency": of}
 
 
 def named(asked: str, space: str | None) -> tuple[Raw, str]:

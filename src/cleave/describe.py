@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from textwrap import fill
 from typing import Any
 
 from cleave.config import Raw, checked, parse_change, put
 from cleave.net import build, cost, count_parameters
+from cleave.net.sized import Sized
 from cleave.settings import AnySpace, Positive, Settings
-from cleave.space import Layout, Space, find_space
+from cleave.space import find_space
 from cleave.space.sample import enumerate_valid
 from cleave.testing import check_space
 
@@ -27,20 +27,6 @@ class DescribeSettings(Settings):
     classes: Positive | None = None  # null: as published
     image_channels: Positive = 3
     image_size: Positive | None = None  # pixels on a side; null: as published
-
-
-@dataclass(frozen=True)
-class Sized:
-    """A space, its networks at one size, and what they are given and give: (channels, height, width), classes."""
-
-    space: Space
-    size: Any
-    image: tuple[int, int, int]
-    classes: int
-
-    @property
-    def layout(self) -> Layout:
-        return self.space.layout(self.size, self.image[0])
 
 
 def sized(raw: Raw, changes: Sequence[str] = ()) -> Sized:
@@ -89,7 +75,7 @@ def costs_of(found: Sized) -> dict[str, Any]:
             for what in ("parameters", "multiply_adds")
         },
         "architectures": None if listed is None else [
-            {"arch": space.format(arch), **asdict(costs.of(arch))} for arch in listed
+            {"arch": space.format(arch), **costs.of(arch).counts} for arch in listed
         ],
     }  # fmt: skip
 

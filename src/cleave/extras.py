@@ -1,4 +1,4 @@
-"""Packages that only some commands need: the extras of the installation, each named after its command."""
+"""Packages that only some commands need: the extras of the installation, each named after a command."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from cleave.errors import UserError
 
 EXTRAS = {
+    "export": ("onnx", "onnxruntime", "onnxscript"),
     "front": ("moocore",),
     "reproduce": ("matplotlib", "scipy"),
     "study": ("matplotlib", "pyarrow", "scipy"),
@@ -14,10 +15,9 @@ EXTRAS = {
 }
 
 
-def need_extra(command: str) -> None:
-    """UserError where a package that a command needs is not installed; loads nothing."""
-    missing = [package for package in EXTRAS[command] if find_spec(package) is None]
+def need_extra(extra: str, command: str | None = None) -> None:
+    """UserError where a package that a command (None: of the same name) needs is not installed; loads nothing."""
+    missing = [package for package in EXTRAS[extra] if find_spec(package) is None]
     if missing:
-        raise UserError(
-            f"cleave {command}: needs {', '.join(missing)}, not installed here; pip install 'cleave-nas[{command}]'"
-        )
+        command = command or f"cleave {extra}"
+        raise UserError(f"{command}: needs {', '.join(missing)}, not installed here; pip install 'cleave-nas[{extra}]'")

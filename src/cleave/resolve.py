@@ -16,6 +16,7 @@ from cleave.errors import UserError, plain, shown, unknown
 from cleave.files import refuse_pipe
 from cleave.method import METHODS
 from cleave.places import expanded
+from cleave.search.latency import goes_by_latency, resolve_latency
 from cleave.search.retraining import naming, resolve_retraining
 from cleave.search.rungs import rungs_filled
 from cleave.search.work import nodes_at
@@ -53,6 +54,7 @@ def resolve(recipe: Recipe, space: Space) -> tuple[Recipe, list[str]]:
         "data": recipe.data.model_copy(update=resolve_data(recipe.data)),
         "device": device,
         "benchmark": resolve_benchmark(recipe.benchmark, space),
+        "latency": resolve_latency(recipe),
     }
     return recipe.model_copy(update=changes), [*notes, *more]
 
@@ -68,6 +70,8 @@ def meaningless_elsewhere(recipe: Recipe, split: SplitSettings) -> list[str]:
         notes.append(f"split.restart=false has no meaning with method.name={name}: nothing is shared; it is not used")
     notes += meaningless_warmup(split, method.alone)
     notes += meaningless_limits(recipe.limits, method.learns)
+    if recipe.latency is not None and not goes_by_latency(recipe):
+        notes.append("latency has no meaning where nothing goes by milliseconds; it is not used")
     keys = [key for key in method.meaningless(recipe.method) if _differs(recipe.method, key)]
     notes += [f"method.{key} has no meaning beside the other keys of the method; it is not used" for key in keys]
     if split.enable == "own" and method.single_path and SPLITTERS[split.splitter].scores:

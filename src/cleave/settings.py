@@ -340,3 +340,5 @@ class Recipe(Settings):
     compile: bool = False  # training steps by torch.compile: a minute or more for every node, so for long searches
     extensions: Extensions = Field(default=[])
     benchmark: Name | None = None  # table of trained accuracies; null: the imported one, if there is one
+    # Table of `cleave measure` by which milliseconds are told; after "foreign:" one of another device. null: none.
+    latency: Name | None = None

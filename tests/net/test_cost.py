@@ -19,7 +19,9 @@ from cleave.ops.library import AveragePool
 from cleave.space import Arch, NetworkSize, Region, Space
 from cleave.space.cells64 import Cells64
 from cleave.space.darts import Darts, DartsSpaceSettings
+from cleave.space.mobilenet import MobileNetProxyless
 from cleave.space.nb201 import NASBench201
+from tests.deploy.made import Made
 from tests.elastic import ToyElastic
 from tests.toys import TOYS
 
@@ -75,6 +77,22 @@ def test_the_extremes_are_the_least_and_the_most_of_many_architectures(kind: typ
     if space.count(space.region) <= 4096:
         numbers = [getattr(found.of(arch), what) for arch in space.every(space.region)]
         assert (least, most) == (min(numbers), max(numbers))
+
+
+@pytest.mark.parametrize("kind", [*SPACES, MobileNetProxyless])
+@pytest.mark.parametrize("what", ["parameters", "multiply_adds"])
+def test_milliseconds_add_up_like_any_other_figure(kind: type[Space], what: str) -> None:
+    """Where a unit takes as many as it has of another figure: no part of a network is left out, and none is twice."""
+    space = kind()
+    made = Made(lambda unit: float(getattr(unit, what)), {}, base=0.5)
+    size = space.usual_size if kind is MobileNetProxyless else sized(space, 4, 1)
+    known = costs(space, size, (3, 16, 16), 3, latency=made)
+    for _ in range(3):
+        cost = known.of(some_arch(space))
+        assert cost.milliseconds == 0.5 + getattr(cost, what)
+        assert isinstance(getattr(cost, what), int)
+    ends = known.extremes(space.parts(space.region), what)
+    assert known.extremes(space.parts(space.region), "milliseconds") == tuple(0.5 + end for end in ends)
 
 
 def test_fewer_operations_cost_what_they_cost_among_all() -> None:

@@ -78,6 +78,11 @@ class Method(nn.Module, ABC):
         return None
 
     @classmethod
+    def figures(cls, settings: Any) -> Collection[str]:  # noqa: ANN401
+        """The figures of `cleave.net.cost.Cost` that the method goes by."""
+        return ()
+
+    @classmethod
     def meaningless(cls, settings: Any) -> Collection[str]:  # noqa: ANN401
         """The keys that have no meaning beside the others."""
         return ()

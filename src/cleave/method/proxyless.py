@@ -18,10 +18,10 @@ from torch.nn.functional import one_hot as one_hot_rows
 from cleave.errors import UserError
 from cleave.method.architecture import ArchitectureMethod, ArchitectureSettings
 from cleave.method.base import StepContext, method
-from cleave.method.penalty import LEAST, MILLION, add_linear, expected, mul_log
+from cleave.method.penalty import LEAST, UNITS, add_linear, expected, mul_log
 from cleave.method.validation import ValidationLoss
 from cleave.net import Gate, Gates, one_hot
-from cleave.settings import Beta, NotNegative, Positive
+from cleave.settings import MOST, Beta, NotNegative, Positive
 from cleave.space import Arch
 from cleave.space.expected import ExpectedCosts
 
@@ -48,8 +48,8 @@ class ProxylessSettings(ArchitectureSettings):
     # Added to the loss for what architectures are expected to cost. mul#log: loss times
     # scale * (log cost / log reference) ** exponent. add#linear: loss plus share * (cost - reference) / reference.
     penalty: Literal["mul#log", "add#linear"] | None = None
-    penalty_on: Literal["multiply_adds", "parameters"] = "multiply_adds"
-    reference: Positive | None = None  # the cost aimed at
+    penalty_on: Literal["multiply_adds", "parameters", "milliseconds"] = "multiply_adds"  # the last by `latency`
+    reference: Positive | Annotated[float, Field(gt=0, le=MOST)] | None = None  # the cost aimed at
     penalty_scale: Annotated[float, Field(gt=0)] = 0.2
     # Of mul#log, and of the reward of reinforce, which is accuracy * (reference / cost) ** exponent; null: 0.3 and 0.1.
     penalty_exponent: Annotated[float, Field(gt=0)] | None = None
@@ -68,6 +68,10 @@ class Proxyless(ArchitectureMethod):
         self.register_buffer("baseline", torch.zeros(2, dtype=torch.float64))  # mean reward, steps that are in it
 
     @classmethod
+    def figures(cls, settings: ProxylessSettings) -> set[str]:
+        return {settings.penalty_on} if settings.reference else set()
+
+    @classmethod
     def meaningless(cls, settings: ProxylessSettings) -> set[str]:
         by_policy, found = settings.step == "reinforce", set[str]()
         found |= {"skip_zero"} if by_policy else {"networks", "baseline"}
@@ -82,10 +86,12 @@ class Proxyless(ArchitectureMethod):
             raise UserError("method.penalty and method.reference: give both or neither")
         if settings.penalty and settings.step == "reinforce":
             raise UserError("method.penalty: reinforce rewards low costs by method.reference; leave method.penalty out")
-        if settings.penalty == "mul#log" and (settings.reference or 0) < LEAST * MILLION:
+        unit = UNITS[settings.penalty_on]
+        if settings.penalty == "mul#log" and (settings.reference or 0) < LEAST * unit:
+            of = "milliseconds" if unit == 1 else "millions"
             raise UserError(
-                f"method.reference={settings.reference}: mul#log compares logarithms of millions, which are not "
-                f"positive below {LEAST} million; use method.penalty=add#linear"
+                f"method.reference={settings.reference}: mul#log compares logarithms of {of}, which are not "
+                f"positive below {LEAST} {of.removesuffix('s')}; use method.penalty=add#linear"
             )
         after = min(1, epochs - 1) if settings.architecture_after is None else settings.architecture_after
         return settings.model_copy(update={"architecture_after": after})
@@ -128,7 +134,8 @@ class Proxyless(ArchitectureMethod):
         cost = self.expected_cost(self.architecture_weights())[0]
         if settings.penalty == "add#linear":
             return add_linear(loss, cost, settings.reference, settings.penalty_share)
-        return mul_log(loss, cost, settings.reference, settings.penalty_scale, settings.penalty_exponent or 0.3)
+        exponent, unit = settings.penalty_exponent or 0.3, UNITS[settings.penalty_on]
+        return mul_log(loss, cost, settings.reference, settings.penalty_scale, exponent, unit)
 
     @cached_property
     def expected_cost(self) -> ExpectedCosts:
@@ -155,7 +162,7 @@ class Proxyless(ArchitectureMethod):
         right, reference = validation.accuracy(one_hot(arch)), self.settings.reference
         if reference is None:
             return right
-        cost: int = getattr(self.costs.of(arch), self.settings.penalty_on)
+        cost: float = getattr(self.costs.of(arch), self.settings.penalty_on)
         exponent: float = self.settings.penalty_exponent or 0.1
         return right * float((reference / cost) ** exponent)
 

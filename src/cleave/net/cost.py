@@ -1,9 +1,9 @@
-"""What an architecture costs when it is built alone: parameters and multiply-adds, without building it."""
+"""What an architecture costs when it is built alone, without building it: parameters, multiply-adds, milliseconds."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from math import prod
@@ -17,23 +17,34 @@ from cleave.net.count import MultiplyAdds
 from cleave.net.gates import one_hot
 from cleave.net.network import Network, build, count_parameters
 from cleave.net.place import Place, places
+from cleave.net.units import Image, Latency, fixed_parts, label, runs, unit_of
 from cleave.ops import Norm
 from cleave.space import Arch, Layout, Region, Space
 from cleave.space.choice import joined
 
-Image = tuple[int, int, int]
-"""(channels, height, width)"""
-
 
 @dataclass(frozen=True)
 class Cost:
-    """Trainable numbers, and multiply-adds of one image in convolutions and linear layers."""
+    """Trainable numbers, and multiply-adds of one image in convolutions and linear layers.
+
+    Milliseconds are those of a latency table, of a batch as it was measured; 0 where none is given.
+    """
 
     parameters: int
     multiply_adds: int
+    milliseconds: float = 0.0
 
     def __sub__(self, other: Cost) -> Cost:
-        return Cost(self.parameters - other.parameters, self.multiply_adds - other.multiply_adds)
+        return Cost(
+            self.parameters - other.parameters,
+            self.multiply_adds - other.multiply_adds,
+            self.milliseconds - other.milliseconds,
+        )
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What is counted and not measured."""
+        return {"parameters": self.parameters, "multiply_adds": self.multiply_adds}
 
 
 LARGEST = 200_000
@@ -52,14 +63,22 @@ class CostTable:
     choices: tuple[str, ...]
     places: Sequence[tuple[Place, torch.Size]]
     """Each with the size of its input [n, channels, height, width]."""
+    latency: Latency | None = None
     known: dict[tuple[str | None, ...], Cost] = field(default_factory=dict)
 
     def of(self, arch: Arch) -> Cost:
         key = tuple(arch.get(choice) for choice in self.choices)
         if key not in self.known:
             chosen = {choice: arch[choice] for choice in self.choices if choice in arch}
-            self.known[key] = total(measure(place.alone(chosen), size) for place, size in self.places)
+            self.known[key] = total(
+                measure(place.alone(chosen), size, label(chosen), self.latency) for place, size in self.places
+            )
         return self.known[key]
+
+    def met(self, parts: Sequence[Part]) -> list[Arch]:
+        """What architectures choose here that are put together from `Space.parts`."""
+        acting = [narrowed(part, self.choices) for part in parts if acted_on(part) & set(self.choices)]
+        return narrowed(list(map(joined, product(*acting))), self.choices)
 
 
 @dataclass(frozen=True)
@@ -81,29 +100,46 @@ class Costs:
         found = (table.choices for table in self.tables if table.of(arch).parameters)
         return {choice for choices in found for choice in choices if choice in arch}
 
+    def count(self, parts: Sequence[Part]) -> None:
+        """Counts every entry now; UserError where a latency is not known."""
+        for table in self.tables:
+            for chosen in table.met(parts):
+                table.of(chosen)
+
     def groups(self, parts: Sequence[Part]) -> list[list[tuple[Arch, Cost]]]:
         """What is put together from `Space.parts`, in groups that have no table in common: a network costs `common`
         and one alternative of each group. UserError where one has too many alternatives to list."""
         return [listed(tables, own) for tables, own in components(self.tables, parts)]
 
-    def extremes(self, parts: Sequence[Part], what: str) -> tuple[int, int]:
-        """The least and the most of "parameters" or "multiply_adds" among what is put together from `Space.parts`.
+    def extremes(self, parts: Sequence[Part], what: str) -> tuple[Any, Any]:
+        """The least and the most of a figure of `Cost`, such as "parameters", among what is put together from
+        `Space.parts`; whole numbers of those that are counted.
 
         Only parts that act on several tables are tried out together; all others are settled table by table.
         """
-        common: int = getattr(self.common, what)
+        common = getattr(self.common, what)
         ends = [component_extremes(*component, what) for component in components(self.tables, parts)]
         return common + sum(least for least, _ in ends), common + sum(most for _, most in ends)
 
 
 def total(costs: Iterable[Cost]) -> Cost:
     listed = list(costs)
-    return Cost(sum(cost.parameters for cost in listed), sum(cost.multiply_adds for cost in listed))
+    return Cost(
+        sum(cost.parameters for cost in listed),
+        sum(cost.multiply_adds for cost in listed),
+        sum(cost.milliseconds for cost in listed),
+    )
 
 
 def acted_on(part: Part) -> set[str]:
     """The choices that some of it names."""
     return {choice for each in part for choice in each}
+
+
+def narrowed(part: Part, choices: Sequence[str]) -> list[Arch]:
+    """What of it acts at these choices, each once."""
+    found = [{choice: each[choice] for choice in choices if choice in each} for each in part]
+    return list({tuple(each.items()): each for each in found}.values())
 
 
 def components(tables: Sequence[CostTable], parts: Sequence[Part]) -> list[tuple[list[CostTable], list[Part]]]:
@@ -123,7 +159,7 @@ def listed(tables: Sequence[CostTable], parts: Sequence[Part]) -> list[tuple[Arc
     return [(arch, total(table.of(arch) for table in tables)) for arch in map(joined, product(*parts))]
 
 
-def component_extremes(tables: Sequence[CostTable], parts: Sequence[Part], what: str) -> tuple[int, int]:
+def component_extremes(tables: Sequence[CostTable], parts: Sequence[Part], what: str) -> tuple[Any, Any]:
     on = [[part for part in parts if acted_on(part) & set(table.choices)] for table in tables]
     joint = [part for part in parts if sum(part in each for each in on) > 1]
     least, most = [], []
@@ -147,23 +183,34 @@ def costs(
     classes: int = 10,
     norm: Norm | None = None,
     auxiliary: bool = False,
+    latency: Latency | None = None,
 ) -> Costs:
     """The costs of a space's networks, trained alone, at `space.paper_size` by default.
 
     Pooling, normalisation and sums count as no multiply-adds, as usual. For NAS-Bench-201 the parameters are those of
     its published table, but for 150 rows there that are one operation off. `auxiliary`: with the head that is for
-    training only, where there is one.
+    training only, where there is one. `latency`: by which milliseconds are told, of all that an architecture chooses,
+    whether it leads anywhere or not.
     """
     layout = space.layout(size or space.paper_size, image[0])
     layout = layout if auxiliary else replace(layout, auxiliary=None)
     network = build(layout, space.region, classes, seed=0, norm=norm or layout.norm, device="meta")
     first = {choice.name: choice.candidates[0] for choice in space.choices}
     sizes, whole = seen(network, first, image)
+    tables = tables_of(sizes, latency)
+    common = whole - total(table.of(first) for table in tables)
+    if latency is not None:
+        parts = sum(latency.of(unit_of(*part)) for part in fixed_parts(network, first, image) if runs(part.module))
+        common = replace(common, milliseconds=latency.base + parts)
+    return Costs(common, tables)
+
+
+def tables_of(sizes: Mapping[Place, torch.Size], latency: Latency | None = None) -> list[CostTable]:
+    """Places, each with the size of its input, by the choices that meet there."""
     met: dict[tuple[str, ...], list[tuple[Place, torch.Size]]] = defaultdict(list)
-    for place, input_size in sizes.items():
-        met[place.choices].append((place, input_size))
-    tables = [CostTable(choices, there) for choices, there in met.items()]
-    return Costs(whole - total(table.of(first) for table in tables), tables)
+    for place, size in sizes.items():
+        met[place.choices].append((place, size))
+    return [CostTable(choices, there, latency) for choices, there in met.items()]
 
 
 def weights(space: Space) -> Costs:
@@ -190,11 +237,11 @@ def seen(network: Network, arch: Arch, image: Image) -> tuple[dict[Place, torch.
     return sizes, Cost(count_parameters(network) - inside + used, counted.total // 2)
 
 
-def measure(module: nn.Module, size: torch.Size) -> Cost:
-    """What a module costs that is given an input of this size [n, channels, height, width]."""
-    with MultiplyAdds() as counted:
-        module(torch.zeros(size, device="meta"))
-    return Cost(count_parameters(module), counted.total // size[0])
+def measure(module: nn.Module, size: torch.Size, name: str, latency: Latency | None) -> Cost:
+    """What a module of this name costs that is given an input of this size [n, channels, height, width]."""
+    unit = unit_of(name, module, size)
+    milliseconds = latency.of(unit) if latency is not None and runs(module) else 0.0
+    return Cost(unit.parameters, unit.multiply_adds, milliseconds)
 
 
 def cost_alone(layout: Layout, arch: Arch, image: Image, classes: int) -> Cost:

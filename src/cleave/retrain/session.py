@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import Any
 
 from pydantic import Field
@@ -120,7 +119,7 @@ class TrainingSession:
             "arch": recipe.arch,
             "seed": recipe.seed,
             "epochs": recipe.training.epochs,
-            **asdict(self.problem.cost),
+            **self.problem.cost.counts,
             "classes": list(task.train.classes),
             "train": {"images": len(task.train), "loss": loss, "accuracy": accuracy},
             "held_out": self._held_out(),

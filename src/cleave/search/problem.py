@@ -13,12 +13,16 @@ from cleave.data.chance import Chance
 from cleave.data.given import Given
 from cleave.data.images import Images, fingerprint
 from cleave.data.stream import BatchStream
+from cleave.deploy.table import LatencyTable
 from cleave.engine.progress import Callback
 from cleave.errors import UserError
 from cleave.memory import memory_for
 from cleave.method import METHODS, Method
-from cleave.net.cost import Costs, Image, costs
+from cleave.net.cost import Costs, costs
+from cleave.net.sized import Sized
+from cleave.net.units import Image
 from cleave.opening import SMALLER, check_padding, open_images, search_augment
+from cleave.search.latency import goes_by_latency, table_for
 from cleave.settings import MethodSettings, Recipe, of_kind
 from cleave.space import Layout, Limited, Space, find_space
 
@@ -41,7 +45,8 @@ class Setup:
 class Problem:
     """A resolved recipe with its space and images; `train` learns weights, `valid` is held out. No test images.
 
-    `report` tells what is used of the images (`cleave.data.report`).
+    `report` tells what is used of the images (`cleave.data.report`). `latency`: of milliseconds, if anything goes by
+    them.
     """
 
     recipe: Recipe
@@ -51,6 +56,7 @@ class Problem:
     normalise: Normalise
     table: Table | None
     report: Mapping[str, Any] = field(default_factory=dict)
+    latency: LatencyTable | None = None
 
     @property
     def layout(self) -> Layout:
@@ -58,7 +64,7 @@ class Problem:
 
     def costs(self) -> Costs:
         """What architectures cost, trained alone at the size of this search."""
-        return costs(self.space, self.recipe.space.size, self.image, self.classes)
+        return costs(self.space, self.recipe.space.size, self.image, self.classes, latency=self.latency)
 
     @property
     def image(self) -> Image:
@@ -150,12 +156,17 @@ def open_problem(recipe: Recipe, callback: Callback | None = None, given: Given 
     if table is not None and len(table) < WHOLE:
         raise UserError(f"{recipe.benchmark}: holds {len(table)} of {WHOLE} architectures; import the whole benchmark")
     check_padding(data.padding, train.side)
+    image, classes = image_of(train), len(train.classes)
+    latency = None
+    if recipe.latency is not None and goes_by_latency(recipe):
+        latency = table_for(recipe.latency, Sized(space, recipe.space.size, image, classes))
     return Problem(
         recipe,
-        limited(recipe, space, image_of(train), len(train.classes)),
+        limited(recipe, space, image, classes),
         train,
         valid,
         Normalise.of(train),
         table,
         report,
+        latency,
     )

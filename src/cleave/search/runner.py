@@ -23,6 +23,7 @@ from cleave.run.origin import SEARCH, Origin, check_begun, read_origin, settle
 from cleave.run.reading import Shape
 from cleave.run.resumable import resumable
 from cleave.run.view import is_whole, view
+from cleave.search.latency import check_unchanged_table, hash_of
 from cleave.search.loop import Search
 from cleave.search.problem import Problem, open_problem
 from cleave.search.searching import SearchJob
@@ -98,6 +99,7 @@ def reopened(path: Path, origin: Origin, device: str | None, callback: Callback,
     here = recipe.model_copy(update={"device": resolve_device(recipe.device)})  # it may be another machine
     problem = open_problem(here, callback, given)
     compare(origin.environment, environment(problem), recipe.data.name, path, callback)
+    check_unchanged_table(origin.environment.get("latency"), recipe, path)
     return problem
 
 
@@ -125,6 +127,7 @@ def environment(problem: Problem) -> dict[str, Any]:
     """Where a run was made, a fingerprint of the images, and how networks of the run take them (0 to 1)."""
     return {
         **surroundings(problem.recipe.device, problem.recipe.threads),
+        **hash_of(problem.recipe),
         "extensions": file_hashes(problem.recipe.extensions, problem.recipe.space.name),
         "train_images": len(problem.train),
         "held_out_images": len(problem.valid),

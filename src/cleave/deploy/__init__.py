@@ -1,0 +1,1 @@
+"""Networks as they are used: their latency on a device, measured."""

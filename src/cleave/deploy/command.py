@@ -1,0 +1,52 @@
+"""`cleave measure`: how long networks run on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cleave.common import Changes, Device, ExtensionFiles, Json, tell
+
+
+def measure(
+    space: Annotated[
+        str, typer.Argument(metavar="SPACE", help="As in nasbench201, or FILE.py:CLASS of a file, which is run.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where the table is written; nothing is overwritten.")],
+    device: Device = "cpu",
+    runtime: Annotated[
+        str, typer.Option(metavar="torch|onnx", help="What runs the networks: torch, or onnxruntime on the CPU.")
+    ] = "torch",
+    resolution: Annotated[
+        int | None, typer.Option(metavar="R", help="Pixels on a side; default: the published ones.")
+    ] = None,
+    threads: Annotated[int, typer.Option(metavar="N", min=1, max=1024, help="Threads of the CPU.")] = 1,
+    batch: Annotated[int, typer.Option(metavar="N", min=1, help="Images at once.")] = 1,
+    changes: Changes = None,
+    extensions: ExtensionFiles = None,
+    as_json: Json = False,
+) -> None:
+    """Measure the latency of a space's blocks on this machine, and how far sums of them are from whole networks.
+
+    --set changes the size of the networks (space.width), classes or image_channels. An interrupted measurement goes on
+    with the same command.
+    """
+    from cleave.deploy.measure import MeasureRequest
+    from cleave.deploy.measure import measure as measured
+    from cleave.deploy.text import text
+    from cleave.describe import sized
+    from cleave.engine.progress import Callbacks
+    from cleave.engine.stop import SignalStop
+    from cleave.extensions import load_all
+    from cleave.resolve import resolve_device
+    from cleave.terminal import Terminal
+
+    load_all(extensions or ())
+    flags = [] if resolution is None else [f"image_size={resolution}"]
+    asked = sized({"space": {"name": space}}, [*(changes or ()), *flags])
+    request = MeasureRequest(asked, resolve_device(device or "cpu"), runtime, threads, batch)
+    with Terminal() as terminal:
+        found = measured(request, out, Callbacks([terminal], SignalStop()))
+    tell(found, as_json, lambda: print(text(found, str(out))))
