@@ -20,6 +20,8 @@ from cleave.common import (
     EngineName,
     ExtensionFiles,
     Json,
+    Latency,
+    MaxLatency,
     MaxMacs,
     MaxParams,
     RecipeFile,
@@ -79,6 +81,8 @@ def search(
     space: SpaceName = None,
     max_macs: MaxMacs = None,
     max_params: MaxParams = None,
+    max_latency: MaxLatency = None,
+    latency: Latency = None,
     extensions: ExtensionFiles = None,
     as_json: Json = False,
 ) -> None:
@@ -91,7 +95,20 @@ def search(
     from cleave.engine.stop import SignalStop
     from cleave.terminal import Terminal
 
-    flags = flags_of(data, data_root, benchmark, seed, device, skip_damaged, space, extensions, max_macs, max_params)
+    flags = flags_of(
+        data,
+        data_root,
+        benchmark,
+        seed,
+        device,
+        skip_damaged,
+        space,
+        extensions,
+        max_macs,
+        max_params,
+        max_latency,
+        latency,
+    )
     settings = load_recipe(recipe, changes or (), flags)
     with Terminal() as terminal:
         result = api.search(
@@ -117,6 +134,8 @@ def plan(
     space: SpaceName = None,
     max_macs: MaxMacs = None,
     max_params: MaxParams = None,
+    max_latency: MaxLatency = None,
+    latency: Latency = None,
     extensions: ExtensionFiles = None,
     as_json: Json = False,
 ) -> None:
@@ -129,7 +148,9 @@ def plan(
     from cleave.plan.text import text
     from cleave.terminal import Terminal
 
-    flags = flags_of(data, data_root, None, None, device, skip_damaged, space, extensions, max_macs, max_params)
+    flags = flags_of(
+        data, data_root, None, None, device, skip_damaged, space, extensions, max_macs, max_params, max_latency, latency
+    )
     settings = load_recipe(recipe, changes or (), flags)
     with Terminal() as terminal:
         found = api.plan(recipe=settings, callbacks=[terminal])

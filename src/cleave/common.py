@@ -87,6 +87,16 @@ MaxParams = Annotated[
 ]
 
 
+MaxLatency = Annotated[
+    str | None,
+    typer.Option(metavar="T", help="Milliseconds at most, as in 8ms, by the table of --latency.", show_default=False),
+]
+Latency = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="Table of cleave measure; foreign:FILE of another device.", show_default=False),
+]
+
+
 def tell(value: dict[str, Any], as_json: bool, otherwise: Callable[[], None]) -> None:
     """One JSON object on stdout, or whatever a person reads more easily."""
     if as_json:
@@ -106,13 +116,20 @@ def flags_of(
     extensions: list[str] | None = None,
     max_macs: str | None = None,
     max_params: str | None = None,
+    max_latency: str | None = None,
+    latency: str | None = None,
 ) -> dict[str, Any]:
     """The recipe's keys that have flags of their own; None where a flag was not given."""
     paths = {"data.root": data_root, "benchmark": benchmark}
     given = {key: None if path is None else str(path) for key, path in paths.items()}
     own = {"space.name": space, "extensions": extensions or None}
     images = {"data.name": data, "data.skip_damaged": skip_damaged or None}
-    limits = {"limits.macs": whole(max_macs), "limits.params": whole(max_params)}
+    limits = {
+        "limits.macs": whole(max_macs),
+        "limits.params": whole(max_params),
+        "limits.latency": max_latency,
+        "latency": latency,
+    }
     return {**given, **own, **images, **limits, "seed": seed, "device": device}
 
 

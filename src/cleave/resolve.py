@@ -83,7 +83,10 @@ def meaningless_limits(limits: LimitSettings, learns: bool) -> list[str]:
     """A note for each key of the limits that was given without having a meaning."""
     given = [key for key in ("penalty", "space", "image_size") if _differs(limits, key)]
     if not limits.given:
-        return [f"limits.{key} has no meaning without limits.macs or limits.params; it is not used" for key in given]
+        return [
+            f"limits.{key} has no meaning without limits.macs, limits.params or limits.latency; it is not used"
+            for key in given
+        ]
     if "penalty" in given and not learns:
         return ["limits.penalty has no meaning with a method that learns no weights of candidates; it is not used"]
     return []

@@ -252,7 +252,15 @@ def in_full(value: Any) -> Any:  # noqa: ANN401
 Amount = Annotated[int, Field(strict=True, ge=1, le=10**15), BeforeValidator(in_full)]
 
 
-COST_OF = {"macs": "multiply_adds", "params": "parameters"}
+def in_milliseconds(value: Any) -> Any:  # noqa: ANN401
+    """A time that ends with its unit, as in 8ms or 0.1 s; anything else as it is."""
+    if isinstance(value, str) and (found := re.fullmatch(r"(\d+\.?\d*|\.\d+)\s*(ms|s)", value.strip())):
+        return float(found[1]) * (1 if found[2] == "ms" else 1000)
+    return value
+
+
+Milliseconds = Annotated[float, Field(gt=0), BeforeValidator(in_milliseconds)]
+COST_OF = {"macs": "multiply_adds", "params": "parameters", "latency": "milliseconds"}
 """The keys by which a recipe limits costs, and what `cleave.net.cost.Cost` calls these."""
 
 
@@ -261,6 +269,7 @@ class LimitSettings(Settings):
 
     macs: Amount | None = None  # multiply-adds of an image, as in 300M; null: any number
     params: Amount | None = None  # parameters, as in 5M; null: any number
+    latency: Milliseconds | None = None  # ms of a network by the table `latency`, as in 8ms; null: any
     # Of a method that learns weights of candidates: added to the held-out loss for each share by which expected costs
     # are above a limit.
     penalty: Annotated[float, Field(ge=0)] = 1.0

@@ -17,6 +17,7 @@ from rich.tree import Tree
 from cleave.bench.table import DATASETS
 from cleave.engine.progress import Callback, Progress
 from cleave.space import find_space
+from cleave.space.limits import amount
 from cleave.space.registry import SPACES
 
 LINES = 20
@@ -136,14 +137,21 @@ def chosen_lines(result: dict[str, Any]) -> str:
     balanced = f"balanced accuracy {chosen['valid_balanced_accuracy']:.2f} %"
     majority = f"the most frequent class alone: {trust['majority_share']:.2f} %"
     costs = "".join(
-        f"\n  {LIMITED[key]}: {each['chosen']:,} of at most {each['most']:,}"
+        f"\n  {LIMITED[key]}: {amount(each['chosen'])} of at most {amount(each['most'])}{measured(result, key)}"
         for key, each in (result.get("limits") or {}).items()
     )
     return f"Chosen: leaf {chosen['path']}, held-out accuracy {accuracy}\n  {balanced}; {majority}{retrained}{costs}"
 
 
-LIMITED = {"macs": "multiply-adds", "params": "parameters"}
+LIMITED = {"macs": "multiply-adds", "params": "parameters", "latency": "milliseconds"}
 """What a recipe may limit, for people."""
+
+
+def measured(result: dict[str, Any], key: str) -> str:
+    """How long the chosen network was seen to take, beside what the table says."""
+    if key != "latency" or result.get("measured") is None:
+        return ""
+    return f" by the table; {amount(result['measured']['milliseconds'])} measured"
 
 
 def accuracy_text(accuracy: float, interval: Sequence[float]) -> str:

@@ -22,6 +22,7 @@ from cleave.search.problem import open_problem
 from cleave.search.runner import start
 from cleave.settings import Recipe
 from cleave.space import Limited, NetworkSize, find_space
+from tests.deploy.made import SMALL, write_latencies
 from tests.tiny import SIZES, search, write_images
 
 SPACE = find_space("nasbench201", ["none", "skip_connect", "nor_conv_1x1"])
@@ -94,6 +95,54 @@ def test_no_search_ever_chooses_what_is_above(method: str, images: Path, tmp_pat
         chosen = COSTS.of(SPACE.parse(result["chosen"]["arch"]))
         assert chosen.multiply_adds <= kept.get("limits.macs", MOST)
         assert chosen.parameters <= kept.get("limits.params", 10**9)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    return write_latencies(tmp_path / "table.json", SMALL)
+
+
+def test_a_limit_on_milliseconds_goes_by_the_table_and_the_chosen_network_is_timed(
+    images: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A thousandth of a millisecond for a thousand multiply-adds, so that it is clear what is within."""
+    most = (LEAST + MOST) / 2e6
+    words = ["--max-latency", f"{most}ms", "--latency", str(table)]
+    assert run([*search(images, tmp_path / "run", {"split.splitter": "none"}), *words]) == 0
+    told = json.loads(capsys.readouterr().out)
+    macs = COSTS.of(SPACE.parse(told["chosen"]["arch"])).multiply_adds
+    assert told["limits"]["latency"] == {"most": most, "chosen": pytest.approx(macs / 1e6)}
+    assert macs / 1e6 <= most
+    assert told["measured"]["milliseconds"] > 0
+    assert run(["show", str(tmp_path / "run")]) == 0
+    assert " measured" in capsys.readouterr().out
+    assert run(["front", str(tmp_path / "run"), "--cost", "latency", "--points", "3", "--json"]) == 0
+    members = json.loads(capsys.readouterr().out)["members"]
+    assert all(
+        member["latency"] == pytest.approx(member["macs"] / 1e6) and member["latency"] <= most for member in members
+    )
+
+
+def test_the_network_of_a_table_of_another_device_is_not_timed(images: Path, table: Path, tmp_path: Path) -> None:
+    changes = {"limits.latency": "9s", "latency": f"foreign:{table}"}
+    assert "measured" not in start(recipe(images, changes), tmp_path / "run", Callback())
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"limits.latency": "8ms"}, "latency: milliseconds are asked for; give latency=FILE"),
+        ({"limits.latency": "0.001us"}, "limits.latency: "),
+        ({"limits.latency": "-1ms"}, "limits.latency: "),
+        ({"limits.latency": "1e-9", "latency": "TABLE"}, "limits.latency: space nasbench201: no architecture keeps to"),
+        ({"limits.latency": "1s", "latency": "TABLE", "limits.image_size": 16}, "resolution 8, and 16 is asked for"),
+    ],
+)
+def test_what_a_table_cannot_tell_is_refused(changes: dict[str, Any], words: str, images: Path, table: Path) -> None:
+    given = {key: str(value).replace("TABLE", str(table)) for key, value in changes.items()}
+    with pytest.raises(UserError) as refused:
+        open_problem(resolve(recipe(images, given), SPACE)[0])
+    assert words in str(refused.value)
 
 
 def test_costs_may_be_those_at_another_size(images: Path) -> None:

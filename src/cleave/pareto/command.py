@@ -12,7 +12,7 @@ from cleave.common import DataRoot, Device, Json, Run, tell
 
 def front(
     run: Run,
-    cost: Annotated[str, typer.Option(metavar="macs|params", help="What is traded for accuracy.")] = "macs",
+    cost: Annotated[str, typer.Option(metavar="macs|params|latency", help="What is traded for accuracy.")] = "macs",
     points: Annotated[int, typer.Option(metavar="N", min=2, help="Limits that architectures are derived under.")] = 10,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE.json", help="Where to; default: front.json in the run folder.")

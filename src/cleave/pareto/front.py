@@ -34,7 +34,8 @@ def find_front(path: Path, question: FrontQuestion, callback: Callback, given: G
 
     Returns {"run", "file", "space", "cost" (what is traded), "images", "members", "looked_at", "hypervolume", "spent",
     "seconds"}. Members, the cheapest first: {"arch", "leaf", "macs", "params", "valid_accuracy",
-    "valid_balanced_accuracy", "interval"}, accuracies in percent of the held-out images under the leaf's weights.
+    "valid_balanced_accuracy", "interval"}, with a limit on it also "latency" (ms); accuracies in percent of the
+    held-out images under the leaf's weights.
     "hypervolume": the share of the rectangle from no accuracy at the highest cost to 100 % at no cost that members
     dominate. "spent": passes of the search, and images evaluated for the front. UserError for what the user can
     correct; Interrupted when asked to stop: the file is then not there.
@@ -43,6 +44,8 @@ def find_front(path: Path, question: FrontQuestion, callback: Callback, given: G
     recipe, file = read_recipe(path, question.flags), question.out or path / FRONT
     check_free(file)
     run = open_finished(path, recipe, callback, given)
+    if question.cost == "latency" and recipe.limits.latency is None:
+        raise UserError(f"--cost latency: {path} was searched without a limit on it, so that it has no table")
     if run.problem.method.alone:
         raise UserError(f"{path}: method.name={recipe.method.name} keeps no weights, by which a front could be told")
     space, what = find_space(recipe.space), COST_OF[question.cost]
@@ -104,7 +107,7 @@ def member_json(member: Member, images: int) -> dict[str, Any]:
     return {
         "arch": member.arch,
         "leaf": member.leaf,
-        **{key: getattr(member.cost, what) for key, what in COST_OF.items()},
+        **{key: each for key, what in COST_OF.items() if (each := getattr(member.cost, what))},
         "valid_accuracy": member.accuracy.overall,
         "valid_balanced_accuracy": member.accuracy.balanced,
         "interval": list(interval(member.accuracy.overall, images)),

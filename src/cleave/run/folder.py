@@ -37,6 +37,8 @@ from cleave.run.reading import Damaged, Timing, read_json, shaped
 from cleave.settings import Settings
 
 EVENTS, RESULT, TREE, TIMING = "events.jsonl", "result.json", "tree.json", "timing.json"
+LATENCY = "latency.json"
+"""How long the chosen network takes, where that was limited."""
 
 
 class Saved(Begun):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cleave.run.events import Mark, checked
-from cleave.run.folder import EVENTS, RESULT, TIMING, RunFiles, Saved
+from cleave.run.folder import EVENTS, LATENCY, RESULT, TIMING, RunFiles, Saved
 from cleave.run.origin import CHECKPOINTS, SEARCH, check_begun, is_as_written, newest_meta, read_origin
 from cleave.run.outcome import altered, check_written
 from cleave.run.reading import Shape, Timing, is_there, read_json, shaped
@@ -31,7 +31,13 @@ def view(path: Path, kind: str = SEARCH) -> dict[str, Any]:
     timing = path / TIMING
     if is_finished(path):
         check_written(path, newest_saved(path)["finished"], (RESULT, TIMING))
-        return {"run": str(path), **read_json(path / RESULT), "seconds": read_json(timing, Timing)["seconds"]}
+        measured = {"measured": read_json(path / LATENCY)} if is_there(path / LATENCY) else {}
+        return {
+            "run": str(path),
+            **read_json(path / RESULT),
+            **measured,
+            "seconds": read_json(timing, Timing)["seconds"],
+        }
     return {
         "run": str(path),
         "status": "unfinished",

@@ -16,9 +16,14 @@ from cleave.run.reading import read_file
 from cleave.settings import Recipe
 
 
+def learns_by_latency(recipe: Recipe) -> bool:
+    """Whether the method goes by milliseconds."""
+    return "milliseconds" in METHODS[recipe.method.name].figures(recipe.method)
+
+
 def goes_by_latency(recipe: Recipe) -> bool:
     """Whether anything of a search goes by milliseconds."""
-    return "milliseconds" in METHODS[recipe.method.name].figures(recipe.method)
+    return learns_by_latency(recipe) or recipe.limits.latency is not None
 
 
 def resolve_latency(recipe: Recipe) -> str | None:

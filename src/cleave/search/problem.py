@@ -22,7 +22,7 @@ from cleave.net.cost import Costs, costs
 from cleave.net.sized import Sized
 from cleave.net.units import Image
 from cleave.opening import SMALLER, check_padding, open_images, search_augment
-from cleave.search.latency import goes_by_latency, table_for
+from cleave.search.latency import learns_by_latency, table_for
 from cleave.settings import MethodSettings, Recipe, of_kind
 from cleave.space import Layout, Limited, Space, find_space
 
@@ -116,12 +116,20 @@ def image_of(images: Images) -> Image:
     return images.pixels.shape[1], images.side, images.side
 
 
-def prices(recipe: Recipe, space: Space, image: Image, classes: int) -> Costs:
-    """What architectures cost at the size at which the recipe's limits count them; `image`: that of the search."""
+def limited_size(recipe: Recipe, space: Space, image: Image, classes: int) -> Sized:
+    """The size at which the recipe's limits count costs; `image`: that of the search."""
     limits, (channels, height, width) = recipe.limits, image
     size = of_kind(Recipe, "space", {**recipe.space.model_dump(), **limits.space}).size
-    seen = (channels, limits.image_size or height, limits.image_size or width)
-    return costs(space, size, seen, classes)
+    return Sized(space, size, (channels, limits.image_size or height, limits.image_size or width), classes)
+
+
+def prices(recipe: Recipe, space: Space, image: Image, classes: int) -> Costs:
+    """What architectures cost at that size."""
+    asked, table = limited_size(recipe, space, image, classes), None
+    if recipe.limits.latency is not None:
+        assert recipe.latency is not None, "resolving refuses a limit without a table"
+        table = table_for(recipe.latency, asked)
+    return costs(space, asked.size, asked.image, classes, latency=table)
 
 
 def limited(recipe: Recipe, space: Space, image: Image, classes: int) -> Space:
@@ -158,7 +166,7 @@ def open_problem(recipe: Recipe, callback: Callback | None = None, given: Given 
     check_padding(data.padding, train.side)
     image, classes = image_of(train), len(train.classes)
     latency = None
-    if recipe.latency is not None and goes_by_latency(recipe):
+    if recipe.latency is not None and learns_by_latency(recipe):
         latency = table_for(recipe.latency, Sized(space, recipe.space.size, image, classes))
     return Problem(
         recipe,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from cleave.config import load
 from cleave.data.given import Given
 from cleave.data.report import IMAGES, report_lines
+from cleave.deploy.one import time_network
+from cleave.deploy.table import FOREIGN, open_table
 from cleave.engine.engine import ONE, Engine
 from cleave.engine.environment import compare, surroundings
 from cleave.engine.executor import make_executor
@@ -17,7 +20,7 @@ from cleave.engine.progress import Callback
 from cleave.extensions import check_unchanged, file_hashes
 from cleave.resolve import resolve, resolve_device
 from cleave.run.durable import write_json
-from cleave.run.folder import RunFolder, create, make_folder, new_folder
+from cleave.run.folder import LATENCY, RunFolder, create, make_folder, new_folder
 from cleave.run.lock import RunLock
 from cleave.run.origin import SEARCH, Origin, check_begun, read_origin, settle
 from cleave.run.reading import Shape
@@ -25,7 +28,7 @@ from cleave.run.resumable import resumable
 from cleave.run.view import is_whole, view
 from cleave.search.latency import check_unchanged_table, hash_of
 from cleave.search.loop import Search
-from cleave.search.problem import Problem, open_problem
+from cleave.search.problem import Problem, limited_size, open_problem
 from cleave.search.searching import SearchJob
 from cleave.search.stages import most_tasks, stages_of
 from cleave.settings import Recipe
@@ -119,8 +122,29 @@ def go_on(folder: RunFolder, problem: Problem, callback: Callback, engine: Engin
             engine, most_tasks(problem), SearchJob(problem, folder.files), stop, search.overview
         ) as executor:
             result = search.run(executor)
+        if recipe.limits.latency is not None:
+            time_chosen(folder.path, problem, result, callback)
         search.finish(result)
     return view(folder.path)
+
+
+def time_chosen(path: Path, problem: Problem, result: Mapping[str, Any], callback: Callback) -> None:
+    """Times the chosen network for real, unless the table is of another device, and says so where it is above."""
+    recipe = problem.recipe
+    assert recipe.latency is not None, "resolving refuses a limit without a table"
+    if recipe.latency.startswith(FOREIGN):
+        callback.say(f"{recipe.latency}: the chosen network is not timed, since the table is of another device")
+        return
+    asked, arch = limited_size(recipe, problem.space, problem.image, problem.classes), result["chosen"]["arch"]
+    found = time_network(asked, problem.space.parse(arch), open_table(recipe.latency, here=False).binding)
+    write_json(path / LATENCY, asdict(found))
+    most = recipe.limits.latency or 0.0
+    if found.milliseconds > most:
+        callback.say(
+            f"the chosen network takes {found.milliseconds:.3f} ms here, above the limit of {most:.3f}: the sum of its "
+            f"blocks is {result['limits']['latency']['chosen']:.3f} ms; measure again on an idle machine, or lower "
+            "limits.latency"
+        )
 
 
 def environment(problem: Problem) -> dict[str, Any]:

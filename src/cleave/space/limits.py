@@ -210,4 +210,9 @@ class Limited(Space):
 
 def told(costs: Mapping[str, float]) -> str:
     """Costs for people, as in 300,000,000 multiply-adds and 8 ms."""
-    return " and ".join(f"{value:,} {UNITS[what]}" for what, value in costs.items())
+    return " and ".join(f"{amount(value)} {UNITS[what]}" for what, value in costs.items())
+
+
+def amount(value: float) -> str:
+    """A count whole, milliseconds to the microsecond."""
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.3f}"
