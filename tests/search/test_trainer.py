@@ -100,6 +100,16 @@ def test_a_step_of_several_paths_goes_down_their_mean_loss() -> None:
         torch.testing.assert_close(value, expected, rtol=1e-4, atol=1e-6)
 
 
+def test_where_nothing_that_ran_depends_on_alpha_it_stands_still_but_for_its_decay() -> None:
+    """As where GDAS draws what computes nothing everywhere."""
+    trainer = leaf(problem("method.name=gdas", "split.splits=1", "method.architecture_weight_decay=0"))
+    nothing = one_hot({choice.name: "none" for choice in SPACE.choices})
+    trainer.method.mixture = lambda context: nothing  # type: ignore[method-assign,assignment]
+    before = [alpha.clone() for alpha in trainer.method.parameters()]
+    assert trainer.advance().arch_steps == 1
+    assert all(map(torch.equal, before, trainer.method.parameters()))
+
+
 def test_an_architecture_learns_every_so_many_steps_and_not_at_the_beginning() -> None:
     tiny = problem("search.epochs=3", "split.splits=1", "method.architecture_every=2", "method.architecture_after=1")
     trainer, found = leaf(tiny), []

@@ -236,7 +236,8 @@ class NodeTrainer:
         """Differentiable in what gates were made of, and in weights that are given; not in the network's own."""
         own = weights is None and not self.problem.recipe.compile  # else every block would be compiled twice
         with frozen(self.network) if own else nullcontext():
-            return self._loss(cross_entropy, batch, gates, weights)
+            loss = self._loss(cross_entropy, batch, gates, weights)
+        return loss if loss.requires_grad else loss.requires_grad_()  # nothing that ran depends on the gates
 
     @torch.no_grad()
     def _accuracy(self, batch: Batch, gates: Gates) -> float:
