@@ -125,6 +125,7 @@ def test_signals_are_heard_by_commands_alone() -> None:
         "cli.py",
         "rank/command.py",
         "study/command.py",
+        "deploy/command.py",
         "pareto/command.py",
         "reproduce/command.py",
         "retrain/command.py",

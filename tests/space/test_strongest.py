@@ -23,12 +23,18 @@ def value(arch: Arch, region: Region, weights: dict[str, Tensor]) -> float:
     return prod(float(weights[choice][region.allowed[choice].index(candidate)]) for choice, candidate in arch.items())
 
 
+def strengths(region: Region, weights: dict[str, Tensor]) -> dict[str, dict[str, float]]:
+    return {
+        choice: dict(zip(allowed, weights[choice].tolist(), strict=True)) for choice, allowed in region.allowed.items()
+    }
+
+
 @pytest.mark.parametrize("levels", [None, 3])
 def test_every_architecture_comes_once_in_the_order_of_its_product(levels: int | None) -> None:
     """Few levels: many are equal, and some are zero."""
     draw = torch.rand if levels is None else lambda size: torch.randint(levels, (size,)).float()
     weights = {choice: draw(len(allowed)) for choice, allowed in REGION.allowed.items()}
-    found = list(strongest_first(PARTS, REGION, weights))
+    found = list(strongest_first(PARTS, strengths(REGION, weights)))
     values = [value(arch, REGION, weights) for arch in found]
     assert values == sorted(values, reverse=True)
     assert {tuple(arch.values()) for arch in found} == set(product(*REGION.allowed.values()))
@@ -37,7 +43,7 @@ def test_every_architecture_comes_once_in_the_order_of_its_product(levels: int |
 
 def test_of_equals_the_first_comes_first() -> None:
     weights = {choice: torch.ones(len(allowed)) for choice, allowed in REGION.allowed.items()}
-    found = [tuple(arch.values()) for arch in strongest_first(PARTS, REGION, weights)]
+    found = [tuple(arch.values()) for arch in strongest_first(PARTS, strengths(REGION, weights))]
     assert found == list(product(*REGION.allowed.values()))
 
 
@@ -46,7 +52,7 @@ def test_parts_of_several_choices_weigh_as_their_product() -> None:
     space = Darts()
     weights = {choice: torch.rand(len(allowed)) for choice, allowed in space.region.allowed.items()}
     parts = space.parts(space.region)
-    few = list(islice(strongest_first(parts, space.region, weights), 50))
+    few = list(islice(strongest_first(parts, strengths(space.region, weights)), 50))
     best = joined(max(part, key=lambda arch: value(arch, space.region, weights)) for part in parts)
     assert few[0] == best
     assert all(space.valid(arch) for arch in few)
@@ -55,4 +61,9 @@ def test_parts_of_several_choices_weigh_as_their_product() -> None:
 
 
 def test_nothing_is_put_together_where_a_part_is_empty() -> None:
-    assert list(strongest_first([*PARTS, []], REGION, {c: torch.ones(len(a)) for c, a in REGION.allowed.items()})) == []
+    assert (
+        list(
+            strongest_first([*PARTS, []], strengths(REGION, {c: torch.ones(len(a)) for c, a in REGION.allowed.items()}))
+        )
+        == []
+    )

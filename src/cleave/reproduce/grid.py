@@ -49,7 +49,10 @@ class Grid:
         sizes = self.experiment.sizes[self.budget]
         data = {"data.name": row.dataset}
         changes = {**data, **sizes.recipe(row.method), **self.experiment.changes, **row.changes}
-        unused = {f"split.{key}" for key in SPLITTERS[changes["split.splitter"]].meaningless}
+        splitter = SPLITTERS[changes["split.splitter"]]
+        unused = {f"split.{key}" for key in splitter.meaningless}
+        if splitter.splits == 0 and "split.warmup_learning_rate" not in changes:
+            unused.add("split.warmup_epochs")
         raw: Raw = {}
         for key, value in changes.items():
             if key not in unused:

@@ -48,11 +48,7 @@ def ways(sizes: Sizes) -> dict[str, dict[str, Any]]:
     leaves = len(sizes.common.get("space.ops", OPERATIONS))
     each = (total - length.warmup) // leaves
     found = {
-        ONE_SHOT: {
-            "split.splitter": "none",
-            "search.epochs": total,
-            "method.architecture_after": length.warmup,
-        },
+        ONE_SHOT: {"split.splitter": "none", **one_shot_length(sizes, total)},
         "few-shot": {
             "split.splitter": "exhaustive",
             "split.choice": [FEW_SHOT_BLOCK],
@@ -64,6 +60,14 @@ def ways(sizes: Sizes) -> dict[str, dict[str, Any]]:
     if sizes.name == "paper":
         found["gradient, 3 splits"] = {**tree("gradient", TALLER), **lasting(TALLER_LENGTH)}
     return found
+
+
+def one_shot_length(sizes: Sizes, total: int) -> dict[str, int]:
+    """A warm-up that has a learning rate of its own is apart; any other is the beginning of the search."""
+    warmup = sizes.lengths["proxyless"].warmup
+    if "split.warmup_learning_rate" in sizes.common:
+        return {"search.epochs": total - warmup}
+    return {"search.epochs": total, "method.architecture_after": warmup}
 
 
 def tree(splitter: str, branch: tuple[int, ...]) -> dict[str, Any]:
