@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.benchmark import Timer
 
 from cleave.deploy.correction import accuracy, corrected
 from cleave.deploy.runtimes import PACKAGES, RUNTIMES, Call, check_runtime
@@ -80,6 +79,8 @@ class MeasureRequest:
 
 def timed(key: str, call: Call, threads: int) -> float:
     """The fastest of several calls, or of several blocks of short ones: in the others something else ran meanwhile."""
+    from torch.utils.benchmark import Timer  # it warns when it is loaded where there is a compiler but no GPU
+
     timer = Timer("call()", globals={"call": call}, num_threads=threads)
     return 1000 * float(min(timer.blocked_autorange(min_run_time=SECONDS).times))
 

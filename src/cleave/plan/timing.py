@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import cycle, islice
 from statistics import mean, median
 
 import torch
@@ -72,7 +73,7 @@ class Stopwatch:
             return None
         trainer = self._trainer(depth)
         learning = [trainer.learns_at(step) for step in range(trainer.steps)]
-        seconds = {kind: timed(partial(again, trainer, learning.index(kind))) for kind in set(learning)}
+        seconds = {kind: timed(partial(again, trainer, cycle(some_of(learning, kind)))) for kind in set(learning)}
         return self.scale * mean(seconds[kind] for kind in learning)
 
     def comparison(self, depth: int) -> float | None:
@@ -100,11 +101,11 @@ class Stopwatch:
         return timed(LeafEvaluator(self._trainer(depth)).mixture)
 
     def panel(self, depth: int) -> float | None:
-        """A leaf's panel, once."""
+        """A leaf's panel, once; what is done for the first one alone counts in part."""
         if not self.fits:
             return None
         trainer = self._trainer(depth)
-        return timed(lambda: panel(trainer))
+        return mean(seconds_of(lambda: panel(trainer)) for _ in range(TIMED))
 
     def alone(self) -> float | None:
         """A weight step of an architecture by itself, the median of a few random ones."""
@@ -131,9 +132,14 @@ def some_alone(problem: Problem) -> list[Standalone]:
     return [Standalone("plan", space.sample(space.region, generator)) for _ in range(TIMED)]
 
 
-def again(trainer: NodeTrainer, step: int) -> None:
-    """A step of a trainer, whatever it has done."""
-    trainer.weights.step = step
+def some_of(learning: Sequence[bool], kind: bool) -> list[int]:
+    """The first steps of a kind, one for each time that is taken: where paths are drawn each runs another one."""
+    return list(islice((step for step, learns in enumerate(learning) if learns is kind), 1 + TIMED))
+
+
+def again(trainer: NodeTrainer, steps: Iterator[int]) -> None:
+    """The next of some steps of a trainer, whatever it has done."""
+    trainer.weights.step = next(steps)
     trainer.advance()
 
 
@@ -154,11 +160,13 @@ def typical_region(problem: Problem, depth: int) -> Region:
 def timed(step: Callable[[], object]) -> float:
     """Median seconds of a few calls, after one that warms up."""
     step()
-    seconds = []
-    for _ in range(TIMED):
-        began = time.perf_counter()
-        step()
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        seconds.append(time.perf_counter() - began)
-    return median(seconds)
+    return median(seconds_of(step) for _ in range(TIMED))
+
+
+def seconds_of(step: Callable[[], object]) -> float:
+    """Of one call."""
+    began = time.perf_counter()
+    step()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter() - began
