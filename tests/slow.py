@@ -71,7 +71,14 @@ LEFT_OUT = {
         r"test_halving_chooses_on_every_space_whatever_the_method\[(toydarts|toymobilenet|toycells64|toyhead)-",
     ],
     "every space and every method, but not every pair": [*halving_beside_a_diagonal(), *limits_beside_a_diagonal()],
-    "limits on every space and with every method": [r"test_no_search_ever_chooses_what_is_above"],
+    "limits on the other spaces; of methods that learn weights the penalty in test_limits.py": [
+        r"test_no_search_ever_chooses_what_is_above",
+        r"test_limits_are_kept_on_every_space_whatever_the_method\[toy(mobilenet|cells64|head)-",
+    ],
+    "fronts of DARTS, and the members of all": [
+        r"pareto/test_front\.py::(?!test_members).*\[(rsps|limited)",
+        r"pareto/test_front\.py::test_members.*\[(rsps|limited)-params",
+    ],
     "every method races in test_every_combination.py": [r"test_every_method_can_race\[(darts2|snas|drnas|gdas)\]"],
     "the same for 'darts that inherits', of kills for 'rsps' and 'halving' too, of merging for 'halving' too": [
         r"test_any_number_of_workers_leaves_the_same_bytes\[(random|darts|rsps|halving)\]",

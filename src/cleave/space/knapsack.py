@@ -55,10 +55,11 @@ def best_first(
         if -depth == len(ordered):
             yield tuple(state.chosen[at] for at in place)
             continue
-        key = (depth, state.costs.tobytes())
-        if one_each and key in seen:
-            continue
-        seen.add(key)
+        if one_each:
+            key = (depth, state.costs.tobytes())
+            if key in seen:
+                continue
+            seen.add(key)
         for follower, most in bound.followers(state, raw[-depth], scale):
             heappush(heap, (-most, depth - 1, next(entry), follower))
 

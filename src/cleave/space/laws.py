@@ -93,8 +93,11 @@ def check_listing(space: Space, region: Region) -> None:
     require(len(listed) == count, space, "count is how many `every` lists", f"{count} and {len(listed)}")
     for arch in listed:
         check_arch(space, arch, region, "an architecture that is listed")
-    valid = bool(enumerate_valid(space, region))
-    require(valid == space.holds_valid(region), space, "holds_valid says whether a region holds a valid architecture")
+    valid = enumerate_valid(space, region)
+    require(not space.all_valid or len(valid) == count, space, "what it says of all architectures holds (all_valid)")
+    require(
+        bool(valid) == space.holds_valid(region), space, "holds_valid says whether a region holds a valid architecture"
+    )
 
 
 def regions(space: Space) -> Iterator[Region]:
