@@ -81,6 +81,7 @@ __all__ = [
     "evaluate",
     "front",
     "load",
+    "measure",
     "method",
     "operation",
     "partition",
@@ -100,7 +101,9 @@ _MODULES = ("method", "plan", "rank", "search", "settings", "study", "train")
 """Those that are verbs are called as the functions of their names: see `cleave.callable_module`."""
 
 _HOMES = {
-    "cleave.api": ("evaluate", "front", "load", "partition", "resume", "resume_study", "resume_training", "timm_model"),
+    "cleave.api": (
+        "evaluate", "front", "load", "measure", "partition", "resume", "resume_study", "resume_training", "timm_model",
+    ),
     "cleave.errors": ("Interrupted", "UserError"),
     "cleave.ops": ("Norm", "Operation", "operation"),
     "cleave.result": ("SearchResult",),

@@ -4,6 +4,7 @@ None of them changes what belongs to the process for longer than it runs: no sig
 torch. `UserError` is a mistake in what was given, in one line; `Interrupted` says how to go on.
 """
 
+from cleave.api.measuring import measure
 from cleave.api.searches import front, load, partition, plan, rank, resume, search
 from cleave.api.studies import is_study, resume_study, study
 from cleave.api.trainings import evaluate, is_training, resume_training, timm_model, train
@@ -14,6 +15,7 @@ __all__ = [
     "is_study",
     "is_training",
     "load",
+    "measure",
     "partition",
     "plan",
     "rank",

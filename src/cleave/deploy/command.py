@@ -33,20 +33,23 @@ def measure(
     --set changes the size of the networks (space.width), classes or image_channels. An interrupted measurement goes on
     with the same command.
     """
-    from cleave.deploy.measure import MeasureRequest
-    from cleave.deploy.measure import measure as measured
+    from cleave import api
     from cleave.deploy.text import text
-    from cleave.describe import sized
-    from cleave.engine.progress import Callbacks
     from cleave.engine.stop import SignalStop
-    from cleave.extensions import load_all
-    from cleave.resolve import resolve_device
     from cleave.terminal import Terminal
 
-    load_all(extensions or ())
-    flags = [] if resolution is None else [f"image_size={resolution}"]
-    asked = sized({"space": {"name": space}}, [*(changes or ()), *flags])
-    request = MeasureRequest(asked, resolve_device(device or "cpu"), runtime, threads, batch)
     with Terminal() as terminal:
-        found = measured(request, out, Callbacks([terminal], SignalStop()))
+        found = api.measure(
+            space,
+            out,
+            device=device or "cpu",
+            runtime=runtime,
+            resolution=resolution,
+            threads=threads,
+            batch=batch,
+            changes=changes or (),
+            extensions=extensions or (),
+            callbacks=[terminal],
+            stop=SignalStop(),
+        )
     tell(found, as_json, lambda: print(text(found, str(out))))
