@@ -104,7 +104,7 @@ scripts/check_plan.py, 2026-11-26, torch 2.14.1."""
 
 
 def peak_bytes(device: str) -> int:
-    """The most that a search will hold, once this process did all kinds of its steps: on a GPU in tensors, else in all."""
+    """The most that a search will hold, once this process did all kinds of its steps: on a GPU in tensors."""
     if device.startswith("cuda"):
         return torch.cuda.max_memory_allocated(device)
     unit = 1 if sys.platform == "darwin" else 1024
