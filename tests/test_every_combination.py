@@ -117,16 +117,17 @@ def test_limits_are_kept_on_every_space_whatever_the_method(tmp_path: Path, spac
     own = [f"space.name={space}", f"method.name={method}", *OWN.get(method, []), *FEWER.get(space, [])]
     asked = tiny(*own)
     known, generator = open_problem(resolve(asked, find_space(asked.space))[0]), torch.Generator()
-    drawn = [known.costs().of(known.space.sample(known.space.region, generator)) for _ in range(30)]
-    macs, params = sorted((cost.multiply_adds, cost.parameters) for cost in drawn)[10]
+    cost = known.costs()
+    drawn = [cost.of(known.space.sample(known.space.region, generator)) for _ in range(30)]
+    macs, params = sorted((each.multiply_adds, each.parameters) for each in drawn)[10]
     changes = [f"limits.macs={macs}", f"limits.params={params}", "trust.control=1"]
     split = ["split.splitter=random", "split.splits=1", "split.branch=2"]
     outcome = run(tmp_path / "run", tiny(*own, *changes, *split))[0]
     archs = [leaf["arch"] for leaf in outcome["leaves"]]
     assert archs
-    costs = [known.costs().of(known.space.parse(arch)) for arch in archs]
-    assert all(cost.multiply_adds <= macs and cost.parameters <= params for cost in costs)
-    chosen = known.costs().of(known.space.parse(outcome["chosen"]["arch"]))
+    found = [cost.of(known.space.parse(arch)) for arch in archs]
+    assert all(each.multiply_adds <= macs and each.parameters <= params for each in found)
+    chosen = cost.of(known.space.parse(outcome["chosen"]["arch"]))
     assert outcome["limits"] == {
         "macs": {"most": macs, "chosen": chosen.multiply_adds}, "params": {"most": params, "chosen": chosen.parameters}
     }  # fmt: skip
