@@ -64,7 +64,7 @@ LEFT_OUT = {
     "each method and splitter on the example, and every pair on some space": pairs_on_the_example(),
     "every pair on some space": beside_a_diagonal(),
     "each splitter on all other spaces, and every splitter but those on other chains": [
-        rf"{WORK_TOGETHER}\[mobilenet-proxyless-.*-(race|gradient)\]",
+        rf"{WORK_TOGETHER}\[(mobilenet-proxyless|darts)-.*-(race|gradient)\]",
         rf"{WORK_TOGETHER}\[toy(cells64|head)-.*-(exhaustive|random|race)\]",
     ],
     "halving on spaces of cells, of chains and of what drops edges": [
