@@ -17,7 +17,7 @@ from tests.tiny import leaves, same
 RECIPE = Path(__file__).parents[2] / "recipes" / "mobilenet-gm-proxyless-paper.yaml"
 SMALL = [
     "data.image_size=20", "data.view=16", "data.held_out=18", "space.width=0.1", "space.stem=cifar",
-    "space.ops=[3x3_e3, 5x5_e3, 7x7_e3]", "search.epochs=1", "search.batch_size=8", "split.warmup_epochs=1",
+    "space.ops=[3x3_e3, 5x5_e3, 7x7_e3]", "search.epochs=2", "search.batch_size=8", "split.warmup_epochs=1",
     "split.batches=1", "search.eval_batch_size=6", "trust.panel=0",
 ]  # fmt: skip
 
