@@ -31,7 +31,7 @@ def beside_a_diagonal() -> list[str]:
 
 
 def halving_beside_a_diagonal() -> list[str]:
-    """`make test` halves on every space, and with every method on some space. (All but what `LEFT_OUT` names further.)"""
+    """`make test` halves on every space, and with every method on some. (All but what `LEFT_OUT` names further.)"""
     return [
         re.escape(f"test_halving_chooses_on_every_space_whatever_the_method[{space}-{method}]")
         for t, space in enumerate(SPACES)
