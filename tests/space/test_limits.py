@@ -175,14 +175,14 @@ def test_in_a_space_too_large_to_list_nothing_that_is_changed_a_little_does_bett
 
 
 def test_draws_within_limits_are_uniform() -> None:
-    """By the chi-squared statistic of many draws, which is below 4 times its mean but once in more than a million."""
+    """By the chi-squared statistic of many draws, which is so far above its mean less than once in a million."""
     space = ToyMobileNet()
     limited = Limited(space, known(space), {"multiply_adds": middle(space, "multiply_adds", 0.2)})
     valid = [space.format(arch) for arch in enumerate_valid(limited, limited.region)]
     generator = torch.Generator().manual_seed(0)
     drawn = Counter(space.format(limited.sample(limited.region, generator)) for _ in range(50 * len(valid)))
     assert drawn.keys() <= set(valid)
-    assert sum((drawn[each] - 50) ** 2 / 50 for each in valid) < 4 * len(valid)
+    assert sum((drawn[each] - 50) ** 2 / 50 for each in valid) < len(valid) + 6 * (2 * len(valid)) ** 0.5 + 20
 
 
 def test_everything_else_is_the_spaces_own() -> None:
