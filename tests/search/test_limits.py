@@ -123,7 +123,8 @@ def test_a_limit_on_milliseconds_goes_by_the_table_and_the_chosen_network_is_tim
     )
 
 
-def test_the_network_of_a_table_of_another_device_is_not_timed(images: Path, table: Path, tmp_path: Path) -> None:
+def test_the_network_of_a_table_of_another_device_is_not_timed(images: Path, tmp_path: Path) -> None:
+    table = write_latencies(tmp_path / "table.json", SMALL, device="another")
     changes = {"limits.latency": "9s", "latency": f"foreign:{table}"}
     assert "measured" not in start(recipe(images, changes), tmp_path / "run", Callback())
 

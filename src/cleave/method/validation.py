@@ -65,6 +65,7 @@ class SgdStep:
 class ValidationLoss:
     """The loss on a held-out batch; `sgd_step` costs nothing before it is asked for.
 
+    `loss` without weights is differentiable in what gates were made of, and not in the network's own weights.
     `accuracy`: the share of its images that a network gets right, without gradients.
     """
 

@@ -107,7 +107,9 @@ def member_json(member: Member, images: int) -> dict[str, Any]:
     return {
         "arch": member.arch,
         "leaf": member.leaf,
-        **{key: each for key, what in COST_OF.items() if (each := getattr(member.cost, what))},
+        "macs": member.cost.multiply_adds,
+        "params": member.cost.parameters,
+        **({"latency": member.cost.milliseconds} if member.cost.milliseconds else {}),
         "valid_accuracy": member.accuracy.overall,
         "valid_balanced_accuracy": member.accuracy.balanced,
         "interval": list(interval(member.accuracy.overall, images)),

@@ -12,11 +12,12 @@ from cleave.config import load
 from cleave.data.given import Given
 from cleave.data.report import IMAGES, report_lines
 from cleave.deploy.one import time_network
-from cleave.deploy.table import FOREIGN, open_table
+from cleave.deploy.table import open_table
 from cleave.engine.engine import ONE, Engine
 from cleave.engine.environment import compare, surroundings
 from cleave.engine.executor import make_executor
 from cleave.engine.progress import Callback
+from cleave.errors import UserError
 from cleave.extensions import check_unchanged, file_hashes
 from cleave.resolve import resolve, resolve_device
 from cleave.run.durable import write_json
@@ -129,14 +130,17 @@ def go_on(folder: RunFolder, problem: Problem, callback: Callback, engine: Engin
 
 
 def time_chosen(path: Path, problem: Problem, result: Mapping[str, Any], callback: Callback) -> None:
-    """Times the chosen network for real, unless the table is of another device, and says so where it is above."""
+    """Times the chosen network for real where the table is of this machine, and says so where it is above."""
     recipe = problem.recipe
     assert recipe.latency is not None, "resolving refuses a limit without a table"
-    if recipe.latency.startswith(FOREIGN):
-        callback.say(f"{recipe.latency}: the chosen network is not timed, since the table is of another device")
+    table = open_table(recipe.latency, here=False)
+    try:
+        table.check_here()
+    except UserError as error:  # the search may have gone on on another machine
+        callback.say(f"the chosen network is not timed: {error}")
         return
     asked, arch = limited_size(recipe, problem.space, problem.image, problem.classes), result["chosen"]["arch"]
-    found = time_network(asked, problem.space.parse(arch), open_table(recipe.latency, here=False).binding)
+    found = time_network(asked, problem.space.parse(arch), table.binding)
     write_json(path / LATENCY, asdict(found))
     most = recipe.limits.latency or 0.0
     if found.milliseconds > most:
