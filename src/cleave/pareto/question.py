@@ -12,8 +12,9 @@ from cleave.settings import COST_OF
 
 @dataclass(frozen=True)
 class FrontQuestion:
-    """cost: "macs", "params" or "latency". points: limits that each leaf's architectures are derived under, evenly spaced
-    by their ratio. out: None for front.json in the run folder. data_root, device: None for the run's own. threads: of the CPU.
+    """cost: "macs", "params" or "latency". points: limits that each leaf's architectures are derived under, evenly
+    spaced by their ratio. out: None for front.json in the run folder. data_root, device: None for the run's own.
+    threads: of the CPU.
     """
 
     cost: str = "macs"
