@@ -12,7 +12,6 @@ from cleave.data.stream import Batch
 from cleave.engine.stop import Stop
 from cleave.net import Gates, Network
 from cleave.train import BATCH, Child, Evaluator, Statistics
-from cleave.train.evaluator import CHUNK
 
 PIECE = 125
 """Children evaluated in one go: they share their beginning, and between pieces progress is told."""
@@ -39,9 +38,9 @@ class Exam:
     def hits(self, networks: Sequence[Network], children: Sequence[Gates]) -> Tensor:
         """How many of all images each child gets right, [children], summed over the networks.
 
-        Batch after batch where nothing is measured, so that what is kept of children that begin alike stays small.
+        Batch after batch, so that what is kept of children that begin alike stays small.
         """
-        evaluator = Evaluator(self.statistics, CHUNK if self.statistics.calibrated else 1)
+        evaluator = Evaluator(self.statistics, chunk=1)
         batches, calibration, stop = self.batches, self.calibration, self.stop
         each = [[Child(network, gates) for gates in children] for network in networks]
         return sum(evaluator.hits(own, batches, calibration, stop).sum(dim=1) for own in each)  # type: ignore[return-value]
