@@ -113,7 +113,7 @@ def rank(
     seed: int = 0,
     connected: bool = False,
     images: int = 500,
-    recalibrate: int = 0,
+    recalibrate: int | None = None,
     forgetting: float | None = None,
     average: int = 1,
     benchmark: str | Path | None = None,

@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 
 from cleave.method.base import Evaluate, Method, StepContext, method
-from cleave.method.rejects import batches_seen, survivor
+from cleave.method.rejects import batches_seen, questions, ranked, survivor
 from cleave.net import Gates, one_hot
 from cleave.settings import MethodSettings, Positive
 from cleave.space import Arch
@@ -36,6 +36,10 @@ class Rsps(Method):
         return batches_seen(settings.samples, batches) if settings.rejects else settings.samples * batches
 
     @staticmethod
+    def questions(settings: RspsSettings, batches: int) -> int:
+        return questions(settings.samples, batches) if settings.rejects else settings.samples
+
+    @staticmethod
     def paths_each(settings: RspsSettings) -> int:
         return settings.paths
 
@@ -48,4 +52,4 @@ class Rsps(Method):
     def derive(self, evaluate: Evaluate, generator: torch.Generator) -> Arch:
         """The best on held-out images among `settings.samples` different valid architectures; first wins ties."""
         candidates = distinct(self.space, self.region, self.settings.samples, generator)
-        return survivor(candidates, evaluate) if self.settings.rejects else max(candidates, key=evaluate)
+        return survivor(candidates, evaluate) if self.settings.rejects else ranked(candidates, evaluate)[0]

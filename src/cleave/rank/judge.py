@@ -56,14 +56,14 @@ def judge_leaf(
 ) -> list[float]:
     """The same for architectures of one leaf; those that compute the same are evaluated once."""
     networks = run.networks(leaf, question.average)
-    threads = question.threads or os.cpu_count() or 1
-    stream = run.problem.stream(run.problem.train, Chance(run.problem.recipe.seed, leaf.label), "recalibrate")
+    threads, recipe = question.threads or os.cpu_count() or 1, run.problem.recipe
+    judging = question.judging(recipe.search)
     exam = Exam(
         held_out_batches(run.problem, question.images),
         threads,
         stop,
-        question.statistics,
-        [stream.batch(step) for step in range(question.recalibrate)],  # the same for every child of the leaf
+        judging.statistics,
+        run.problem.calibration(Chance(recipe.seed, leaf.label), judging),
     )
     layout = run.problem.layout
     first = same_outputs(layout, archs)
