@@ -38,8 +38,8 @@ def find_front(path: Path, question: FrontQuestion, callback: Callback, given: G
     "valid_balanced_accuracy", "interval"}, with a limit on it also "latency" (ms); accuracies in percent of the
     held-out images under the leaf's weights.
     "hypervolume": the share of the rectangle from no accuracy at the highest cost to 100 % at no cost that members
-    dominate. "spent": on the search, and on the front, whose architectures are judged as the search judged. UserError for what the user can
-    correct; Interrupted when asked to stop: the file is then not there.
+    dominate. "spent": on the search, and on the front, which is judged as the search was. UserError for what the user
+    can correct; Interrupted when asked to stop: the file is then not there.
     """
     began = time.monotonic()
     recipe, file = read_recipe(path, question.flags), question.out or path / FRONT

@@ -98,9 +98,8 @@ class Evaluator:
         with torch.autocast(batches[0][0].device.type, torch.bfloat16, enabled=self.half):
             for chunk in chunks(batches, self.chunk):
                 labels = torch.cat([labels for _, labels in chunk])
-                judged, shown = (
-                    [[begin(images)] for images, _ in each] for each in (chunk, () if known else calibration)
-                )
+                judged = [[begin(images)] for images, _ in chunk]
+                shown = [] if known else [[begin(images)] for images, _ in calibration]
                 seen = Walked(judged, shown, known)
                 for child, logits in self._walk(own, seen, 0, list(range(len(own))), stop):
                     yield child, torch.cat(logits), labels
