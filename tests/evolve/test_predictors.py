@@ -68,7 +68,9 @@ def test_an_order_is_learned_that_was_not_seen(fit: Fit) -> None:
 
 def accuracy(arch: Arch) -> float:
     """The larger the better, at some depth of the network more than at others."""
-    return 50 + sum((number % 5) * len(op.strip("ezro")) * int(op[-1] == "6") for number, op in enumerate(arch.values()))
+    return 50 + sum(
+        (number % 5) * len(op.strip("ezro")) * int(op[-1] == "6") for number, op in enumerate(arch.values())
+    )
 
 
 def test_a_perceptron_follows_from_its_seed_and_leaves_torchs_own_alone() -> None:

@@ -98,9 +98,7 @@ def test_children_keep_hard_limits(space: Space) -> None:
     known = costs(space)
     least, most = known.extremes(space.parts(space.region), "multiply_adds")
     limited = Limited(space, known, {"multiply_adds": least + (most - least) // 4})
-    region = next(
-        region for region in limited.region.split(*halves(limited)) if limited.holds_valid(region)
-    )
+    region = next(region for region in limited.region.split(*halves(limited)) if limited.holds_valid(region))
     evolution = run(limited, region, PLAN, lambda arch: float(known.of(arch).multiply_adds))
     for text in evolution.scores:
         arch = limited.parse(text)

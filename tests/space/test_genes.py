@@ -17,7 +17,10 @@ from tests.toys import TOYS
 SPACES = [*map(find_space, ("nasbench201", "darts", "mobilenet-proxyless")), RaggedElastic(), *(toy() for toy in TOYS)]
 RAGGED = RaggedElastic()
 SHALLOW = {"depth": "1", "kernel0": "3", "expansion0": "2"}
-DEEP = {"depth": "3", **{f"{kind}{i}": value for kind, value in (("kernel", "5"), ("expansion", "1")) for i in range(3)}}
+DEEP = {
+    "depth": "3",
+    **{f"{kind}{i}": value for kind, value in (("kernel", "5"), ("expansion", "1")) for i in range(3)},
+}
 
 
 @pytest.fixture(params=SPACES, ids=lambda space: space.name)

@@ -17,7 +17,7 @@ from cleave.evolve.question import EvolveQuestion
 from cleave.net import Gates
 from cleave.net.cost import Costs
 from cleave.rank.evaluate import PIECE, Exam, accuracies, losses
-from cleave.rank.judge import batches_of, calibration_of, once_each
+from cleave.rank.judge import batches_of, once_each
 from cleave.search.finished import FinishedRun
 from cleave.search.problem import prices
 from cleave.space import Arch, Layout, Region, Space, find_space
@@ -36,11 +36,12 @@ class Bench:
         self.run, self.problem, self.leaf, self.question, self.part = run, run.problem, leaf, question, part
         self.callback, self.stop, self.done, self.total = callback, stop, 0, 0
         (self.network,) = run.networks(leaf, 1)
-        statistics, calibration = question.ranking.statistics, calibration_of(self.problem, leaf, question.ranking)
+        self.judging = question.ranking.judging(self.problem.recipe.search)
+        calibration = self.problem.calibration(Chance(self.problem.recipe.seed, leaf.label), self.judging)
         places, own = torch.randperm(len(self.problem.valid), generator=self.chance.generator("images")), self.images
         self.threads = question.threads or os.cpu_count() or 1
         self.exam, self.checking = (
-            Exam(batches_of(self.problem, some), self.threads, stop, statistics, calibration)
+            Exam(batches_of(self.problem, some), self.threads, stop, self.judging.statistics, calibration)
             for some in (places[:own], places[own:])
         )
 
@@ -102,8 +103,7 @@ class Bench:
     def _count(self, what: str, purpose: str, architectures: int) -> None:
         self.done += architectures
         exam, spent = self.checking if what == CHECKED else self.exam, self.part.spent
-        calibration = sum(len(labels) for _, labels in exam.calibration)
-        for key, images in ((purpose, exam.images), ("calibration", calibration)):
+        for key, images in ((purpose, exam.images), ("calibration", self.judging.images)):
             spent[key] = spent.get(key, 0) + architectures * images
 
 

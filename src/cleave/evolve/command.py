@@ -34,8 +34,15 @@ def evolve(
         typer.Option(metavar="N", help="Held-out images that it goes by, the others check it; default: half."),
     ] = None,
     recalibrate: Annotated[
-        int, typer.Option(metavar="BATCHES", min=0, help="Estimate each child's statistics from training batches.")
-    ] = 0,
+        int | None,
+        typer.Option(
+            metavar="BATCHES",
+            min=0,
+            help="Estimate each child's statistics from training batches; 0: take those of each held-out batch. "
+            "Default: as the search judged.",
+            show_default=False,
+        ),
+    ] = None,
     forgetting: Annotated[
         float | None, typer.Option(metavar="SHARE", help="Of a new batch in these statistics; default: plain means.")
     ] = None,

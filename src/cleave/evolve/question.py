@@ -37,7 +37,7 @@ class EvolveQuestion:
     by: str = "accuracy"
     fallback: str | None = None
     images: int | None = None
-    recalibrate: int = 0
+    recalibrate: int | None = None
     forgetting: float | None = None
     samples: int = 1000
     predictor: Path | None = None
@@ -64,11 +64,11 @@ class EvolveQuestion:
                 raise UserError(f"--{name}={share}: is a share; give one from 0 to 1")
         if self.latency is not None and self.max_latency is None:
             raise UserError("--latency: is the table of a limit in milliseconds; give --max-latency too")
-        assert self.ranking.statistics is not None  # which refuses what says nothing
+        assert self.ranking  # which refuses a share that says nothing
 
     @property
     def ranking(self) -> RankQuestion:
-        """By which children are judged."""
+        """That by which children are judged."""
         return RankQuestion(recalibrate=self.recalibrate, forgetting=self.forgetting)
 
     @property

@@ -40,8 +40,8 @@ def evolve(path: Path, question: EvolveQuestion, callback: Callback, given: Give
     "checked_images" others), "by", "fallback" (why it is not by what was asked for), "evaluators" (Kendall's tau of
     each, and of "macs", on "check" architectures), "plan", "history" (the best score after each generation), "judged",
     "spent" (passes of the search, and images that went through networks here), "samples" (accuracies, by
-    architecture), "of" (what these are of), "recalibrated", "forgetting", "next" (the command that trains it),
-    "seconds"}. UserError for what the user can correct; Interrupted when asked to stop: the same call then goes on.
+    architecture), "of" (what these are of), "judged_by" and "as_searched" (as of `cleave.rank`), "next" (the
+    command that trains it), "seconds"}. UserError for what the user can correct; Interrupted when asked to stop: the same call then goes on.
     """
     began = time.monotonic()
     names, file = names_of(question), question.out or path / EVOLVED
@@ -144,8 +144,8 @@ def searched(bench: Bench, names: list[str], of: dict[str, Any]) -> dict[str, An
         "judged": len(evolution.scores),
         "spent": {"search": asdict(bench.run.state.cost), "evolve": dict(bench.part.spent)},
         "of": of,
-        "recalibrated": bench.question.recalibrate,
-        "forgetting": bench.question.forgetting,
+        "judged_by": bench.judging.told,
+        "as_searched": bench.judging == bench.problem.judging,
     }
 
 

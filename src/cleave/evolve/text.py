@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cleave.rank.text import figures_table, short
+from cleave.search.judging import judged_by
 from cleave.space.limits import amount
 
 LEGEND = """\
@@ -29,6 +30,7 @@ def print_evolved(found: dict[str, Any], console: Console | None = None) -> None
     console.print(Text(f"leaf {found['leaf']}: {judged} judged by {found['by']}, {generations} generations"))
     console.print(Text(found["arch"]), soft_wrap=True)
     console.print(Text(costs(found)))
+    console.print(Text(f"  {judged_by(found['judged_by'])}{'' if found['as_searched'] else ', unlike in the search'}"))
     (low, high), told = found["interval"], f"{found['accuracy']:.2f} % of {found['images']} held-out images"
     checked = f"{found['checked_accuracy']:.2f} % [{low:.1f}, {high:.1f}] of {found['checked_images']} others"
     console.print(Text(f"  accuracy {told} that it was found by,\n  {checked}"))

@@ -140,9 +140,9 @@ class Evolution:
 
 
 def evolved(space: Space, region: Region, plan: Plan, evaluate: Evaluate, generator: torch.Generator) -> Arch:
-    """The best on all held-out images that an evolution finds, one architecture after the other."""
+    """The best on all held-out images that an evolution finds."""
     evolution = Evolution(space, region, plan)
     while not evolution.done:
         children = evolution.next(generator)
-        evolution.tell(children, [evaluate(arch) for arch in children])
+        evolution.tell(children, evaluate.many(children))
     return evolution.best

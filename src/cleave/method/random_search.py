@@ -51,6 +51,11 @@ class RandomSearch(Rsps):
         assert settings.samples is not None, "resolved"
         return settings.samples * batches
 
+    @staticmethod
+    def questions(settings: RandomSettings, batches: int) -> int:  # type: ignore[override]
+        assert settings.samples is not None, "resolved"
+        return settings.samples
+
     def derive(self, evaluate: Evaluate, generator: torch.Generator) -> Arch:
         """The best; none is evaluated by halves, since what costs is to train it."""
         return max(distinct(self.space, self.region, self.settings.samples, generator), key=evaluate)

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from cleave.method.base import Evaluate, Method, StepContext, method
 from cleave.method.evolution import Plan, evolved
-from cleave.method.rejects import batches_seen, survivor
+from cleave.method.rejects import batches_seen, questions, ranked, survivor
 from cleave.net import Gates, one_hot
 from cleave.settings import MethodSettings, NotNegative, Positive
 from cleave.space import Arch
@@ -58,6 +58,12 @@ class Rsps(Method):
         return batches_seen(settings.samples, batches) if settings.rejects else settings.samples * batches
 
     @staticmethod
+    def questions(settings: RspsSettings, batches: int) -> int:
+        if settings.derive == "evolution":
+            return settings.evolution.most
+        return questions(settings.samples, batches) if settings.rejects else settings.samples
+
+    @staticmethod
     def paths_each(settings: RspsSettings) -> int:
         return settings.paths
 
@@ -73,4 +79,4 @@ class Rsps(Method):
         if self.settings.derive == "evolution":
             return evolved(self.space, self.region, self.settings.evolution, evaluate, generator)
         candidates = distinct(self.space, self.region, self.settings.samples, generator)
-        return survivor(candidates, evaluate) if self.settings.rejects else max(candidates, key=evaluate)
+        return survivor(candidates, evaluate) if self.settings.rejects else ranked(candidates, evaluate)[0]

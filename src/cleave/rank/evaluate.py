@@ -14,7 +14,6 @@ from cleave.data.stream import Batch
 from cleave.engine.stop import Stop
 from cleave.net import Gates, Network
 from cleave.train import BATCH, Child, Evaluator, Statistics
-from cleave.train.evaluator import CHUNK
 
 PIECE = 125
 """Children evaluated in one go: they share their beginning, and between pieces progress is told."""
@@ -40,9 +39,8 @@ class Exam:
 
     @property
     def evaluator(self) -> Evaluator:
-        """Batch after batch where nothing is measured, so that what is kept of children that begin alike stays
-        small."""
-        return Evaluator(self.statistics, CHUNK if self.statistics.calibrated else 1)
+        """Batch after batch, so that what is kept of children that begin alike stays small."""
+        return Evaluator(self.statistics, chunk=1)
 
     def hits(self, networks: Sequence[Network], children: Sequence[Gates]) -> Tensor:
         """How many of all images each child gets right, [children], summed over the networks."""

@@ -57,9 +57,15 @@ def judge_leaf(
 ) -> list[float]:
     """The same for architectures of one leaf; those that compute the same are evaluated once."""
     networks = run.networks(leaf, question.average)
-    threads = question.threads or os.cpu_count() or 1
-    batches, calibration = held_out_batches(run.problem, question.images), calibration_of(run.problem, leaf, question)
-    exam = Exam(batches, threads, stop, question.statistics, calibration)
+    threads, recipe = question.threads or os.cpu_count() or 1, run.problem.recipe
+    judging = question.judging(recipe.search)
+    exam = Exam(
+        held_out_batches(run.problem, question.images),
+        threads,
+        stop,
+        judging.statistics,
+        run.problem.calibration(Chance(recipe.seed, leaf.label), judging),
+    )
 
     def work(some: Sequence[Gates]) -> list[float]:
         return accuracies(networks, some, exam, lambda done: tell(done * len(archs) // len(some)))
@@ -74,12 +80,6 @@ def once_each(layout: Layout, archs: Sequence[Arch], work: Callable[[Sequence[Ga
     found = work([only_live(layout, archs[position]) for position in distinct])
     by_first = dict(zip(distinct, found, strict=True))
     return [by_first[position] for position in first]
-
-
-def calibration_of(problem: Problem, leaf: Node, question: RankQuestion) -> list[Batch]:
-    """The training batches that statistics are measured on, the same for every child of the leaf."""
-    stream = problem.stream(problem.train, Chance(problem.recipe.seed, leaf.label), "recalibrate")
-    return [stream.batch(step) for step in range(question.recalibrate)]
 
 
 def same_outputs(layout: Layout, archs: Sequence[Arch]) -> list[int]:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from cleave.errors import UserError, shown, unknown
-from cleave.settings import NetworkSettings, SpaceSettings
+from cleave.settings import NetworkSettings, SpaceSettings, StatisticsName
 from cleave.space.choice import Arch, Choice, joined
 from cleave.space.layout import Auxiliary, Layout
 from cleave.space.region import Region
@@ -35,6 +35,8 @@ class Space(ABC):
     """What a recipe may say about it."""
     tabulated = False
     """Whether there is a table of trained accuracies for its architectures."""
+    statistics: ClassVar[StatisticsName] = "batch"
+    """By which architectures are judged where neither a recipe (`search.statistics`) nor the method says."""
 
     @classmethod
     def from_settings(cls, settings: Any) -> Space:  # noqa: ANN401
