@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cleave.config import known_keys, load_recipe, parse_change, put
 from cleave.errors import UserError
-from cleave.method import ProxylessSettings, RspsSettings
+from cleave.method import ProxylessSettings
 from cleave.method.darts import DartsSettings
 from cleave.method.rsps import RspsSettings
 from cleave.settings import Recipe
