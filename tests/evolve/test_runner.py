@@ -194,7 +194,14 @@ def as_evaluator(name: str, kind: type[Predicted]) -> Iterator[None]:
 
 def test_samples_are_used_again_under_other_limits(ragged: Path, tmp_path: Path) -> None:
     first = cleave.evolve(ragged, out=tmp_path / "a.json", **PREDICTED)
-    asked = {**PREDICTED, "predictor": tmp_path / "a.json", "out": tmp_path / "b.json", "max_macs": half(ragged)}
+    asked = {
+        **FEW,
+        "by": "predictor",
+        "fallback": "accuracy",
+        "predictor": tmp_path / "a.json",
+        "out": tmp_path / "b.json",
+        "max_macs": half(ragged),
+    }
     again = cleave.evolve(ragged, **asked)
     assert again["samples"].items() <= first["samples"].items()
     assert "samples" not in again["spent"]["evolve"]
@@ -229,6 +236,9 @@ def test_what_cannot_be_asked_is_refused_in_one_line(ragged: Path, tmp_path: Pat
         (["--leaf", "7"], ("--leaf", "unknown '7'", "known: 0, 1")),
         (["--by", "acuracy"], ("--by", "did you mean 'accuracy'")),
         (["--fallback", "luck"], ("--fallback", "unknown 'luck'")),
+        (["--by", "loss", "--fallback", "accuracy"], ("--fallback", "no meaning with --by loss")),
+        (["--samples", "30"], ("--samples", "no meaning with --by accuracy")),
+        (["--by", "ridge", "--samples", "30", "--predictor", "a.json"], ("--samples", "--predictor")),
         (["--images", "36"], ("--images=36", "there are 36", "at most 35")),
         (["--population", "1"], ("--population=1",)),
         (["--mutation", "2"], ("--mutation=2", "from 0 to 1")),

@@ -192,7 +192,7 @@ def evolve(
     images: int | None = None,
     recalibrate: int | None = None,
     forgetting: float | None = None,
-    samples: int = 1000,
+    samples: int | None = None,
     predictor: str | Path | None = None,
     check: int = 30,
     population: int = 100,

@@ -46,7 +46,9 @@ def evolve(
     forgetting: Annotated[
         float | None, typer.Option(metavar="SHARE", help="Of a new batch in these statistics; default: plain means.")
     ] = None,
-    samples: Annotated[int, typer.Option(metavar="N", help="Architectures measured for a predictor.")] = 1000,
+    samples: Annotated[
+        int | None, typer.Option(metavar="N", help="Architectures measured for a predictor; default: 1000.")
+    ] = None,
     predictor: Annotated[
         Path | None, typer.Option(metavar="FILE.json", help="An earlier answer whose samples are taken instead.")
     ] = None,

@@ -15,7 +15,7 @@ from cleave.registry import Registry
 from cleave.space import Arch
 
 MACS = "macs"
-"""The name of the row of multiply-adds, what every evaluator has to be worth more than."""
+"""The name of the row of multiply-adds, what a predictor is not to be worth less than."""
 
 
 class ArchitectureEvaluator(ABC):

@@ -48,6 +48,9 @@ class Part:
             self.known, self.spent, self.evolution = found["known"], found["spent"], found["evolution"]
 
     def save(self) -> None:
+        """Unless there is nothing yet."""
+        if not self.known:
+            return
         what = {"of": self.of, "known": self.known, "spent": self.spent, "evolution": self.evolution}
         write_json(self.file, what)
         self.saved_at = time.monotonic()

@@ -10,6 +10,7 @@ from cleave.errors import UserError
 from cleave.method.evolution import Plan
 from cleave.rank.question import RankQuestion
 
+SAMPLES = 1000
 FEWEST = 5
 """Architectures by which evaluators are compared."""
 
@@ -22,8 +23,8 @@ class EvolveQuestion:
     place of the run's own; None for these. latency: the table of milliseconds. by: the evaluator (`EVALUATORS`);
     fallback: which one takes its place where it is worth less than multiply-adds; None: that is an error.
     images: held-out ones that it goes by; None for half of them. The others check what it finds. recalibrate,
-    forgetting: as of a ranking. samples: architectures measured for a predictor. predictor: an earlier answer whose
-    samples are taken instead. check: architectures by which evaluators are compared.
+    forgetting: as of a ranking. samples: architectures measured for a predictor; None for 1000. predictor: an earlier
+    answer whose samples are taken instead. check: architectures by which evaluators are compared.
     population, generations, parents, mutants, mutation: as in `Plan`; None for the evaluator's usual number of
     generations. seed: of all that is random. out: None for evolved.json in the run folder. data_root, device: None for
     the run's own. threads: architectures evaluated at once, which changes no figure; None for one per core.
@@ -39,7 +40,7 @@ class EvolveQuestion:
     images: int | None = None
     recalibrate: int | None = None
     forgetting: float | None = None
-    samples: int = 1000
+    samples: int | None = None
     predictor: Path | None = None
     check: int = 30
     population: int = 100
@@ -64,12 +65,19 @@ class EvolveQuestion:
                 raise UserError(f"--{name}={share}: is a share; give one from 0 to 1")
         if self.latency is not None and self.max_latency is None:
             raise UserError("--latency: is the table of a limit in milliseconds; give --max-latency too")
+        if self.samples is not None and self.predictor is not None:
+            raise UserError("--samples: none are measured with --predictor; give one of them")
         assert self.ranking  # which refuses a share that says nothing
 
     @property
     def ranking(self) -> RankQuestion:
         """That by which children are judged."""
         return RankQuestion(recalibrate=self.recalibrate, forgetting=self.forgetting)
+
+    @property
+    def sampled(self) -> int:
+        """How many architectures a predictor has measured."""
+        return 0 if self.predictor is not None else self.samples or SAMPLES
 
     @property
     def flags(self) -> dict[str, Any]:

@@ -57,12 +57,10 @@ def evolve(path: Path, question: EvolveQuestion, callback: Callback, given: Give
             bench = Bench(run, leaf, question, part, callback, stop)
             found = searched(bench, names, of)
         except (Interrupted, KeyboardInterrupt) as error:
+            kept = f"; the same command goes on from {part.file}" if part.known else ", and nothing was measured yet"
+            raise Interrupted(f"interrupted{kept}") from error
+        finally:  # after an error too: what was measured is not measured again with another --fallback
             part.save()
-            raise Interrupted(f"interrupted; the same command goes on from {part.file}") from error
-        except UserError:
-            if part.known:  # it is not measured again where the question is asked with another --fallback
-                part.save()
-            raise
     told = {"run": str(path.absolute()), "file": str(file), **found}
     told |= {"next": f"cleave train {quote(str(file))}", "seconds": round(time.monotonic() - began, 3)}
     check_free(file)
@@ -72,10 +70,18 @@ def evolve(path: Path, question: EvolveQuestion, callback: Callback, given: Give
 
 
 def names_of(question: EvolveQuestion) -> list[str]:
-    """The evaluator that is asked for, then the one that takes its place; UserError for a name that there is not."""
+    """The evaluator that is asked for, then the one that takes its place; UserError for a name that there is not, and
+    for what has no meaning with them."""
     given = {"--by": question.by, "--fallback": question.fallback}
     known = {name: name for name in EVALUATORS}
-    return [named(what, name, known) for what, name in given.items() if name is not None]
+    names = [named(what, name, known) for what, name in given.items() if name is not None]
+    if question.fallback is not None and not EVALUATORS[names[0]].floors:
+        raise UserError(f"--fallback: has no meaning with --by {names[0]}, which is always used; leave it out")
+    if not any(EVALUATORS[name].learns for name in names):
+        for what, value in (("--samples", question.samples), ("--predictor", question.predictor)):
+            if value is not None:
+                raise UserError(f"{what}: has no meaning with --by {names[0]}, which learns nothing; leave it out")
+    return names
 
 
 def recipe_for(path: Path, question: EvolveQuestion) -> Recipe:
@@ -134,7 +140,7 @@ def searched(bench: Bench, names: list[str], of: dict[str, Any]) -> dict[str, An
         bench.callback.say(f"--by {names[0]}: {worth.against(names[0])}; {by} is used instead")
     plan = bench.question.plan(EVALUATORS[by].generations)
     bench.total += plan.most
-    evolution = evolved(bench, plan, by, worth.evaluators[by])
+    evolution = run_evolution(bench, plan, by, worth.evaluators[by])
     return {
         **facts(bench, evolution.best),
         "by": by,
@@ -150,7 +156,7 @@ def searched(bench: Bench, names: list[str], of: dict[str, Any]) -> dict[str, An
     }
 
 
-def evolved(bench: Bench, plan: Plan, by: str, evaluator: ArchitectureEvaluator) -> Evolution:
+def run_evolution(bench: Bench, plan: Plan, by: str, evaluator: ArchitectureEvaluator) -> Evolution:
     """An evolution to its end, from where it was left; it is kept after each generation."""
     evolution = Evolution(bench.space, bench.region, plan)
     if (kept := bench.part.evolution) is not None:

@@ -34,15 +34,16 @@ class Answer(Shape):
 
 
 def drawn(bench: Bench, learns: bool) -> tuple[list[Arch], list[Arch]]:
-    """(to compare by, to learn from): different architectures within the limits; UserError where there are too few."""
+    """(to compare by, to learn from): different architectures within the limits; UserError where there are too few to
+    learn from, or to see what was learned."""
     question = bench.question
-    count = question.check + (question.samples if learns and question.predictor is None else 0)
+    count = question.check + (question.sampled if learns else 0)
     archs = distinct(bench.space, bench.region, count, bench.chance.generator("samples"))
     least = FEWEST * (2 if count > question.check else 1)
-    if len(archs) < least:
+    if learns and len(archs) < least:
         raise UserError(
-            f"leaf {bench.leaf.label}: has {len(archs)} architectures within the limits, too few to see what an "
-            "evaluator is worth; allow more"
+            f"leaf {bench.leaf.label}: has {len(archs)} architectures within the limits, too few for a predictor; "
+            "give --by accuracy, or allow more"
         )
     check = min(question.check, len(archs) // 2 if count > question.check else len(archs))
     return archs[:check], archs[check:]
