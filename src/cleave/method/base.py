@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ from cleave.method.validation import ValidationLoss
 from cleave.net import Gate, Gates
 from cleave.net.cost import Costs
 from cleave.registry import Registry
-from cleave.settings import MethodSettings
+from cleave.settings import MethodSettings, StatisticsName
 from cleave.space import Arch, Region, Space
 
 
@@ -29,6 +29,12 @@ class Evaluate(Protocol):
 
     def __call__(self, arch: Arch, batches: int | None = None) -> float:
         """On all held-out images, or on the first `batches` batches of them; what is known is not computed again."""
+
+    def many(self, archs: Sequence[Arch], batches: int | None = None) -> list[float]:
+        """The same of each of some architectures, in their order.
+
+        To the last bit what each gets alone, but cheaper: what those have in common that begin alike is computed once.
+        """
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,10 @@ class Method(nn.Module, ABC):
 
     alone = False
     """Whether a leaf's architectures are trained one by one, each from new weights, instead of together."""
+
+    statistics: ClassVar[StatisticsName | None] = None
+    """By which its architectures are judged where a recipe does not say (`search.statistics`); None: as the space
+    asks."""
 
     def __init__(self, settings: Any, space: Space, region: Region, generator: torch.Generator) -> None:  # noqa: ANN401
         """`generator` is for initial values only."""
@@ -107,6 +117,12 @@ class Method(nn.Module, ABC):
         The architecture that it settles on has to be evaluated on all of them anyway.
         """
         return batches
+
+    @staticmethod
+    def questions(settings: Any, batches: int) -> int:  # noqa: ANN401
+        """How often `derive` asks for an architecture at most, each time on more batches: so often are statistics
+        measured where they are measured anew. Where it asks for none, the one that it settles on is asked for."""
+        return 1
 
     @classmethod
     def architecture_steps(cls, settings: Any, epochs: int, steps: int) -> int:  # noqa: ANN401

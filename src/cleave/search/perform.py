@@ -93,6 +93,7 @@ class Performance(TaskSession):
         self.train(trainer, epochs, trainer.advance, "train alone", lambda: None)
         trainer.finite_means()
         self.trainer = None
+        self.found.cost += self.problem.judging.cost(asked=1, images=0)  # the images are counted beside the accuracy
         return LeafEvaluator(trainer).judge(scope.arch)
 
     def retrain(self, task: RetrainTask) -> None:
@@ -157,7 +158,8 @@ class Performance(TaskSession):
             return {}
         accuracies = panel(trainer)
         self.found.followed.append(accuracies)
-        self.found.control.eval_images += len(accuracies) * min(recipe.trust.panel_images, len(self.problem.valid))
+        images = len(accuracies) * min(recipe.trust.panel_images, len(self.problem.valid))
+        self.found.control += self.problem.judging.cost(len(accuracies), images)
         return {"panel": accuracies}
 
     def _split(self, task: NodeTask, trainer: NodeTrainer) -> None:
@@ -215,8 +217,8 @@ class Performance(TaskSession):
     def _evaluator(self, trainer: NodeTrainer) -> LeafEvaluator:
         """What judges a leaf's architectures, across interruptions."""
 
-        def after(images: int) -> None:
-            self.found.cost.eval_images += images
+        def after(cost: SearchCost) -> None:
+            self.found.cost += cost
             self.show("evaluate")
 
         return LeafEvaluator(trainer, self.found.hits, self.breathe, after)
@@ -242,8 +244,11 @@ class Performance(TaskSession):
         self.show("evaluate the supernet")
         mixture = evaluate.mixture()
         if mixture is not None:
-            chooses = self.problem.recipe.selection.by_mixture
-            (self.found.cost if chooses else self.found.control).eval_images += len(self.problem.valid)
+            cost = self.problem.judging.cost(evaluate.batches, len(self.problem.valid))
+            if self.problem.recipe.selection.by_mixture:
+                self.found.cost += cost
+            else:
+                self.found.control += cost
         return mixture
 
     def _once(self, arch: Arch, evaluate: Callable[[Arch], Accuracy]) -> Accuracy:

@@ -26,7 +26,7 @@ from cleave.search.state import SearchCost
 from cleave.space import Arch, Region
 from cleave.space.sample import distinct
 from cleave.split import Probe
-from cleave.train import BATCH, Evaluator, Loss, Pass, Sgd, Trainer, smoothed, taught, whole
+from cleave.train import Evaluator, Loss, Pass, Sgd, Trainer, smoothed, taught, whole
 
 BACKEND = "inductor"
 """Of torch.compile."""
@@ -150,7 +150,13 @@ class NodeTrainer:
     @cached_property
     def evaluator(self) -> Evaluator:
         """What judges its architectures. It makes a copy of the network's modules once, since that takes a while."""
-        return Evaluator(BATCH, chunk=1, half=self.problem.recipe.precision == "bfloat16")
+        statistics = self.problem.judging.statistics
+        return Evaluator(statistics, chunk=1, half=self.problem.recipe.precision == "bfloat16")
+
+    @cached_property
+    def calibration(self) -> list[Batch]:
+        """Training batches on which the statistics of each architecture are measured; none where they are not."""
+        return self.problem.calibration(self.chance, self.problem.judging)
 
     @property
     def step(self) -> int:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from cleave.errors import UserError, shown, unknown
-from cleave.settings import NetworkSettings, SpaceSettings
+from cleave.settings import NetworkSettings, SpaceSettings, StatisticsName
 from cleave.space.choice import Arch, Choice, joined
 from cleave.space.layout import Auxiliary, Layout
 from cleave.space.region import Region
@@ -38,6 +38,8 @@ class Space(ABC):
     elastic = False
     """Whether its networks are parts of a largest one, and candidates are written as sizes
     (`cleave.space.elastic.numbers`)."""
+    statistics: ClassVar[StatisticsName] = "batch"
+    """By which architectures are judged where neither a recipe (`search.statistics`) nor the method says."""
 
     @classmethod
     def from_settings(cls, settings: Any) -> Space:  # noqa: ANN401
