@@ -51,6 +51,18 @@ KINDS = {
     "race": {"split.splits": 1, "split.rule": "race", "split.batches": 8},
     "snas": {"method.name": "snas", "split.splits": 1, "search.epochs": 2},
     "drnas": {"method.name": "drnas", "split.splits": 1},
+    "shrinking": {
+        "space.name": "mobilenet-ofa",
+        "space.kernels": "[3, 5]",
+        "space.expansions": "[3, 4]",
+        "space.depths": "[1, 2]",
+        "method.name": "shrinking",
+        "method.samples": 2,
+        "split.splits": 1,
+        "split.warmup_epochs": 2,
+        "split.batches": 1,
+        "search.epochs": 6,
+    },
 }
 
 
@@ -75,7 +87,8 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def begin(images: Path, out: Path, changes: dict[str, Any], callback: Callback) -> dict[str, Any]:
-    merged = {**SIZES, **EVERY_STEP, **changes, "data.name": images}
+    sizes = {key: value for key, value in SIZES.items() if "space.name" not in changes or "space." not in key}
+    merged = {**sizes, **EVERY_STEP, **changes, "data.name": images}
     return start(load_recipe(None, [f"{key}={value}" for key, value in merged.items()], {}), out, callback)
 
 

@@ -12,7 +12,6 @@ import torch
 from cleave.config import load_recipe
 from cleave.engine.progress import Callback
 from cleave.free_memory import size_text
-from cleave.method import METHODS
 from cleave.plan import plan_search, text
 from cleave.plan.memory import StepMemory, step_memory
 from cleave.plan.plan import memory_warnings
@@ -26,6 +25,7 @@ from cleave.search.trainer import NodeTrainer
 from cleave.settings import Recipe
 from cleave.space import find_space
 from cleave.split import Node
+from tests.method.kinds import EVERYWHERE
 from tests.tiny import Ended
 
 TINY = [
@@ -75,7 +75,7 @@ def test_the_steps_planned_are_the_steps_done(tmp_path: Path, changes: list[str]
     assert all(phase["seconds_per_step"] > 0 for phase in plan["phases"])
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", EVERYWHERE)
 def test_every_method_can_be_planned(method: str) -> None:
     plan = plan_search(recipe(f"method.name={method}"))
     assert plan["method"] == method
