@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from cleave.data.stream import Batch
 from cleave.engine.stop import NEVER
 from cleave.errors import Interrupted
-from cleave.net import Norm, one_hot
+from cleave.net import Norm, one_hot, only_live
 from cleave.space import Arch, NetworkSize, Space, find_space
 from cleave.study.record.ledger import walk
 from cleave.study.record.sharing import Shared, but_statistics, matching, prefix
@@ -195,3 +195,32 @@ def test_many_images_are_walked_through_in_pieces() -> None:
     assert Evaluator(TRACKED).hits(network.members, small).sum(dim=1).tolist() == plain_hits(
         network, "tracked", small, ()
     )
+
+
+@pytest.mark.parametrize("kind", ["nasbench201", "toyelastic", "toymobilenet"])
+def test_a_child_gets_the_same_to_the_bit_whatever_was_judged_before(kind: str) -> None:
+    space = SPACES[kind]()
+    archs = some(space, 4)
+    made = supernet(space, archs, None).common
+    children = [Child(made, only_live(made.layout, arch)) for arch in archs]
+    in_all_orders(children, calibration=batches(2, size=3), judged=batches(2, size=2))
+
+
+def in_all_orders(children: list[Child], calibration: list[Batch], judged: list[Batch]) -> None:
+    """Asserts that logits are the same to the bit, in 100 orders, and of whatever children are judged together; and
+    that their network stays as it is."""
+    network = children[0].network
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    evaluator, known = Evaluator(RECALIBRATED, chunk=1), dict[int, list[Tensor]]()
+    for _ in range(100):
+        order = torch.randperm(len(children)).tolist()
+        cut = int(torch.randint(1, len(order), ()))
+        for together in (order[:cut], order[cut:]):
+            found: dict[int, list[Tensor]] = {number: [] for number in together}
+            for child, logits, _ in evaluator.logits([children[i] for i in together], judged, calibration):
+                found[together[child]].append(logits)
+            for number, logits in found.items():
+                assert all(map(torch.equal, logits, known.setdefault(number, logits)))
+    assert len(known) == len(children)
+    assert len({tuple(torch.cat(logits).flatten().tolist()) for logits in known.values()}) > 1, "all the same"
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
