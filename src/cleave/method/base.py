@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from cleave.errors import UserError
+from cleave.method.phase import Lesson, Phase
 from cleave.method.validation import ValidationLoss
 from cleave.net import Gate, Gates
 from cleave.net.cost import Costs
@@ -43,6 +44,8 @@ class StepContext:
     epoch: int
     epochs: int
     generator: torch.Generator
+    phase: Phase | None = None
+    """Of a method that has such."""
 
 
 class Method(nn.Module, ABC):
@@ -140,6 +143,22 @@ class Method(nn.Module, ABC):
         """How many networks a weight step trains."""
         return 1
 
+    restarts_from_teacher = False
+    """Whether leaves that start anew do so from the teacher's weights, where a node above has kept one."""
+
+    def phases(self, epochs: int, searching: bool, taught: bool) -> Sequence[Phase]:
+        """The phases of a node of so many epochs, which has architecture steps or not, and has a teacher or not; none:
+        learning rates are those of the recipe."""
+        return ()
+
+    def within(self, phase: Phase) -> Region:
+        """What of the region the networks of a phase are of."""
+        return self.region
+
+    def lessons(self, context: StepContext) -> Sequence[Lesson]:
+        """What one weight step trains, together, and by what each of it learns: here all of it by the labels."""
+        return [Lesson(gates) for gates in self.paths(context)]
+
     def paths(self, context: StepContext) -> Sequence[Gates]:
         """What one weight step trains, together: the gates of each forward pass."""
         return [self.gates(context)]
@@ -147,6 +166,10 @@ class Method(nn.Module, ABC):
     @abstractmethod
     def gates(self, context: StepContext) -> Gates:
         """What one forward pass of a weight step runs, free of gradients; only allowed candidates are active."""
+
+    def probe(self, context: StepContext) -> Gates:
+        """What runs beside candidates whose gradients are compared: as in a weight step."""
+        return self.gates(context)
 
     @abstractmethod
     def derive(self, evaluate: Evaluate, generator: torch.Generator) -> Arch:
