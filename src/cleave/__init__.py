@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cleave import method, settings
     from cleave.api import (
         evaluate,
+        evolve,
         load,
         partition,
         plan,
@@ -79,6 +80,7 @@ __all__ = [
     "TrainResult",
     "UserError",
     "evaluate",
+    "evolve",
     "front",
     "load",
     "measure",
@@ -97,7 +99,7 @@ __all__ = [
     "train",
 ]
 
-_MODULES = ("method", "plan", "rank", "search", "settings", "study", "train")
+_MODULES = ("evolve", "method", "plan", "rank", "search", "settings", "study", "train")
 """Those that are verbs are called as the functions of their names: see `cleave.callable_module`."""
 
 _HOMES = {

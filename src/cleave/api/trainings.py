@@ -38,7 +38,8 @@ def train(
 ) -> TrainResult:
     """Trains one architecture from scratch in a new run folder.
 
-    `source`: an architecture as its space writes it, or a finished search, whose space and images are then taken.
+    `source`: an architecture as its space writes it, or a finished search, or the JSON file of `cleave.evolve` in one:
+    its space and images are then taken.
     `recipe`: a name ("short", "darts-cifar", "gm-imagenet" and so on), a YAML file, a mapping or
     `retrain.settings.RetrainRecipe`; None: short. The other arguments are as of `search`, and change it:
     {"training.epochs": 5}.

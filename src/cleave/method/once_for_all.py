@@ -13,7 +13,7 @@ from pydantic import Field
 
 from cleave.method.base import StepContext, method
 from cleave.method.phase import Lesson
-from cleave.method.rsps import Rsps, RspsSettings
+from cleave.method.rsps import DerivingSettings, Rsps
 from cleave.net import Gates, one_hot
 from cleave.settings import Positive
 from cleave.space import Arch, Region, Space
@@ -21,7 +21,7 @@ from cleave.space.elastic import size_of
 from cleave.space.space import pick
 
 
-class OnceForAllSettings(RspsSettings):
+class OnceForAllSettings(DerivingSettings):
     """What the trainers of elastic networks have in common."""
 
     learning_rate: Annotated[float, Field(gt=0)] = 0.05

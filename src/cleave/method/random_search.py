@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal
 
 import torch
@@ -27,6 +28,10 @@ class RandomSearch(Rsps):
     """The best of some architectures of the leaf, each trained alone; where nodes are warmed up, single paths."""
 
     alone = True
+
+    @classmethod
+    def meaningless(cls, settings: RandomSettings) -> Collection[str]:  # type: ignore[override]
+        return ()
 
     @staticmethod
     def paths_each(settings: RandomSettings) -> int:  # type: ignore[override]

@@ -15,7 +15,11 @@ Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Run folder; defau
 
 def train(
     source: Annotated[
-        str, typer.Argument(metavar="ARCH|RUN", help="An architecture as its space writes it, or a finished search.")
+        str,
+        typer.Argument(
+            metavar="ARCH|RUN|FILE.json",
+            help="An architecture as its space writes it, a finished search, or what cleave evolve found in one.",
+        ),
     ],
     changes: Annotated[
         list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Change keys of the recipe.", show_default=False)

@@ -17,6 +17,7 @@ from cleave.resolve import absolute, resolve_device, resolve_images
 from cleave.retrain.catalogue import SHORT, is_named, read_recipe
 from cleave.retrain.settings import RetrainData, RetrainRecipe, check_settings
 from cleave.run.origin import SEARCH, Origin, read_origin
+from cleave.run.reading import Shape, read_json
 from cleave.run.view import view
 from cleave.space import Arch, Space, find_space
 
@@ -25,16 +26,17 @@ TAKEN = RetrainData.model_fields.keys() - {"train_fraction", "held_out"}
 
 
 def load_training(source: str | Path, recipe: RecipeLike | None, keys: Mapping[str, Any]) -> RetrainRecipe:
-    """The recipe of a training of `source`: an architecture as its space writes it, or the folder of a finished search.
+    """The recipe of a training of `source`: an architecture as its space writes it, the folder of a finished search, or
+    a JSON file of another architecture that was found in one.
 
     `recipe`: the name of one, a file, a mapping or settings; None: short. `keys` change it. Of a search its space and
     images are taken, but for what a recipe without a name or `keys` say. UserError names what is wrong.
     """
     name = SHORT if recipe is None else recipe
     raw = read_recipe(name)
-    if isinstance(source, str) and not os.path.isdir(source):
+    if isinstance(source, str) and not os.path.isdir(source) and not is_file(source):
         return load(RetrainRecipe, {**raw, "arch": source}, (), keys)
-    found = of_search(Path(source))
+    found = of_found(Path(source)) if is_file(source) else of_search(Path(source))
     refuse_space(raw, found)
     space = {**found["space"], **raw.get("space", {})}
     parts = (raw.get("data", {}), found["data"])
@@ -56,6 +58,24 @@ def of_search(path: Path) -> Raw:
         "data": data,
         "extensions": origin.recipe["extensions"],
     }
+
+
+class FoundFile(Shape):
+    """An architecture of a finished search, as `cleave evolve` writes it."""
+
+    arch: str
+    run: str
+
+
+def is_file(source: str | Path) -> bool:
+    """Whether it is the name of such a file."""
+    return str(source).endswith(".json") and not os.path.isdir(source)
+
+
+def of_found(file: Path) -> Raw:
+    """What a training goes by of an architecture that was found in a search."""
+    found = read_json(file, FoundFile)
+    return {**of_search(Path(found["run"])), "arch": found["arch"]}
 
 
 def recipe_of(origin: Origin, device: str | None = None) -> RetrainRecipe:

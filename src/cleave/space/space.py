@@ -35,11 +35,11 @@ class Space(ABC):
     """What a recipe may say about it."""
     tabulated = False
     """Whether there is a table of trained accuracies for its architectures."""
-    statistics: ClassVar[StatisticsName] = "batch"
-    """By which architectures are judged where neither a recipe (`search.statistics`) nor the method says."""
     elastic = False
     """Whether its networks are parts of a largest one, and candidates are written as sizes
     (`cleave.space.elastic.numbers`)."""
+    statistics: ClassVar[StatisticsName] = "batch"
+    """By which architectures are judged where neither a recipe (`search.statistics`) nor the method says."""
 
     @classmethod
     def from_settings(cls, settings: Any) -> Space:  # noqa: ANN401
