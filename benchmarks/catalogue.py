@@ -8,7 +8,7 @@ from functools import partial
 
 from benchmarks import pairs
 from benchmarks.pairs import Pair
-from benchmarks.problems import DARTS, MANY, MOBILE, MOBILE64, PAPER, SMALL, Scale
+from benchmarks.problems import DARTS, MANY, MOBILE, MOBILE64, PAPER, SMALL, SUBNETS, Scale
 
 Step = Callable[[], object]
 
@@ -64,6 +64,13 @@ WORKS: dict[str, Work] = {
     "evaluation": Work("an architecture on {0.held} images", PAPER, pairs.evaluation),
     "choice": Work(
         "RSPS, the best of {0.samples} architectures by {0.held} images", MANY, pairs.choice, repeats=1, long=True
+    ),
+    "subnets": Work(
+        "{0.samples} subnets recalibrated by forgetting, by {0.held} images, against 2,000 images one by one",
+        SUBNETS,
+        pairs.subnets,
+        repeats=1,
+        long=True,
     ),
     "split-mixture": Work(
         "the split decision under DARTS's gates, M={0.probes}",

@@ -75,6 +75,14 @@ def test_the_steps_planned_are_the_steps_done(tmp_path: Path, changes: list[str]
     assert all(phase["seconds_per_step"] > 0 for phase in plan["phases"])
 
 
+def test_statistics_that_are_measured_are_work_that_is_planned(tmp_path: Path) -> None:
+    changes = ["method.name=rsps", "method.samples=4", "split.splitter=none", "search.eval_batch_size=12"]
+    changes += ["search.statistics=mean", "search.calibration_images=20", "trust.panel=2"]
+    plan, cost = plan_search(recipe(*changes)), start(recipe(*changes), tmp_path / "run", Callback())["cost"]
+    assert 20 * steps(plan, "calibrate") == cost["calibration_images"] == 20 * (4 + 2 + 1)
+    assert steps(plan_search(recipe(*changes, "search.statistics=batch")), "calibrate") == 0
+
+
 @pytest.mark.parametrize("method", EVERYWHERE)
 def test_every_method_can_be_planned(method: str) -> None:
     plan = plan_search(recipe(f"method.name={method}"))
