@@ -188,7 +188,7 @@ def test_any_branching_factor_gives_as_many_leaves(tmp_path: Path, branch: str, 
 
 @pytest.mark.parametrize("split", ["space.split_on=[expand]", "space.split_on=[depth]", "space.joined=true"])
 def test_elastic_networks_are_split_by_any_of_their_dimensions(tmp_path: Path, split: str) -> None:
-    """By kernels too, as above. Leaves begin with the weights of the largest network, whatever they are told apart by."""
+    """By kernels too, as above."""
     changes = [*FEWER["mobilenet-ofa"], *OWN["shrinking"], *SPLITTERS["gradient"][0], "split.splits=1", split]
     outcome, _, problem = run(
         tmp_path / "run", tiny("space.name=mobilenet-ofa", "method.name=shrinking", "split.warmup_epochs=2", *changes)
