@@ -22,10 +22,10 @@ from cleave.data.reading import Reading
 from cleave.deploy import measure as measuring
 from cleave.deploy.table import open_table
 from cleave.engine.progress import Callback
-from cleave.method import METHODS
 from cleave.retrain.norms import synchronise
 from cleave.train import TRACKED, Child, Evaluator
 from tests.deploy import made
+from tests.method.kinds import EVERYWHERE
 from tests.retrain import mobile, small
 from tests.retrain.test_command import Killer
 from tests.retrain.test_imagenet import TEACHER, Stopper, weights_of
@@ -51,7 +51,7 @@ def searched(out: Path, capsys: Capture, changes: dict[str, Any]) -> dict[str, A
     return told
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", EVERYWHERE)
 def test_every_method_searches_on_a_gpu(method: str, tmp_path: Path, capsys: Capture) -> None:
     samples = {"method.samples": 5} if method == "rsps" else {}
     told = searched(tmp_path / "run", capsys, {"method.name": method, **samples})

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from cleave.errors import UserError
+from cleave.method.phase import Lesson, Phase
 from cleave.method.validation import ValidationLoss
 from cleave.net import Gate, Gates
 from cleave.net.cost import Costs
@@ -43,6 +44,8 @@ class StepContext:
     epoch: int
     epochs: int
     generator: torch.Generator
+    phase: Phase | None = None
+    """Of a method that has such."""
 
 
 class Method(nn.Module, ABC):
@@ -67,6 +70,9 @@ class Method(nn.Module, ABC):
     statistics: ClassVar[StatisticsName | None] = None
     """By which its architectures are judged where a recipe does not say (`search.statistics`); None: as the space
     asks."""
+
+    elastic = False
+    """Whether it is for spaces only whose networks are parts of a largest one (`Space.elastic`)."""
 
     def __init__(self, settings: Any, space: Space, region: Region, generator: torch.Generator) -> None:  # noqa: ANN401
         """`generator` is for initial values only."""
@@ -139,6 +145,22 @@ class Method(nn.Module, ABC):
     def paths_each(settings: Any) -> int:  # noqa: ANN401
         """How many networks a weight step trains."""
         return 1
+
+    restarts_from_teacher = False
+    """Whether leaves that start anew do so from the teacher's weights, where a node above has kept one."""
+
+    def phases(self, epochs: int, searching: bool, taught: bool) -> Sequence[Phase]:
+        """The phases of a node of so many epochs, which has architecture steps or not, and has a teacher or not; none:
+        learning rates are those of the recipe."""
+        return ()
+
+    def within(self, phase: Phase) -> Region:
+        """What of the region the networks of a phase are of."""
+        return self.region
+
+    def lessons(self, context: StepContext) -> Sequence[Lesson]:
+        """What one weight step trains, together, and by what each of it learns: here all of it by the labels."""
+        return [Lesson(gates) for gates in self.paths(context)]
 
     def paths(self, context: StepContext) -> Sequence[Gates]:
         """What one weight step trains, together: the gates of each forward pass."""

@@ -18,13 +18,10 @@ from cleave.space import Arch
 from cleave.space.sample import distinct
 
 
-class RspsSettings(MethodSettings):
-    """Random search with parameter sharing."""
+class DerivingSettings(MethodSettings):
+    """How methods derive an architecture that train single ones."""
 
-    name: Literal["rsps"] = "rsps"
-    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     samples: Positive = 200  # architectures evaluated per leaf
-    paths: Positive = 1  # architectures trained in a weight step, by the mean of their losses
     rejects: bool = True  # drop the worse half again and again, on ever more held-out images; false: all on all
     # What a leaf's architecture is the best of: `samples` that are drawn, or the generations of an evolution, of which
     # each architecture is evaluated on all held-out images.
@@ -41,6 +38,14 @@ class RspsSettings(MethodSettings):
         return Plan(self.population, self.generations, self.parents, self.mutants, self.mutation)
 
 
+class RspsSettings(DerivingSettings):
+    """Random search with parameter sharing."""
+
+    name: Literal["rsps"] = "rsps"
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    paths: Positive = 1  # architectures trained in a weight step, by the mean of their losses
+
+
 @method(RspsSettings)
 class Rsps(Method):
     """Every weight step trains one valid architecture of the region, drawn uniformly; the rest stands still."""
@@ -48,17 +53,17 @@ class Rsps(Method):
     single_path = True
 
     @classmethod
-    def meaningless(cls, settings: RspsSettings) -> Collection[str]:
+    def meaningless(cls, settings: DerivingSettings) -> Collection[str]:
         return ("samples", "rejects") if settings.derive == "evolution" else asdict(settings.evolution)
 
     @staticmethod
-    def evaluated(settings: RspsSettings, batches: int) -> int:
+    def evaluated(settings: DerivingSettings, batches: int) -> int:
         if settings.derive == "evolution":
             return settings.evolution.most * batches
         return batches_seen(settings.samples, batches) if settings.rejects else settings.samples * batches
 
     @staticmethod
-    def questions(settings: RspsSettings, batches: int) -> int:
+    def questions(settings: DerivingSettings, batches: int) -> int:
         if settings.derive == "evolution":
             return settings.evolution.most
         return questions(settings.samples, batches) if settings.rejects else settings.samples

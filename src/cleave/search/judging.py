@@ -80,5 +80,5 @@ def judged_by(told: Mapping[str, Any]) -> str:
     """What `Judging.told` says, for people."""
     if told["statistics"] == "batch":
         return "judged by the statistics of each held-out batch"
-    of = {"mean": "their mean", "forgetting": "a moving average"}[told["statistics"]]
-    return f"judged by statistics of its own, {of} over {told['images']:,} training images in {told['batches']} batches"
+    what = {"mean": "the mean", "forgetting": "a moving average"}[told["statistics"]]
+    return f"judged by recalibrated statistics: {what} over {told['images']:,} training images"

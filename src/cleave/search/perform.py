@@ -129,9 +129,12 @@ class Performance(TaskSession):
         """The node's supernet after its epochs, from its parent's weights unless it starts anew."""
 
         def inherit(trainer: NodeTrainer) -> None:
-            if not plan.fresh and parent is not None:
-                assert parent.kept is not None, "a node that goes on has a parent that was trained"
+            if parent is None or parent.kept is None:
+                assert plan.fresh, "a node that goes on has a parent that was trained"
+            elif not plan.fresh:
                 trainer.inherit(self.run.leaf(parent.label, parent.kept), parent.region)
+            elif trainer.method.restarts_from_teacher:
+                trainer.restart(self.run.leaf(parent.label, parent.kept))
 
         trainer = self.opened(node, plan, inherit)
         doing = "search" if plan.searching else "warm-up"
