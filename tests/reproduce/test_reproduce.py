@@ -241,7 +241,7 @@ def test_a_plan_counts_runs_and_writes_nothing(table: Path, tmp_path: Path, monk
 
 
 NO_TABLE = {"appendixB1": "RSPS, 4 operations, 0", "appendixB3": "RSPS, 4 operations", "table2": "similar"}
-OTHER_SPACES = {"table4", "table5-proxyless", "table8"}
+OTHER_SPACES = {"table4", "table5-ofa", "table5-proxyless", "table8", "table9"}
 """There is no table of them."""
 
 
