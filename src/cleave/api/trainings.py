@@ -1,4 +1,4 @@
-"""One architecture, trained from scratch and tested."""
+"""One architecture, trained by itself and tested."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 def train(
     source: str | Path | SearchResult,
     *,
+    weights: str | None = None,
+    arch: str | None = None,
+    epochs: int | None = None,
     recipe: RecipeLike | None = None,
     space: SpaceLike | None = None,
     data: DataLike | None = None,
@@ -36,17 +39,19 @@ def train(
     callbacks: Iterable[CallbackLike] = (),
     stop: Stop | None = None,
 ) -> TrainResult:
-    """Trains one architecture from scratch in a new run folder.
+    """Trains one architecture in a new run folder.
 
     `source`: an architecture as its space writes it, or a finished search, whose space and images are then taken.
-    `recipe`: a name ("short", "darts-cifar", "gm-imagenet" and so on), a YAML file, a mapping or
-    `retrain.settings.RetrainRecipe`; None: short. The other arguments are as of `search`, and change it:
+    `weights`: "new", or "supernet" for those that the architecture has in the search's chosen leaf. `arch`: another one
+    than the search chose. `recipe`: a name ("short", "finetune", "darts-cifar" and so on), a YAML file, a mapping or
+    `retrain.settings.RetrainRecipe`; None: short, or finetune for weights of a supernet. The other arguments are as of `search`, and change it:
     {"training.epochs": 5}.
 
     UserError for a mistake in what was given; Interrupted, with everything saved, where it was asked to stop.
     """
     images, given = images_from(data)
-    keys = {**space_keys(space), **images, **without({"seed": seed, "device": device})}
+    given_keys = {"begin.weights": weights, "arch": arch, "training.epochs": epochs, "seed": seed, "device": device}
+    keys = {**space_keys(space), **images, **without(given_keys)}
     once(keys, settings or {})
     of = source.run if isinstance(source, SearchResult) else source
     asked = load_training(of, recipe, {**keys, **(settings or {})})

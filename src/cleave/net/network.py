@@ -116,6 +116,18 @@ def extract(network: Network, arch: Arch) -> Network:
     return alone
 
 
+@torch.no_grad()
+def inherit(network: Network, supernet: Network, arch: Arch) -> None:
+    """Puts into a network of one architecture, of `Layout.inheriting`, the weights that it has in a supernet.
+
+    What the supernet lacks stays as it was: affine parameters of normalisations, running statistics. So does an
+    auxiliary head.
+    """
+    taken = extract(supernet, arch)
+    taken.auxiliary = None
+    network.load_state_dict({**network.state_dict(), **taken.state_dict()})
+
+
 def count_parameters(network: nn.Module) -> int:
     """The number of trainable numbers."""
     return sum(parameter.numel() for parameter in network.parameters())

@@ -19,12 +19,15 @@ def training_lines(result: dict[str, Any]) -> list[str]:
         seconds = f"{result['seconds']:.0f} s"
         return [f"{result['run']}: unfinished after {seconds}, {where}", f"go on with: cleave resume {run}"]
     train, held = result["train"], result["held_out"]
+    taken = result["inherited"]
     lines = [
         result["arch"],
         f"{result['space']}, {result['parameters']:,} parameters, {result['multiply_adds']:,} multiply-adds",
         f"{result['epochs']} epochs on {train['images']} images: training loss {train['loss']:.3f}, "
         f"training accuracy {train['accuracy']:.2f} %",
     ]
+    if taken is not None:
+        lines.insert(2, f"begun with the weights of leaf {taken['leaf']}: {inherited_text(taken['held_out'])}")
     if held is not None:
         lines.append(
             f"held-out accuracy {held['accuracy']:.2f} % of {held['images']} images, "
@@ -35,6 +38,11 @@ def training_lines(result: dict[str, Any]) -> list[str]:
         f"{result['seconds']:.0f} s; all of it is in {result['run']}",
         f"its accuracy on test images: cleave evaluate {run}",
     ]
+
+
+def inherited_text(held: dict[str, Any] | None) -> str:
+    """What a supernet's weights were worth before the first step."""
+    return "no images are held out" if held is None else f"held-out accuracy {held['accuracy']:.2f} % before any step"
 
 
 def print_evaluation(found: dict[str, Any]) -> None:
