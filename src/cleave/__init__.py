@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cleave import method, settings
     from cleave.api import (
+        compare,
         evaluate,
         load,
         partition,
@@ -78,6 +79,7 @@ __all__ = [
     "Terminal",
     "TrainResult",
     "UserError",
+    "compare",
     "evaluate",
     "front",
     "load",
@@ -102,7 +104,8 @@ _MODULES = ("method", "plan", "rank", "search", "settings", "study", "train")
 
 _HOMES = {
     "cleave.api": (
-        "evaluate", "front", "load", "measure", "partition", "resume", "resume_study", "resume_training", "timm_model",
+        "compare", "evaluate", "front", "load", "measure", "partition", "resume", "resume_study", "resume_training",
+        "timm_model",
     ),
     "cleave.errors": ("Interrupted", "UserError"),
     "cleave.ops": ("Norm", "Operation", "operation"),

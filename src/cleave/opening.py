@@ -113,8 +113,8 @@ def check_held_out(held: Tensor, seen: Tensor, trained: ViewSettings) -> None:
         keys = ("train_fraction", "held_out", "limit", "fraction")
         told = ", ".join(f"data.{key}={value}" for key in keys if (value := getattr(trained, key)) is not None)
         raise UserError(
-            f"data: {both} of {len(held)} images that are to be held out were trained on by the supernet; cut them as its "
-            f"search did ({told}), or give data.use=all"
+            f"data: {both} of {len(held)} images that are to be held out were trained on by the supernet; cut them as "
+            f"its search did ({told}), or give data.use=all"
         )
 
 

@@ -16,6 +16,9 @@ Changed = Annotated[
 ArchText = Annotated[
     str | None, typer.Option(metavar="ARCH", help="Another architecture than the one that the search chose.")
 ]
+LeafText = Annotated[
+    str | None, typer.Option(metavar="L", help="Whose supernet, as in 0.1; default: of the leaf that was chosen.")
+]
 Epochs = Annotated[int | None, typer.Option(metavar="N", min=1, help="Default: as the recipe says.")]
 Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Run folder; default: a new one in runs/.")]
 
@@ -31,11 +34,13 @@ def train(
     ] = None,
     epochs: Epochs = None,
     arch: ArchText = None,
+    leaf: LeafText = None,
     recipe: Annotated[
         str | None,
         typer.Option(
             metavar="NAME|FILE",
-            help="short (the default), finetune (that of --from supernet), darts-cifar, darts-imagenet, gm-imagenet, proxyless-imagenet, a file.",
+            help="short (the default), finetune (that of --from supernet), darts-cifar, darts-imagenet, gm-imagenet, "
+            "proxyless-imagenet, a file.",
         ),
     ] = None,
     data: Data = None,
@@ -50,7 +55,8 @@ def train(
 ) -> None:
     """Train one architecture: what a search chose, or one that you write down.
 
-    From scratch, or with --from supernet from the weights that it has in the search. Of a search its space and images are taken. Several GPUs: torchrun --nproc-per-node N -m cleave train ...
+    From scratch, or with --from supernet from the weights that it has in the search. Of a search its space and images
+    are taken. Several GPUs: torchrun --nproc-per-node N -m cleave train ...
     Interrupted, it goes on with `cleave resume`.
     """
     from cleave import api
@@ -66,6 +72,7 @@ def train(
             source,
             weights=weights,
             arch=arch,
+            leaf=leaf,
             epochs=epochs,
             recipe=recipe,
             settings={**keys, **flags},

@@ -32,7 +32,10 @@ LABEL = "network"
 
 @dataclass(frozen=True)
 class TrainingProblem:
-    """A resolved recipe with what it names. `supernet`: whose weights it begins with, if any's. `valid` has no images where all are trained on. No test images."""
+    """A resolved recipe with what it names. `valid` has no images where all are trained on. No test images.
+
+    `supernet`: whose weights it begins with; None: new ones.
+    """
 
     recipe: RetrainRecipe
     space: Space
@@ -73,7 +76,7 @@ def open_training(recipe: RetrainRecipe, callback: Callback, given: Given | None
     """Loads what a resolved recipe names, or what is given; UserError where it does not go together."""
     space, device = find_space(recipe.space), device_of(recipe.device)
     settings, whole, arch = recipe.training, recipe.data.use == "all", space.parse(recipe.arch)
-    supernet = find_supernet(recipe.begin, recipe.space, arch) if recipe.begin.inherits else None
+    supernet = find_supernet(recipe, arch) if recipe.begin.inherits else None
     train, valid, report = open_images(
         recipe.data, callback, given, whole, partial(check_classes, settings, supernet), trained_on(recipe, supernet)
     )

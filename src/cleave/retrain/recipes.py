@@ -26,9 +26,9 @@ TAKEN = RetrainData.model_fields.keys() - {"train_fraction", "held_out"}
 def load_training(source: str | Path, recipe: RecipeLike | None, keys: Mapping[str, Any]) -> RetrainRecipe:
     """The recipe of a training of `source`: an architecture as its space writes it, or the folder of a finished search.
 
-    `recipe`: the name of one, a file, a mapping or settings; None: short, or finetune where `keys` say
-    begin.weights=supernet. `keys` change it. Of a search its space, images and supernet are taken, but for what a recipe
-    without a name or `keys` say. UserError names what is wrong.
+    `recipe`: the name of one, a file, a mapping or settings; None: short, or finetune where `keys` ask for weights of a
+    supernet. `keys` change it. Of a search its space, images and supernet are taken, but for what a recipe without a
+    name or `keys` say. UserError names what is wrong.
     """
     usual = FINETUNE if keys.get("begin.weights") == "supernet" else SHORT
     name = usual if recipe is None else recipe
@@ -98,7 +98,7 @@ def resolve_begin(recipe: RetrainRecipe, arch: Arch) -> BeginSettings:
     if recipe.begin.run is None:
         return recipe.begin
     begin = recipe.begin.model_copy(update={"run": absolute(recipe.begin.run)})
-    found = find_supernet(begin, recipe.space, arch)
+    found = find_supernet(recipe.model_copy(update={"begin": begin}), arch)
     return begin.model_copy(update={"leaf": found.leaf})
 
 

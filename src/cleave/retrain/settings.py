@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SerializeAsAny
 
@@ -79,13 +79,21 @@ class RetrainSettings(Settings):
     eval_batch_size: Positive = 250  # images that are judged at once
 
 
+def as_label(value: Any) -> Any:  # noqa: ANN401
+    """A whole number, which is how YAML takes a leaf's label of one digit, as that label; anything else as it is."""
+    return str(value) if type(value) is int else value
+
+
+LeafLabel = Annotated[Name, BeforeValidator(as_label)]
+
+
 class BeginSettings(Settings):
     """The weights that a training begins with."""
 
     # new: drawn by the seed; supernet: those that the architecture has in a leaf of a finished search.
     weights: Literal["new", "supernet"] = "new"
     run: Name | None = None  # the folder of that search; null: of the one that is trained
-    leaf: Name | None = None  # whose supernet, as in 0.1; null: the chosen one's
+    leaf: LeafLabel | None = None  # whose supernet, as in "0.1"; null: the chosen one's
     images: Positive = 2000  # training images, in whole batches, on which statistics of normalisations are measured
 
     @property

@@ -13,7 +13,7 @@ import torch
 from cleave.data.augment import Normalise
 from cleave.errors import UserError, shown
 from cleave.net import Network, build
-from cleave.retrain.settings import BeginSettings
+from cleave.retrain.settings import RetrainRecipe
 from cleave.run.folder import RunFiles
 from cleave.run.origin import SEARCH, Origin, differences, read_origin
 from cleave.run.view import newest_saved, view
@@ -84,24 +84,24 @@ def finished_search(path: Path) -> tuple[Origin, dict[str, Any]]:
     return origin, result
 
 
-def find_supernet(begin: BeginSettings, space: SpaceSettings, arch: Arch) -> Supernet:
+def find_supernet(recipe: RetrainRecipe, arch: Arch) -> Supernet:
     """The one that a training of `arch` is to begin with; UserError where it has no weights of it, or of its size."""
-    assert begin.run is not None
-    run = Path(begin.run)
+    assert recipe.begin.run is not None
+    run = Path(recipe.begin.run)
     origin, result = finished_search(run)
     kept = newest_saved(run)["search"]["kept"]
     regions = {leaf["path"]: region_of(leaf["region"]) for leaf in result["leaves"]}
-    label = begin.leaf or result["chosen"]["path"]
+    label = recipe.begin.leaf or result["chosen"]["path"]
     if not regions.keys() & kept.keys():
         name = origin.recipe["method"]["name"]
-        raise UserError(f"{run}: method.name={name} shares no weights, so that there is no supernet; train from new ones")
+        raise UserError(f"{run}: method.name={name} shares no weights: there is no supernet; give begin.weights=new")
     if label not in regions:
         raise UserError(f"begin.leaf={label}: is no leaf of {run}; there are {', '.join(regions)}")
-    refuse_size(run, origin.recipe["space"], space)
+    refuse_size(run, origin.recipe["space"], recipe.space)
     if arch not in regions[label]:
         holders = [each for each, region in regions.items() if arch in region]
-        hint = f"leaf {holders[0]} does: give begin.leaf={holders[0]}" if holders else "no leaf does: train it from new"
-        raise UserError(f"architecture {shown(dict(arch))}: leaf {label} of {run} does not hold it; {hint}")
+        hint = f"give --leaf {holders[0]}" if holders else "no leaf does: give begin.weights=new"
+        raise UserError(f"architecture {shown(recipe.arch)}: leaf {label} of {run} does not hold it; {hint}")
     return Supernet(run, origin, label, regions[label], kept[label])
 
 
