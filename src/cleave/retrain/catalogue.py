@@ -35,7 +35,7 @@ RECIPES: dict[str, Raw] = {
         "training": {
             "epochs": 10,
             "learning_rate": 0.01,
-            "learning_rate_warmup": 1,
+            "learning_rate_warmup": 1,  # of more epochs than one
             "nesterov": True,
             "label_smoothing": 0.1,
         },

@@ -33,6 +33,8 @@ def load_training(source: str | Path, recipe: RecipeLike | None, keys: Mapping[s
     usual = FINETUNE if keys.get("begin.weights") == "supernet" else SHORT
     name = usual if recipe is None else recipe
     raw = read_recipe(name)
+    if name == FINETUNE and keys.get("training.epochs") == 1:
+        raw["training"]["learning_rate_warmup"] = 0  # there is no second epoch to rise to
     if isinstance(source, str) and not os.path.isdir(source):
         if keys.get("arch") is not None:
             raise UserError(f"--arch: is another architecture of a search, and {shown(source)} is no folder of one")
