@@ -44,10 +44,10 @@ def load_training(source: str | Path, recipe: RecipeLike | None, keys: Mapping[s
     space = {**found["space"], **raw.get("space", {})}
     parts = (raw.get("data", {}), found["data"])
     data = {**parts[0], **parts[1]} if is_named(name) else {**parts[1], **parts[0]}
-    return of_run(load(RetrainRecipe, {**raw, **found, "space": space, "data": data}, (), keys), Path(source))
+    return begun_in(load(RetrainRecipe, {**raw, **found, "space": space, "data": data}, (), keys), Path(source))
 
 
-def of_run(recipe: RetrainRecipe, run: Path) -> RetrainRecipe:
+def begun_in(recipe: RetrainRecipe, run: Path) -> RetrainRecipe:
     """The recipe, whose weights come from this search where they come from one and no other is named."""
     if not recipe.begin.inherits or recipe.begin.run is not None:
         return recipe
