@@ -5,6 +5,7 @@ What can be told without a network is in `cleave.space.laws` and is checked when
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,8 +107,10 @@ def check_parameters(case: Case, network: Network) -> None:
         own = {id(parameter) for place in found for parameter in place.own(choice.name)}
         law = "a choice's own parameters are parameters of the network"
         require(own <= everything, case.space, law, choice.name)
-        rest = [parameter for place in found for parameter in place.parameters() if id(parameter) not in own]
-        arch = case.space.sample(case.space.region, case.generator)
+        parts = {each: part for place in found for each, part in place.common(choice.name, choice.candidates).items()}
+        shared = [each for place in found for each in place.parameters() if id(each) not in own]
+        rest = [each for each in shared if each[parts.get(each, ())].numel()]
+        arch = case.space.completed(case.space.sample(case.space.region, case.generator), case.space.region)
         uses = {used(case, network, {**arch, choice.name: candidate}, rest) for candidate in choice.candidates}
         law = "what the candidates of a choice share is used whichever runs"
         require(len(uses) == 1, case.space, law, choice.name)
@@ -115,10 +118,21 @@ def check_parameters(case: Case, network: Network) -> None:
 
 def used(case: Case, network: Network, arch: Arch, parameters: list[nn.Parameter]) -> tuple[bool, ...]:
     """Which of the parameters an architecture's outputs depend on."""
-    if not parameters:
-        return ()
-    outputs = network(torch.zeros(2, *case.image, dtype=torch.float64), one_hot(arch)).sum()
-    return tuple(each is not None for each in torch.autograd.grad(outputs, parameters, allow_unused=True))
+    outputs = network(torch.zeros(2, *case.image, dtype=torch.float64), one_hot(arch))
+    reached = {id(each) for each in leaves(outputs)}
+    return tuple(id(each) in reached for each in parameters)
+
+
+def leaves(output: Tensor) -> Iterator[Tensor]:
+    """The parameters that an output is computed from."""
+    seen, waiting = set(), [output.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            waiting += [following for following, _ in node.next_functions]
+            if hasattr(node, "variable"):
+                yield node.variable
 
 
 def check_extraction(case: Case, network: Network, arch: Arch) -> None:

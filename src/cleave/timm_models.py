@@ -21,12 +21,13 @@ from cleave.errors import UserError
 from cleave.extras import need_extra
 from cleave.net import build, one_hot
 from cleave.net.place import History
+from cleave.ops.mobile import Residual
 from cleave.retrain.recipes import arch_of, recipe_of
 from cleave.retrain.result import trained_network
 from cleave.retrain.settings import RetrainRecipe
 from cleave.run.origin import TRAIN, read_origin
 from cleave.space import Arch, Region, Space, find_space
-from cleave.space.mobilenet import Inverted, MobileNetProxyless
+from cleave.space.mobilenet import MobileNetProxyless
 
 need_extra("train")
 
@@ -175,7 +176,7 @@ def drop_paths(blocks: nn.ModuleDict, rate: float) -> None:
     """Has residual blocks drop their branch for some images in training; ValueError where there are none."""
     if not rate:
         return
-    bodies = [each.body for each in blocks.modules() if isinstance(each, Inverted) and each.shortcut]
+    bodies = [each.body for each in blocks.modules() if isinstance(each, Residual) and each.shortcut]
     if not bodies:
         raise ValueError(f"drop_path_rate={rate}: there is no residual block whose branch could be dropped")
     for number, body in enumerate(bodies, start=1):

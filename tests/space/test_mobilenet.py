@@ -12,8 +12,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from cleave.errors import UserError
 from cleave.net import build, count_parameters, extract, one_hot
 from cleave.net.cost import Cost, cost_alone, costs
+from cleave.ops.mobile import inverted, whole
 from cleave.space import Region, find_space
-from cleave.space.mobilenet import OPERATIONS, ZERO, Inverted, MobileNetProxyless, MobileNetSettings, whole
+from cleave.space.mobilenet import OPERATIONS, ZERO, MobileNetProxyless, MobileNetSettings
 from cleave.testing import check_space
 from tests.tiny import Ended
 
@@ -105,7 +106,7 @@ def test_it_keeps_the_laws() -> None:
 def test_a_block_is_beside_its_input_where_it_keeps_the_shape() -> None:
     norm = torch.nn.BatchNorm2d
     for channels_out, stride, beside in ((8, 1, True), (8, 2, False), (16, 1, False)):
-        block = Inverted(8, channels_out, stride, norm, 5, 3)  # type: ignore[arg-type]
+        block = inverted((8, channels_out, stride), 24, 5, norm)  # type: ignore[arg-type]
         x = torch.randn(4, 8, 8, 8)
         out = block.body(x)
         torch.testing.assert_close(block(x), x + out if beside else out)

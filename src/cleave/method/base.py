@@ -132,6 +132,10 @@ class Method(nn.Module, ABC):
     def gates(self, context: StepContext) -> Gates:
         """What one forward pass of a weight step runs, free of gradients; only allowed candidates are active."""
 
+    def probe(self, context: StepContext) -> Gates:
+        """What runs beside candidates whose gradients are compared: as in a weight step."""
+        return self.gates(context)
+
     @abstractmethod
     def derive(self, evaluate: Evaluate, generator: torch.Generator) -> Arch:
         """The architecture that the method settles on in its region."""

@@ -45,6 +45,10 @@ class Rsps(Method):
     def gates(self, context: StepContext) -> Gates:
         return one_hot(self.space.sample(self.region, context.generator))
 
+    def probe(self, context: StepContext) -> Gates:
+        """One that leaves out nothing of which candidates may be compared."""
+        return one_hot(self.space.completed(self.space.sample(self.region, context.generator), self.region))
+
     def derive(self, evaluate: Evaluate, generator: torch.Generator) -> Arch:
         """The best on held-out images among `settings.samples` different valid architectures; first wins ties."""
         candidates = distinct(self.space, self.region, self.settings.samples, generator)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from math import prod
@@ -65,15 +65,22 @@ class CostTable:
     """Each with the size of its input [n, channels, height, width]."""
     latency: Latency | None = None
     known: dict[tuple[str | None, ...], Cost] = field(default_factory=dict)
+    alike: dict[Hashable, Cost] = field(default_factory=dict)
+    """By what places do: what is chosen differently may run the same."""
 
     def of(self, arch: Arch) -> Cost:
         key = tuple(arch.get(choice) for choice in self.choices)
         if key not in self.known:
-            chosen = {choice: arch[choice] for choice in self.choices if choice in arch}
-            self.known[key] = total(
+            self.known[key] = self._of({choice: arch[choice] for choice in self.choices if choice in arch})
+        return self.known[key]
+
+    def _of(self, chosen: Arch) -> Cost:
+        key = tuple(place.does(one_hot(chosen)) for place, _ in self.places)
+        if key not in self.alike:
+            self.alike[key] = total(
                 measure(place.alone(chosen), size, label(chosen), self.latency) for place, size in self.places
             )
-        return self.known[key]
+        return self.alike[key]
 
     def met(self, parts: Sequence[Part]) -> list[Arch]:
         """What architectures choose here that are put together from `Space.parts`."""

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-import cleave.net.blocks  # noqa: F401  registers the kinds of block
+import cleave.net.blocks
+import cleave.net.elastic  # noqa: F401  the same
 from cleave.net.gates import Gates
 from cleave.net.noise import Dropout, Noise
 from cleave.net.place import History, make_block, places

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar, cast
 
 from torch import Tensor, nn
@@ -15,6 +15,9 @@ from cleave.space.layout import Block
 
 History = list[Tensor]
 """The outputs of the last blocks, the newest last."""
+
+Index = tuple[slice, ...]
+"""What part of a tensor is meant."""
 
 
 class Function(NamedTuple):
@@ -35,6 +38,14 @@ class Place(nn.Module, ABC):
     def own(self, choice: str) -> Iterable[nn.Parameter]:
         """The parameters that the candidates of `choice`, one of `choices`, do not share."""
 
+    def common(self, choice: str, candidates: Sequence[str]) -> Mapping[Tensor, Index]:
+        """Which part these candidates of `choice` share, of parameters of which they do not share all or nothing."""
+        return {}
+
+    def sort_channels(self, trained: Collection[str]) -> None:
+        """Puts the channels first that matter most, where candidates take the first ones; its largest candidates do as
+        before, and so do those that are `trained`."""
+
     @abstractmethod
     def used(self, gates: Gates) -> Iterable[nn.Module]:
         """The modules that run under these gates."""
@@ -45,6 +56,10 @@ class Place(nn.Module, ABC):
 
         `arch` may leave choices out. Tensors may be the place's own.
         """
+
+    def does(self, gates: Gates) -> Hashable:
+        """Equal for gates under which it runs the same."""
+        return tuple(gates[choice].active if choice in gates else None for choice in self.choices)
 
     def extract(self, arch: Arch) -> Place:
         """A place for `arch` alone, which takes this one's in a network of its own."""

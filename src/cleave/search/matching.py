@@ -8,10 +8,12 @@ import torch
 from torch import Tensor
 
 from cleave.errors import UserError
+from cleave.net.place import Index
 from cleave.search.trainer import NodeTrainer
 from cleave.split import Matching, Probe, match, shared_parameters
 from cleave.split.gradient import gradients
 from cleave.split.race import Entrant, RaceOutcome, RaceRule, race
+from cleave.split.share import Parameters, shared_parts
 from cleave.split.similarity import SIMILARITIES, Gradients
 
 
@@ -37,8 +39,9 @@ class Matcher:
 
         def work(probes: Iterator[Probe]) -> Tensor:
             with self.trainer.uncompiled():
-                shared = shared_parameters(self.trainer.network, choice, self.ends)
-                return match(probes, choice, self.allowed[choice], shared, self.matching)
+                return match(
+                    probes, choice, self.allowed[choice], self.shared(choice), self.matching, self.parts(choice)
+                )
 
         found = self.trainer.within_memory(lambda: work(probes), lambda: work(iter([self.trainer.probe(0)])))
         return self.checked(choice, found)
@@ -48,10 +51,16 @@ class Matcher:
 
         def work(probe: Probe) -> Gradients:
             with self.trainer.uncompiled():
-                shared = shared_parameters(self.trainer.network, choice, self.ends)
-                return gradients(probe, choice, self.allowed[choice], shared, self.matching.own_weight)
+                shared, own_weight = self.shared(choice), self.matching.own_weight
+                return gradients(probe, choice, self.allowed[choice], shared, own_weight, self.parts(choice))
 
         return self.trainer.within_memory(lambda: work(self.trainer.probe(number)), lambda: work(self.trainer.probe(0)))
+
+    def shared(self, choice: str) -> Parameters:
+        return shared_parameters(self.trainer.network, choice, self.ends)
+
+    def parts(self, choice: str) -> dict[str, Index]:
+        return shared_parts(self.trainer.network, choice, self.allowed[choice])
 
     def checked(self, choice: str, similarities: Tensor) -> Tensor:
         """The same, on the CPU; UserError where they are not numbers."""

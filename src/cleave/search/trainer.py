@@ -280,7 +280,7 @@ class NodeTrainer:
     def probe(self, number: int) -> Probe:
         """A mini-batch of the gradient matching score, the same one whenever it is asked for, with the gates that run
         beside the candidates compared."""
-        gates = self.method.gates(self.context("probe gates", number))
+        gates = self.method.probe(self.context("probe gates", number))
         return Probe(partial(self._loss, self.loss, self.probed.batch(number)), gates)
 
     def architecture_weights(self) -> dict[str, list[float]]:

@@ -114,6 +114,9 @@ class Limited(Space):
     def uniform(self, region: Region, generator: torch.Generator) -> Arch:
         return self.inner.uniform(region, generator)
 
+    def completed(self, arch: Arch, region: Region) -> Arch:
+        return self.inner.completed(arch, region)
+
     def strengths(self, region: Region, weights: Mapping[str, Tensor]) -> dict[str, dict[str, float]]:
         return self.inner.strengths(region, weights)
 

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from itertools import pairwise
-from math import sqrt
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
-from torch import Tensor, nn
+from torch import nn
 
 from cleave.errors import UserError, shown, unknown
-from cleave.ops import Conv2d, Norm, Operation
+from cleave.ops import Norm, Operation
+from cleave.ops.mobile import activated, inverted, stages, whole
 from cleave.settings import SpaceSettings
 from cleave.space.choice import Arch, Choice
 from cleave.space.layout import Block, Fixed, Layer, Layout
@@ -61,40 +60,8 @@ class MobileNetSettings(SpaceSettings):
     stem: Literal["cifar", "imagenet"] = "cifar"  # imagenet: the image is halved twice more, for 64 pixels and above
 
 
-class Inverted(nn.Module):
-    """Expansion by 1x1, a depthwise convolution, projection by 1x1; beside the input where that has the same shape."""
-
-    def __init__(
-        self, channels_in: int, channels_out: int, stride: int, norm: Norm, kernel: int, expansion: int
-    ) -> None:
-        super().__init__()
-        middle = channels_in * expansion
-        expand = [*convolved(channels_in, middle, 1, 1, norm), nn.ReLU6(inplace=True)] if expansion > 1 else []
-        depthwise = [*convolved(middle, middle, kernel, stride, norm, groups=middle), nn.ReLU6(inplace=True)]
-        self.body = nn.Sequential(*expand, *depthwise, *convolved(middle, channels_out, 1, 1, norm))
-        self.shortcut = keeps_shape(channels_in, channels_out, stride)
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.body(x)
-        return x + out if self.shortcut else out
-
-
-def keeps_shape(channels_in: int, channels_out: int, stride: int) -> bool:
-    return (channels_in, stride) == (channels_out, 1)
-
-
-def convolved(
-    channels_in: int, channels_out: int, kernel: int, stride: int, norm: Norm, groups: int = 1
-) -> tuple[nn.Module, nn.Module]:
-    """A convolution with the published initial weights, and its normalisation."""
-    conv = Conv2d(channels_in, channels_out, kernel, stride, padding=kernel // 2, groups=groups, bias=False)
-    nn.init.normal_(conv.weight, std=sqrt(2 / (kernel * kernel * channels_out)))
-    return conv, norm(channels_out)
-
-
-def activated(channels_in: int, channels_out: int, stride: int, norm: Norm, kernel: int) -> nn.Module:
-    """What is in front of the blocks and behind them."""
-    return nn.Sequential(*convolved(channels_in, channels_out, kernel, stride, norm), nn.ReLU6(inplace=True))
+def block(channels_in: int, channels_out: int, stride: int, norm: Norm, kernel: int, expansion: int) -> nn.Module:
+    return inverted((channels_in, channels_out, stride), channels_in * expansion, kernel, norm)
 
 
 def nothing(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
@@ -102,9 +69,9 @@ def nothing(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.
 
 
 OWN = {
-    **{name: Operation(partial(Inverted, kernel=int(name[0]), expansion=int(name[-1]))) for name in OPERATIONS},
+    **{name: Operation(partial(block, kernel=int(name[0]), expansion=int(name[-1]))) for name in OPERATIONS},
     ZERO: Operation(nothing, identity=True),
-    "first_block": Operation(partial(Inverted, kernel=3, expansion=1)),
+    "first_block": Operation(partial(block, kernel=3, expansion=1)),
     "mobile_stem": Operation(partial(activated, kernel=3)),
     "mobile_last": Operation(partial(activated, kernel=1)),
 }
@@ -145,7 +112,7 @@ class MobileNetProxyless(Space):
             ("stem", Fixed("mobile_stem", image_channels, stem, first_stride)),
             ("block0", Fixed("first_block", stem, first)),
         ]
-        shapes = stages(first, widths, strides)
+        shapes = stages(first, widths, strides, BLOCKS)
         blocks += [
             (choice.name, Layer(choice.name, *shape)) for choice, shape in zip(self.choices, shapes, strict=True)
         ]
@@ -171,17 +138,3 @@ def block_names() -> Iterator[tuple[str, bool]]:
     """The searched blocks from block1 on, and whether they keep the shape."""
     firsts = [number == 0 for count in BLOCKS for number in range(count)]
     return ((f"block{number}", not first) for number, first in enumerate(firsts, start=1))
-
-
-def stages(first: int, widths: list[int], strides: list[int]) -> Iterator[tuple[int, int, int]]:
-    """(channels in, channels out, stride) of the searched blocks in order."""
-    for (before, width), stride, count in zip(pairwise([first, *widths]), strides, BLOCKS, strict=True):
-        yield before, width, stride
-        for _ in range(count - 1):
-            yield width, width, 1
-
-
-def whole(channels: float) -> int:
-    """The nearest multiple of 8, 8 or more, that is no more than a tenth below (Howard et al., MobileNets)."""
-    nearest = max(8, int(channels + 4) // 8 * 8)
-    return nearest + 8 if nearest < 0.9 * channels else nearest

@@ -13,10 +13,12 @@ from cleave.space.choice import Arch
 class Region:
     """A box in the space: `allowed[choice]` are the candidates left, in the space's own order.
 
-    A choice that is not named is left out of all its architectures.
+    A choice that is not named is left out of all its architectures. `alone`: it is that of one architecture whose
+    network is trained by itself, and shares nothing with others.
     """
 
     allowed: Mapping[str, tuple[str, ...]]
+    alone: bool = False
 
     def __post_init__(self) -> None:
         assert all(self.allowed.values()), "every choice needs an allowed candidate"
@@ -47,4 +49,9 @@ class Region:
     @staticmethod
     def of(arch: Arch) -> Region:
         """The region that holds this architecture alone."""
-        return Region({choice: (candidate,) for choice, candidate in arch.items()})
+        return Region({choice: (candidate,) for choice, candidate in arch.items()}, alone=True)
+
+    @property
+    def arch(self) -> Arch | None:
+        """The architecture that it holds `alone`."""
+        return {choice: only for choice, (only,) in self.allowed.items()} if self.alone else None

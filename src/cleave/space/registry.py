@@ -19,6 +19,7 @@ from cleave.space.darts import Darts
 from cleave.space.laws import check_data
 from cleave.space.mobilenet import MobileNetProxyless
 from cleave.space.nb201 import NASBench201
+from cleave.space.ofa import MobileNetOfa
 from cleave.space.space import Space
 
 SpaceClass = TypeVar("SpaceClass", bound=type[Space])
@@ -38,6 +39,7 @@ SPACES.register(NASBench201.name, NASBench201, "nb201")
 SPACES.register(Cells64.name, Cells64, "64cells")
 SPACES.register(Darts.name, Darts)
 SPACES.register(MobileNetProxyless.name, MobileNetProxyless, "proxyless")
+SPACES.register(MobileNetOfa.name, MobileNetOfa, "ofa")
 
 
 @dataclass(frozen=True)

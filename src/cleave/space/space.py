@@ -135,6 +135,13 @@ class Space(ABC):
         """One of them, uniformly."""
         return joined([pick(part, generator) for part in self.parts(region)])
 
+    def completed(self, arch: Arch, region: Region) -> Arch:
+        """The same with every choice acting, as far as it can: that candidates of any may be compared beside it.
+
+        Here the architecture itself.
+        """
+        return arch
+
     @property
     def region(self) -> Region:
         """The whole space."""

@@ -9,11 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from cleave.net import Gate, Gates
+from cleave.net.place import Index
 from cleave.split.race import RaceRule
 from cleave.split.similarity import Similarity
 from cleave.split.tally import Extrapolated, MeanGradients, MeanSimilarities, RaceTally, Tally
 
 Loss = Callable[[Gates], Tensor]
+NO_PARTS: Mapping[str, Index] = {}
 
 
 @dataclass(frozen=True)
@@ -55,15 +57,17 @@ def match(
     candidates: Sequence[str],
     parameters: Mapping[str, nn.Parameter],
     matching: Matching,
+    parts: Mapping[str, Index] = NO_PARTS,
 ) -> Tensor:
     """Similarities [candidates, candidates] of the gradients on `parameters`, float64.
 
     Each candidate in turn runs alone on `choice` while the other choices keep the probe's gates. A parameter
-    that a probe does not reach (another path was drawn) has gradient zero there and counts as such.
+    that a probe does not reach (another path was drawn) has gradient zero there and counts as such. `parts`: of
+    parameters of which the candidates share a part, that part.
     """
     tally = matching.tally()
     for probe in probes:
-        tally.add(gradients(probe, choice, candidates, parameters, matching.own_weight))
+        tally.add(gradients(probe, choice, candidates, parameters, matching.own_weight, parts))
     return tally.similarities
 
 
@@ -73,8 +77,9 @@ def gradients(
     candidates: Sequence[str],
     parameters: Mapping[str, nn.Parameter],
     own_weight: bool,
+    parts: Mapping[str, Index] = NO_PARTS,
 ) -> list[Tensor]:
-    """Per parameter the gradient under each candidate, [candidates, *shape].
+    """Per parameter the gradient under each candidate, [candidates, *shape], of some only for a part.
 
     A choice that the probe's path leaves out runs all the same: its candidates could not be told apart else.
     """
@@ -82,7 +87,10 @@ def gradients(
     for candidate in candidates:
         loss = probe.loss({**probe.gates, choice: alone(candidate, before, own_weight)})
         rows.append(torch.autograd.grad(loss, list(parameters.values()), materialize_grads=True))
-    return [torch.stack(column) for column in zip(*rows, strict=True)]
+    shared = [parts.get(name, ()) for name in parameters]
+    return [
+        torch.stack([row[part] for row in column]) for part, column in zip(shared, zip(*rows, strict=True), strict=True)
+    ]
 
 
 def alone(candidate: str, gate: Gate, own_weight: bool) -> Gate:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from torch import nn
 
 from cleave.net import Network, places
+from cleave.net.place import Index
 
 Parameters = dict[str, nn.Parameter]
 
@@ -29,3 +30,15 @@ def shared_parameters(network: Network, choice: str, without: Collection[str] = 
         for name, parameter in network.named_parameters()
         if id(parameter) not in own and name.removeprefix("blocks.").partition(".")[0] not in without
     }
+
+
+def shared_parts(network: Network, choice: str, candidates: Sequence[str]) -> dict[str, Index]:
+    """By name the parameters of which these candidates share a part, each with that part; of all others it is the
+    whole."""
+    parts = {
+        id(parameter): part
+        for place in places(network).values()
+        if choice in place.choices
+        for parameter, part in place.common(choice, candidates).items()
+    }
+    return {name: parts[id(each)] for name, each in network.named_parameters() if id(each) in parts}

@@ -166,8 +166,7 @@ def running(block: nn.Module, gates: Gates, tracked: bool) -> tuple[tuple[Hashab
     searched = {id(tensor) for place in found.values() for tensor in (*place.parameters(), *place.buffers())}
     fixed = tuple(tensor for tensor in identity(block, tracked) if tensor not in searched)
     tensors = tuple(identity(module, tracked) for place in found.values() for module in place.used(gates))
-    runs = {name: [gates[each].active if each in gates else None for each in found[name].choices] for name in found}
-    return tuple((name, *active) for name, active in runs.items()), (fixed, tensors)
+    return tuple((name, place.does(gates)) for name, place in found.items()), (fixed, tensors)
 
 
 def identity(module: nn.Module, tracked: bool = True) -> tuple[int, ...]:
