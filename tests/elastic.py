@@ -137,7 +137,8 @@ class Residual(nn.Module):
 class ElasticBlock(BlockModule):
     def __init__(self, spec: Elastic, region: Region, operations: Operations) -> None:
         super().__init__()
-        self.place: Place = ElasticPlace(spec, operations.norm)
+        whole = ElasticPlace(spec, operations.norm)
+        self.place: Place = whole if region.arch is None else whole.extract(region.arch)
 
     def forward(self, history: History, gates: Gates) -> History:
         return [self.place(history[-1], gates)]

@@ -23,6 +23,7 @@ from cleave.retrain.trainer import RetrainTrainer
 from cleave.space import Space
 from cleave.space.darts import Darts, DartsSpaceSettings
 from cleave.space.mobilenet import MobileNetProxyless
+from cleave.space.ofa import MobileNetOfa, OfaSettings
 from cleave.testing import Case, check_inheriting
 from cleave.train import RECALIBRATED, Child, Evaluator
 from tests.retrain.killing import Killed, Killer, outcome
@@ -76,8 +77,9 @@ def batches(task: TrainingProblem, seen: RetrainTrainer) -> list[Tensor]:
     [
         (Darts(), DartsSpaceSettings(channels=2, cells=3)),
         (MobileNetProxyless(), MobileNetProxyless().usual_size.model_copy(update={"width": 0.25})),
+        (MobileNetOfa(), OfaSettings(width=0.25)),
     ],
-    ids=["darts", "mobilenet-proxyless"],
+    ids=["darts", "mobilenet-proxyless", "mobilenet-ofa"],
 )
 def test_before_any_step_a_network_computes_what_the_supernet_does(space: Space, size: object) -> None:
     """By statistics of the batch, in float64; `check_space` holds the other spaces and the toys to it."""
