@@ -169,3 +169,19 @@ class ToyElastic(Space):
 
     def parse(self, text: str) -> Arch:
         return dict(part.split("=") for part in text.split())
+
+
+class RaggedElastic(ToyElastic):
+    """The same, with architectures that name only what runs: depth, kernels and expansions are one part."""
+
+    name = "raggedelastic"
+
+    def parts(self, region: Region) -> list[list[Arch]]:
+        return [[arch for depth in region.allowed["depth"] for arch in deep(region, depth)]]
+
+
+def deep(region: Region, depth: str) -> Iterator[Arch]:
+    """Every way to choose at a depth."""
+    names = [f"{kind}{number}" for number in range(int(depth)) for kind in ("kernel", "expansion")]
+    for candidates in product(*(region.allowed[name] for name in names)):
+        yield {"depth": depth, **dict(zip(names, candidates, strict=True))}

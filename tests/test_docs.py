@@ -26,6 +26,8 @@ TINY = (
     "--set search.epochs=1 --set split.batches=1 --set threads=1 --set trust.control=1 --set trust.panel=2"
 )
 
+EVOLVE = "--population 6 --generations 2 --check 5"
+
 
 def blocks(path: Path, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", path.read_text(), flags=re.DOTALL)
@@ -87,12 +89,25 @@ def test_the_commands_of_the_readme_work(
         words = shlex.split(command)[1:]
         parallel = words[0] in ("search", "resume", "reproduce") or words[1:2] in (["table"], ["table1/seeds"])
         here = HERE if parallel else ()
-        tiny = {"search": TINY, "plan": TINY, "train": "training.epochs=2"}.get(words[0], "")
+        tiny = {"search": TINY, "plan": TINY, "train": "training.epochs=2", "evolve": EVOLVE}.get(words[0], "")
         status = cli.run([*words, *here, *shlex.split(tiny)])
         assert status == 0, (command, capsys.readouterr().err)
     (shell,), (code,) = (blocks(ROOT / "docs" / "limits.md", language) for language in ("sh", "python"))
     assert set(shell.splitlines()) <= set(commands)
     exec(compile(code, "limits.md", "exec"), {"cleave": cleave})
+
+
+def test_the_guide_to_evolution_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.tiny import HERE
+
+    monkeypatch.chdir(tmp_path)
+    (shell,), (code,) = (blocks(ROOT / "docs" / "evolve.md", language) for language in ("sh", "python"))
+    search = f"{TINY} --set method.samples=4 {shlex.join(HERE)}"
+    tiny = {"search": search, "evolve": f"{EVOLVE} --samples 12", "train": "training.epochs=1"}
+    for command in shell.splitlines():
+        words = shlex.split(command)[1:]
+        assert cli.run([*words, *shlex.split(tiny[words[0]])]) == 0, command
+    exec(compile(code, "evolve.md", "exec"), {"cleave": cleave})
 
 
 def test_every_file_that_the_docs_point_to_is_there() -> None:

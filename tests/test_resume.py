@@ -44,6 +44,7 @@ KINDS = {
     "darts": {},
     "darts that inherits": {"split.restart": "false"},
     "rsps": RSPS,
+    "evolution": {**RSPS, "method.derive": "evolution", "method.population": 4, "method.generations": 2},
     "halving": {**RSPS, **HALVING},
     "random": {"method.name": "random", "search.epochs": 2},
     "darts2": {"method.name": "darts2", "split.splits": 1},
@@ -103,7 +104,7 @@ def test_a_run_that_is_killed_in_every_phase_ends_in_the_same_bytes(kind: str, i
     begin(images, tmp_path / "whole", KINDS[kind], recorder)
     phases = {moment.doing.split()[0] for moment in recorder.moments}
     searched = set() if kind == "random" else {"search"}
-    split = set() if kind in ("rsps", "halving") else {"warm-up", "compare"}
+    split = set() if kind in ("rsps", "evolution", "halving") else {"warm-up", "compare"}
     assert phases == {"evaluate", "retrain" if kind == "halving" else "train"} | searched | split
     assert killed_again_and_again(images, tmp_path / "killed", KINDS[kind], recorder.moments) >= 3
     assert same(tmp_path / "whole", tmp_path / "killed")

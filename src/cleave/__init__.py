@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cleave.api import (
         compare,
         evaluate,
+        evolve,
         load,
         partition,
         plan,
@@ -81,6 +82,7 @@ __all__ = [
     "UserError",
     "compare",
     "evaluate",
+    "evolve",
     "front",
     "load",
     "measure",
@@ -99,7 +101,7 @@ __all__ = [
     "train",
 ]
 
-_MODULES = ("method", "plan", "rank", "search", "settings", "study", "train")
+_MODULES = ("evolve", "method", "plan", "rank", "search", "settings", "study", "train")
 """Those that are verbs are called as the functions of their names: see `cleave.callable_module`."""
 
 _HOMES = {

@@ -37,6 +37,7 @@ from cleave.common import (
 from cleave.cost_command import cost
 from cleave.deploy.command import measure
 from cleave.errors import Interrupted, UserError, refusal
+from cleave.evolve.command import evolve
 from cleave.memory import keep_memory, lacks_memory
 from cleave.pareto.command import front
 from cleave.process import DONE, WRONG, complain, run_process
@@ -229,6 +230,7 @@ app.command()(report)
 app.command()(cost)
 app.command()(measure)
 app.command()(front)
+app.command()(evolve)
 app.command()(rank)
 
 

@@ -22,10 +22,12 @@ from cleave.space import Arch
 
 
 class ArchFile(Shape):
-    """An architecture in a file, as `cleave draw --json` and `cleave cost --json` print it."""
+    """An architecture in a file, as `cleave draw --json` and `cleave cost --json` print it, or of a `run`, as `cleave
+    evolve` writes it."""
 
     arch: str
     space: str | None = None
+    run: str | None = None
 
 
 def cost_of(asked: str, space: str | None, changes: Sequence[str], latency: str | None = None) -> dict[str, Any]:
@@ -33,8 +35,8 @@ def cost_of(asked: str, space: str | None, changes: Sequence[str], latency: str 
     table also "milliseconds", and in "latency" what these are of.
 
     macs: multiply-adds of one image. `asked`: a finished run, whose size, images and classes count unless `changes` say
-    otherwise; a JSON file; or an architecture as its space (None: the usual one) writes it, at the space's published
-    size. UserError where there is no such architecture.
+    otherwise; a JSON file, perhaps of another architecture of a run; or an architecture as its space (None: the usual
+    one) writes it, at the space's published size. UserError where there is no such architecture.
     """
     raw, text = named(asked, space)
     found = sized(raw, changes)
@@ -67,6 +69,8 @@ def named(asked: str, space: str | None) -> tuple[Raw, str]:
     if not asked.endswith(".json"):
         return {"space": {"name": space or USUAL}}, asked
     read = read_json(Path(asked), ArchFile)
+    if read.get("run"):
+        return of_run_folder(Path(read["run"]), space)[0], read["arch"]
     return {"space": {"name": space or read.get("space") or USUAL}}, read["arch"]
 
 

@@ -20,7 +20,16 @@ from cleave.search.latency import goes_by_latency, resolve_latency
 from cleave.search.retraining import naming, resolve_retraining
 from cleave.search.rungs import rungs_filled
 from cleave.search.work import nodes_at
-from cleave.settings import AnySpace, ImageSettings, LimitSettings, Recipe, SelectionSettings, Settings, SplitSettings
+from cleave.settings import (
+    AnySpace,
+    ImageSettings,
+    LimitSettings,
+    Recipe,
+    SearchSettings,
+    SelectionSettings,
+    Settings,
+    SplitSettings,
+)
 from cleave.space import Space, find_space
 from cleave.split.hypotheses import LIMIT
 from cleave.split.partition import balanced_partitions
@@ -28,6 +37,12 @@ from cleave.split.products import BY_PRODUCTS
 from cleave.split.race import RaceRule
 from cleave.split.similarity import SIMILARITIES
 from cleave.split.splitters import SPLITTERS
+
+CALIBRATION_IMAGES = 2000
+"""Training images on which the mean statistics of an architecture are measured (Cai et al., "Once-for-All", 2020)."""
+
+FORGETTING = [(5, 0.9), (10, 0.1)]
+"""Batches and their share in a moving average, as NNCF forgets the statistics of other networks."""
 
 RACED_FROM = 16
 """The mini-batches from which a race is worth while."""
@@ -45,10 +60,12 @@ def resolve(recipe: Recipe, space: Space) -> tuple[Recipe, list[str]]:
     check_method(recipe, space)
     if recipe.limits.space:
         check_limits(recipe, space)
+    search, some = resolve_statistics(recipe, space)
     device = resolve_device(recipe.device)
     selection, more = resolve_selection(recipe.model_copy(update={"split": split}), space, device)
     changes = {
         "split": split,
+        "search": search,
         "selection": selection,
         "method": METHODS[recipe.method.name].resolved(recipe.method, recipe.search.epochs),
         "data": recipe.data.model_copy(update=resolve_data(recipe.data)),
@@ -56,7 +73,7 @@ def resolve(recipe: Recipe, space: Space) -> tuple[Recipe, list[str]]:
         "benchmark": resolve_benchmark(recipe.benchmark, space),
         "latency": resolve_latency(recipe),
     }
-    return recipe.model_copy(update=changes), [*notes, *more]
+    return recipe.model_copy(update=changes), [*notes, *some, *more]
 
 
 def meaningless_elsewhere(recipe: Recipe, split: SplitSettings) -> list[str]:
@@ -139,6 +156,21 @@ def check_method(recipe: Recipe, space: Space) -> None:
         raise UserError(f"compile=true: method.name={name} runs another path in every step; leave compile out")
     if reason := method.refuses(recipe.method, space):
         raise UserError(f"method.name={name}: {reason}; use another method or space than {space.name}")
+
+
+def resolve_statistics(recipe: Recipe, space: Space) -> tuple[SearchSettings, list[str]]:
+    """By which statistics architectures are judged, and a note for each key that says nothing of these."""
+    search = recipe.search
+    kind = search.statistics or METHODS[recipe.method.name].statistics or space.statistics
+    meant = {
+        "calibration_images": search.calibration_images or CALIBRATION_IMAGES if kind == "mean" else None,
+        "forgetting": search.forgetting or FORGETTING if kind == "forgetting" else None,
+    }
+    none = [key for key in meant if meant[key] is None and _differs(search, key)]
+    if kind == "batch" and _differs(search, "calibration_batch_size"):
+        none.append("calibration_batch_size")
+    notes = [f"search.{key} has no meaning with search.statistics={kind}; it is not used" for key in none]
+    return search.model_copy(update={"statistics": kind, **meant}), notes
 
 
 def resolve_selection(recipe: Recipe, space: Space, device: str) -> tuple[SelectionSettings, list[str]]:

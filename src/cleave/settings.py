@@ -52,6 +52,7 @@ Extensions = list[Name]
 ImageSize = Annotated[int, Field(strict=True, ge=8, le=4096)]
 Threads = Annotated[int, Field(strict=True, ge=1, le=1024)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
+Share = Annotated[float, Field(gt=0, le=1)]
 Branch = Annotated[int, Field(strict=True, ge=2, le=MOST)]
 
 
@@ -197,12 +198,29 @@ class SplitSettings(Settings):
     restart: bool = True  # leaves start from new weights after the last split
 
 
+StatisticsName = Annotated[
+    Literal["batch", "mean", "forgetting"], spelled("batch", "mean", "forgetting", batches="batch", forget="forgetting")
+]
+Calibration = Annotated[int, Field(strict=True, ge=2, le=10**6)]
+"""Images; one alone has no variance."""
+SomeBatches = Annotated[int, Field(strict=True, ge=1, le=10**4)]
+
+
 class SearchSettings(Settings):
     """How leaves are searched."""
 
     epochs: Positive = 2  # per leaf
     batch_size: Positive = 64  # images
     eval_batch_size: Positive = 250  # images
+    # The statistics by which normalisations go where architectures are judged, in a leaf and in the control. batch:
+    # those of each held-out batch. mean, forgetting: those that the architecture has on training images, their mean or
+    # a moving average. null: what the method or the space asks for; batch, if they ask for nothing.
+    statistics: StatisticsName | None = None
+    calibration_images: Calibration | None = None  # of mean: training images; null: 2,000 (Once-for-All)
+    # Of forgetting: so many batches, each with this share in the moving average, then so many with that; null: NNCF's
+    # [[5, 0.9], [10, 0.1]].
+    forgetting: Annotated[list[tuple[SomeBatches, Share]], Field(min_length=1)] | None = None
+    calibration_batch_size: Calibration = 32  # of mean, at most, and of forgetting: images
     anneal: Literal["leaf", "path"] = "leaf"  # cosine over a leaf's own epochs, or over those from the root on
     snapshots: Positive = 1  # epochs of every leaf whose weights are kept, from its last one back
     checkpoint_seconds: Annotated[float, Field(ge=0)] = 20.0  # at least this long between checkpoints

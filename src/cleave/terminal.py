@@ -16,6 +16,7 @@ from rich.tree import Tree
 
 from cleave.bench.table import DATASETS
 from cleave.engine.progress import Callback, Progress
+from cleave.search.judging import judged_by
 from cleave.space import find_space
 from cleave.space.limits import amount
 from cleave.space.registry import SPACES
@@ -140,7 +141,9 @@ def chosen_lines(result: dict[str, Any]) -> str:
         f"\n  {LIMITED[key]}: {amount(each['chosen'])} of at most {amount(each['most'])}{measured(result, key)}"
         for key, each in (result.get("limits") or {}).items()
     )
-    return f"Chosen: leaf {chosen['path']}, held-out accuracy {accuracy}\n  {balanced}; {majority}{retrained}{costs}"
+    judged = f"\n  {judged_by(result['judged_by'])}" if "judged_by" in result else ""  # not in earlier versions' runs
+    told = f"held-out accuracy {accuracy}{judged}\n  {balanced}; {majority}{retrained}{costs}"
+    return f"Chosen: leaf {chosen['path']}, {told}"
 
 
 LIMITED = {"macs": "multiply-adds", "params": "parameters", "latency": "milliseconds"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
@@ -71,6 +71,9 @@ class Judge:
     def __call__(self, arch: Arch, batches: int | None = None) -> float:
         assert batches is None or 1 <= batches <= self.batches
         return self.function(arch)
+
+    def many(self, archs: Sequence[Arch], batches: int | None = None) -> list[float]:
+        return [self(arch, batches) for arch in archs]
 
 
 INDIFFERENT = Judge(lambda arch: 0.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
+from collections.abc import Sequence
 
 import pytest
 
@@ -22,6 +23,9 @@ class Table:
         number, count = int(arch["number"]), batches or self.batches
         self.seen[number] = max(self.seen[number], count)
         return sum(self.rows[number][:count]) / count
+
+    def many(self, archs: Sequence[Arch], batches: int | None = None) -> list[float]:
+        return [self(arch, batches) for arch in archs]
 
 
 def numbered(count: int) -> list[Arch]:

@@ -70,11 +70,12 @@ def test_the_figures_are_scipys_on_the_written_file(run: Path, table: Path, tmp_
     before = contents(run)
     told = answer(ranking(run, table), capsys)
     assert list(told) == [
-        "run", "file", "dataset", "architectures", "images", "recalibrated", "forgetting", "averaged", "seconds",
-        "rows",
+        "run", "file", "dataset", "architectures", "images", "judged_by", "as_searched", "averaged", "seconds", "rows",
     ]  # fmt: skip
     assert (told["run"], told["file"], told["dataset"]) == (str(run), str(run / "ranking.csv"), "cifar10")
-    assert (told["architectures"], told["images"], told["recalibrated"], told["averaged"]) == (64, 17, 0, 1)
+    assert (told["architectures"], told["images"], told["averaged"]) == (64, 17, 1)
+    assert told["judged_by"] == {"statistics": "batch", "batches": 0, "images": 0}
+    assert told["as_searched"]
     assert list(told["rows"]) == ["supernet", *BASELINES]
     for name, row in told["rows"].items():
         predicted, true = (column(told["file"], key) for key in ("accuracy" if name == "supernet" else name, "true"))
@@ -164,7 +165,7 @@ def test_snapshots_are_averaged_and_children_recalibrated(
         answer(ranking(path, table, *flags, "--out", str(tmp_path / f"{number}.csv")), capsys)
         for number, flags in enumerate(([], ["--average", "2"], ["--recalibrate", "2"]))
     )
-    assert (mean["averaged"], tuned["recalibrated"]) == (2, 2)
+    assert (mean["averaged"], tuned["judged_by"]["batches"]) == (2, 2)
     run = open_finished(path, read_recipe(path, {}), Callback())
     leaf = run.state.tree.leaves[0]
     trainer = NodeTrainer(run.problem, leaf, schedule(run.problem.recipe, len(leaf.path)))

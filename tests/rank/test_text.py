@@ -24,8 +24,8 @@ def some_ranking(count: int) -> dict[str, Any]:
         "dataset": "imagenet16-120",
         "architectures": count,
         "images": 500,
-        "recalibrated": 20,
-        "forgetting": 0.1,
+        "judged_by": {"statistics": "forgetting", "batches": 20, "images": 1280},
+        "as_searched": False,
         "averaged": 3,
         "seconds": 61.2,
         "rows": rows | published_rows(NASBench201(), "cifar10"),
@@ -49,7 +49,7 @@ def test_it_fits_eighty_columns_and_shows_every_row(
         assert short(row["spearman"]["value"]) in line
     for words in (
         f"{count:,} architectures",
-        "20 batches, a new one's share 0.1",
+        "a moving average over 1,280 training images in 20 batches, unlike in the search",
         "3 snapshots",
         SOURCE.split(",")[0],
         told["file"],

@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy
 from cleave.method import StepContext
 from cleave.net import only_live
 from cleave.search.evaluator import LeafEvaluator, StandaloneEvaluator
+from cleave.search.state import SearchCost
 from cleave.search.trainer import NodeTrainer
 from cleave.space import Arch
 from cleave.stats.accuracy import Accuracy, Hits
@@ -30,7 +31,8 @@ def some(count: int) -> list[Arch]:
 def exam_of(trainer: NodeTrainer, hits: dict[str, Hits] | None = None) -> tuple[LeafEvaluator, list[int]]:
     """An exam and the images that it has looked at, batch by batch."""
     looked = list[int]()
-    return LeafEvaluator(trainer, {} if hits is None else hits, lambda: None, looked.append), looked
+    after = lambda cost: looked.append(cost.eval_images)  # noqa: E731
+    return LeafEvaluator(trainer, {} if hits is None else hits, lambda: None, after), looked
 
 
 def test_all_batches_together_give_the_accuracy(trainer: NodeTrainer) -> None:
@@ -45,8 +47,8 @@ def test_some_batches_are_the_first_images(trainer: NodeTrainer) -> None:
     for arch in some(3):
         for batches in range(1, exam.batches + 1):
             count = exam.images.first(batches)
-            hits = LeafEvaluator(trainer).hits(arch, [exam.images[number] for number in range(batches)])
-            assert exam(arch, batches) == 100 * sum(hits) / count
+            (hits,) = LeafEvaluator(trainer).hits([arch], [exam.images[number] for number in range(batches)])
+            assert exam(arch, batches) == 100 * sum(map(sum, hits)) / count
         assert count == len(valid)
 
 
@@ -75,7 +77,7 @@ def test_whoever_breaks_it_off_finds_whole_batches_only(trainer: NodeTrainer) ->
     class Enough(Exception):
         pass
 
-    known, seen = dict[str, Hits](), list[int]()
+    known, seen = dict[str, Hits](), list[SearchCost]()
 
     def before() -> None:
         if len(seen) == 3:

@@ -105,7 +105,7 @@ def test_the_outputs_are_the_same_to_the_last_bit() -> None:
     own = [Child(TRACKED.of(made.common), gates) for gates in made.gates]
     made.common.eval()
     with torch.no_grad():
-        together = dict(evaluator._walk(own, Walked([[begin(images)]], []), 0, list(range(len(own))), NEVER))
+        together = dict(evaluator._walk(own, Walked([[begin(images)]], [], {}), 0, list(range(len(own))), NEVER))
         for child, arch in enumerate(archs):
             assert torch.equal(together[child][0], made.common(images, one_hot(arch))), arch
 

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from cleave.net import Network, Norm, build, one_hot
 from cleave.space import NetworkSize, find_space
 from cleave.train import BATCH, INITIAL, RECALIBRATED, TRACKED, Statistics
-from cleave.train.statistics import normalisations
+from cleave.train.statistics import measured, normalisations, put_back
+from tests.reference.judge import of_batches
 
 SPACE = find_space("nasbench201")
 
@@ -47,18 +48,37 @@ def test_a_copy_has_the_same_weights_and_where_they_are_not_tracked_statistics_o
     assert all(torch.equal(value, before[name]) for name, value in made.state_dict().items())
 
 
-@pytest.mark.parametrize("forgetting", [None, 0.3])
-def test_what_is_measured_is_the_mean_over_the_batches_or_forgets(forgetting: float | None) -> None:
-    norm, batches = nn.BatchNorm2d(3).double(), [images() * (1 + i) + i for i in range(4)]
-    statistics = Statistics(running=True, calibrated=True, forgetting=forgetting)
+@pytest.mark.parametrize("shares", [None, (0.3,), (0.9, 0.9, 0.2)])
+def test_what_is_measured_is_the_mean_by_images_over_the_batches_or_forgets(shares: tuple[float, ...] | None) -> None:
+    norm, statistics = nn.BatchNorm2d(3).double(), Statistics(running=True, calibrated=True, shares=shares)
+    batches = [images()[:size] * (1 + number) + number for number, size in enumerate((5, 8, 2, 7))]
     norm.running_mean, norm.running_var = torch.randn(3).double(), torch.rand(3).double()
-    mean, var = torch.zeros(3).double(), torch.ones(3).double()
-    with statistics.measuring(norm):
-        for number, batch in enumerate(batches):
+    with statistics.measuring(norm, [norm]) as count:
+        for batch in batches:
+            count(len(batch))
             norm(batch)
-            share = forgetting or 1 / (1 + number)
-            mean += share * (batch.mean(dim=(0, 2, 3)) - mean)
-            var += share * (batch.var(dim=(0, 2, 3)) - var)
+    mean, var = of_batches(batches, shares)
     torch.testing.assert_close(norm.running_mean, mean)
     torch.testing.assert_close(norm.running_var, var)
     assert not norm.training
+
+
+def test_of_batches_of_one_size_the_mean_is_torchs_own_to_the_last_bit() -> None:
+    own, torchs = nn.BatchNorm2d(3), nn.BatchNorm2d(3, momentum=None)
+    batches = [torch.randn(6, 3, 4, 4) for _ in range(7)]
+    with RECALIBRATED.measuring(own, [own]) as count:
+        for batch in batches:
+            count(len(batch))
+            own(batch)
+            torchs(batch)
+    assert torch.equal(measured([own])[0], measured([torchs])[0])
+    assert torch.equal(measured([own])[1], measured([torchs])[1])
+
+
+def test_statistics_that_were_measured_are_put_back() -> None:
+    norms = [nn.BatchNorm2d(3), nn.BatchNorm2d(2)]
+    norms[0](torch.randn(4, 3, 2, 2))
+    known, before = measured(norms), {key: value.clone() for key, value in norms[0].state_dict().items()}
+    norms[0](torch.randn(4, 3, 2, 2))
+    put_back(norms, known)
+    assert all(torch.equal(value, before[key]) for key, value in norms[0].state_dict().items())

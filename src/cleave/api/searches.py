@@ -22,6 +22,8 @@ from cleave.engine.engine import ONE, PROCESS, Engine
 from cleave.engine.progress import CallbackLike, Callbacks
 from cleave.engine.stop import Stop
 from cleave.errors import UserError, shown
+from cleave.evolve import runner as evolve_runner
+from cleave.evolve.question import EvolveQuestion
 from cleave.extras import need_extra
 from cleave.given import DataLike, MethodLike, RecipeLike, SpaceLike, SplitterLike
 from cleave.pareto.front import find_front
@@ -113,7 +115,7 @@ def rank(
     seed: int = 0,
     connected: bool = False,
     images: int = 500,
-    recalibrate: int = 0,
+    recalibrate: int | None = None,
     forgetting: float | None = None,
     average: int = 1,
     benchmark: str | Path | None = None,
@@ -175,6 +177,70 @@ def front(
     need_extra("front")
     question = FrontQuestion(cost, points, path_or_none(out), path_or_none(data_root), device, threads)
     return find_front(folder_of(run), question, Callbacks(checked_callbacks(callbacks), stop), given_again(data))
+
+
+def evolve(
+    run: Folder,
+    *,
+    leaf: str | None = None,
+    max_macs: int | str | None = None,
+    max_params: int | str | None = None,
+    max_latency: float | str | None = None,
+    latency: str | Path | None = None,
+    by: str = "accuracy",
+    fallback: str | None = None,
+    images: int | None = None,
+    recalibrate: int | None = None,
+    forgetting: float | None = None,
+    samples: int | None = None,
+    predictor: str | Path | None = None,
+    check: int = 30,
+    population: int = 100,
+    generations: int | None = None,
+    parents: float = 0.25,
+    mutants: float = 0.5,
+    mutation: float = 0.1,
+    seed: int = 0,
+    out: str | Path | None = None,
+    data: DataLike | None = None,
+    data_root: str | Path | None = None,
+    device: str | None = None,
+    threads: int | None = None,
+    callbacks: Iterable[CallbackLike] = (),
+    stop: Stop | None = None,
+) -> dict[str, Any]:
+    """The best architecture of a finished run under other limits, found by evolution in a leaf's trained supernet.
+
+    Nothing is trained. What is asked is as in `cleave evolve --help`. `data`: again what was given as tensors. Returns
+    what `cleave evolve --json` prints. Interrupted when asked to stop: the same call goes on.
+    """
+    question = EvolveQuestion(
+        leaf=leaf,
+        max_macs=max_macs,
+        max_params=max_params,
+        max_latency=max_latency,
+        latency=None if latency is None else str(latency),
+        by=by,
+        fallback=fallback,
+        images=images,
+        recalibrate=recalibrate,
+        forgetting=forgetting,
+        samples=samples,
+        predictor=path_or_none(predictor),
+        check=check,
+        population=population,
+        generations=generations,
+        parents=parents,
+        mutants=mutants,
+        mutation=mutation,
+        seed=seed,
+        out=path_or_none(out),
+        data_root=path_or_none(data_root),
+        device=device,
+        threads=threads,
+    )
+    callback = Callbacks(checked_callbacks(callbacks), stop)
+    return evolve_runner.evolve(folder_of(run), question, callback, given_again(data))
 
 
 def plan(

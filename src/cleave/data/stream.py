@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from functools import lru_cache
 
 import torch
@@ -66,6 +67,12 @@ class InOrder(Sequence[Batch]):
     def first(self, batches: int) -> int:
         """How many images the first `batches` batches hold."""
         return sum(part.stop - part.start for part in self._parts[:batches])
+
+    def between(self, first: int, last: int) -> InOrder:
+        """The batches from number `first` on, without number `last`."""
+        some = copy(self)
+        some._parts = self._parts[first:last]
+        return some
 
     def __getitem__(self, number: int) -> Batch:  # type: ignore[override]
         """The batch of that number, normalised anew whenever it is asked for."""

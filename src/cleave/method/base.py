@@ -6,17 +6,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from cleave.errors import UserError
+from cleave.method.phase import Lesson, Phase
 from cleave.method.validation import ValidationLoss
 from cleave.net import Gate, Gates
 from cleave.net.cost import Costs
 from cleave.registry import Registry
-from cleave.settings import MethodSettings
+from cleave.settings import MethodSettings, StatisticsName
 from cleave.space import Arch, Region, Space
 
 
@@ -29,6 +30,12 @@ class Evaluate(Protocol):
     def __call__(self, arch: Arch, batches: int | None = None) -> float:
         """On all held-out images, or on the first `batches` batches of them; what is known is not computed again."""
 
+    def many(self, archs: Sequence[Arch], batches: int | None = None) -> list[float]:
+        """The same of each of some architectures, in their order.
+
+        To the last bit what each gets alone, but cheaper: what those have in common that begin alike is computed once.
+        """
+
 
 @dataclass(frozen=True)
 class StepContext:
@@ -37,6 +44,8 @@ class StepContext:
     epoch: int
     epochs: int
     generator: torch.Generator
+    phase: Phase | None = None
+    """Of a method that has such."""
 
 
 class Method(nn.Module, ABC):
@@ -57,6 +66,10 @@ class Method(nn.Module, ABC):
 
     alone = False
     """Whether a leaf's architectures are trained one by one, each from new weights, instead of together."""
+
+    statistics: ClassVar[StatisticsName | None] = None
+    """By which its architectures are judged where a recipe does not say (`search.statistics`); None: as the space
+    asks."""
 
     def __init__(self, settings: Any, space: Space, region: Region, generator: torch.Generator) -> None:  # noqa: ANN401
         """`generator` is for initial values only."""
@@ -105,6 +118,12 @@ class Method(nn.Module, ABC):
         """
         return batches
 
+    @staticmethod
+    def questions(settings: Any, batches: int) -> int:  # noqa: ANN401
+        """How often `derive` asks for an architecture at most, each time on more batches: so often are statistics
+        measured where they are measured anew. Where it asks for none, the one that it settles on is asked for."""
+        return 1
+
     @classmethod
     def architecture_steps(cls, settings: Any, epochs: int, steps: int) -> int:  # noqa: ANN401
         """How many architecture steps a search of `epochs` epochs has, with `steps` weight steps in each."""
@@ -123,6 +142,22 @@ class Method(nn.Module, ABC):
     def paths_each(settings: Any) -> int:  # noqa: ANN401
         """How many networks a weight step trains."""
         return 1
+
+    restarts_from_teacher = False
+    """Whether leaves that start anew do so from the teacher's weights, where a node above has kept one."""
+
+    def phases(self, epochs: int, searching: bool, taught: bool) -> Sequence[Phase]:
+        """The phases of a node of so many epochs, which has architecture steps or not, and has a teacher or not; none:
+        learning rates are those of the recipe."""
+        return ()
+
+    def within(self, phase: Phase) -> Region:
+        """What of the region the networks of a phase are of."""
+        return self.region
+
+    def lessons(self, context: StepContext) -> Sequence[Lesson]:
+        """What one weight step trains, together, and by what each of it learns: here all of it by the labels."""
+        return [Lesson(gates) for gates in self.paths(context)]
 
     def paths(self, context: StepContext) -> Sequence[Gates]:
         """What one weight step trains, together: the gates of each forward pass."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal
 
 import torch
@@ -28,6 +29,10 @@ class RandomSearch(Rsps):
 
     alone = True
 
+    @classmethod
+    def meaningless(cls, settings: RandomSettings) -> Collection[str]:  # type: ignore[override]
+        return ()
+
     @staticmethod
     def paths_each(settings: RandomSettings) -> int:  # type: ignore[override]
         return 1  # where nodes are warmed up
@@ -50,6 +55,11 @@ class RandomSearch(Rsps):
     def evaluated(settings: RandomSettings, batches: int) -> int:  # type: ignore[override]
         assert settings.samples is not None, "resolved"
         return settings.samples * batches
+
+    @staticmethod
+    def questions(settings: RandomSettings, batches: int) -> int:  # type: ignore[override]
+        assert settings.samples is not None, "resolved"
+        return settings.samples
 
     def derive(self, evaluate: Evaluate, generator: torch.Generator) -> Arch:
         """The best; none is evaluated by halves, since what costs is to train it."""

@@ -22,6 +22,7 @@ from cleave.run.durable import write_json
 from cleave.search.finished import FinishedRun, open_finished, read_recipe
 from cleave.search.problem import prices
 from cleave.search.selection import interval
+from cleave.search.state import SearchCost
 from cleave.settings import COST_OF
 from cleave.space import Limited, find_space
 from cleave.torch_state import cpu_threads
@@ -37,8 +38,8 @@ def find_front(path: Path, question: FrontQuestion, callback: Callback, given: G
     "valid_balanced_accuracy", "interval"}, with a limit on it also "latency" (ms); accuracies in percent of the
     held-out images under the leaf's weights.
     "hypervolume": the share of the rectangle from no accuracy at the highest cost to 100 % at no cost that members
-    dominate. "spent": passes of the search, and images evaluated for the front. UserError for what the user can
-    correct; Interrupted when asked to stop: the file is then not there.
+    dominate. "spent": on the search, and on the front, which is judged as the search was. UserError for what the user
+    can correct; Interrupted when asked to stop: the file is then not there.
     """
     began = time.monotonic()
     recipe, file = read_recipe(path, question.flags), question.out or path / FRONT
@@ -50,7 +51,7 @@ def find_front(path: Path, question: FrontQuestion, callback: Callback, given: G
         raise UserError(f"{path}: method.name={recipe.method.name} keeps no weights, by which a front could be told")
     space, what = find_space(recipe.space), COST_OF[question.cost]
     costs = prices(run.problem.recipe, space, run.problem.image, run.problem.classes)
-    found, images = looked_at(run, ladder(run.problem, what, question.points, costs), costs, callback)
+    found, spent = looked_at(run, ladder(run.problem, what, question.points, costs), costs, callback)
     most = costs.extremes(space.parts(space.region), what)[1]
     told = {
         "run": str(path),
@@ -61,7 +62,7 @@ def find_front(path: Path, question: FrontQuestion, callback: Callback, given: G
         "members": [member_json(member, len(run.problem.valid)) for member in best(found, what)],
         "looked_at": len({member.arch for member in found}),
         "hypervolume": hypervolume(found, what, most),
-        "spent": {"search": asdict(run.state.cost), "front": {"eval_images": images}},
+        "spent": {"search": asdict(run.state.cost), "front": asdict(spent)},
         "seconds": round(time.monotonic() - began, 3),
     }
     write_json(file, told)
@@ -70,8 +71,8 @@ def find_front(path: Path, question: FrontQuestion, callback: Callback, given: G
 
 def looked_at(
     run: FinishedRun, spaces: Sequence[Limited], costs: Costs, callback: Callback
-) -> tuple[list[Member], int]:
-    """All architectures that were derived, unless a signal comes, and how many images that took."""
+) -> tuple[list[Member], SearchCost]:
+    """All architectures that were derived, unless a signal comes, and what it cost to judge them."""
     threads = cpu_threads(run.problem.recipe.threads)
     with threads, callback.stop as stop, memory_for("the front", "search.eval_batch_size"):
         try:

@@ -14,6 +14,7 @@ from cleave.search.evaluator import LeafEvaluator
 from cleave.search.finished import FinishedRun
 from cleave.search.problem import Problem
 from cleave.search.schedule import schedule
+from cleave.search.state import SearchCost
 from cleave.search.trainer import NodeTrainer
 from cleave.space import Arch, Limited, find_space
 from cleave.split import Node
@@ -45,18 +46,17 @@ def ladder(problem: Problem, what: str, points: int, costs: Costs) -> list[Limit
 
 def members(
     run: FinishedRun, spaces: Sequence[Limited], costs: Costs, stop: Stop, callback: Callback
-) -> tuple[list[Member], int]:
-    """What each leaf's method derives in each space, some of it several times, and how many images were evaluated."""
-    found, images, leaves = list[Member](), 0, run.state.searched
+) -> tuple[list[Member], SearchCost]:
+    """What each leaf's method derives in each space, some of it several times, and what it cost to judge that."""
+    found, spent, leaves = list[Member](), list[SearchCost](), run.state.searched
     for number, leaf in enumerate(leaves):
-        evaluate = LeafEvaluator(restored(run, leaf), before=stop.check)
+        evaluate = LeafEvaluator(restored(run, leaf), before=stop.check, after=spent.append)
         for done, space in enumerate(spaces, start=number * len(spaces)):
             callback.see(Progress(done, len(leaves) * len(spaces), leaf.label, "front"))
             if space.holds_valid(leaf.region):
                 arch = derived(space, evaluate, Chance(run.problem.recipe.seed, leaf.label))
                 found.append(Member(space.format(arch), leaf.label, costs.of(arch), evaluate.judge(arch)))
-        images += sum(evaluate.images.first(len(hits.batches)) for hits in evaluate.known.values())
-    return found, images
+    return found, sum(spent, SearchCost())
 
 
 def derived(space: Limited, evaluate: LeafEvaluator, chance: Chance) -> Arch:

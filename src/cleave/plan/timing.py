@@ -11,6 +11,7 @@ from statistics import mean, median
 
 import torch
 
+from cleave.data.images import Images
 from cleave.plan.memory import StepMemory
 from cleave.retrain.trainer import RetrainTrainer
 from cleave.search.evaluator import LeafEvaluator
@@ -58,6 +59,8 @@ class Stopwatch:
                 return self.comparison(depth)
             case "evaluation":
                 return self.evaluation(depth)
+            case "calibration":
+                return self.calibration(depth)
             case "mixture":
                 return self.mixture(depth)
             case "panel":
@@ -86,13 +89,27 @@ class Stopwatch:
         return self.scale * timed(lambda: matcher.score(choice, iter([probe]))) / len(allowed)
 
     def evaluation(self, depth: int) -> float | None:
-        """One architecture on all held-out images."""
+        """One architecture on all held-out images, no statistics measured."""
+        return self._evaluation(self._by_batch(), depth, self.problem.valid)
+
+    def calibration(self, depth: int) -> float | None:
+        """The statistics of one architecture measured, and a few images judged."""
+        few = self.problem.valid.take(torch.arange(2, device=self.problem.valid.labels.device))
+        return self._evaluation(self, depth, few)
+
+    def _evaluation(self, watch: Stopwatch, depth: int, images: Images) -> float | None:
         if not self.fits:
             return None
-        trainer = self._trainer(depth)
+        trainer = watch._trainer(depth)
         arch = self.problem.space.sample(trainer.scope.region, torch.Generator().manual_seed(0))
         evaluator = LeafEvaluator(trainer)
-        return timed(lambda: evaluator.accuracy(arch, self.problem.valid))
+        return timed(lambda: evaluator.accuracy(arch, images))
+
+    def _by_batch(self) -> Stopwatch:
+        """The same problem, whose architectures have no statistics of their own."""
+        search = self.problem.recipe.search.model_copy(update={"statistics": "batch"})
+        recipe = self.problem.recipe.model_copy(update={"search": search})
+        return replace(self, problem=replace(self.problem, recipe=recipe))
 
     def mixture(self, depth: int) -> float | None:
         """A whole supernet on all held-out images."""

@@ -17,8 +17,15 @@ def rank(
     connected: Annotated[bool, typer.Option("--connected", help="Only architectures that compute something.")] = False,
     images: Annotated[int, typer.Option(metavar="N", min=1, help="Held-out images, at most.")] = 500,
     recalibrate: Annotated[
-        int, typer.Option(metavar="BATCHES", min=0, help="Estimate each child's statistics from training batches.")
-    ] = 0,
+        int | None,
+        typer.Option(
+            metavar="BATCHES",
+            min=0,
+            help="Estimate each child's statistics from training batches; 0: take those of each held-out batch. "
+            "Default: as the search judged.",
+            show_default=False,
+        ),
+    ] = None,
     forgetting: Annotated[
         float | None, typer.Option(metavar="SHARE", help="Of a new batch in these statistics; default: plain means.")
     ] = None,

@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from cleave.data.chance import Chance
 from cleave.data.stream import Batch, InOrder
 from cleave.engine.progress import Callback, Progress
 from cleave.engine.stop import Stop
-from cleave.net import only_live
+from cleave.net import Gates, only_live
 from cleave.rank.columns import Numbers
 from cleave.rank.evaluate import Exam, accuracies
 from cleave.rank.question import RankQuestion
@@ -56,24 +57,27 @@ def judge_leaf(
 ) -> list[float]:
     """The same for architectures of one leaf; those that compute the same are evaluated once."""
     networks = run.networks(leaf, question.average)
-    threads = question.threads or os.cpu_count() or 1
-    stream = run.problem.stream(run.problem.train, Chance(run.problem.recipe.seed, leaf.label), "recalibrate")
+    threads, recipe = question.threads or os.cpu_count() or 1, run.problem.recipe
+    judging = question.judging(recipe.search)
     exam = Exam(
         held_out_batches(run.problem, question.images),
         threads,
         stop,
-        question.statistics,
-        [stream.batch(step) for step in range(question.recalibrate)],  # the same for every child of the leaf
+        judging.statistics,
+        run.problem.calibration(Chance(recipe.seed, leaf.label), judging),
     )
-    layout = run.problem.layout
+
+    def work(some: Sequence[Gates]) -> list[float]:
+        return accuracies(networks, some, exam, lambda done: tell(done * len(archs) // len(some)))
+
+    return once_each(run.problem.layout, archs, work)
+
+
+def once_each(layout: Layout, archs: Sequence[Arch], work: Callable[[Sequence[Gates]], list[float]]) -> list[float]:
+    """What some work finds of each architecture, where those that compute the same are given to it once."""
     first = same_outputs(layout, archs)
     distinct = sorted(set(first))
-    found = accuracies(
-        networks,
-        [only_live(layout, archs[position]) for position in distinct],
-        exam,
-        lambda done: tell(done * len(archs) // len(distinct)),
-    )
+    found = work([only_live(layout, archs[position]) for position in distinct])
     by_first = dict(zip(distinct, found, strict=True))
     return [by_first[position] for position in first]
 
@@ -90,6 +94,10 @@ def same_outputs(layout: Layout, archs: Sequence[Arch]) -> list[int]:
 
 def held_out_batches(problem: Problem, images: int) -> list[Batch]:
     """The first held-out images, not augmented, normalised once for all architectures."""
-    count = min(images, len(problem.valid))
-    some = problem.valid.take(torch.arange(count, device=problem.valid.labels.device))
+    return batches_of(problem, torch.arange(min(images, len(problem.valid))))
+
+
+def batches_of(problem: Problem, places: Tensor) -> list[Batch]:
+    """The held-out images of these places [n], as they are judged."""
+    some = problem.valid.take(places.to(problem.valid.labels.device))
     return list(InOrder(some, problem.recipe.search.eval_batch_size, problem.normalise))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cleave.errors import UserError
-from cleave.train import BATCH, RECALIBRATED, Statistics
+from cleave.search.judging import BY_BATCH, Judging, by_forgetting, by_mean
+from cleave.settings import SearchSettings
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,8 @@ class RankQuestion:
 
     sample: how many architectures, drawn by `seed`; None: all. connected: only those that compute something.
     images: of the held-out ones, at most. recalibrate: training mini-batches from which each child's statistics are
-    estimated; 0: by the batch, as in the search. forgetting: the share of a new batch in these; None: their plain mean.
+    estimated; 0: those of each held-out batch; None: as the search judged. forgetting: the share of a new batch in
+    these; None: their mean.
     average: how many of the last snapshots of each leaf. benchmark, dataset: None for the run's own. predictions: CSV
     files to score as the run is. out: None for ranking.csv in the run folder. data_root, device: as in a recipe; None
     for the run's own. threads: architectures evaluated at once, which changes no figure; None for as many as there are
@@ -27,7 +29,7 @@ class RankQuestion:
     seed: int = 0
     connected: bool = False
     images: int = 500
-    recalibrate: int = 0
+    recalibrate: int | None = None
     forgetting: float | None = None
     average: int = 1
     benchmark: Path | None = None
@@ -46,10 +48,14 @@ class RankQuestion:
         if self.forgetting is not None and not self.recalibrate:
             raise UserError("--forgetting: says how statistics are estimated; give --recalibrate too")
 
-    @property
-    def statistics(self) -> Statistics:
-        """By which children are judged."""
-        return replace(RECALIBRATED, forgetting=self.forgetting) if self.recalibrate else BATCH
+    def judging(self, search: SearchSettings) -> Judging:
+        """How the children of a run are judged that was searched so."""
+        if self.recalibrate is None:
+            return Judging.of(search)
+        if self.recalibrate == 0:
+            return BY_BATCH
+        sizes = (search.batch_size,) * self.recalibrate
+        return by_mean(sizes) if self.forgetting is None else by_forgetting(sizes, (self.forgetting,))
 
     @property
     def flags(self) -> dict[str, Any]:

@@ -31,8 +31,9 @@ from cleave.torch_state import cpu_threads
 def rank(source: Path, question: RankQuestion, callback: Callback, given: Given | None = None) -> dict[str, Any]:
     """Ranks the architectures of a finished run, or of a recipe after its search, and writes a CSV file.
 
-    Returns {"run", "file", "dataset", "architectures", "images", "recalibrated", "forgetting", "averaged", "seconds",
-    "rows"}, the rows by name as `cleave.stats.ranking.score` gives them. UserError for what the user can correct, most
+    Returns {"run", "file", "dataset", "architectures", "images", "judged_by", "as_searched", "averaged", "seconds",
+    "rows"}: `judged_by` as in result.json, `as_searched` whether the search judged so too, the rows by name as
+    `cleave.stats.ranking.score` gives them. UserError for what the user can correct, most
     of it before anything runs; Interrupted when asked to stop: the file is then not there.
     """
     path = searched(source, question, callback) if holds_text(source) else source
@@ -44,6 +45,7 @@ def rank(source: Path, question: RankQuestion, callback: Callback, given: Given 
     run = open_finished(path, recipe, callback, given)
     leaves = run.holders(contest.archs)
     accuracy = judged(run, contest, leaves, question, callback)
+    judging = question.judging(run.problem.recipe.search)
     rows = scored(contest, accuracy, question.seed)
     write_bytes(file, table(contest, leaves, accuracy))
     return {
@@ -52,8 +54,8 @@ def rank(source: Path, question: RankQuestion, callback: Callback, given: Given 
         "dataset": contest.dataset,
         "architectures": len(contest.archs),
         "images": min(question.images, len(run.problem.valid)),
-        "recalibrated": question.recalibrate,
-        "forgetting": question.forgetting,
+        "judged_by": judging.told,
+        "as_searched": judging == run.problem.judging,
         "averaged": question.average,
         "seconds": round(time.monotonic() - began, 3),
         "rows": rows,

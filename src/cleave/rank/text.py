@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cleave.search.judging import judged_by
+
 LEGEND = """\
 tau: Kendall's tau-b, with its 95 % bootstrap interval. rho: Spearman, among all
 and among the true best 1 and 5 %. in 100: share of the predicted best 100 that
@@ -44,10 +46,7 @@ def title(ranking: dict[str, Any]) -> Text:
     """What was ranked, and how."""
     words = [f"{ranking['architectures']:,} architectures, {ranking['dataset']} test accuracy"]
     words.append(f"{ranking['images']} held-out images")
-    if ranking["recalibrated"]:
-        share = ranking["forgetting"]
-        how = "" if share is None else f", a new one's share {share:g}"
-        words.append(f"recalibrated on {ranking['recalibrated']} batches{how}")
+    words.append(judged_by(ranking["judged_by"]) + ("" if ranking["as_searched"] else ", unlike in the search"))
     if ranking["averaged"] > 1:
         words.append(f"mean of {ranking['averaged']} snapshots")
     return Text("; ".join(words))

@@ -25,7 +25,11 @@ Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Run folder; defau
 
 def train(
     source: Annotated[
-        str, typer.Argument(metavar="ARCH|RUN", help="An architecture as its space writes it, or a finished search.")
+        str,
+        typer.Argument(
+            metavar="ARCH|RUN|FILE.json",
+            help="An architecture as its space writes it, a finished search, or what cleave evolve found in one.",
+        ),
     ],
     changes: Changed = None,
     weights: Annotated[

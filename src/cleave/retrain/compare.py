@@ -32,7 +32,7 @@ Results = Mapping[str, Sequence[Mapping[str, Any]]]
 
 @dataclass(frozen=True)
 class ComparisonRequest:
-    """What is compared: the architecture that a finished search chose, unless `keys` name another one.
+    """What is compared: the architecture that a finished search chose, or that a JSON file of `cleave evolve` names.
 
     recipe: of fine-tuning; None: finetune. scratch: of training from scratch, for as many epochs; None: short. keys: of
     both. out: None for a folder in runs/ that has the search's name.
@@ -54,7 +54,7 @@ def compare(request: ComparisonRequest, callback: Callback, given: Given | None 
     check_request(request)
     recipes = {row: [recipe_of_row(request, row, seed) for seed in request.seeds] for row in TRAINED}
     check_alike(recipes[TUNED][0], recipes[SCRATCH][0])
-    out = make_folder(request.out or Path("runs") / f"compare-{request.source.resolve().name}")
+    out = make_folder(request.out or Path("runs") / f"compare-{request.source.resolve().name.removesuffix('.json')}")
     callback.say(f"folder: {out}")
     try:
         results = {row: trained(row, recipes[row], out, callback, given) for row in TRAINED}

@@ -12,7 +12,9 @@ from cleave.retrain.command import ArchText, Changed, Epochs, LeafText
 
 
 def compare(
-    source: Annotated[Path, typer.Argument(metavar="RUN", help="The run folder of a finished search.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="RUN|FILE.json", help="A finished search, or what cleave evolve found in one.")
+    ],
     changes: Changed = None,
     epochs: Epochs = None,
     seeds: Annotated[

@@ -17,6 +17,7 @@ from cleave.retrain.catalogue import FINETUNE, SHORT, is_named, read_recipe
 from cleave.retrain.settings import BeginSettings, RetrainData, RetrainRecipe, check_begin, check_settings
 from cleave.retrain.supernet import find_supernet, finished_search
 from cleave.run.origin import Origin
+from cleave.run.reading import Shape, read_json
 from cleave.space import Arch, Layout, Space, find_space
 
 TAKEN = RetrainData.model_fields.keys() - {"train_fraction", "held_out"}
@@ -24,7 +25,8 @@ TAKEN = RetrainData.model_fields.keys() - {"train_fraction", "held_out"}
 
 
 def load_training(source: str | Path, recipe: RecipeLike | None, keys: Mapping[str, Any]) -> RetrainRecipe:
-    """The recipe of a training of `source`: an architecture as its space writes it, or the folder of a finished search.
+    """The recipe of a training of `source`: an architecture as its space writes it, the folder of a finished search, or
+    a JSON file of another architecture that was found in one.
 
     `recipe`: the name of one, a file, a mapping or settings; None: short, or finetune where `keys` ask for weights of a
     supernet. `keys` change it. Of a search its space, images and supernet are taken, but for what a recipe without a
@@ -35,23 +37,26 @@ def load_training(source: str | Path, recipe: RecipeLike | None, keys: Mapping[s
     raw = read_recipe(name)
     if name == FINETUNE and keys.get("training.epochs") == 1:
         raw["training"]["learning_rate_warmup"] = 0  # there is no second epoch to rise to
-    if isinstance(source, str) and not os.path.isdir(source):
+    if isinstance(source, str) and not os.path.isdir(source) and not is_file(source):
         if keys.get("arch") is not None:
             raise UserError(f"--arch: is another architecture of a search, and {shown(source)} is no folder of one")
         return load(RetrainRecipe, {**raw, "arch": source}, (), keys)
-    found = of_search(Path(source))
+    found = of_found(Path(source)) if is_file(source) else of_search(Path(source))
     refuse_space(raw, found)
     space = {**found["space"], **raw.get("space", {})}
     parts = (raw.get("data", {}), found["data"])
     data = {**parts[0], **parts[1]} if is_named(name) else {**parts[1], **parts[0]}
-    return begun_in(load(RetrainRecipe, {**raw, **found, "space": space, "data": data}, (), keys), Path(source))
+    place = found.pop("begin")
+    return begun_in(load(RetrainRecipe, {**raw, **found, "space": space, "data": data}, (), keys), place)
 
 
-def begun_in(recipe: RetrainRecipe, run: Path) -> RetrainRecipe:
-    """The recipe, whose weights come from this search where they come from one and no other is named."""
-    if not recipe.begin.inherits or recipe.begin.run is not None:
+def begun_in(recipe: RetrainRecipe, place: Mapping[str, str]) -> RetrainRecipe:
+    """The recipe, whose weights come from this search (and leaf) where they come from one and no other is named."""
+    begin = recipe.begin
+    if not begin.inherits or begin.run is not None:
         return recipe
-    return recipe.model_copy(update={"begin": recipe.begin.model_copy(update={"run": str(run)})})
+    missing = {key: value for key, value in place.items() if getattr(begin, key) is None}
+    return recipe.model_copy(update={"begin": begin.model_copy(update=missing)})
 
 
 def of_search(path: Path) -> Raw:
@@ -64,7 +69,28 @@ def of_search(path: Path) -> Raw:
         "space": origin.recipe["space"],
         "data": data,
         "extensions": origin.recipe["extensions"],
+        "begin": {"run": str(path)},
     }
+
+
+class FoundFile(Shape):
+    """An architecture of a finished search, as `cleave evolve` writes it."""
+
+    arch: str
+    run: str
+    leaf: str
+
+
+def is_file(source: str | Path) -> bool:
+    """Whether it is the name of such a file."""
+    return str(source).endswith(".json") and not os.path.isdir(source)
+
+
+def of_found(file: Path) -> Raw:
+    """What a training goes by of an architecture that was found in a search."""
+    found = read_json(file, FoundFile)
+    begin = {key: found[key] for key in ("run", "leaf")}
+    return {**of_search(Path(found["run"])), "arch": found["arch"], "begin": begin}
 
 
 def recipe_of(origin: Origin, device: str | None = None) -> RetrainRecipe:

@@ -43,6 +43,7 @@ from cleave.train import (
     taught,
     whole,
 )
+from cleave.train.statistics import normalisations
 
 HALF = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 """Of passes, by `precision`."""
@@ -148,8 +149,9 @@ class RetrainTrainer:
             task.train, task.settings.batch_size, task.augment, task.normalise, self.chance, "statistics"
         )
         twin = RECALIBRATED.of(self.network)
-        with torch.no_grad(), RECALIBRATED.measuring(twin):
-            for step in range(-(-inherited.images // task.settings.batch_size)):
+        with torch.no_grad(), RECALIBRATED.measuring(twin, normalisations(twin)) as count:
+            for step in range(-(-inherited.images // stream.batch_size)):
+                count(stream.batch_size)
                 twin(stream.batch(step)[0], self.gates)
         return {name: tensor.cpu() for name, tensor in twin.state_dict().items()}
 

@@ -96,8 +96,10 @@ class ControlStage:
         search = [*TreeStage(problem).planned_search(), *HalvingStage(problem).planned()]
         each = steps_per_epoch(problem)
         epochs = control_epochs(count, int(sum(work.passes for work in search)), each)
-        steps, images = epochs * each, (count + 1) * len(problem.valid)
-        kind: Step = "retraining" if problem.recipe.selection.retrains else "alone"
+        retrains = problem.recipe.selection.retrains  # then statistics are those of the training
+        judged = len(problem.valid) + (0 if retrains else problem.judging.images)
+        steps, images = epochs * each, (count + 1) * judged
+        kind: Step = "retraining" if retrains else "alone"
         training = PlannedWork("control", (count + 1) * steps, count + 1, epochs, steps, kind)
         return [training, PlannedWork("control's evaluation", evaluating(problem, images))]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from cleave.report import Bullets, CodeBlock, Element, Page, PageFigure, PageTable, Paragraph, Section
 from cleave.search.drawn import Drawn
+from cleave.search.judging import judged_by
 
 
 def page(told: Mapping[str, Any], drawn: Drawn) -> Page:
@@ -24,7 +25,9 @@ def architecture(told: Mapping[str, Any], drawn: Drawn) -> Section:
     chosen = told["chosen"]
     accuracy = f"Leaf {chosen['path']}, held-out accuracy {chosen['valid_accuracy']:.2f} %"
     figure = PageFigure("architecture", drawn.svg(), "The chosen architecture; dashed edges hand on what they get.")
-    told_as: list[Element] = [Paragraph(f"{accuracy}, balanced {chosen['valid_balanced_accuracy']:.2f} %."), figure]
+    judged = f"; {judged_by(told['judged_by'])}" if "judged_by" in told else ""  # not in earlier versions' runs
+    balanced = f"balanced {chosen['valid_balanced_accuracy']:.2f} %"
+    told_as: list[Element] = [Paragraph(f"{accuracy}, {balanced}{judged}."), figure]
     return Section("architecture", "Chosen architecture", [*told_as, CodeBlock(chosen["arch"])])
 
 

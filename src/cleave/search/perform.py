@@ -93,6 +93,7 @@ class Performance(TaskSession):
         self.train(trainer, epochs, trainer.advance, "train alone", lambda: None)
         trainer.finite_means()
         self.trainer = None
+        self.found.cost += self.problem.judging.cost(asked=1, images=0)  # the images are counted beside the accuracy
         return LeafEvaluator(trainer).judge(scope.arch)
 
     def retrain(self, task: RetrainTask) -> None:
@@ -128,9 +129,12 @@ class Performance(TaskSession):
         """The node's supernet after its epochs, from its parent's weights unless it starts anew."""
 
         def inherit(trainer: NodeTrainer) -> None:
-            if not plan.fresh and parent is not None:
-                assert parent.kept is not None, "a node that goes on has a parent that was trained"
+            if parent is None or parent.kept is None:
+                assert plan.fresh, "a node that goes on has a parent that was trained"
+            elif not plan.fresh:
                 trainer.inherit(self.run.leaf(parent.label, parent.kept), parent.region)
+            elif trainer.method.restarts_from_teacher:
+                trainer.restart(self.run.leaf(parent.label, parent.kept))
 
         trainer = self.opened(node, plan, inherit)
         doing = "search" if plan.searching else "warm-up"
@@ -154,7 +158,8 @@ class Performance(TaskSession):
             return {}
         accuracies = panel(trainer)
         self.found.followed.append(accuracies)
-        self.found.control.eval_images += len(accuracies) * min(recipe.trust.panel_images, len(self.problem.valid))
+        images = len(accuracies) * min(recipe.trust.panel_images, len(self.problem.valid))
+        self.found.control += self.problem.judging.cost(len(accuracies), images)
         return {"panel": accuracies}
 
     def _split(self, task: NodeTask, trainer: NodeTrainer) -> None:
@@ -212,8 +217,8 @@ class Performance(TaskSession):
     def _evaluator(self, trainer: NodeTrainer) -> LeafEvaluator:
         """What judges a leaf's architectures, across interruptions."""
 
-        def after(images: int) -> None:
-            self.found.cost.eval_images += images
+        def after(cost: SearchCost) -> None:
+            self.found.cost += cost
             self.show("evaluate")
 
         return LeafEvaluator(trainer, self.found.hits, self.breathe, after)
@@ -239,8 +244,11 @@ class Performance(TaskSession):
         self.show("evaluate the supernet")
         mixture = evaluate.mixture()
         if mixture is not None:
-            chooses = self.problem.recipe.selection.by_mixture
-            (self.found.cost if chooses else self.found.control).eval_images += len(self.problem.valid)
+            cost = self.problem.judging.cost(evaluate.batches, len(self.problem.valid))
+            if self.problem.recipe.selection.by_mixture:
+                self.found.cost += cost
+            else:
+                self.found.control += cost
         return mixture
 
     def _once(self, arch: Arch, evaluate: Callable[[Arch], Accuracy]) -> Accuracy:

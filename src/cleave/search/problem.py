@@ -12,7 +12,7 @@ from cleave.data.augment import Normalise
 from cleave.data.chance import Chance
 from cleave.data.given import Given
 from cleave.data.images import Images, fingerprint
-from cleave.data.stream import BatchStream
+from cleave.data.stream import Batch, BatchStream
 from cleave.deploy.table import LatencyTable
 from cleave.engine.progress import Callback
 from cleave.errors import UserError
@@ -22,6 +22,7 @@ from cleave.net.cost import Costs, costs
 from cleave.net.sized import Sized
 from cleave.net.units import Image
 from cleave.opening import SMALLER, check_padding, open_images, search_augment
+from cleave.search.judging import Judging
 from cleave.search.latency import learns_by_latency, table_for
 from cleave.settings import MethodSettings, Recipe, of_kind
 from cleave.space import Layout, Limited, Space, find_space
@@ -101,10 +102,20 @@ class Problem:
         """Batches that show every training image at least once."""
         return -(-len(self.train) // self.recipe.search.batch_size)
 
-    def stream(self, images: Images, chance: Chance, purpose: str) -> BatchStream:
-        """Endless augmented batches."""
+    def stream(self, images: Images, chance: Chance, purpose: str, size: int | None = None) -> BatchStream:
+        """Endless augmented batches; `size`: their images, None: those of a training step."""
         augment = search_augment(self.recipe.data, images.side)
-        return BatchStream(images, self.recipe.search.batch_size, augment, self.normalise, chance, purpose)
+        return BatchStream(images, size or self.recipe.search.batch_size, augment, self.normalise, chance, purpose)
+
+    @property
+    def judging(self) -> Judging:
+        """How architectures are judged."""
+        return Judging.of(self.recipe.search)
+
+    def calibration(self, chance: Chance, judging: Judging) -> list[Batch]:
+        """Training batches, as they are trained on, from which the statistics of a leaf's architectures are measured:
+        the same ones for all of them. `chance`: of (seed, label of the leaf)."""
+        return judging.batches(self.stream(self.train, chance, "recalibrate", max(judging.sizes, default=1)))
 
     def fingerprint(self) -> str:
         """SHA-256 of the images and labels, in order: a resumed run must see the same ones."""

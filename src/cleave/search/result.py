@@ -36,6 +36,7 @@ def outcome(problem: Problem, state: State) -> dict[str, Any]:
         "leaves": leaves,
         "splits": [split_json(node) for node in state.tree.nodes.values() if node.split is not None],
         "chosen": {key: best[key] for key in TOLD},
+        "judged_by": problem.judging.told,
         "limits": limits_json(problem, best["arch"]),
         "selection": selection_json(recipe, state),
         "oracle": oracle(leaves, dataset_of(recipe.data.name)) if problem.table else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cleave.method import METHODS
 from cleave.settings import MethodSettings, Recipe
 from cleave.split.splitters import SPLITTERS
 from cleave.train.rates import cosine
@@ -74,7 +75,8 @@ def own_schedule(recipe: Recipe, depth: int, rate: float) -> Schedule:
 
 def warmup_length(recipe: Recipe) -> int:
     """The epochs before a split; none where they would change nothing."""
-    matters = SPLITTERS[recipe.split.splitter].scores or not recipe.split.restart
+    goes_on = not recipe.split.restart or METHODS[recipe.method.name].restarts_from_teacher
+    matters = SPLITTERS[recipe.split.splitter].scores or goes_on
     return recipe.split.warmup_epochs if matters else 0
 
 

@@ -20,8 +20,7 @@ def panel(trainer: NodeTrainer) -> list[float]:
     problem, trust = trainer.problem, trainer.problem.recipe.trust
     count = min(trust.panel_images, len(problem.valid))
     images = problem.valid.take(torch.arange(count, device=problem.valid.labels.device))
-    evaluator = LeafEvaluator(trainer)
-    return [evaluator.accuracy(arch, images) for arch in trainer.panel]
+    return LeafEvaluator(trainer).accuracies(trainer.panel, images)
 
 
 def agreement(rows: Sequence[Sequence[float]]) -> dict[str, float | int | None]:

@@ -24,7 +24,8 @@ class SearchCost:
     weight_steps: int = 0  # of one network; a step that trains several counts for each
     arch_steps: int = 0
     split_passes: int = 0  # forward and backward passes of one mini-batch under one candidate
-    eval_images: int = 0
+    eval_images: int = 0  # each counts for each architecture that is judged on it
+    calibration_images: int = 0  # training images on which statistics are measured before, counted in the same way
     retrain_steps: int = 0  # of networks that are retrained, of a size and batch size of their own
 
     def __add__(self, other: SearchCost) -> SearchCost:

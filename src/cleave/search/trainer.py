@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
@@ -17,8 +17,8 @@ from cleave.data.chance import Chance
 from cleave.data.stream import Batch
 from cleave.errors import UserError
 from cleave.memory import OutOfMemory, too_large, within_memory
-from cleave.method import Method, SgdStep, StepContext, ValidationLoss, Weights
-from cleave.net import Gates, Network, build, noisy
+from cleave.method import Lesson, Method, Phase, SgdStep, StepContext, ValidationLoss, Weights, place_in
+from cleave.net import Gates, Network, build, noisy, places
 from cleave.run.generations import Record
 from cleave.search.problem import Problem, Setup
 from cleave.search.schedule import Schedule
@@ -26,7 +26,7 @@ from cleave.search.state import SearchCost
 from cleave.space import Arch, Region
 from cleave.space.sample import distinct
 from cleave.split import Probe
-from cleave.train import BATCH, Evaluator, Loss, Pass, Sgd, Trainer, smoothed, whole
+from cleave.train import Evaluator, Loss, Pass, Sgd, Trainer, smoothed, taught, whole
 
 BACKEND = "inductor"
 """Of torch.compile."""
@@ -47,6 +47,14 @@ class Standalone:
     @property
     def region(self) -> Region:
         return Region.of(self.arch)
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """Weights by whose answers networks learn; `given` by a node above."""
+
+    weights: dict[str, Tensor]
+    given: bool = False
 
 
 class Scope(Protocol):
@@ -101,6 +109,7 @@ class NodeTrainer:
         if recipe.compile:
             compile_blocks(self.network)
         self.method = make_method(problem, scope, self.chance).to(recipe.device)
+        self.teacher: Teacher | None = None
         sgd = Sgd(settings.momentum, settings.weight_decay, settings.momentum > 0, settings.clip, settings.spare_norms)
         self.weights = Trainer(dict(self.network.named_parameters()), sgd, self._rate, self._not_finite)
         self.loss = smoothed(settings.label_smoothing)
@@ -114,7 +123,17 @@ class NodeTrainer:
         self.probed = problem.stream(problem.train, self.chance, "probe")
 
     def _rate(self, step: int) -> float:
-        return self.schedule.learning_rate(step // self.problem.steps_per_epoch, self.setup.settings)
+        epoch = step // self.problem.steps_per_epoch
+        if phases := self.phases:
+            place = place_in(phases, epoch)
+            return phases[place.number].rate(place.epoch)
+        return self.schedule.learning_rate(epoch, self.setup.settings)
+
+    @property
+    def phases(self) -> Sequence[Phase]:
+        """Those of the method, if it has such."""
+        given = self.teacher is not None and self.teacher.given
+        return self.method.phases(self.schedule.epochs, self.schedule.searching, given)
 
     def _not_finite(self, loss: float) -> UserError:
         return UserError(
@@ -131,7 +150,13 @@ class NodeTrainer:
     @cached_property
     def evaluator(self) -> Evaluator:
         """What judges its architectures. It makes a copy of the network's modules once, since that takes a while."""
-        return Evaluator(BATCH, chunk=1, half=self.problem.recipe.precision == "bfloat16")
+        statistics = self.problem.judging.statistics
+        return Evaluator(statistics, chunk=1, half=self.problem.recipe.precision == "bfloat16")
+
+    @cached_property
+    def calibration(self) -> list[Batch]:
+        """Training batches on which the statistics of each architecture are measured; none where they are not."""
+        return self.problem.calibration(self.chance, self.problem.judging)
 
     @property
     def step(self) -> int:
@@ -150,7 +175,9 @@ class NodeTrainer:
     def context(self, purpose: str, step: int) -> StepContext:
         """What a method is told when it is asked for this purpose and step."""
         epoch = max(0, self.epoch - self.schedule.warmup) if self.schedule.searching else 0
-        return StepContext(epoch, self.schedule.searched, self.chance.generator(purpose, step))
+        phases = self.phases
+        phase = phases[place_in(phases, self.epoch).number] if phases else None
+        return StepContext(epoch, self.schedule.searched, self.chance.generator(purpose, step), phase)
 
     def advance(self) -> SearchCost:
         """One training step: architecture first where there is one (DARTS's order), then the weights. What it cost."""
@@ -186,12 +213,42 @@ class NodeTrainer:
                 partial(self._held_loss, held), partial(self._sgd_step, batch), partial(self._accuracy, held)
             )
             self.method.learn(validation, self.context("architecture", step))
-        paths = self.method.paths(self.context("gates", step))
+        self._turn(step)
+        lessons, answers = self.method.lessons(self.context("gates", step)), list[Tensor]()
         with self._noise(step):
-            loss, logits = self.weights.update(batch(), [partial(self._path, gates) for gates in paths])
+            loss, logits = self.weights.update(batch(), [partial(self._learn, lesson, answers) for lesson in lessons])
         hits = (logits.argmax(dim=1) == batch()[1]).sum()
         self.sums += torch.stack([loss.double() * len(logits), hits.double()])
-        return SearchCost(weight_steps=len(paths), arch_steps=int(learns))
+        return SearchCost(weight_steps=len(lessons), arch_steps=int(learns))
+
+    def _turn(self, step: int) -> None:
+        """What happens in front of a phase."""
+        phases, (epoch, within) = self.phases, divmod(step, self.problem.steps_per_epoch)
+        if not phases or within or (place := place_in(phases, epoch)).epoch:
+            return
+        phase, number = phases[place.number], place.number
+        if phase.keeps and self.teacher is None:
+            self.teacher = Teacher({name: each.detach().clone() for name, each in self.network.named_parameters()})
+        if phase.sorts:
+            trained = self.method.within(phases[number - 1]).allowed
+            for placed in places(self.network).values():
+                placed.sort_channels({name for choice in placed.choices for name in trained.get(choice, ())})
+        if number:
+            self.weights.forget()
+
+    def _learn(self, lesson: Lesson, answers: list[Tensor], batch: Batch) -> Pass:
+        """A forward pass with its loss. `answers` are those of the teacher, once they are known."""
+        found = self._path(lesson.gates, batch)
+        if not lesson.taught:
+            answers[:] = answers or [found.logits.detach()]
+            return found
+        if not answers:
+            assert self.teacher is not None
+            assert lesson.teacher is not None
+            with torch.no_grad():
+                answers.append(self.logits(batch[0], lesson.teacher, self.teacher.weights))
+        loss = lesson.labels * found.loss + lesson.taught * taught(found.logits, answers[0], temperature=1.0)
+        return Pass(loss, found.logits)
 
     def _noise(self, step: int) -> AbstractContextManager[None]:
         """What is dropped in a step; it follows from the step alone."""
@@ -295,16 +352,32 @@ class NodeTrainer:
         self.network.load_state_dict({name: parent.weights[name] for name in self.network.state_dict()})
         self.weights.load_momentum(parent.state["momentum"])
         self.method.inherit(parent.state["method"], region)
+        self.teacher = self._given(parent)
+
+    def restart(self, parent: Record) -> None:
+        """Takes over the teacher that a parent has kept, if it has, and begins with its weights."""
+        self.teacher = self._given(parent)
+        if self.teacher is not None:
+            self.network.load_state_dict({name: self.teacher.weights[name] for name in self.network.state_dict()})
+
+    def _given(self, parent: Record) -> Teacher | None:
+        weights = parent.state.get("teacher")
+        return None if weights is None else Teacher({name: each.clone() for name, each in weights.items()}, given=True)
 
     def record(self) -> Record:
         """All of it, to be saved."""
         state = {**self.weights.state(), "method": dict(self.method.state_dict()), "sums": self.sums}
-        return Record(dict(self.network.state_dict()), state, {"label": self.scope.label, "step": self.step})
+        meta = {"label": self.scope.label, "step": self.step}
+        if self.teacher is not None:
+            state["teacher"], meta["taught"] = self.teacher.weights, self.teacher.given
+        return Record(dict(self.network.state_dict()), state, meta)
 
     def restore(self, record: Record) -> None:
         """Goes back to what was saved of this very node."""
         assert record.meta["label"] == self.scope.label
         self.network.load_state_dict(record.weights)
         self.method.load_state_dict(record.state["method"])
+        if "teacher" in record.state:
+            self.teacher = Teacher(dict(record.state["teacher"]), record.meta["taught"])
         self.weights.load(record.state, record.meta["step"])
         self.sums.copy_(record.state["sums"])

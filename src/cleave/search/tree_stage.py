@@ -76,15 +76,16 @@ class TreeStage:
         if self.problem.method.alone or not trust.panel:
             return []
         count = self.most_tasks() * min(trust.panel_epochs, schedule(recipe, self.splits).epochs)
-        images = count * trust.panel * min(trust.panel_images, len(self.problem.valid))
+        each = min(trust.panel_images, len(self.problem.valid)) + self.problem.judging.images
+        images = count * trust.panel * each
         return [PlannedWork("panels", evaluating(self.problem, images), count, 0, 1, "panel", self.splits)]
 
     def planned_mixtures(self) -> list[PlannedWork]:
         """That the leaves' supernets are evaluated, where they have one."""
         if self.problem.method.alone:
             return []
-        leaves = self.most_tasks()
-        images = leaves * len(self.problem.valid)
+        leaves, batches = self.most_tasks(), held_out_batches(self.problem)
+        images = leaves * (len(self.problem.valid) + batches * self.problem.judging.images)
         return [PlannedWork("mixture", evaluating(self.problem, images), leaves, 0, 1, "mixture", self.splits)]
 
     def planned_search(self) -> list[PlannedWork]:
@@ -111,8 +112,20 @@ class TreeStage:
                 times, images = -(-evaluated // batches), -(-evaluated * len(problem.valid) // batches)
                 kind: Step | None = None if method.alone else "evaluation"
                 yield PlannedWork("evaluate", evaluating(problem, count * images), count, 0, times, kind, depth)
+                yield from self.planned_calibration(count, depth)
             elif scored := scored_passes(problem, depth):
                 yield PlannedWork(f"compare {depth + 1}", count * scored, count, 0, scored, "comparison", depth)
+
+    def planned_calibration(self, count: int, depth: int) -> Iterator[PlannedWork]:
+        """That the statistics of the architectures of so many leaves are measured, if so.
+
+        As many passes as if architectures had nothing in common: they take fewer where they begin alike.
+        """
+        problem, method = self.problem, self.problem.method
+        if images := problem.judging.images:
+            asked = method.questions(problem.recipe.method, held_out_batches(problem))
+            kind: Step | None = None if method.alone else "calibration"
+            yield PlannedWork("calibrate", evaluating(problem, count * asked * images), count, 0, asked, kind, depth)
 
     def most_tasks(self) -> int:
         return nodes_at(self.problem.recipe, self.problem.space, self.splits)

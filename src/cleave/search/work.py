@@ -21,10 +21,10 @@ EVALUATION = 0.4
 """An evaluation's share of a training pass: it has no backward half."""
 
 
-Step = Literal["step", "comparison", "evaluation", "mixture", "panel", "alone", "retraining"]
-"""What can be timed: a training step in a node, a pass under one candidate, an architecture or a supernet evaluated on
-all held-out images, a leaf's panel, and a training step of an architecture alone, at the search's size or as it is
-retrained."""
+Step = Literal["step", "comparison", "evaluation", "calibration", "mixture", "panel", "alone", "retraining"]
+"""What can be timed: a training step in a node, a pass under one candidate, an architecture evaluated on all held-out
+images, or only its statistics measured, a supernet evaluated, a leaf's panel, and a training step of an architecture
+alone, at the search's size or as it is retrained."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def evaluating(problem: Problem, images: int) -> float:
 
 def passes_done(problem: Problem, cost: SearchCost) -> int:
     """The passes so far."""
-    return training_passes(problem, cost) + int(evaluating(problem, cost.eval_images))
+    return training_passes(problem, cost) + int(evaluating(problem, cost.eval_images + cost.calibration_images))
 
 
 def training_passes(problem: Problem, cost: SearchCost) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -71,3 +71,21 @@ class Elastic(Block):
 def numbers(*candidates: str) -> dict[str, int]:
     """What candidates stand for, as in {"k": 5, "e": 4} of "k5_e4", or of "k5" and "e4"; "d3" is a depth."""
     return {part[0]: int(part[1:]) for each in candidates for part in each.split("_")}
+
+
+def size_of(candidate: str) -> tuple[int, ...]:
+    """By which candidates of a choice are larger or smaller."""
+    return tuple(numbers(candidate).values())
+
+
+def among_largest(candidates: Sequence[str], most: Mapping[str, int]) -> tuple[str, ...]:
+    """Those that have one of so many of the largest numbers, by letter; a letter that is not named may be any number.
+
+    As in {"k": 2} for the two largest kernels.
+    """
+    offered = {letter: sorted({numbers(each).get(letter, 0) for each in candidates}) for letter in most}
+    return tuple(
+        each
+        for each in candidates
+        if all(number in offered[letter][-most[letter] :] for letter, number in numbers(each).items() if letter in most)
+    )

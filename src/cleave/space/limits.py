@@ -61,7 +61,7 @@ class Limited(Space):
         """`name`: by which it is told apart from the whole space; None: the space's own."""
         self.inner, self.prices, self.most = inner, prices, dict(most)
         self.name, self.choices = name or inner.name, inner.choices
-        self.paper_size, self.tabulated = inner.paper_size, inner.tabulated
+        self.paper_size, self.tabulated, self.elastic = inner.paper_size, inner.tabulated, inner.elastic
         self.paper_image_size, self.paper_classes = inner.paper_image_size, inner.paper_classes
         self._priced: dict[Any, list[Group]] = {}
         self._known: dict[Any, Within] = {}
@@ -113,6 +113,9 @@ class Limited(Space):
 
     def uniform(self, region: Region, generator: torch.Generator) -> Arch:
         return self.inner.uniform(region, generator)
+
+    def trimmed(self, chosen: Arch) -> Arch:
+        return self.inner.trimmed(chosen)
 
     def completed(self, arch: Arch, region: Region) -> Arch:
         return self.inner.completed(arch, region)

@@ -21,7 +21,7 @@ from cleave.ops import Conv2d, Norm, Operation
 from cleave.ops.mobile import ACTIVATIONS, activated, inverted, stages, whole
 from cleave.settings import SpaceSettings
 from cleave.space.choice import Arch, Choice, joined
-from cleave.space.elastic import Elastic, numbers
+from cleave.space.elastic import Elastic, numbers, size_of
 from cleave.space.layout import Block, Fixed, Head, Layout
 from cleave.space.region import Region
 from cleave.space.space import Space, pick
@@ -101,6 +101,7 @@ class MobileNetOfa(Space):
     """Five units of up to four blocks; an architecture is written unit by unit, as in k7_e4 k3_e6 | k5_e3 ... | ..."""
 
     name = "mobilenet-ofa"
+    elastic = True
     settings_class = OfaSettings
     paper_size = OfaSettings(width=1.2, stem="imagenet")
     paper_image_size, paper_classes = 224, 1000
@@ -219,6 +220,12 @@ class MobileNetOfa(Space):
         largest = {choice: max(allowed, key=size_of) for choice, allowed in region.allowed.items()}
         return {**largest, **arch, **{depth_of(unit): largest[depth_of(unit)] for unit in range(len(UNITS))}}
 
+    def trimmed(self, chosen: Arch) -> Arch:
+        """Without kernels and expansions of blocks behind a unit's depth."""
+        running = [self.names(unit, number) for unit, depth in enumerate(depths(chosen)) for number in range(depth)]
+        kept = {name for names in running for name in names} | {depth_of(unit) for unit in range(len(UNITS))}
+        return {choice: candidate for choice, candidate in chosen.items() if choice in kept}
+
     def format(self, arch: Arch) -> str:
         return " | ".join(" ".join(blocks) for blocks in self._blocks(arch))
 
@@ -263,11 +270,6 @@ def depth_of(unit: int) -> str:
 def depths(arch: Arch) -> list[int]:
     """The blocks of each unit."""
     return [numbers(arch[depth_of(unit)])["d"] for unit in range(len(UNITS))]
-
-
-def size_of(candidate: str) -> tuple[int, ...]:
-    """By which candidates of a choice are larger or smaller."""
-    return tuple(numbers(candidate).values())
 
 
 def check(key: str, given: Sequence[int], known: Sequence[int]) -> None:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from cleave.errors import UserError, shown, unknown
-from cleave.settings import NetworkSettings, SpaceSettings
+from cleave.settings import NetworkSettings, SpaceSettings, StatisticsName
 from cleave.space.choice import Arch, Choice, joined
 from cleave.space.layout import Auxiliary, Layout
 from cleave.space.region import Region
@@ -35,6 +35,11 @@ class Space(ABC):
     """What a recipe may say about it."""
     tabulated = False
     """Whether there is a table of trained accuracies for its architectures."""
+    elastic = False
+    """Whether its networks are parts of a largest one, and candidates are written as sizes
+    (`cleave.space.elastic.numbers`)."""
+    statistics: ClassVar[StatisticsName] = "batch"
+    """By which architectures are judged where neither a recipe (`search.statistics`) nor the method says."""
 
     @classmethod
     def from_settings(cls, settings: Any) -> Space:  # noqa: ANN401
@@ -134,6 +139,10 @@ class Space(ABC):
     def uniform(self, region: Region, generator: torch.Generator) -> Arch:
         """One of them, uniformly."""
         return joined([pick(part, generator) for part in self.parts(region)])
+
+    def trimmed(self, chosen: Arch) -> Arch:
+        """The architecture of what is chosen at every choice: without what it leaves out. Here nothing is."""
+        return chosen
 
     def completed(self, arch: Arch, region: Region) -> Arch:
         """The same with every choice acting, as far as it can: that candidates of any may be compared beside it.

@@ -7,18 +7,20 @@ ran on last.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from cleave.data.stream import Batch
 from cleave.engine.stop import NEVER, Stop
 from cleave.net import BlockModule, Gates, Network, places
 from cleave.net.place import History
-from cleave.train.statistics import Statistics
+from cleave.train.statistics import Statistics, measured, normalisations, put_back
 
 CHUNK = 2_000
 """Images that are walked through the blocks at once, by default: bounds the memory."""
@@ -34,11 +36,20 @@ class Child(NamedTuple):
     gates: Gates
 
 
+Spot = tuple[int, int]
+"""Where children are that stay together: in front of which block, and the first of them."""
+
+
 class Walked(NamedTuple):
-    """The last outputs of each batch that is judged, and of each that statistics are measured on."""
+    """The last outputs of each batch that is judged, and of each that statistics are measured on.
+
+    `known`: the statistics that were measured, by spot. They are measured with the first piece of the images, and no
+    calibration images are walked with the others.
+    """
 
     judged: list[History]
     calibration: list[History]
+    known: dict[Spot, list[Tensor]]
 
 
 class Evaluator:
@@ -83,10 +94,13 @@ class Evaluator:
             if network not in self.twins:
                 self.twins[network] = self.statistics.of(network)
         own = [Child(self.twins[network], gates) for network, gates in children]
+        known: dict[Spot, list[Tensor]] = {}
         with torch.autocast(batches[0][0].device.type, torch.bfloat16, enabled=self.half):
             for chunk in chunks(batches, self.chunk):
                 labels = torch.cat([labels for _, labels in chunk])
-                seen = Walked(*([[begin(images)] for images, _ in each] for each in (chunk, calibration)))
+                judged = [[begin(images)] for images, _ in chunk]
+                shown = [] if known else [[begin(images)] for images, _ in calibration]
+                seen = Walked(judged, shown, known)
                 for child, logits in self._walk(own, seen, 0, list(range(len(own))), stop):
                     yield child, torch.cat(logits), labels
 
@@ -101,10 +115,10 @@ class Evaluator:
             if len(groups) > 1:
                 yield from self._part(own, seen, depth, [[together[i] for i in group] for group in groups], stop)
                 return
-            seen = self._through(block_of(first, depth), first.gates, seen)
+            seen = self._one_on(first, seen, (depth, together[0]))
             depth += 1
         for child in together:
-            yield child, [own[child].network.classify(history) for history in seen.judged]
+            yield child, self._classified(own[child], seen, (depth, child))
 
     def _part(
         self, own: Sequence[Child], seen: Walked, depth: int, groups: list[list[int]], stop: Stop
@@ -115,16 +129,38 @@ class Evaluator:
             stop.check()
             block = block_of(own[group[0]], depth)
             with nullcontext() if self.statistics.calibrated else remembering(block, memory):
-                after = self._through(block, own[group[0]].gates, seen)
+                after = self._one_on(own[group[0]], seen, (depth, group[0]))
             yield from self._walk(own, after, depth + 1, group, stop)
 
-    def _through(self, block: BlockModule, gates: Gates, seen: Walked) -> Walked:
-        """One block further, its statistics measured first where they are."""
-        calibration: list[History] = []
-        if self.statistics.calibrated:
-            with self.statistics.measuring(block):
-                calibration = [block(history, gates) for history in seen.calibration]
-        return Walked([block(history, gates) for history in seen.judged], calibration)
+    def _one_on(self, child: Child, seen: Walked, spot: Spot) -> Walked:
+        """One block further."""
+        block = block_of(child, spot[0])
+        return self._through(block, child.gates, partial(block, gates=child.gates), seen, spot)
+
+    def _classified(self, child: Child, seen: Walked, spot: Spot) -> list[Tensor]:
+        """Logits of each batch that is judged."""
+        network = child.network
+        if not normalisations(network.head):
+            return [network.classify(history) for history in seen.judged]
+        after = self._through(network.head, child.gates, lambda history: [network.classify(history)], seen, spot)
+        return [logits for (logits,) in after.judged]
+
+    def _through(
+        self, part: nn.Module, gates: Gates, run: Callable[[History], History], seen: Walked, spot: Spot
+    ) -> Walked:
+        """A part of the network further, its statistics measured first where they are, or put back."""
+        if not self.statistics.calibrated:
+            return Walked([run(history) for history in seen.judged], [], seen.known)
+        norms, calibration = running_norms(part, gates), list[History]()
+        if spot in seen.known:
+            put_back(norms, seen.known[spot])
+        else:
+            with self.statistics.measuring(part, norms) as count:
+                for history in seen.calibration:
+                    count(len(history[-1]))
+                    calibration.append(run(history))
+            seen.known[spot] = measured(norms)
+        return Walked([run(history) for history in seen.judged], calibration, seen.known)
 
 
 def begin(images: Tensor) -> Tensor:
@@ -167,6 +203,14 @@ def running(block: nn.Module, gates: Gates, tracked: bool) -> tuple[tuple[Hashab
     fixed = tuple(tensor for tensor in identity(block, tracked) if tensor not in searched)
     tensors = tuple(identity(module, tracked) for place in found.values() for module in place.used(gates))
     return tuple((name, place.does(gates)) for name, place in found.items()), (fixed, tensors)
+
+
+def running_norms(part: nn.Module, gates: Gates) -> list[_BatchNorm]:
+    """The normalisations of a part of a network that run."""
+    found = places(part).values()
+    used = {norm for place in found for module in place.used(gates) for norm in normalisations(module)}
+    idle = {norm for place in found for norm in normalisations(place)} - used
+    return [norm for norm in normalisations(part) if norm not in idle]
 
 
 def identity(module: nn.Module, tracked: bool = True) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
@@ -21,14 +21,15 @@ class Statistics:
 
     running: normalisations go by running statistics; else by each batch that is judged. tracked: by those that the
     network has. calibrated: by those that each child has on calibration batches (Guo et al., "Single path one-shot",
-    2020; Yu et al., "BigNAS", 2020), the mean over the batches or, with `forgetting`, a moving average in which a new
-    batch has that share.
+    2020; Yu et al., "BigNAS", 2020): the mean over the batches, of which each counts by its images, or, with `shares`,
+    a moving average in which a new batch has its share, those after the last one the last. Of variances it is the mean
+    of the batches' own, unbiased ones, as torch has it: how far their means lie apart is not in it.
     """
 
     running: bool
     tracked: bool = False
     calibrated: bool = False
-    forgetting: float | None = None
+    shares: tuple[float, ...] | None = None
 
     def of(self, network: ModuleType) -> ModuleType:
         """A copy of a network that goes by them, in evaluation mode: it has the network's own parameters, and buffers
@@ -42,14 +43,31 @@ class Statistics:
         return twin.eval()
 
     @contextmanager
-    def measuring(self, module: nn.Module) -> Iterator[None]:
-        """The running statistics of a network or block become those of the batches that go through it meanwhile."""
-        for norm in normalisations(module):
+    def measuring(self, module: nn.Module, norms: Sequence[_BatchNorm]) -> Iterator[Callable[[int], None]]:
+        """Running statistics of a network or block become those of the batches that go through it meanwhile.
+
+        `norms`: its normalisations that run. Before each batch what this gives is called with the number of its images.
+        """
+        sizes = list[int]()
+
+        def count(images: int) -> None:
+            sizes.append(images)
+            for norm in norms:
+                norm.momentum = self.share(sizes)
+
+        for norm in norms:
             norm.reset_running_stats()
-            norm.momentum = self.forgetting  # None is torch's word for the plain mean
         module.train()
-        yield
-        module.eval()
+        try:
+            yield count
+        finally:
+            module.eval()
+
+    def share(self, sizes: Sequence[int]) -> float:
+        """Of the last of some batches, in what is measured on them; `sizes` are their images."""
+        if self.shares is None:
+            return sizes[-1] / sum(sizes)
+        return self.shares[min(len(sizes), len(self.shares)) - 1]
 
 
 TRACKED = Statistics(running=True, tracked=True)
@@ -61,6 +79,17 @@ INITIAL = Statistics(running=True)
 
 def normalisations(module: nn.Module) -> list[_BatchNorm]:
     return [each for each in module.modules() if isinstance(each, _BatchNorm)]
+
+
+def measured(norms: Sequence[_BatchNorm]) -> list[torch.Tensor]:
+    """Their running statistics as they are now."""
+    return [each.clone() for norm in norms for each in norm.buffers()]
+
+
+def put_back(norms: Sequence[_BatchNorm], statistics: Sequence[torch.Tensor]) -> None:
+    """Those that were `measured` before."""
+    for buffer, value in zip((each for norm in norms for each in norm.buffers()), statistics, strict=True):
+        buffer.copy_(value)
 
 
 def begin(norm: _BatchNorm, running: bool, like: torch.Tensor) -> None:

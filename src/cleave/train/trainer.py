@@ -105,6 +105,10 @@ class Trainer:
             if name in saved:
                 self.optimizer.state[parameter][MOMENTUM] = laid_out(saved[name], parameter)
 
+    def forget(self) -> None:
+        """Momentum and whatever else the optimiser knows of the weights."""
+        self.optimizer.state.clear()
+
     def state(self) -> dict[str, Any]:
         """What changes beside the weights and `step`."""
         averages = {} if self.averages is None else {"averages": self.averages.values}

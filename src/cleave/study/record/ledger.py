@@ -14,7 +14,6 @@ from cleave.study.record.supernet import Supernet
 from cleave.study.record.training import Training
 from cleave.study.record.tuning import Tuning
 from cleave.train import INITIAL, Evaluator, Statistics
-from cleave.train.evaluator import chunks
 
 PASSES = 3
 """A training step counts as three forward passes: one forwards and about two backwards."""
@@ -61,8 +60,7 @@ def images_looked_at(study: Study, learner: Training) -> list[tuple[Statistics, 
     looks, found = study.recipe.looks, []
     kinds = [evaluator.statistics for evaluator in learner.evaluators.values()]
     for kind in kinds:
-        pieces = len(list(chunks(study.exam(study.judged))))  # for each of which statistics are measured anew
-        calibration = pieces * looks.calibration * study.recipe.training.batch_size if kind.calibrated else 0
+        calibration = looks.calibration * study.recipe.training.batch_size if kind.calibrated else 0
         found.append((kind, moments * (len(study.judged) + calibration)))
     if study.reported is not None:
         found.append((kinds[0], len(study.reported)))
