@@ -233,6 +233,10 @@ def test_another_architecture_has_the_weights_of_a_leaf_that_holds_it(
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     assert result["arch"] == cleave.space.find_space("darts").format(cleave.space.find_space("darts").parse(arch))
     assert result["inherited"]["leaf"] == other["path"]
+    file = tmp_path / "found.json"
+    file.write_text(json.dumps({"run": str(run), "leaf": other["path"], "arch": arch}))
+    begin = load_training(str(file), None, {"begin.weights": "supernet"}).begin
+    assert (begin.run, begin.leaf) == (str(run), other["path"]), "what evolve found has the weights of its leaf"
 
 
 def first_edge(genotype: str) -> str:

@@ -46,9 +46,11 @@ def train(
 
     `source`: an architecture as its space writes it, or a finished search, or the JSON file of `cleave.evolve` in one:
     its space and images are then taken. `weights`: "new", or "supernet" for those that the architecture has in a leaf
-    of the search. `arch`, `leaf`: others than the search chose. `recipe`: a name ("short", "finetune", "darts-cifar" and
-    so on), a YAML file, a mapping or `retrain.settings.RetrainRecipe`; None: short, or finetune for weights of a
-    supernet. The other arguments are as of `search`, and change it: {"training.batch_size": 32}.
+    of the search. `arch`, `leaf`: others than the search chose.
+
+    `recipe`: a name ("short", "finetune" and so on), a YAML file, a mapping or `retrain.settings.RetrainRecipe`; None:
+    short, or finetune for weights of a supernet. The other arguments are as of `search`, and change it:
+    {"training.batch_size": 32}.
 
     UserError for a mistake in what was given; Interrupted, with everything saved, where it was asked to stop.
     """
