@@ -137,8 +137,7 @@ class Residual(nn.Module):
 class ElasticBlock(BlockModule):
     def __init__(self, spec: Elastic, region: Region, operations: Operations) -> None:
         super().__init__()
-        whole = ElasticPlace(spec, operations.norm)
-        self.place: Place = whole if region.arch is None else whole.extract(region.arch)
+        self.place: Place = ElasticPlace(spec, operations.norm)
 
     def forward(self, history: History, gates: Gates) -> History:
         return [self.place(history[-1], gates)]

@@ -13,7 +13,20 @@ import torch
 from torch import Tensor, nn
 
 from cleave.errors import brief, shown
-from cleave.net import Gate, Gates, Network, Norm, build, count_parameters, extract, inherit, one_hot, only_live, places
+from cleave.net import (
+    Gate,
+    Gates,
+    Network,
+    Norm,
+    build,
+    build_alone,
+    count_parameters,
+    extract,
+    inherit,
+    one_hot,
+    only_live,
+    places,
+)
 from cleave.net.cost import costs
 from cleave.net.count import MultiplyAdds
 from cleave.space import Arch, Region, Space
@@ -145,7 +158,7 @@ def check_extraction(case: Case, network: Network, arch: Arch) -> None:
 def check_inheriting(case: Case, network: Network, arch: Arch) -> None:
     """A network that goes on by itself with a supernet's weights has the supernet's outputs."""
     layout = case.space.layout(case.size, case.image[0])
-    alone = case.network(Region.of(arch), layout.inheriting.norm)
+    alone = build_alone(layout.inheriting, arch, case.classes, seed=0).double()
     law = "a network that is trained by itself can go on with a supernet's weights"
     try:
         inherit(alone, network, arch)

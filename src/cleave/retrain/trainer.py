@@ -18,7 +18,7 @@ from cleave.data.images import Images
 from cleave.data.stream import Batch, BatchStream, InOrder
 from cleave.errors import UserError
 from cleave.memory import OutOfMemory, too_large, within_memory
-from cleave.net import Network, build, inherit, noisy, one_hot
+from cleave.net import Network, build_alone, inherit, noisy, one_hot
 from cleave.net.noise import Part
 from cleave.retrain.batches import TrainingBatches
 from cleave.retrain.ranks import ALONE, Ranks
@@ -26,7 +26,7 @@ from cleave.retrain.rates import rates
 from cleave.retrain.settings import RetrainSettings
 from cleave.retrain.teacher import Teacher
 from cleave.run.generations import Record
-from cleave.space import Arch, Layout, Region, Space
+from cleave.space import Arch, Layout, Space
 from cleave.stats.accuracy import Accuracy
 from cleave.train import (
     RECALIBRATED,
@@ -127,9 +127,8 @@ class RetrainTrainer:
         self.chance = Chance(task.seed, task.label)
         self.batches = TrainingBatches(task.train, settings, task.augment, task.normalise, self.chance, task.resample)
         self.parts = ranks.parts(settings.batch_size, settings.accumulate)
-        norm, seed = replace(task.layout.norm, running=True), self.chance.number("weights")
-        classes = len(task.train.classes)
-        self.network = build(task.layout, Region.of(task.arch), classes, seed, norm, task.device)
+        classes, seed = len(task.train.classes), self.chance.number("weights")
+        self.network = build_alone(task.layout, task.arch, classes, seed, task.device)
         if settings.channels_last:
             self.network.to(memory_format=torch.channels_last)
         self.gates = one_hot(task.arch)
