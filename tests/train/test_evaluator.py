@@ -230,7 +230,7 @@ def test_a_child_gets_the_same_to_the_bit_whatever_was_judged_before(kind: str) 
 
 def test_a_part_of_an_elastic_network_gets_the_same_to_the_bit_whatever_was_judged_before() -> None:
     """Wide ones before narrow ones too, of which they share the statistics' tensors."""
-    settings = OfaSettings(width=0.1, kernels=[3, 5], expansions=[3, 6], depths=[1, 2])  # type: ignore[arg-type]
+    settings = OfaSettings(width=0.1, kernels=(3, 5), expansions=(3, 6), depths=(1, 2))
     space = MobileNetOfa(settings)
     made = build(space.layout(settings, 3), space.region, 4, seed=0).double()
     children = [Child(made, only_live(made.layout, arch)) for arch in some(space, 3)]
