@@ -9,7 +9,7 @@ from itertools import count
 
 import torch
 
-from benchmarks import naive_mobilenet, naive_search, works
+from benchmarks import naive_mobilenet, naive_search, naive_subnets, works
 from benchmarks.agree import agree
 from benchmarks.floor import recorded, replay
 from benchmarks.naive import Allowed, Rows, Supernet, copy_weights, own_name, rows_of
@@ -21,8 +21,9 @@ from benchmarks.naive_steps import Trainer
 from benchmarks.problems import EDGES, Scale, problem_of, recipe_of
 from cleave.method import ArchitectureSettings
 from cleave.method.architecture import ArchitectureMethod
-from cleave.net import Gate
+from cleave.net import Gate, only_live
 from cleave.search.evaluator import LeafEvaluator
+from cleave.search.judging import by_mean, equal_sizes
 from cleave.search.problem import open_problem
 from cleave.search.trainer import NodeTrainer
 from cleave.space.sample import distinct
@@ -177,6 +178,34 @@ def choice(scale: Scale) -> Pair:
     held, archs = held_loader(node.problem), archs_of(node, scale.samples)
     naive = partial(naive_search.choose, network, archs, allowed_of(node), held)
     return Pair(lambda: works.choose(node), naive, lambda: check_accuracy(node))
+
+
+RECALIBRATED = ("method.name=rsps", "split.splits=1", "search.statistics=forgetting")
+
+
+def subnets(scale: Scale) -> Pair:
+    """Some subnets recalibrated by forgetting together, against by the mean over 2,000 images one by one.
+
+    What is checked is one rule on both ways: the mean over a few images.
+    """
+    node = works.searching(problem_of(scale, *RECALIBRATED))
+    archs, layout = archs_of(node, scale.samples), node.problem.layout
+    shown = node.problem.calibration(node.chance, by_mean(equal_sizes(naive_subnets.IMAGES, naive_subnets.BATCH)))
+    batches = list(LeafEvaluator(node).images)
+
+    def naive() -> None:
+        for arch in archs:
+            naive_subnets.accuracy(node.network, only_live(layout, arch), shown, batches)
+
+    def check() -> None:
+        changes = ("search.statistics=mean", "search.calibration_images=20", "search.calibration_batch_size=10")
+        twin = works.in_float64(works.searching(problem_of(scale, *RECALIBRATED, *changes)))
+        judge = LeafEvaluator(twin)
+        for arch in archs_of(twin, CHECKED):
+            found = naive_subnets.accuracy(twin.network, only_live(layout, arch), twin.calibration, judge.images)
+            agree("accuracy", {"": torch.tensor(judge(arch))}, {"": torch.tensor(found)})
+
+    return Pair(lambda: LeafEvaluator(node).many(archs), naive, check)
 
 
 def search(scale: Scale) -> Pair:

@@ -53,11 +53,25 @@ MOBILE = Scale({"width": 1.0, "stem": "cifar"}, pixels=32, batch=32, images=2000
 MOBILE64 = Scale(
     {"width": 0.5, "stem": "imagenet"}, pixels=64, batch=32, images=2000, probes=2, space="mobilenet-proxyless"
 )
+SUBNETS = Scale(
+    {"width": 0.25, "stem": "cifar"}, pixels=32, batch=64, images=2000, probes=2, samples=1000,
+    space="mobilenet-proxyless",
+)  # fmt: skip
+ELASTIC = Scale({"width": 1.0, "stem": "cifar"}, pixels=32, batch=32, images=2000, probes=2, space="mobilenet-ofa")
 SHORT = {
     "nasbench201": Scale({"channels": 4, "cells": 1}, pixels=16, batch=16, images=200, probes=1, samples=5, epochs=1),
     "darts": Scale({"channels": 4, "cells": 3}, pixels=16, batch=16, images=200, probes=1, space="darts"),
     "mobilenet-proxyless": Scale(
-        {"width": 0.25, "stem": "cifar"}, pixels=16, batch=16, images=200, probes=1, space="mobilenet-proxyless"
+        {"width": 0.25, "stem": "cifar"},
+        pixels=16,
+        batch=16,
+        images=200,
+        probes=1,
+        samples=3,
+        space="mobilenet-proxyless",
+    ),
+    "mobilenet-ofa": Scale(
+        {"width": 0.25, "stem": "cifar"}, pixels=16, batch=16, images=200, probes=1, space="mobilenet-ofa"
     ),
 }
 """Of seconds, by space."""

@@ -9,10 +9,10 @@ import re
 from collections.abc import Sequence
 from itertools import groupby
 
-from cleave.method import METHODS
+from tests.method.kinds import EVERYWHERE
 
 SPACES = (
-    "nasbench201", "darts", "mobilenet-proxyless",
+    "nasbench201", "darts", "mobilenet-proxyless", "mobilenet-ofa",
     "toydarts", "toydropping", "toymobilenet", "toycells64", "toyelastic", "toyhead",
 )  # fmt: skip
 SPLITTERS = ("none", "exhaustive", "random", "gradient", "race")
@@ -24,9 +24,9 @@ def beside_a_diagonal() -> list[str]:
     return [
         re.escape(f"{WORK_TOGETHER}[{space}-{method}-{splitter}]")
         for t, space in enumerate(SPACES)
-        for m, method in enumerate(METHODS)
+        for m, method in enumerate(EVERYWHERE)
         for s, splitter in enumerate(SPLITTERS)
-        if (t + s - m - 1) % len(METHODS)  # by which DARTS, the largest of the spaces, is spared second order
+        if (t + s - m - 1) % len(EVERYWHERE)  # by which DARTS, the largest of the spaces, is spared second order
     ]
 
 
@@ -35,8 +35,8 @@ def halving_beside_a_diagonal() -> list[str]:
     return [
         re.escape(f"test_halving_chooses_on_every_space_whatever_the_method[{space}-{method}]")
         for t, space in enumerate(SPACES)
-        for m, method in enumerate(METHODS)
-        if t % len(METHODS) != m
+        for m, method in enumerate(EVERYWHERE)
+        if t % len(EVERYWHERE) != m
     ]
 
 
@@ -45,8 +45,8 @@ def limits_beside_a_diagonal() -> list[str]:
     return [
         re.escape(f"test_limits_are_kept_on_every_space_whatever_the_method[{space}-{method}]")
         for t, space in enumerate(SPACES)
-        for m, method in enumerate(METHODS)
-        if (t + 1) % len(METHODS) != m
+        for m, method in enumerate(EVERYWHERE)
+        if (t + 1) % len(EVERYWHERE) != m
     ]
 
 
@@ -54,7 +54,7 @@ def pairs_on_the_example() -> list[str]:
     """On the example of a user's own space `make test` runs every method and every splitter, but not every pair."""
     return [
         re.escape(f"test_every_method_and_splitter_searches_it[{method}-{splitter}]")
-        for m, method in enumerate(METHODS)
+        for m, method in enumerate(EVERYWHERE)
         for s, splitter in enumerate(SPLITTERS[:-1])
         if (m - s) % (len(SPLITTERS) - 1)
     ]
@@ -63,6 +63,12 @@ def pairs_on_the_example() -> list[str]:
 LEFT_OUT = {
     "each method and splitter on the example, and every pair on some space": pairs_on_the_example(),
     "every pair on some space": beside_a_diagonal(),
+    "each trainer of elastic networks, with one splitter": [
+        rf"{WORK_TOGETHER}\[mobilenet-ofa-sandwich-(?!gradient)",
+        rf"{WORK_TOGETHER}\[mobilenet-ofa-subnets-(?!none)",
+        rf"{WORK_TOGETHER}\[mobilenet-ofa-shrinking-(?!random)",
+        r"whatever_the_method\[mobilenet-ofa-(subnets|shrinking)\]",
+    ],
     "each splitter on all other spaces, and every splitter but those on other chains": [
         rf"{WORK_TOGETHER}\[(mobilenet-proxyless|darts)-.*-(race|gradient)\]",
         rf"{WORK_TOGETHER}\[toy(cells64|head)-.*-(exhaustive|random|race)\]",
@@ -84,7 +90,7 @@ LEFT_OUT = {
     "every method races in test_every_combination.py": [r"test_every_method_can_race\[(darts2|snas|drnas|gdas)\]"],
     "the same for 'darts that inherits', of kills for 'rsps' and 'halving' too, of merging for 'halving' too": [
         r"test_any_number_of_workers_leaves_the_same_bytes\[(random|darts|rsps|halving)\]",
-        r"test_a_run_that_is_killed_in_every_phase_ends_in_the_same_bytes\[(random|darts.*|snas|drnas|race)\]",
+        r"test_a_run_that_is_killed_in_every_phase_ends_in_the_same_bytes\[(evolution|random|darts.*|snas|drnas|race)\]",
         r"test_parts_that_end_in_any_order_leave_the_same_behind\[(random|darts|rsps|exhaustive|three levels)\]",
     ],
     "the same for Ctrl-C and a terminal that is closed": [

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from cleave.method import METHODS
 from cleave.space import find_space
 from cleave.split.splitters import SPLITTERS
 from cleave.testing import check_space
+from tests.method.kinds import EVERYWHERE
 from tests.registries import as_they_were
 from tests.tiny import Ended, same, sets, write_images
 
@@ -26,7 +26,7 @@ STUDY = {
     "training.epochs": 1, "looks.dense": 2, "looks.images": 10, "instances": 2,
 }  # fmt: skip
 SAMPLES = {"rsps": {"method.samples": 2}, "random": {"method.samples": 2}}
-PAIRS = [(method, splitter) for method in METHODS for splitter in SPLITTERS]
+PAIRS = [(method, splitter) for method in EVERYWHERE for splitter in SPLITTERS]
 
 
 @pytest.fixture(autouse=True)

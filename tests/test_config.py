@@ -144,6 +144,12 @@ def test_a_key_of_another_method_is_no_unknown_key() -> None:
     ("change", "key"),
     [
         ("search.epochs=three", "search.epochs"),
+        ("search.statistics=median", "search.statistics"),
+        ("search.calibration_images=1", "search.calibration_images"),
+        ("search.calibration_batch_size=1", "search.calibration_batch_size"),
+        ("search.forgetting=[]", "search.forgetting"),
+        ("search.forgetting=[[5, 0.9], [10, 0]]", "search.forgetting.1.1"),
+        ("search.forgetting=[[5, 0.9, 1]]", "search.forgetting.0"),
         ("search.epochs=yes", "search.epochs"),
         ("search.epochs=2.0", "search.epochs"),
         ("search.epochs=0", "search.epochs"),

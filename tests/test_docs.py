@@ -110,6 +110,16 @@ def test_the_guide_to_evolution_runs_from_top_to_bottom(tmp_path: Path, monkeypa
     exec(compile(code, "evolve.md", "exec"), {"cleave": cleave})
 
 
+def test_the_guide_to_once_for_all_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (shell,) = blocks(ROOT / "docs" / "once-for-all.md", "sh")
+    sizes = TINY.replace("space.channels=2", "space.depths=[1,2]") + " --set method.samples=2 --set trust.control=0"
+    tiny = {"search": sizes, "evolve": EVOLVE}
+    for command in shell.splitlines():
+        words = shlex.split(command)[1:]
+        assert cli.run([*words, *shlex.split(tiny[words[0]])]) == 0, command
+
+
 def test_every_file_that_the_docs_point_to_is_there() -> None:
     for path in [README, *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text()):

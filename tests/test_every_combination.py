@@ -24,6 +24,7 @@ from cleave.search.loop import Search
 from cleave.search.problem import Problem, open_problem
 from cleave.settings import Recipe
 from cleave.space import Region, Space, find_space
+from tests.method.kinds import ELASTIC, EVERYWHERE
 from tests.toys import TOYS, toys_known
 
 SPLITTERS: dict[str, tuple[list[str], int]] = {
@@ -36,11 +37,20 @@ SPLITTERS: dict[str, tuple[list[str], int]] = {
 FEWER = {
     "darts": ["space.ops=[skip_connect, sep_conv_3x3]", "space.split_cells=normal"],
     "mobilenet-proxyless": ["space.ops=[3x3_e3, 5x5_e3, zero]", "space.width=0.25"],
+    "mobilenet-ofa": ["space.width=0.25", "space.kernels=[3, 5]", "space.expansions=[3, 4]", "space.depths=[1, 2]"],
 }
 """So that a case takes seconds."""
-SPACES = ("nasbench201", "darts", "mobilenet-proxyless", *(toy.name for toy in TOYS))
-OWN = {"rsps": ["method.samples=3"], "proxyless": ["method.architecture_every=1"]}
-"""What a method says otherwise, so that it has three architectures to judge, or learns in every step."""
+SPACES = ("nasbench201", "darts", "mobilenet-proxyless", "mobilenet-ofa", *(toy.name for toy in TOYS))
+OWN = {
+    "rsps": ["method.samples=3"],
+    "proxyless": ["method.architecture_every=1"],
+    "sandwich": ["method.samples=3", "method.paths=1"],
+    "subnets": ["method.samples=3"],
+    "shrinking": ["method.samples=3", "search.epochs=6"],
+}
+"""What a method says otherwise, so that it has three architectures to judge, learns in every step, or has an epoch for
+each of its phases."""
+PAIRS = [(space, method) for space in SPACES for method in EVERYWHERE] + [("mobilenet-ofa", each) for each in ELASTIC]
 BASE = ["split.splits=1", "split.batches=2", "search.epochs=2"]
 Found = tuple[dict[str, Any], Sequence[str]]
 TINY = [
@@ -70,8 +80,7 @@ def run(folder: Path, recipe: Recipe) -> tuple[dict[str, Any], Search, Problem]:
 
 
 @pytest.mark.parametrize("splitter", SPLITTERS)
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize(("space", "method"), PAIRS)
 def test_every_method_splitter_and_space_work_together(tmp_path: Path, space: str, method: str, splitter: str) -> None:
     settings, leaves = SPLITTERS[splitter]
     own = [*OWN.get(method, []), *FEWER.get(space, [])]
@@ -91,8 +100,7 @@ HALVING = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize(("space", "method"), PAIRS)
 def test_halving_chooses_on_every_space_whatever_the_method(tmp_path: Path, space: str, method: str) -> None:
     """With a control that is trained in the same way."""
     own = [*OWN.get(method, []), *FEWER.get(space, [])]
@@ -110,8 +118,7 @@ def test_halving_chooses_on_every_space_whatever_the_method(tmp_path: Path, spac
     assert outcome["trust"]["control"]["control_passes"] == search.state.control.retrain_steps > 0
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize(("space", "method"), PAIRS)
 def test_limits_are_kept_on_every_space_whatever_the_method(tmp_path: Path, space: str, method: str) -> None:
     """Those that one architecture out of some just keeps: no leaf is above."""
     own = [f"space.name={space}", f"method.name={method}", *OWN.get(method, []), *FEWER.get(space, [])]
@@ -157,7 +164,8 @@ def check_cost(outcome: dict[str, Any], search: Search, problem: Problem) -> Non
     scored = recipe.split.splitter == "gradient"  # else a warm-up before a restart would be for nothing
     warm, leaves = scored * (len(tree.nodes) - len(tree.leaves)), len(tree.leaves)
     steps = problem.steps_per_epoch
-    assert outcome["cost"]["weight_steps"] == (warm + leaves) * steps
+    if not METHODS[recipe.method.name].elastic:  # else steps have several networks
+        assert outcome["cost"]["weight_steps"] == (warm + leaves) * steps
     assert outcome["cost"]["arch_steps"] == leaves * steps * METHODS[recipe.method.name].learns
     passes = sum(
         len(node.region.allowed[choice])
@@ -166,7 +174,7 @@ def check_cost(outcome: dict[str, Any], search: Search, problem: Problem) -> Non
         for choice in node.split.scores
     )
     assert outcome["cost"]["split_passes"] == passes * recipe.split.batches
-    archs = leaves * (3 if recipe.method.name == "rsps" else 1)
+    archs = leaves * (3 if hasattr(recipe.method, "rejects") else 1)
     assert outcome["cost"]["eval_images"] == archs * len(problem.valid)
 
 
@@ -176,6 +184,18 @@ def test_any_branching_factor_gives_as_many_leaves(tmp_path: Path, branch: str, 
     outcome, _, problem = run(tmp_path / "run", tiny(*changes))
     check_leaves(outcome, problem.space, parts[0] * parts[1])
     assert [len(split["groups"]) for split in outcome["splits"]] == [parts[0]] + [parts[1]] * parts[0]
+
+
+@pytest.mark.parametrize("split", ["space.split_on=[expand]", "space.split_on=[depth]", "space.joined=true"])
+def test_elastic_networks_are_split_by_any_of_their_dimensions(tmp_path: Path, split: str) -> None:
+    """By kernels too, as above."""
+    changes = [*FEWER["mobilenet-ofa"], *OWN["shrinking"], *SPLITTERS["gradient"][0], "split.splits=1", split]
+    outcome, _, problem = run(
+        tmp_path / "run", tiny("space.name=mobilenet-ofa", "method.name=shrinking", "split.warmup_epochs=2", *changes)
+    )
+    check_leaves(outcome, problem.space, 2)
+    kind = outcome["splits"][0]["choice"].rstrip("0123456789")
+    assert kind == {"[expand]": "expand", "[depth]": "depth", "true": "block"}[split.partition("=")[2]]
 
 
 @pytest.mark.parametrize(

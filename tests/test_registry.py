@@ -213,4 +213,16 @@ def test_an_alias_is_of_one_name() -> None:
 
 
 def test_all_methods_of_cleave_are_there() -> None:
-    assert set(METHODS) == {"darts", "darts2", "snas", "gdas", "drnas", "proxyless", "rsps", "random"}
+    assert set(METHODS) == {
+        "darts",
+        "darts2",
+        "snas",
+        "gdas",
+        "drnas",
+        "proxyless",
+        "rsps",
+        "random",
+        "sandwich",
+        "subnets",
+        "shrinking",
+    }

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from cleave.config import checked
 from cleave.errors import UserError
+from cleave.method import Darts
 from cleave.resolve import resolve, resolve_benchmark, resolve_data, resolve_device
 from cleave.settings import Recipe
 from cleave.space import Choice, find_space
@@ -217,6 +218,40 @@ def test_a_table_belongs_to_a_space(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_keys_that_mean_nothing_together_are_noted(sections: dict[str, Any], key: str) -> None:
     notes = resolve(Recipe.model_validate(sections), find_space("nasbench201"))[1]
     assert [note for note in notes if note.startswith(key)]
+
+
+@pytest.mark.parametrize(
+    ("search", "meant", "noted"),
+    [
+        ({}, ("batch", None, None), []),
+        ({"calibration_images": 9, "calibration_batch_size": 9}, ("batch", None, None), ["_images", "_batch_size"]),
+        ({"statistics": "mean", "calibration_batch_size": 9}, ("mean", 2000, None), []),
+        ({"statistics": "mean", "forgetting": [[1, 0.5]]}, ("mean", 2000, None), ["forgetting"]),
+        ({"statistics": "Forgetting"}, ("forgetting", None, [(5, 0.9), (10, 0.1)]), []),
+        ({"statistics": "forgetting", "forgetting": [[1, 0.5]]}, ("forgetting", None, [(1, 0.5)]), []),
+    ],
+)
+def test_statistics_are_resolved_and_what_says_nothing_of_them_is_noted(
+    search: dict[str, Any], meant: tuple[object, ...], noted: list[str]
+) -> None:
+    resolved, notes = resolve(recipe(search=search), SPACE)
+    found = resolved.search
+    assert (found.statistics, found.calibration_images, found.forgetting) == meant
+    assert len(notes) == len(noted)
+    assert all(f"{key} has no meaning with search.statistics={meant[0]}" in " ".join(notes) for key in noted)
+    assert resolve(resolved, SPACE)[0] == resolved
+
+
+def test_statistics_are_those_that_the_recipe_then_the_method_then_the_space_asks_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    space = ToyMobileNet()
+    assert resolve(Recipe(), space)[0].search.statistics == "batch"
+    monkeypatch.setattr(ToyMobileNet, "statistics", "mean")
+    assert resolve(Recipe(), space)[0].search.statistics == "mean"
+    monkeypatch.setattr(Darts, "statistics", "forgetting")
+    assert resolve(Recipe(), space)[0].search.statistics == "forgetting"
+    assert resolve(recipe(search={"statistics": "batch"}), space)[0].search.statistics == "batch"
 
 
 def test_one_cosine_and_several_contradict() -> None:

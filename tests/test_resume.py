@@ -46,11 +46,32 @@ KINDS = {
     "rsps": RSPS,
     "evolution": {**RSPS, "method.derive": "evolution", "method.population": 4, "method.generations": 2},
     "halving": {**RSPS, **HALVING},
+    "recalibrated": {**RSPS, "search.statistics": "mean", "search.calibration_images": 9, "search.eval_batch_size": 5},
     "random": {"method.name": "random", "search.epochs": 2},
     "darts2": {"method.name": "darts2", "split.splits": 1},
     "race": {"split.splits": 1, "split.rule": "race", "split.batches": 8},
     "snas": {"method.name": "snas", "split.splits": 1, "search.epochs": 2},
     "drnas": {"method.name": "drnas", "split.splits": 1},
+    "proxyless": {
+        "space.name": "mobilenet-proxyless",
+        "space.ops": "[3x3_e3, 5x5_e3, zero]",
+        "method.name": "proxyless",
+        "method.architecture_every": 1,
+        "split.splits": 1,
+        "limits.macs": "2M",
+    },
+    "shrinking": {
+        "space.name": "mobilenet-ofa",
+        "space.kernels": "[3, 5]",
+        "space.expansions": "[3, 4]",
+        "space.depths": "[1, 2]",
+        "method.name": "shrinking",
+        "method.samples": 2,
+        "split.splits": 1,
+        "split.warmup_epochs": 2,
+        "split.batches": 1,
+        "search.epochs": 6,
+    },
 }
 
 
@@ -75,7 +96,8 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def begin(images: Path, out: Path, changes: dict[str, Any], callback: Callback) -> dict[str, Any]:
-    merged = {**SIZES, **EVERY_STEP, **changes, "data.name": images}
+    sizes = {key: value for key, value in SIZES.items() if "space.name" not in changes or "space." not in key}
+    merged = {**sizes, **EVERY_STEP, **changes, "data.name": images}
     return start(load_recipe(None, [f"{key}={value}" for key, value in merged.items()], {}), out, callback)
 
 
@@ -104,7 +126,7 @@ def test_a_run_that_is_killed_in_every_phase_ends_in_the_same_bytes(kind: str, i
     begin(images, tmp_path / "whole", KINDS[kind], recorder)
     phases = {moment.doing.split()[0] for moment in recorder.moments}
     searched = set() if kind == "random" else {"search"}
-    split = set() if kind in ("rsps", "evolution", "halving") else {"warm-up", "compare"}
+    split = set() if kind in ("rsps", "evolution", "halving", "recalibrated") else {"warm-up", "compare"}
     assert phases == {"evaluate", "retrain" if kind == "halving" else "train"} | searched | split
     assert killed_again_and_again(images, tmp_path / "killed", KINDS[kind], recorder.moments) >= 3
     assert same(tmp_path / "whole", tmp_path / "killed")

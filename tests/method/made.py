@@ -20,6 +20,7 @@ SETTINGS: dict[str, MethodSettings] = {
         kind.settings_class(**({"samples": 8} if "samples" in kind.settings_class.model_fields else {})), epochs=1
     )
     for name, kind in METHODS.items()
+    if not kind.elastic
 }
 LEARNING = [name for name, kind in METHODS.items() if kind.learns]
 

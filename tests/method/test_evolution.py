@@ -13,13 +13,15 @@ from cleave.method.rsps import Rsps, RspsSettings
 from cleave.net.cost import costs
 from cleave.space import Arch, Limited, Region, Space, find_space
 from cleave.space.nb201 import NASBench201
+from cleave.space.ofa import MobileNetOfa, OfaSettings
 from cleave.space.sample import distinct, enumerate_valid
 from tests.elastic import RaggedElastic
 from tests.method.made import Judge
 from tests.reference.evolution import Population
 
 NAMES = ("nasbench201", "darts", "mobilenet-proxyless")
-SPACES = [*map(find_space, NAMES), RaggedElastic()]
+OFA = MobileNetOfa(OfaSettings(kernels=(3, 7), expansions=(3, 6), depths=(1, 2, 3)))
+SPACES = [*map(find_space, NAMES), RaggedElastic(), OFA]
 PLAN = Plan(population=12, generations=6)
 Score = Callable[[Arch], float]
 

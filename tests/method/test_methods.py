@@ -8,11 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from cleave.method import METHODS, Darts, Method, Rsps, SgdStep
+from cleave.method import Darts, Method, Rsps, SgdStep
 from cleave.method.darts import DartsSettings
 from cleave.method.rsps import RspsSettings
 from cleave.net import Gates
 from cleave.space import Arch, Region, Space, find_space
+from tests.method.kinds import EVERYWHERE
 from tests.method.made import INDIFFERENT, LEARNING, Judge, context, held_out, made, narrowed, supernet
 from tests.toys import TOYS
 
@@ -24,7 +25,7 @@ def space(request: pytest.FixtureRequest) -> Space:
     return request.param
 
 
-@pytest.fixture(params=METHODS)
+@pytest.fixture(params=EVERYWHERE)
 def name(request: pytest.FixtureRequest) -> str:
     return request.param
 

@@ -14,6 +14,7 @@ from cleave.method.second_order import virtual_step
 from cleave.run.generations import read_record, write_record
 from cleave.search.matching import Matcher
 from cleave.search.trainer import NodeTrainer
+from tests.method.kinds import EVERYWHERE
 from tests.method.made import LEARNING
 from tests.search.test_trainer import SPACE, leaf, problem
 
@@ -91,7 +92,7 @@ def test_each_batch_is_drawn_once_a_step(name: str) -> None:
     assert drawn == [first, first + 1]
 
 
-@pytest.mark.parametrize("name", [name for name, kind in METHODS.items() if not kind.alone])
+@pytest.mark.parametrize("name", [name for name in EVERYWHERE if not METHODS[name].alone])
 def test_a_search_goes_on_bit_for_bit_from_what_was_saved(name: str, tmp_path: Path) -> None:
     trainer = searching(name)
     write_record(tmp_path / "saved", trainer.record())
@@ -104,7 +105,7 @@ def test_a_search_goes_on_bit_for_bit_from_what_was_saved(name: str, tmp_path: P
     assert write_record(tmp_path / "a", trainer.record()) == write_record(tmp_path / "b", again.record())
 
 
-@pytest.mark.parametrize("name", [name for name, kind in METHODS.items() if not kind.alone])
+@pytest.mark.parametrize("name", [name for name in EVERYWHERE if not METHODS[name].alone])
 def test_scores_of_a_choice_are_finite_and_leave_everything_as_it_is(name: str) -> None:
     trainer = searching(name, "split.enable=own")
     before = snapshot(trainer)

@@ -14,7 +14,7 @@ from cleave.ops.mobile import Residual
 from cleave.space import Region
 from cleave.space.elastic import Elastic, Part
 from cleave.split.share import shared_parameters, shared_parts
-from cleave.train.statistics import RECALIBRATED
+from cleave.train.statistics import RECALIBRATED, normalisations
 from tests.reference import elastic as reference
 from tests.space.test_ofa import SMALL, network_of
 
@@ -139,7 +139,8 @@ def test_what_is_taken_out_has_the_statistics_too() -> None:
     twin = RECALIBRATED.of(network)
     arch = SMALL.sample(SMALL.region, torch.Generator().manual_seed(5))
     x = torch.randn(6, 3, 32, 32, dtype=torch.float64)
-    with torch.no_grad(), RECALIBRATED.measuring(twin):
+    with torch.no_grad(), RECALIBRATED.measuring(twin, normalisations(twin)) as count:
+        count(len(x))
         twin(x, one_hot(arch))
     alone = extract(twin, arch).eval()
     torch.testing.assert_close(alone(x[:1], one_hot(arch)), twin(x[:1], one_hot(arch)))

@@ -12,7 +12,6 @@ import torch
 from cleave.config import load_recipe
 from cleave.engine.progress import Callback
 from cleave.free_memory import size_text
-from cleave.method import METHODS
 from cleave.plan import plan_search, text
 from cleave.plan.memory import StepMemory, step_memory
 from cleave.plan.plan import memory_warnings
@@ -26,6 +25,7 @@ from cleave.search.trainer import NodeTrainer
 from cleave.settings import Recipe
 from cleave.space import find_space
 from cleave.split import Node
+from tests.method.kinds import EVERYWHERE
 from tests.tiny import Ended
 
 TINY = [
@@ -75,7 +75,15 @@ def test_the_steps_planned_are_the_steps_done(tmp_path: Path, changes: list[str]
     assert all(phase["seconds_per_step"] > 0 for phase in plan["phases"])
 
 
-@pytest.mark.parametrize("method", METHODS)
+def test_statistics_that_are_measured_are_work_that_is_planned(tmp_path: Path) -> None:
+    changes = ["method.name=rsps", "method.samples=4", "split.splitter=none", "search.eval_batch_size=12"]
+    changes += ["search.statistics=mean", "search.calibration_images=20", "trust.panel=2"]
+    plan, cost = plan_search(recipe(*changes)), start(recipe(*changes), tmp_path / "run", Callback())["cost"]
+    assert 20 * steps(plan, "calibrate") == cost["calibration_images"] == 20 * (4 + 2 + 1)
+    assert steps(plan_search(recipe(*changes, "search.statistics=batch")), "calibrate") == 0
+
+
+@pytest.mark.parametrize("method", EVERYWHERE)
 def test_every_method_can_be_planned(method: str) -> None:
     plan = plan_search(recipe(f"method.name={method}"))
     assert plan["method"] == method

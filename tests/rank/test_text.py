@@ -49,7 +49,7 @@ def test_it_fits_eighty_columns_and_shows_every_row(
         assert short(row["spearman"]["value"]) in line
     for words in (
         f"{count:,} architectures",
-        "a moving average over 1,280 training images in 20 batches, unlike in the search",
+        "recalibrated statistics: a moving average over 1,280 training images, unlike in the search",
         "3 snapshots",
         SOURCE.split(",")[0],
         told["file"],

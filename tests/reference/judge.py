@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
 
 from cleave.data.stream import Batch
-from cleave.net import one_hot
+from cleave.net import Gates, one_hot
 from cleave.study.record.supernet import Supernet
 
 
@@ -54,3 +55,35 @@ def of_batches(batches: Sequence[Tensor], shares: Sequence[float] | None) -> tup
         share = shares[min(number, len(shares) - 1)]
         mean, variance = (1 - share) * mean + share * one, (1 - share) * variance + share * other
     return mean, variance
+
+
+@torch.no_grad()
+def logits_by_own_statistics(
+    network: nn.Module,
+    gates: Gates,
+    batches: Sequence[Batch],
+    calibration: Sequence[Batch],
+    shares: Sequence[float] | None,
+) -> list[Tensor]:
+    """Logits of each batch, normalised by the statistics that calibration batches have under the same gates, each of
+    which goes through the network normalised by its own. In float64."""
+    twin, seen = deepcopy(network).double().train(), dict[nn.BatchNorm2d, list[Tensor]]()
+    with ExitStack() as stack:
+        for norm in (module for module in twin.modules() if isinstance(module, nn.BatchNorm2d)):
+            norm.track_running_stats = True  # what stands for all later, and what comes in now is a layer's own
+            norm.running_mean, norm.running_var = torch.zeros(2, norm.num_features, dtype=torch.float64)
+            stack.enter_context(hooked(norm, lambda it, inputs: seen.setdefault(it, []).append(inputs[0].clone())))
+        for images, _ in calibration:
+            twin(images.double(), gates)
+    for norm, shown in seen.items():
+        norm.running_mean, norm.running_var = of_batches(shown, shares)
+    twin.eval()
+    return [twin(images.double(), gates) for images, _ in batches]
+
+
+@contextmanager
+def hooked(module: nn.BatchNorm2d, hook: Callable[[nn.BatchNorm2d, tuple[Tensor, ...]], None]) -> Iterator[None]:
+    """Meanwhile the hook hears what goes into the module."""
+    handle = module.register_forward_pre_hook(hook)
+    yield
+    handle.remove()

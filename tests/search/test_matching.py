@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from cleave.errors import UserError
-from cleave.method import METHODS
 from cleave.resolve import resolve_split
 from cleave.search.matching import Matcher
 from cleave.search.trainer import NodeTrainer
@@ -14,6 +13,7 @@ from cleave.settings import SplitSettings
 from cleave.space import Choice
 from cleave.space.nb201 import NASBench201
 from cleave.split.race import RaceRule
+from tests.method.kinds import EVERYWHERE
 from tests.search.test_trainer import problem, root
 
 CHOICES = ["1<-0", "3<-2"]
@@ -30,7 +30,7 @@ def warm(*changes: str) -> NodeTrainer:
     return trainer
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", EVERYWHERE)
 def test_every_method_can_race(method: str) -> None:
     trainer, passes = warm(f"method.name={method}"), list[int]()
     before = {name: value.clone() for name, value in trainer.network.state_dict().items()}

@@ -99,6 +99,8 @@ def test_other_images_have_another_fingerprint() -> None:
         ["split.splitter=gradient", "split.branch=3", "split.batches=2"],
         ["method.name=rsps", "method.samples=4"],
         ["method.name=rsps", "method.samples=4", "method.paths=3"],
+        ["method.name=rsps", "method.samples=4", "search.eval_batch_size=7", "search.statistics=forgetting"],
+        ["search.statistics=mean", "search.calibration_images=20"],
         ["method.name=rsps", "method.derive=evolution", "method.population=4", "method.generations=2"],
         ["method.architecture_every=2", "method.architecture_after=1", "search.epochs=3", "split.splitter=none"],
         ["split.warmup_learning_rate=.05", "split.warmup_epochs=2", "split.splitter=none"],

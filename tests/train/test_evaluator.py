@@ -11,17 +11,19 @@ from torch import Tensor, nn
 from cleave.data.stream import Batch
 from cleave.engine.stop import NEVER
 from cleave.errors import Interrupted
-from cleave.net import Norm, one_hot
-from cleave.space import Arch, NetworkSize, Space, find_space
+from cleave.net import Norm, build, one_hot, only_live
+from cleave.net.elastic import FirstNorm
+from cleave.space import Arch, Fixed, Head, Layout, NetworkSize, Space, find_space
+from cleave.space.ofa import MobileNetOfa, OfaSettings
 from cleave.study.record.ledger import walk
 from cleave.study.record.sharing import Shared, but_statistics, matching, prefix
 from cleave.study.record.supernet import Blueprint, Supernet
 from cleave.study.record.training import STATISTICS
-from cleave.train import RECALIBRATED, TRACKED, Child, Evaluator
+from cleave.train import BATCH, RECALIBRATED, TRACKED, Child, Evaluator, Statistics
 from cleave.train.evaluator import CHUNK, Remembered, Walked, begin, chunks
 from tests.recorder import Impatient
 from tests.reference.judge import plain_hits
-from tests.toys import TOYS
+from tests.toys import TOYS, ToyMobileNet
 
 SIZE = NetworkSize(2, 2)
 SPACES = {"cells64": lambda: find_space("cells64"), "nasbench201": lambda: find_space("nasbench201")} | {
@@ -110,6 +112,26 @@ def test_the_outputs_are_the_same_to_the_last_bit() -> None:
             assert torch.equal(together[child][0], made.common(images, one_hot(arch))), arch
 
 
+@pytest.mark.parametrize("statistics", [BATCH, RECALIBRATED])
+def test_all_children_and_pieces_are_judged_in_the_precision_that_is_asked_for(statistics: Statistics) -> None:
+    """Also what comes after the first of them, and whoever asks in between is in neither mode."""
+    space = find_space("nasbench201")
+    network = build(space.layout(SIZE, 3), space.region, 4, seed=0)
+    children = [Child(network, one_hot(arch)) for arch in some(space, 4)]
+    judged = [(images.float(), labels) for images, labels in batches(3)]
+    for half, dtype in ((True, torch.bfloat16), (False, torch.float32)):
+        evaluator, seen = Evaluator(statistics, chunk=1, half=half), 0
+        for child, logits, _ in evaluator.logits(children, judged, judged[:1]):
+            assert not torch.is_inference_mode_enabled()
+            assert not torch.is_autocast_enabled("cpu")
+            (alone,) = (each for _, each, _ in Evaluator(statistics, 1, half).logits(
+                [children[child]], [judged[seen // len(children)]], judged[:1]))  # fmt: skip
+            assert logits.dtype == alone.dtype == dtype
+            torch.testing.assert_close(logits, alone, rtol=0.1 if half else 1e-4, atol=0.1 if half else 1e-4)
+            seen += 1
+        assert seen == len(children) * len(judged)
+
+
 def test_an_operation_that_remembers_works_once_for_equal_inputs_and_anew_for_others() -> None:
     class Counted(nn.Module):
         count = 0
@@ -195,3 +217,70 @@ def test_many_images_are_walked_through_in_pieces() -> None:
     assert Evaluator(TRACKED).hits(network.members, small).sum(dim=1).tolist() == plain_hits(
         network, "tracked", small, ()
     )
+
+
+@pytest.mark.parametrize("kind", ["nasbench201", "toyelastic", "toymobilenet"])
+def test_a_child_gets_the_same_to_the_bit_whatever_was_judged_before(kind: str) -> None:
+    space = SPACES[kind]()
+    archs = some(space, 4)
+    made = supernet(space, archs, None).common
+    children = [Child(made, only_live(made.layout, arch)) for arch in archs]
+    in_all_orders(children, calibration=batches(2, size=3), judged=batches(2, size=2))
+
+
+def test_a_part_of_an_elastic_network_gets_the_same_to_the_bit_whatever_was_judged_before() -> None:
+    """Wide ones before narrow ones too, of which they share the statistics' tensors."""
+    settings = OfaSettings(width=0.1, kernels=(3, 5), expansions=(3, 6), depths=(1, 2))
+    space = MobileNetOfa(settings)
+    made = build(space.layout(settings, 3), space.region, 4, seed=0).double()
+    children = [Child(made, only_live(made.layout, arch)) for arch in some(space, 3)]
+    in_all_orders(children, calibration=batches(2, size=3), judged=batches(1, size=2))
+
+
+def test_of_a_wider_part_nothing_is_left_in_the_statistics_of_a_narrow_one() -> None:
+    norm = FirstNorm.of(Norm(running=True), 6)
+    for channels in (6, 4):
+        with torch.no_grad(), RECALIBRATED.measuring(norm, [norm]) as count:
+            for size in (3, 2):
+                count(size)
+                norm(torch.randn(size, channels, 2, 2) + 1)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    assert norm.running_mean[:4].ne(0).all()
+    assert norm.running_mean[4:].eq(0).all()
+    assert norm.running_var[4:].eq(1).all()
+
+
+def test_statistics_of_the_head_are_measured_too() -> None:
+    class Headed(ToyMobileNet):
+        """Under a hidden layer with a normalisation."""
+
+        def layout(self, size: NetworkSize, image_channels: int) -> Layout:
+            found = super().layout(size, image_channels)
+            return replace(found, head=Head((Fixed("nor_conv_1x1", found.features, 5),)))
+
+    space = Headed()
+    made = supernet(space, some(space, 3), None)
+    judged, calibration = batches(2), batches(2, size=5)
+    found = Evaluator(RECALIBRATED, chunk=1).hits(made.members, judged, calibration)
+    assert found.sum(dim=1).tolist() == plain_hits(made, "recalibrated", judged, calibration)
+
+
+def in_all_orders(children: list[Child], calibration: list[Batch], judged: list[Batch]) -> None:
+    """Asserts that logits are the same to the bit, in 100 orders, and of whatever children are judged together; and
+    that their network stays as it is."""
+    network = children[0].network
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    evaluator, known = Evaluator(RECALIBRATED, chunk=1), dict[int, list[Tensor]]()
+    for _ in range(100):
+        order = torch.randperm(len(children)).tolist()
+        cut = int(torch.randint(1, len(order), ()))
+        for together in (order[:cut], order[cut:]):
+            found: dict[int, list[Tensor]] = {number: [] for number in together}
+            for child, logits, _ in evaluator.logits([children[i] for i in together], judged, calibration):
+                found[together[child]].append(logits)
+            for number, logits in found.items():
+                assert all(map(torch.equal, logits, known.setdefault(number, logits)))
+    assert len(known) == len(children)
+    assert len({tuple(torch.cat(logits).flatten().tolist()) for logits in known.values()}) > 1, "all the same"
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())

@@ -71,6 +71,9 @@ class Method(nn.Module, ABC):
     """By which its architectures are judged where a recipe does not say (`search.statistics`); None: as the space
     asks."""
 
+    elastic = False
+    """Whether it is for spaces only whose networks are parts of a largest one (`Space.elastic`)."""
+
     def __init__(self, settings: Any, space: Space, region: Region, generator: torch.Generator) -> None:  # noqa: ANN401
         """`generator` is for initial values only."""
         super().__init__()

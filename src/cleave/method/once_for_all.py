@@ -37,6 +37,8 @@ class OnceForAll(Rsps):
     Limits are of what is derived: the largest network, which teaches, may be above them.
     """
 
+    elastic = True
+
     @classmethod
     def refuses(cls, settings: OnceForAllSettings, space: Space) -> str | None:
         if not space.elastic:

@@ -62,11 +62,9 @@ def place_in(phases: Sequence[Phase], epoch: int) -> Place:
 
 
 def shared_out(epochs: int, shares: Sequence[float]) -> list[int]:
-    """`epochs` in parts as large as `shares`, one at least each: what is left over goes to those that miss most."""
-    total = sum(shares)
-    parts = [max(1, int(epochs * share / total)) for share in shares]
-    while sum(parts) > epochs:
-        parts[max(range(len(parts)), key=lambda i: parts[i] - epochs * shares[i] / total)] -= 1
-    while sum(parts) < epochs:
-        parts[max(range(len(parts)), key=lambda i: epochs * shares[i] / total - parts[i])] += 1
+    """`epochs` in parts as large as `shares`, one at least each: one after the other goes to what misses most."""
+    total, parts = sum(shares), [1] * len(shares)
+    for _ in range(epochs - len(parts)):
+        missing = [epochs * share / total - part for share, part in zip(shares, parts, strict=True)]
+        parts[missing.index(max(missing))] += 1
     return parts

@@ -6,7 +6,7 @@ for all batches that it is then judged on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple, Protocol
 
@@ -24,8 +24,9 @@ from cleave.space import Arch, Layout
 from cleave.stats.accuracy import Accuracy, Hits
 from cleave.train import Child
 
-TOGETHER = 25
-"""Architectures that are judged together at most: in between a search can be stopped, and tells how far it is."""
+TOGETHER, LOOK = 25, 50_000
+"""Architectures that are judged together at most, and images that go through them, all in all, where statistics are
+measured before: in between a search can be stopped, and tells how far it is."""
 
 HitsByBatch = list[list[int]]
 """The images of each class that are right, [batches][classes]."""
@@ -96,11 +97,12 @@ class LeafEvaluator:
         """Until each of them is known on that many batches; those that begin alike are looked at together."""
         distinct = {self.trainer.problem.space.format(arch): arch for arch in archs}
         in_order = alike_together(self.trainer.setup.layout, list(distinct.values()))
-        for start in range(0, len(in_order), TOGETHER):
-            piece = in_order[start : start + TOGETHER]
+        calibrated, calibration = self.evaluator.statistics.calibrated, self.trainer.problem.judging.images
+        most = max(1, LOOK // (self.images.first(seen) + calibration)) if calibrated else TOGETHER
+        for piece in pieces(in_order, min(TOGETHER, most)):
             while left := [arch for arch in piece if len(self._known(arch).batches) < seen]:
                 first = min(len(self._known(arch).batches) for arch in left)
-                last = seen if self.evaluator.statistics.calibrated else first + 1
+                last = seen if calibrated else first + 1
                 self._look_between([arch for arch in left if len(self._known(arch).batches) == first], first, last)
 
     def _look_between(self, archs: Sequence[Arch], first: int, last: int) -> None:
@@ -174,6 +176,11 @@ class LeafEvaluator:
     def accuracy(self, arch: Arch, images: Images) -> float:
         """The same of one."""
         return self.accuracies([arch], images)[0]
+
+
+def pieces(archs: Sequence[Arch], size: int) -> Iterator[Sequence[Arch]]:
+    """The architectures in their order, so many at a time."""
+    return (archs[start : start + size] for start in range(0, len(archs), size))
 
 
 def alike_together(layout: Layout, archs: Sequence[Arch]) -> list[Arch]:

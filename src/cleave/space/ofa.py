@@ -102,6 +102,7 @@ class MobileNetOfa(Space):
 
     name = "mobilenet-ofa"
     elastic = True
+    statistics = "forgetting"
     settings_class = OfaSettings
     paper_size = OfaSettings(width=1.2, stem="imagenet")
     paper_image_size, paper_classes = 224, 1000
