@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from benchmarks import pairs
+from benchmarks.elastic import elastic_step
 from benchmarks.pairs import Pair
-from benchmarks.problems import DARTS, MANY, MOBILE, MOBILE64, PAPER, SMALL, SUBNETS, Scale
+from benchmarks.problems import DARTS, ELASTIC, MANY, MOBILE, MOBILE64, PAPER, SMALL, SUBNETS, Scale
 
 Step = Callable[[], object]
 
@@ -56,11 +57,22 @@ def of_paths(scale: Scale) -> dict[str, Work]:
     }
 
 
+def of_elastic(scale: Scale) -> dict[str, Work]:
+    """The steps of Once-for-All's trainers."""
+    words = {
+        "sandwich": "the largest network, the smallest and two others",
+        "subnets": "the largest network and another one",
+        "shrinking": "four networks and the teacher, in the last phase of progressive shrinking",
+    }
+    return {name: Work(text, scale, partial(elastic_step, method=name), repeats=15) for name, text in words.items()}
+
+
 WORKS: dict[str, Work] = {
     **of_training(PAPER),
     **{f"darts-{name}": work for name, work in of_training(DARTS).items()},
     **{f"mobilenet-{name}": work for name, work in of_paths(MOBILE).items()},
     **{f"mobilenet64-{name}": work for name, work in of_paths(MOBILE64).items()},
+    **of_elastic(ELASTIC),
     "evaluation": Work("an architecture on {0.held} images", PAPER, pairs.evaluation),
     "choice": Work(
         "RSPS, the best of {0.samples} architectures by {0.held} images", MANY, pairs.choice, repeats=1, long=True

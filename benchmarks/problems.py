@@ -57,6 +57,7 @@ SUBNETS = Scale(
     {"width": 0.25, "stem": "cifar"}, pixels=32, batch=64, images=2000, probes=2, samples=1000,
     space="mobilenet-proxyless",
 )  # fmt: skip
+ELASTIC = Scale({"width": 1.0, "stem": "cifar"}, pixels=32, batch=32, images=2000, probes=2, space="mobilenet-ofa")
 SHORT = {
     "nasbench201": Scale({"channels": 4, "cells": 1}, pixels=16, batch=16, images=200, probes=1, samples=5, epochs=1),
     "darts": Scale({"channels": 4, "cells": 3}, pixels=16, batch=16, images=200, probes=1, space="darts"),
@@ -68,6 +69,9 @@ SHORT = {
         probes=1,
         samples=3,
         space="mobilenet-proxyless",
+    ),
+    "mobilenet-ofa": Scale(
+        {"width": 0.25, "stem": "cifar"}, pixels=16, batch=16, images=200, probes=1, space="mobilenet-ofa"
     ),
 }
 """Of seconds, by space."""
