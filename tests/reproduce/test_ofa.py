@@ -93,7 +93,7 @@ def test_published_figures_are_the_reference_ones(shared: Path) -> None:
 
 
 @pytest.mark.parametrize("budget", SMALLER)
-def test_the_limit_holds_half_of_the_architectures_and_the_largest_comes_close(budget: str) -> None:
+def test_a_limit_holds_half_of_the_architectures_and_the_largest_comes_close(budget: str) -> None:
     recipe, (side, classes) = recipes(budget)["one-shot"], SMALLER[budget]
     (limit,) = recipe.limits.most.values()
     space = find_space(recipe.space)
