@@ -2,8 +2,8 @@
 
 paper   as published (GM-NAS, Table 5, and its released code): ImageNet, width 1.2, 224 x 224, 40 and 40 epochs,
         10,000 held-out images, statistics of 500, 500 generations; batches of 512 at .65, which is 2.6 for 2,048
-small   two CPU cores, about an hour with all rows and seeds, if two rows run at the same time: CIFAR-10 at 32 x 32,
-        width .25. A network of a weight step takes about .2 s of a core; a search trains some 900, a training 250
+small   two CPU cores, about 45 minutes with all rows and seeds, if two rows run at the same time: CIFAR-10 at 32 x 32,
+        width .25. A network of a weight step takes about .2 s of a core; a search trains some 700, a training 250
 tiny    a minute or two, on the bundled images: that all of it runs, and nothing else
 """
 
@@ -44,9 +44,9 @@ OFA_SIZES: dict[str, Sizes] = {
     "small": Sizes(
         "small",
         {
-            "data.image_size": 32, "data.limit": 480, "data.train_fraction": 0.6, "space.width": 0.25,
+            "data.image_size": 32, "data.limit": 360, "data.train_fraction": 0.6, "space.width": 0.25,
             "limits.macs": 16_440_000, "search.batch_size": 32, "search.calibration_images": 96, "split.batches": 1,
-            "method.population": 12, "method.generations": 2, **SEARCHED,
+            "method.population": 8, "method.generations": 2, **SEARCHED,
         },
         {"shrinking": Length(4, 6)},
         {},
