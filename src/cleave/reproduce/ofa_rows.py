@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from cleave.method import METHODS
+from cleave.method.once_for_all import Sandwich, SandwichSettings, Subnets, SubnetsSettings
 from cleave.method.shrinking import Shrinking, ShrinkingSettings
 from cleave.reproduce.budgets import Sizes
 from cleave.reproduce.experiment import Experiment, ExperimentRow
@@ -29,7 +29,7 @@ from cleave.reproduce.retrained import ERROR, chosen, performing
 from cleave.space.ofa import KERNELS, MobileNetOfa
 
 METHOD = "shrinking"
-OTHERS = {name: METHODS[name].paths_each(METHODS[name].settings_class()) for name in ("sandwich", "subnets")}
+OTHERS = {"sandwich": Sandwich.paths_each(SandwichSettings()), "subnets": Subnets.paths_each(SubnetsSettings())}
 """The other trainers, by the networks that a weight step of theirs trains."""
 PUBLISHED = {
     ONE_SHOT: (20.3, 9.1, 595.0),
