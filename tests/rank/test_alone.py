@@ -38,7 +38,6 @@ ELASTIC: dict[str, Any] = {
     "limits.macs": MOST,
     "search.epochs": 1,
     "search.batch_size": 16,
-    "search.checkpoint_seconds": 0,
     "trust.control": 0,
     "trust.panel": 0,
     "threads": 1,
@@ -82,21 +81,30 @@ def test_each_architecture_is_trained_on_the_runs_images_and_judged_on_those_hel
         assert cost.multiply_adds <= MOST
 
 
-@pytest.mark.parametrize("moments", [(1, 1, 4), (5, 2, 3)])
-@pytest.mark.parametrize("how", [cleave.Interrupted, KeyboardInterrupt])
+@pytest.mark.parametrize(
+    ("how", "moments", "goes_on_at"),
+    [(cleave.Interrupted, (1, 4), (2, 6)), (KeyboardInterrupt, (6,), (5,))],
+    ids=["asked to stop", "in the middle of a step"],
+)
 def test_interrupted_it_goes_on_and_writes_the_same_bytes(
-    run: Path, whole: dict[str, Any], tmp_path: Path, moments: tuple[int, ...], how: type[BaseException]
+    run: Path,
+    whole: dict[str, Any],
+    tmp_path: Path,
+    how: type[BaseException],
+    moments: tuple[int, ...],
+    goes_on_at: tuple[int, ...],
 ) -> None:
-    """It is saved before every step, so that at most one is taken again."""
-    done = 0
-    for moment in moments:
+    """At the next step where it was asked, else behind what was finished; there are four steps to each training."""
+    for moment, step in zip((*moments, 0), (1, *goes_on_at), strict=True):
         raiser = Raiser(moment, how)
-        with pytest.raises(cleave.Interrupted, match=r"with the same flags goes on from .*a\.csv\.part"):
-            cleave.rank(run, out=tmp_path / "a.csv", callbacks=[raiser], **ASKED)
-        assert not (tmp_path / "a.csv").exists()
-        assert raiser.seen[0].done >= done
-        done = raiser.seen[-1].done
-    cleave.rank(run, out=tmp_path / "a.csv", **ASKED)
+        asked = {**ASKED, "out": tmp_path / "a.csv", "callbacks": [raiser]}
+        if moment:
+            with pytest.raises(cleave.Interrupted, match=r"with the same flags goes on from .*a\.csv\.part"):
+                cleave.rank(run, **asked)
+            assert not (tmp_path / "a.csv").exists()
+        else:
+            cleave.rank(run, **asked)
+        assert raiser.seen[0].done == step
     assert (tmp_path / "a.csv").read_bytes() == Path(whole["file"]).read_bytes()
     assert [file.name for file in tmp_path.iterdir()] == ["a.csv"]
 
