@@ -90,7 +90,7 @@ LEFT_OUT = {
     "every method races in test_every_combination.py": [r"test_every_method_can_race\[(darts2|snas|drnas|gdas)\]"],
     "the same for 'darts that inherits', of kills for 'rsps' and 'halving' too, of merging for 'halving' too": [
         r"test_any_number_of_workers_leaves_the_same_bytes\[(random|darts|rsps|halving)\]",
-        r"test_a_run_that_is_killed_in_every_phase_ends_in_the_same_bytes\[(random|darts.*|snas|drnas|race)\]",
+        r"test_a_run_that_is_killed_in_every_phase_ends_in_the_same_bytes\[(evolution|random|darts.*|snas|drnas|race)\]",
         r"test_parts_that_end_in_any_order_leave_the_same_behind\[(random|darts|rsps|exhaustive|three levels)\]",
     ],
     "the same for Ctrl-C and a terminal that is closed": [

@@ -99,7 +99,7 @@ def test_the_docs_list_the_public_names() -> None:
     assert sorted(names) == cleave.__all__
 
 
-@pytest.mark.parametrize("name", ["search", "rank", "plan", "study"])
+@pytest.mark.parametrize("name", ["search", "rank", "plan", "evolve", "study"])
 def test_a_subpackage_is_called_as_the_function_of_its_name(name: str) -> None:
     assert callable(getattr(cleave, name))
     assert signature(getattr(cleave, name)) == signature(getattr(api, name))
@@ -112,9 +112,10 @@ def calls_of(module: Path) -> set[str]:
     return {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
 
 
-@pytest.mark.parametrize("file", ["cli.py", "rank/command.py", "study/command.py"])
+@pytest.mark.parametrize("file", ["cli.py", "evolve/command.py", "rank/command.py", "study/command.py"])
 def test_the_command_line_reaches_runs_through_the_api_alone(file: str) -> None:
     inner = {"cleave.search.runner", "cleave.study.runner", "cleave.rank.runner", "cleave.plan.plan", "cleave.plan"}
+    inner |= {"cleave.evolve.runner"}
     assert not calls_of(ROOT / "src" / "cleave" / file) & (inner | {"cleave.split.matrix"})
 
 
@@ -126,6 +127,7 @@ def test_signals_are_heard_by_commands_alone() -> None:
         "rank/command.py",
         "study/command.py",
         "deploy/command.py",
+        "evolve/command.py",
         "pareto/command.py",
         "reproduce/command.py",
         "retrain/command.py",
@@ -137,6 +139,7 @@ COMMANDS = {
     "search": (["search", "--out", "runs/a", "--seed", "3", "--workers", "1"], {"out": Path("runs/a"), "workers": 1}),
     "plan": (["plan", "--seed-less"], {}),
     "rank": (["rank", "runs/a", "--sample", "5"], {"sample": 5, "images": 500}),
+    "evolve": (["evolve", "runs/a", "--max-macs", "2000"], {"max_macs": 2000, "by": "accuracy", "generations": None}),
     "partition": (["partition", "m.csv", "--parts", "2"], {"distance": False}),
     "resume": (["resume", "runs/a", "--device", "cpu"], {"device": "cpu", "workers": None}),
     "study": (["study", "run", "table1/seeds", "--budget", "tiny"], {"out": None}),

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 import cleave
+from cleave.cli import run as command
 from cleave.data.chance import Chance
 from cleave.engine.progress import Callback, Progress
 from cleave.evolve.evaluators import EVALUATORS, Predicted, evaluator
@@ -23,15 +24,23 @@ from cleave.search.finished import open_finished, read_recipe
 from cleave.space import Limited, find_space
 from cleave.space.registry import SPACES
 from tests.elastic import RaggedElastic
-from tests.rank.small import Capture, answer, searched
+from tests.rank.small import Capture, answer
 from tests.registries import as_they_were
-from tests.tiny import RSPS, Ended, write_images
+from tests.tiny import HERE, RSPS, SIZES, Ended, sets, write_images
 
-QUICK = {**RSPS, "split.splits": 1, "trust.control": 0, "trust.panel": 0}
-RAGGED: dict[str, Any] = {"space.name": "raggedelastic", "space.ops": "null", "split.choice": "kernel0"}
+SHARED = {key: value for key, value in SIZES.items() if not key.startswith("space.")}
+QUICK = {**SHARED, **RSPS, "split.splits": 1, "trust.control": 0, "trust.panel": 0}
+RAGGED: dict[str, Any] = {"space.name": "raggedelastic", "space.channels": 2, "split.choice": "kernel0"}
+OFA: dict[str, Any] = {"space.name": "mobilenet-ofa", "space.width": 0.1, "space.kernels": "[3, 5]"}
+OFA |= {"space.expansions": "[3, 6]", "space.depths": "[1, 2]"}
+NB201 = {key: value for key, value in SIZES.items() if key.startswith("space.")}
 FEW: dict[str, Any] = {"population": 8, "generations": 3, "check": 5, "threads": 1}
 PREDICTED: dict[str, Any] = {**FEW, "by": "predictor", "fallback": "accuracy", "samples": 12}
-KINDS = {"ragged": {**QUICK, **RAGGED}, "nasbench201": QUICK}
+KINDS: dict[str, dict[str, Any]] = {
+    "ragged": {**QUICK, **RAGGED},
+    "nasbench201": {**QUICK, **NB201},
+    "ofa": {**QUICK, **OFA},
+}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -49,6 +58,12 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module", params=KINDS)
 def run(request: pytest.FixtureRequest, images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return searched(images, tmp_path_factory.mktemp(request.param) / "run", KINDS[request.param])
+
+
+def searched(images: Path, out: Path, changes: dict[str, Any]) -> Path:
+    """The folder of a finished run."""
+    assert command(["search", "--data", str(images), "--out", str(out), *HERE, *sets(changes)]) == 0
+    return out
 
 
 @pytest.fixture(scope="module")
@@ -286,7 +301,7 @@ def test_an_unfinished_evolution_of_other_things_is_not_gone_on_with(ragged: Pat
 def test_a_leaf_with_nothing_within_the_limits_and_a_run_without_weights_are_named(
     images: Path, tmp_path: Path, capsys: Capture
 ) -> None:
-    changes = {**QUICK, "split.splitter": "exhaustive", "split.choice": "1<-0", "split.splits": 1}
+    changes = {**KINDS["nasbench201"], "split.splitter": "exhaustive", "split.choice": "1<-0", "split.splits": 1}
     run = searched(images, tmp_path / "leaves", changes)
     space = find_space(read_recipe(run, {}).space)
     known = costs(space, read_recipe(run, {}).space.size, (3, 8, 8), 2)
@@ -298,7 +313,7 @@ def test_a_leaf_with_nothing_within_the_limits_and_a_run_without_weights_are_nam
     )
     flags = ["--max-params", str(least), "--leaf", full]
     assert Ended(["evolve", str(run), *flags], capsys).refuses(f"leaf {full}", "within the limits")
-    alone = {"method.name": "random", "method.samples": 1, "split.splitter": "none", "trust.control": 0}
+    alone = {**SHARED, "method.name": "random", "method.samples": 1, "split.splitter": "none", "trust.control": 0}
     searched(images, tmp_path / "alone", alone)
     assert Ended(["evolve", str(tmp_path / "alone")], capsys).refuses("method.name=random", "keeps no weights")
 

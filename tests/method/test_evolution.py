@@ -13,13 +13,15 @@ from cleave.method.rsps import Rsps, RspsSettings
 from cleave.net.cost import costs
 from cleave.space import Arch, Limited, Region, Space, find_space
 from cleave.space.nb201 import NASBench201
+from cleave.space.ofa import MobileNetOfa, OfaSettings
 from cleave.space.sample import distinct, enumerate_valid
 from tests.elastic import RaggedElastic
 from tests.method.made import Judge
 from tests.reference.evolution import Population
 
 NAMES = ("nasbench201", "darts", "mobilenet-proxyless")
-SPACES = [*map(find_space, NAMES), RaggedElastic()]
+OFA = MobileNetOfa(OfaSettings(kernels=(3, 7), expansions=(3, 6), depths=(1, 2, 3)))
+SPACES = [*map(find_space, NAMES), RaggedElastic(), OFA]
 PLAN = Plan(population=12, generations=6)
 Score = Callable[[Arch], float]
 
@@ -30,14 +32,15 @@ def space(request: pytest.FixtureRequest) -> Space:
 
 
 def additive(space: Space, seed: int, steps: int = 1000) -> Score:
-    """What each candidate is worth is added up; `steps` to 1, few of them for ties."""
+    """What each candidate is worth, below `steps`, is added up: few steps make ties. Whole numbers, so exact in any
+    order."""
     generator = torch.Generator().manual_seed(seed)
     worth = {
-        (choice.name, candidate): int(torch.randint(steps, (), generator=generator)) / steps
+        (choice.name, candidate): int(torch.randint(steps, (), generator=generator))
         for choice in space.choices
         for candidate in choice.candidates
     }
-    return lambda arch: sum(worth[pair] for pair in arch.items())
+    return lambda arch: float(sum(worth[pair] for pair in arch.items()))
 
 
 def generation(evolution: Evolution, score: Score, seed: int = 3) -> list[Arch]:
@@ -132,7 +135,7 @@ def test_it_finds_more_than_as_many_random_architectures(seed: int) -> None:
         score, plan = additive(space, seed), Plan(40, 15)
         found = run(space, space.region, plan, score, seed)
         drawn = distinct(space, space.region, plan.most, torch.Generator().manual_seed(seed))
-        assert score(found.best) > max(map(score, drawn)) + 1  # points: a good candidate for a bad one
+        assert score(found.best) > max(map(score, drawn)) + 1000  # the best candidate for the worst
 
 
 def test_a_method_settles_on_the_best_that_it_evaluated_as_often_as_it_foretells() -> None:

@@ -62,7 +62,11 @@ def base_recipe(recipe: Recipe, name: str) -> Raw:
     if isinstance(sizes, Mapping):
         base["space"] = {"name": searched, **sizes}
     with naming(f"selection.recipe={name}: "):
-        checked(RetrainRecipe, {**base, "arch": ""})
+        begin = checked(RetrainRecipe, {**base, "arch": ""}).begin
+    if begin.inherits:
+        raise UserError(
+            f"selection.recipe={name}: networks go on with weights of a supernet in `cleave train` only; use {SHORT}"
+        )
     if plain(asked := base["space"]["name"]) != plain(searched):
         raise UserError(
             f"selection.recipe={name}: is of the space {asked}, and the search is in {searched}; use {SHORT}"
