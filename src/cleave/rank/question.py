@@ -17,7 +17,7 @@ class RankQuestion:
 
     sample: how many architectures, drawn by `seed`; None: all. connected: only those that compute something.
     truth: a CSV file of accuracies that architectures reach when trained alone; alone: the epochs for which each is
-    trained to find that out; None of both: the benchmark tells.
+    trained to find that out. Neither: the benchmark tells.
     images: of the held-out ones, at most. recalibrate: training mini-batches from which each child's statistics are
     estimated; 0: those of each held-out batch; None: as the search judged. forgetting: the share of a new batch in
     these; None: their mean.
