@@ -111,4 +111,6 @@ def test_it_is_not_ranked_since_nobody_has_trained_all_of_its_architectures(
 ) -> None:
     words = ["search", *SPACE, "--data", str(images), "--out", str(tmp_path / "run"), "--workers", "1", *sets(SIZES)]
     assert Ended(words, capsys).status == 0
-    assert Ended(["rank", str(tmp_path / "run")], capsys).refuses("space.name=chain: has no table", "rank another")
+    assert Ended(["rank", str(tmp_path / "run")], capsys).refuses(
+        "space.name=chain: has no table", "--truth", "--alone"
+    )

@@ -25,7 +25,7 @@ from cleave.engine.progress import Callback
 from cleave.retrain.norms import synchronise
 from cleave.train import TRACKED, Child, Evaluator
 from tests.deploy import made
-from tests.method.kinds import EVERYWHERE
+from tests.method.kinds import ELASTIC, EVERYWHERE
 from tests.retrain import mobile, small
 from tests.retrain.test_command import Killer
 from tests.retrain.test_imagenet import TEACHER, Stopper, weights_of
@@ -76,6 +76,23 @@ def test_proxylessnas_searches_its_space_on_a_gpu(step: str, tmp_path: Path, cap
         })], capsys)  # fmt: skip
     assert ended.status == 0, ended.err
     assert len(json.loads(ended.out)["leaves"]) == 2
+
+
+@pytest.mark.parametrize("method", ELASTIC)
+def test_elastic_networks_are_trained_on_a_gpu_and_others_found_in_them(
+    method: str, tmp_path: Path, capsys: Capture
+) -> None:
+    """Split by gradients of the weights that kernels have in common, judged by statistics of their own."""
+    ended = Ended(
+        ["search", "--space", "mobilenet-ofa", "--out", str(tmp_path / "run"), "--json", *flags({
+            "device": "cuda", "data.limit": 192, "search.batch_size": 32, "search.epochs": 6, "method.name": method,
+            "method.samples": 5, "split.splits": 1, "split.batches": 1, "split.warmup_epochs": 2, "trust.control": 0,
+        })], capsys)  # fmt: skip
+    assert ended.status == 0, ended.err
+    assert len(json.loads(ended.out)["leaves"]) == 2
+    found = cleave.evolve(tmp_path / "run", max_macs="8M", population=6, generations=2, check=5)
+    network = cleave.load(tmp_path / "run").network(found["arch"], found["leaf"])
+    assert network(torch.randn(2, 1, 16, 16)).shape[0] == 2
 
 
 @pytest.mark.parametrize("changes", [{}, {"precision": "bfloat16"}, {"method.name": "rsps", "method.samples": 5}])

@@ -52,6 +52,14 @@ KINDS = {
     "race": {"split.splits": 1, "split.rule": "race", "split.batches": 8},
     "snas": {"method.name": "snas", "split.splits": 1, "search.epochs": 2},
     "drnas": {"method.name": "drnas", "split.splits": 1},
+    "proxyless": {
+        "space.name": "mobilenet-proxyless",
+        "space.ops": "[3x3_e3, 5x5_e3, zero]",
+        "method.name": "proxyless",
+        "method.architecture_every": 1,
+        "split.splits": 1,
+        "limits.macs": "2M",
+    },
     "shrinking": {
         "space.name": "mobilenet-ofa",
         "space.kernels": "[3, 5]",

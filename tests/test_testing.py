@@ -161,7 +161,7 @@ class ScalePlace(Place):
         super().__init__()
         self.spec, self.choices, self.fault = spec, spec.choices, spec.fault
         wide = len(candidates) if self.fault == "shape" else 1
-        self.shrink = 1 / len(candidates) if self.fault == "outputs" else 1.0
+        self.shrink = 1 / len(candidates) if self.fault == "outputs" and candidates else 1.0
         self.factors = nn.ParameterDict({name: nn.Parameter(torch.rand(spec.channels * wide)) for name in candidates})
 
     def factor(self, name: str) -> Tensor:
@@ -205,7 +205,7 @@ class Scaled(nn.Module):
 class ScaleBlock(BlockModule):
     def __init__(self, spec: Scale, region: Region, operations: Operations) -> None:
         super().__init__()
-        self.place = ScalePlace(spec, region.allowed[spec.choice])
+        self.place = ScalePlace(spec, region.allowed.get(spec.choice, ()))
 
     def forward(self, history: History, gates: Gates) -> History:
         return [self.place(history[-1], gates)]

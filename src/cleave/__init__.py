@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cleave import method, settings
     from cleave.api import (
+        compare,
         evaluate,
         evolve,
         load,
@@ -79,6 +80,7 @@ __all__ = [
     "Terminal",
     "TrainResult",
     "UserError",
+    "compare",
     "evaluate",
     "evolve",
     "front",
@@ -104,7 +106,8 @@ _MODULES = ("evolve", "method", "plan", "rank", "search", "settings", "study", "
 
 _HOMES = {
     "cleave.api": (
-        "evaluate", "front", "load", "measure", "partition", "resume", "resume_study", "resume_training", "timm_model",
+        "compare", "evaluate", "front", "load", "measure", "partition", "resume", "resume_study", "resume_training",
+        "timm_model",
     ),
     "cleave.errors": ("Interrupted", "UserError"),
     "cleave.ops": ("Norm", "Operation", "operation"),

@@ -44,6 +44,7 @@ from cleave.process import DONE, WRONG, complain, run_process
 from cleave.rank.command import rank
 from cleave.reproduce.command import reproduce
 from cleave.retrain.command import evaluate, resume_training, train
+from cleave.retrain.compare_command import compare
 from cleave.search.draw_command import draw, report
 from cleave.signals import INTERRUPTED
 from cleave.study.command import app as study_app
@@ -159,6 +160,7 @@ def plan(
 
 
 app.command()(train)
+app.command()(compare)
 app.command()(evaluate)
 app.command()(reproduce)
 

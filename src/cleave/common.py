@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from cleave.errors import UserError, brief
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
 Changes = Annotated[
     list[str] | None,
@@ -97,6 +99,10 @@ Latency = Annotated[
 ]
 
 
+LONGEST_SEED = 18
+"""Digits of what is surely below 2**63."""
+
+
 def tell(value: dict[str, Any], as_json: bool, otherwise: Callable[[], None]) -> None:
     """One JSON object on stdout, or whatever a person reads more easily."""
     if as_json:
@@ -136,3 +142,11 @@ def flags_of(
 def whole(text: str | None) -> int | str | None:
     """A number in digits as such; anything else is for the recipe to read."""
     return int(text) if text is not None and text.isdecimal() else text
+
+
+def numbers(flag: str, text: str) -> list[int]:
+    """Whole numbers from 0, separated by commas."""
+    words = text.split(",") if text else []
+    if not all(word.isdecimal() and len(word) <= LONGEST_SEED for word in words):
+        raise UserError(f"{flag} {brief(text)}: write whole numbers with commas, as in {flag} 0,1,2")
+    return [int(word) for word in words]

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from cleave.errors import UserError
 
 EXTRAS = {
+    "compare": ("scipy",),
     "export": ("onnx", "onnxruntime", "onnxscript"),
     "front": ("moocore",),
     "reproduce": ("matplotlib", "scipy"),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from cleave.data.augment import Augment, Augmentation, Chain
 from cleave.data.colour import Colour
@@ -78,22 +79,43 @@ def open_images(
     given: Given | None,
     whole: bool = False,
     check: Callable[[Sequence[str]], object] = lambda classes: None,
+    trained: ViewSettings | None = None,
 ) -> tuple[Images, Images, dict[str, Any]]:
     """Images to train on, images held out, and the report on both. `whole`: all are to train on.
 
-    `check` is given the classes, before any image of a folder is read.
+    `check` is given the classes, before any image of a folder is read. `trained`: how a search cut these images whose
+    supernet is gone on with; UserError where any that it trained on would be held out.
     """
     reading = reading_of(data, callback)
     source = find_part(data, "train", reading, given)
     check(source.classes)
-    limit = min(data.limit or len(source), len(source))
-    chosen = cut(source, data.train_fraction, limit, data.fraction, data.held_out)
+    chosen = cut_of(source, data)
+    if trained is not None and not whole:
+        check_held_out(chosen[1], cut_of(source, trained)[0], trained)
     parts = source.take_each(*((torch.cat(chosen), chosen[1][:0]) if whole else chosen))
     train, valid = (viewed(part, data) for part in parts)
     reading.check()
     report = image_report(data.name, source, train, valid, sum(map(len, chosen)), reading)
     report["warnings"][:0] = unused_keys(data, source)
     return train, valid, report
+
+
+def cut_of(source: Listed, data: ViewSettings) -> tuple[Tensor, Tensor]:
+    """The indices of the images to train on and of those held out, as settings say."""
+    limit = min(data.limit or len(source), len(source))
+    return cut(source, data.train_fraction, limit, data.fraction, data.held_out)
+
+
+def check_held_out(held: Tensor, seen: Tensor, trained: ViewSettings) -> None:
+    """UserError where images are held out that a supernet was trained on: they would not tell how well it does."""
+    both = int(torch.isin(held, seen).sum())
+    if both:
+        keys = ("train_fraction", "held_out", "limit", "fraction")
+        told = ", ".join(f"data.{key}={value}" for key in keys if (value := getattr(trained, key)) is not None)
+        raise UserError(
+            f"data: {both} of {len(held)} images that are to be held out were trained on by the supernet; cut them as "
+            f"its search did ({told}), or give data.use=all"
+        )
 
 
 def unused_keys(data: ImageSettings, source: Listed) -> list[str]:

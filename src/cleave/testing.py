@@ -12,8 +12,21 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cleave.errors import shown
-from cleave.net import Gate, Gates, Network, Norm, build, count_parameters, extract, one_hot, only_live, places
+from cleave.errors import brief, shown
+from cleave.net import (
+    Gate,
+    Gates,
+    Network,
+    Norm,
+    build,
+    build_alone,
+    count_parameters,
+    extract,
+    inherit,
+    one_hot,
+    only_live,
+    places,
+)
 from cleave.net.cost import costs
 from cleave.net.count import MultiplyAdds
 from cleave.space import Arch, Region, Space
@@ -48,6 +61,7 @@ def check_space(
     for _ in range(draws):
         arch = space.sample(space.region, case.generator)
         check_extraction(case, network, arch)
+        check_inheriting(case, network, arch)
         check_left_out(case, network, arch)
         check_live(case, network, arch)
         check_cost(case, arch)
@@ -139,6 +153,18 @@ def check_extraction(case: Case, network: Network, arch: Arch) -> None:
     alone = case.outputs(extract(network, arch), one_hot(arch))
     law = "the supernet under an architecture is the network extracted for it"
     case.require(close(case.outputs(network, one_hot(arch)), alone), law, arch)
+
+
+def check_inheriting(case: Case, network: Network, arch: Arch) -> None:
+    """A network that goes on by itself with a supernet's weights has the supernet's outputs."""
+    layout = case.space.layout(case.size, case.image[0])
+    alone = build_alone(layout.inheriting, arch, case.classes, seed=0).double()
+    law = "a network that is trained by itself can go on with a supernet's weights"
+    try:
+        inherit(alone, network, arch)
+    except RuntimeError as error:
+        raise LawBroken(f"space {case.space.name}: {law} ({brief(str(error))}): {shown(dict(arch))}") from error
+    case.require(close(case.outputs(network, one_hot(arch)), case.outputs(alone, one_hot(arch))), law, arch)
 
 
 def check_left_out(case: Case, network: Network, arch: Arch) -> None:

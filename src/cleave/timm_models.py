@@ -59,7 +59,7 @@ class TimmNetwork(nn.Module):
 
     `size`: what the space's `layout` takes. `drop_rate`: of the pooled channels. `drop_path_rate`: of the last residual
     block's branch, rising from 0 at the first block. `global_pool`: avg, or "" for features as they are, without a
-    classifier. ValueError for what cannot be had.
+    classifier. `inherits`: as of what goes on with a supernet's weights. ValueError for what cannot be had.
     """
 
     def __init__(
@@ -72,9 +72,11 @@ class TimmNetwork(nn.Module):
         drop_rate: float = 0.0,
         drop_path_rate: float = 0.0,
         global_pool: str = "avg",
+        inherits: bool = False,
     ) -> None:
         super().__init__()
-        layout, region = replace(space.layout(size, in_chans), auxiliary=None), Region.of(arch)
+        usual = space.layout(size, in_chans)
+        layout, region = replace(usual.inheriting if inherits else usual, auxiliary=None), Region.of(arch)
         norm, seed = replace(layout.norm, running=True), int(torch.randint(2**62, ()))
         network = build(layout, region, max(1, num_classes), seed, norm)
         self.blocks, self.head = network.blocks, network.head
@@ -198,9 +200,8 @@ def of_training(run: Path, num_classes: int | None, options: Mapping[str, Any]) 
     space, classes = find_space(recipe.space), len(told["classes"])
     if options.get("in_chans", len(told["mean"])) != len(told["mean"]):
         raise UserError(f"in_chans={options['in_chans']}: {run} was trained on images of {len(told['mean'])} channels")
-    network = TimmNetwork(
-        space, recipe.space.size, space.parse(recipe.arch), classes, **{**options, "in_chans": len(told["mean"])}
-    )
+    own = {"in_chans": len(told["mean"]), "inherits": recipe.begin.inherits}
+    network = TimmNetwork(space, recipe.space.size, space.parse(recipe.arch), classes, **{**options, **own})
     network.load_state_dict(weights)
     if num_classes not in (None, classes):
         network.reset_classifier(num_classes or 0)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from cleave.bench.table import Table
-from cleave.rank.contest import architectures
+from cleave.rank.truth import architectures
 from cleave.run.folder import RunFolder
 from cleave.run.origin import SEARCH, read_origin
 from cleave.search.state import State

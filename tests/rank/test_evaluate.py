@@ -14,9 +14,9 @@ from cleave.data.stream import Batch
 from cleave.engine.stop import Stop
 from cleave.errors import Interrupted
 from cleave.net import Gates, Network, Norm, build, one_hot, only_live
-from cleave.rank.contest import architectures
 from cleave.rank.evaluate import PIECE, Exam, accuracies
 from cleave.rank.judge import same_outputs
+from cleave.rank.truth import architectures
 from cleave.space import Arch, Layout, NetworkSize, Region, Space
 from cleave.space.nb201 import NASBench201
 from cleave.train import RECALIBRATED

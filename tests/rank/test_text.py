@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cleave.rank.published import SOURCE, published_rows
-from cleave.rank.text import print_ranking, short
+from cleave.rank.text import print_ranking, short, title
 from cleave.space.nb201 import OPERATIONS, NASBench201
 from cleave.stats.ranking import score
 
@@ -22,6 +22,7 @@ def some_ranking(count: int) -> dict[str, Any]:
         "run": "runs/one",
         "file": "runs/one/ranking.csv",
         "dataset": "imagenet16-120",
+        "truth": {"from": "table", "file": "table.npz"},
         "architectures": count,
         "images": 500,
         "judged_by": {"statistics": "forgetting", "batches": 20, "images": 1280},
@@ -56,6 +57,21 @@ def test_it_fits_eighty_columns_and_shows_every_row(
         "61 s",
     ):
         assert words in " ".join(out.split())
+
+
+@pytest.mark.parametrize(
+    ("truth", "words"),
+    [
+        ({"from": "file", "file": "runs/other/ranking.csv", "column": "true"}, "true of runs/other/ranking.csv"),
+        (
+            {"from": "alone", "epochs": 1, "images": 5000},
+            "held-out accuracy (n = 5,000) after training alone for 1 epoch;",
+        ),
+        ({"from": "alone", "epochs": 20, "images": 60}, "(n = 60) after training alone for 20 epochs;"),
+    ],
+)
+def test_it_says_what_the_truth_is(truth: dict[str, Any], words: str) -> None:
+    assert words in title({**some_ranking(4), "truth": truth}).plain
 
 
 def test_numbers_are_short_and_unknown_ones_a_dash() -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from itertools import accumulate
-from operator import mul
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +14,16 @@ from cleave.engine.progress import Callback
 from cleave.net.cost import costs
 from cleave.reproduce import retrained
 from cleave.reproduce.grid import Grid
-from cleave.reproduce.mobile_rows import ANY, HELD_OUT, MOST, MULTIPLY_ADDS, PARAMETERS, PASSES, largest
+from cleave.reproduce.mobile import HELD_OUT, MACS, MOST, MULTIPLY_ADDS, PARAMETERS, PASSES, largest
 from cleave.reproduce.mobile_sizes import LIMITS, MOBILE_SIZES, TRAINED
-from cleave.reproduce.retrained import CHOSEN, ERROR, beside, kept
+from cleave.reproduce.retrained import ANY, CHOSEN, ERROR, beside, kept
 from cleave.reproduce.runner import ReproduceRequest, make_grid, reproduce
 from cleave.resolve import resolve
-from cleave.search.schedule import schedule
-from cleave.settings import Recipe
 from cleave.space import find_space
-from cleave.space.limits import Limited
+from tests.reproduce.trees import epochs
 
 NAME = "table5-proxyless"
 RECIPE = Path(__file__).parents[2] / "recipes" / "mobilenet-gm-proxyless-paper.yaml"
-MACS = "multiply_adds"
 SIDES = {"tiny": 16, "small": 32, "paper": 224}
 
 
@@ -52,20 +47,6 @@ def measured(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def grid_of(budget: str) -> Grid:
     return make_grid(ReproduceRequest(NAME, budget))
-
-
-def epochs(recipe: Recipe) -> int:
-    """Of all nodes of the tree."""
-    space = find_space(recipe.space)
-    resolved, _ = resolve(recipe, space)
-    split = resolved.split
-    parts = split.branch if isinstance(split.branch, list) else []
-    if split.splitter == "exhaustive":
-        assert isinstance(split.choice, list)
-        parts = [len(space.region.allowed[choice]) for choice in split.choice]
-    nodes = [1, *accumulate(parts, mul)]
-    assert len(nodes) == (split.splits or 0) + 1
-    return sum(count * schedule(resolved, depth).epochs for depth, count in enumerate(nodes))
 
 
 @pytest.mark.parametrize("budget", MOBILE_SIZES)
@@ -129,5 +110,5 @@ def test_a_limit_holds_half_of_the_architectures_and_the_largest_comes_close(bud
     drawn = [priced.of(space.sample(space.region, generator)).multiply_adds for _ in range(1000)]
     assert 0.45 < sum(cost <= limit for cost in drawn) / len(drawn) < 0.55
     assert priced.of(largest(space, priced)).multiply_adds == priced.extremes(space.parts(space.region), MACS)[1]
-    found = priced.of(largest(Limited(space, priced, recipe.limits.most), priced)).multiply_adds
+    found = priced.of(largest(space, priced, limit)).multiply_adds
     assert max(cost for cost in drawn if cost <= limit) <= found <= limit

@@ -22,9 +22,10 @@ from cleave.reproduce.experiment import BUDGETS, ExperimentRow, Published
 from cleave.reproduce.grid import Finding, chosen_rows, slug
 from cleave.reproduce.measures import BEST_LEAF, CHOSEN, MEAN_LEAF
 from cleave.reproduce.runner import ReproduceRequest, make_grid, plan_experiment, reproduce
-from cleave.reproduce.table import compared, comparisons, interval, lines, markdown
+from cleave.reproduce.table import compared, comparisons, lines, markdown
 from cleave.resolve import resolve
 from cleave.space import find_space
+from cleave.stats.intervals import student
 from tests.tiny import HERE, Ended, write_table
 
 EVERY = sorted(EXPERIMENTS)
@@ -165,16 +166,16 @@ def test_what_is_undefined_is_left_out_and_counted() -> None:
     assert told["difference"] is None
     (none,) = lines([row], [finding(row, 0, None)])
     assert none.to_json()["ours"]["mean"] is None
-    assert interval([1.0]) is None
+    assert student([1.0]) is None
 
 
 @pytest.mark.parametrize("value", [0.26, 0.0, 94.37])
 def test_one_value_found_again_has_no_interval(value: float) -> None:
     found = [(value + step) - step for step in range(4)]
-    assert interval(found[:2]) is None
-    assert interval(found) is None
-    assert interval([value, value + 1e-6]) is not None
-    pair = {"rows": ["a", "b"], "measure": "m", "difference": value, "interval": interval(found), "n": 4, "of": 4}
+    assert student(found[:2]) is None
+    assert student(found) is None
+    assert student([value, value + 1e-6]) is not None
+    pair = {"rows": ["a", "b"], "measure": "m", "difference": value, "interval": student(found), "n": 4, "of": 4}
     assert compared(pair) == f"- a against b (m): {value:+.2f}, n = 4."
 
 
@@ -241,7 +242,7 @@ def test_a_plan_counts_runs_and_writes_nothing(table: Path, tmp_path: Path, monk
 
 
 NO_TABLE = {"appendixB1": "RSPS, 4 operations, 0", "appendixB3": "RSPS, 4 operations", "table2": "similar"}
-OTHER_SPACES = {"table4", "table5-proxyless", "table8"}
+OTHER_SPACES = {"table4", "table5-ofa", "table5-proxyless", "table8", "table9"}
 """There is no table of them."""
 
 

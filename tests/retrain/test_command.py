@@ -18,12 +18,12 @@ from cleave.data import sources
 from cleave.data.folder import Folder
 from cleave.data.images import Images, Part
 from cleave.data.reading import Reading
-from cleave.engine.progress import Progress
 from cleave.retrain import runner
-from cleave.retrain.catalogue import MOBILE, RECIPES
+from cleave.retrain.catalogue import FINETUNE, MOBILE, RECIPES
 from cleave.retrain.recipes import load_training, resolve_training
 from cleave.stats.intervals import wilson
 from tests.registries import as_they_were
+from tests.retrain.killing import Killed, Killer, outcome
 from tests.retrain.small import GENOTYPE
 from tests.tiny import RSPS, Ended, search, write_images
 
@@ -60,16 +60,6 @@ def words(images: Path, out: Path, *changes: str) -> list[str]:
     return ["train", GENOTYPE, *SIZES, *changes, "--space", "darts", "--data", str(images), "--out", str(out), "--json"]
 
 
-def outcome(run: Path) -> dict[str, bytes]:
-    """All that a training leaves but times."""
-    names = [
-        "result.json",
-        "events.jsonl",
-        *(f"leaves/network/{name}" for name in ("weights.safetensors", "meta.json")),
-    ]
-    return {name: (run / name).read_bytes() for name in names}
-
-
 @pytest.fixture(scope="module")
 def whole(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A training with everything that a recipe may ask for, left alone."""
@@ -92,23 +82,6 @@ def test_a_published_genotype_trains_twice_to_the_same_bytes(
     told = json.loads(ended.out)
     assert told["train"]["images"] + told["held_out"]["images"] == 28
     assert [json.loads(line)["epoch"] for line in (whole / "events.jsonl").read_text().splitlines()] == [1, 2]
-
-
-class Killed(Exception):
-    """The process is gone."""
-
-
-class Killer(cleave.Callback):
-    """Kills a training when so many steps are done; before that it only asks it to stop, every second time."""
-
-    def __init__(self, done: int) -> None:
-        self.done = done
-
-    def see(self, progress: Progress) -> None:
-        if progress.kind == "" and progress.done >= self.done and progress.doing.startswith("train"):
-            if self.done % 2:
-                raise cleave.Interrupted
-            raise Killed
 
 
 def test_a_training_that_is_killed_after_every_step_ends_in_the_same_bytes(
@@ -260,7 +233,7 @@ def test_a_space_in_a_file_is_trained_and_judged(images: Path, tmp_path: Path, c
 
 def test_a_recipe_that_is_not_there_is_refused(tmp_path: Path, capsys: Capture) -> None:
     ended = Ended(["train", GENOTYPE, "--recipe", "darts-cifr"], capsys)
-    assert ended.refuses("recipe 'darts-cifr': is neither a file nor one of short, darts-cifar, darts-imagenet")
+    assert ended.refuses("recipe 'darts-cifr': is neither a file nor one of short, finetune, darts-cifar")
 
 
 def test_a_recipe_may_be_a_file(tmp_path: Path) -> None:
@@ -275,7 +248,11 @@ def test_a_recipe_may_be_a_file(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("name", [name for name in RECIPES if RECIPES[name].get("space") != MOBILE])
+ALONE = [name for name in RECIPES if name != FINETUNE and RECIPES[name].get("space") != MOBILE]
+"""Recipes that need no search, and images of no size."""
+
+
+@pytest.mark.parametrize("name", ALONE)
 def test_every_recipe_resolves_and_trains_when_it_is_cut_down(name: str, images: Path, tmp_path: Path) -> None:
     size = 64 if name == "darts-imagenet" else 32
     found = load_training(GENOTYPE, name, {"space.name": "darts", "device": "cpu"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cleave.space.knapsack import Numbers, best_first
+from cleave.space.knapsack import Numbers, best_first, fullest
 from tests.reference.knapsack import all_within
 
 Case = tuple[list[Numbers], list[Numbers], Numbers]
@@ -63,3 +63,20 @@ def test_a_space_of_twenty_groups_takes_a_moment_however_tight_the_limits() -> N
                 assert found is not None
             if found is not None:
                 assert (sum(cost[i] for cost, i in zip(costs, found, strict=True)) <= room + 1e-6).all()
+
+
+def test_the_fullest_takes_as_much_of_the_room_as_anything_does() -> None:
+    nothing = 0
+    for _ in range(200):
+        _, costs, room = some_case(whole_numbers=True)
+        single = [cost[:, :1] for cost in costs]
+        groups, most = [cost[:, 0].astype(int).tolist() for cost in costs], int(room[0])
+        wanted = all_within([cost[:, 0] for cost in costs], single, room[:1])
+        if wanted:
+            chosen = fullest(groups, most)
+            assert sum(group[i] for group, i in zip(groups, chosen, strict=True)) == wanted[0][0]
+        else:
+            nothing += 1
+            with pytest.raises(ValueError, match="room"):
+                fullest(groups, most)
+    assert 0 < nothing < 200

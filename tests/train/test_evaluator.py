@@ -19,7 +19,7 @@ from cleave.study.record.ledger import walk
 from cleave.study.record.sharing import Shared, but_statistics, matching, prefix
 from cleave.study.record.supernet import Blueprint, Supernet
 from cleave.study.record.training import STATISTICS
-from cleave.train import RECALIBRATED, TRACKED, Child, Evaluator
+from cleave.train import BATCH, RECALIBRATED, TRACKED, Child, Evaluator, Statistics
 from cleave.train.evaluator import CHUNK, Remembered, Walked, begin, chunks
 from tests.recorder import Impatient
 from tests.reference.judge import plain_hits
@@ -110,6 +110,26 @@ def test_the_outputs_are_the_same_to_the_last_bit() -> None:
         together = dict(evaluator._walk(own, Walked([[begin(images)]], [], {}), 0, list(range(len(own))), NEVER))
         for child, arch in enumerate(archs):
             assert torch.equal(together[child][0], made.common(images, one_hot(arch))), arch
+
+
+@pytest.mark.parametrize("statistics", [BATCH, RECALIBRATED])
+def test_all_children_and_pieces_are_judged_in_the_precision_that_is_asked_for(statistics: Statistics) -> None:
+    """Also what comes after the first of them, and whoever asks in between is in neither mode."""
+    space = find_space("nasbench201")
+    network = build(space.layout(SIZE, 3), space.region, 4, seed=0)
+    children = [Child(network, one_hot(arch)) for arch in some(space, 4)]
+    judged = [(images.float(), labels) for images, labels in batches(3)]
+    for half, dtype in ((True, torch.bfloat16), (False, torch.float32)):
+        evaluator, seen = Evaluator(statistics, chunk=1, half=half), 0
+        for child, logits, _ in evaluator.logits(children, judged, judged[:1]):
+            assert not torch.is_inference_mode_enabled()
+            assert not torch.is_autocast_enabled("cpu")
+            (alone,) = (each for _, each, _ in Evaluator(statistics, 1, half).logits(
+                [children[child]], [judged[seen // len(children)]], judged[:1]))  # fmt: skip
+            assert logits.dtype == alone.dtype == dtype
+            torch.testing.assert_close(logits, alone, rtol=0.1 if half else 1e-4, atol=0.1 if half else 1e-4)
+            seen += 1
+        assert seen == len(children) * len(judged)
 
 
 def test_an_operation_that_remembers_works_once_for_equal_inputs_and_anew_for_others() -> None:
@@ -210,7 +230,7 @@ def test_a_child_gets_the_same_to_the_bit_whatever_was_judged_before(kind: str) 
 
 def test_a_part_of_an_elastic_network_gets_the_same_to_the_bit_whatever_was_judged_before() -> None:
     """Wide ones before narrow ones too, of which they share the statistics' tensors."""
-    settings = OfaSettings(width=0.1, kernels=[3, 5], expansions=[3, 6], depths=[1, 2])  # type: ignore[arg-type]
+    settings = OfaSettings(width=0.1, kernels=(3, 5), expansions=(3, 6), depths=(1, 2))
     space = MobileNetOfa(settings)
     made = build(space.layout(settings, 3), space.region, 4, seed=0).double()
     children = [Child(made, only_live(made.layout, arch)) for arch in some(space, 3)]

@@ -7,9 +7,10 @@ torch. `UserError` is a mistake in what was given, in one line; `Interrupted` sa
 from cleave.api.measuring import measure
 from cleave.api.searches import evolve, front, load, partition, plan, rank, resume, search
 from cleave.api.studies import is_study, resume_study, study
-from cleave.api.trainings import evaluate, is_training, resume_training, timm_model, train
+from cleave.api.trainings import compare, evaluate, is_training, resume_training, timm_model, train
 
 __all__ = [
+    "compare",
     "evaluate",
     "evolve",
     "front",

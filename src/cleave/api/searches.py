@@ -114,6 +114,8 @@ def rank(
     sample: int | None = None,
     seed: int = 0,
     connected: bool = False,
+    truth: str | Path | None = None,
+    alone: int | None = None,
     images: int = 500,
     recalibrate: int | None = None,
     forgetting: float | None = None,
@@ -133,12 +135,15 @@ def rank(
     """Ranks architectures by their accuracy under a run's weights: rank correlations, and a CSV file.
 
     `run`: a finished search, or the file of a recipe to search first. What is asked is as in `cleave rank --help`.
-    `data`: again what was given as tensors. Returns what `cleave rank --json` prints.
+    `data`: again what was given as tensors. Returns what `cleave rank --json` prints. Interrupted when asked to stop:
+    with `alone` the same call goes on.
     """
     question = RankQuestion(
         sample=sample,
         seed=seed,
         connected=connected,
+        truth=path_or_none(truth),
+        alone=alone,
         images=images,
         recalibrate=recalibrate,
         forgetting=forgetting,

@@ -1,9 +1,9 @@
-"""One architecture, trained from scratch and tested."""
+"""One architecture, trained by itself and tested."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,10 @@ from cleave.engine.stop import Stop
 from cleave.extras import need_extra
 from cleave.given import DataLike, RecipeLike, SpaceLike, images_from, once, space_keys, without
 from cleave.result import SearchResult
+from cleave.retrain import compare as compare_runner
 from cleave.retrain import evaluate as evaluate_runner
 from cleave.retrain import runner as train_runner
+from cleave.retrain.compare import ComparisonRequest
 from cleave.retrain.recipes import load_training
 from cleave.retrain.result import TrainResult, read_training
 from cleave.run.origin import TRAIN, holds
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
 def train(
     source: str | Path | SearchResult,
     *,
+    weights: str | None = None,
+    arch: str | None = None,
+    leaf: str | None = None,
+    epochs: int | None = None,
     recipe: RecipeLike | None = None,
     space: SpaceLike | None = None,
     data: DataLike | None = None,
@@ -36,24 +42,65 @@ def train(
     callbacks: Iterable[CallbackLike] = (),
     stop: Stop | None = None,
 ) -> TrainResult:
-    """Trains one architecture from scratch in a new run folder.
+    """Trains one architecture in a new run folder.
 
     `source`: an architecture as its space writes it, or a finished search, or the JSON file of `cleave.evolve` in one:
-    its space and images are then taken.
-    `recipe`: a name ("short", "darts-cifar", "gm-imagenet" and so on), a YAML file, a mapping or
-    `retrain.settings.RetrainRecipe`; None: short. The other arguments are as of `search`, and change it:
-    {"training.epochs": 5}.
+    its space and images are then taken. `weights`: "new", or "supernet" for those that the architecture has in a leaf
+    of the search. `arch`, `leaf`: others than the search chose.
+
+    `recipe`: a name ("short", "finetune" and so on), a YAML file, a mapping or `retrain.settings.RetrainRecipe`; None:
+    short, or finetune for weights of a supernet. The other arguments are as of `search`, and change it:
+    {"training.batch_size": 32}.
 
     UserError for a mistake in what was given; Interrupted, with everything saved, where it was asked to stop.
     """
     images, given = images_from(data)
-    keys = {**space_keys(space), **images, **without({"seed": seed, "device": device})}
+    begun = {"begin.weights": weights, "begin.leaf": leaf, "arch": arch, "training.epochs": epochs}
+    keys = {**space_keys(space), **images, **without({**begun, "seed": seed, "device": device})}
     once(keys, settings or {})
     of = source.run if isinstance(source, SearchResult) else source
     asked = load_training(of, recipe, {**keys, **(settings or {})})
     callback = Callbacks(checked_callbacks(callbacks), stop)
     found = train_runner.start(asked, path_or_none(out), callback, given)
     return read_training(Path(found["run"]))
+
+
+def compare(
+    source: str | Path | SearchResult,
+    *,
+    arch: str | None = None,
+    leaf: str | None = None,
+    epochs: int | None = None,
+    seeds: Sequence[int] = (0,),
+    recipe: RecipeLike | None = None,
+    scratch: RecipeLike | None = None,
+    data: DataLike | None = None,
+    out: str | Path | None = None,
+    settings: Mapping[str, Any] | None = None,
+    device: str | None = None,
+    callbacks: Iterable[CallbackLike] = (),
+    stop: Stop | None = None,
+) -> dict[str, Any]:
+    """Inherited, fine-tuned and from-scratch accuracy of an architecture of a finished search, on held-out images.
+
+    `arch`, `leaf`: others than the search chose. `recipe`: of fine-tuning; None: finetune. `scratch`: of training from
+    scratch, which has as many epochs; None: short. Every seed is a training of each kind. The other arguments are as of
+    `train`, and change both. What is in `out` already is not trained again.
+
+    Returns what `cleave compare --json` prints. UserError and Interrupted as of `train`.
+    """
+    images, given = images_from(data)
+    keys = {**images, **without({"begin.leaf": leaf, "arch": arch, "training.epochs": epochs, "device": device})}
+    once(keys, settings or {})
+    request = ComparisonRequest(
+        source.run if isinstance(source, SearchResult) else Path(source),
+        tuple(seeds),
+        recipe,
+        scratch,
+        {**keys, **(settings or {})},
+        path_or_none(out),
+    )
+    return compare_runner.compare(request, Callbacks(checked_callbacks(callbacks), stop), given)
 
 
 def resume_training(

@@ -43,8 +43,9 @@ def compare(before: Mapping[str, Any], now: Mapping[str, Any], images: str, path
     """UserError where the images are others; a word where the outcome may no longer be the same byte for byte."""
     if before.get("images") != now["images"]:
         raise UserError(f"{images}: not the images that {path} was started with; put them back")
-    if before.get("teacher") != now.get("teacher"):
-        raise UserError(f"training.teacher: not the weights that {path} was started with; put them back")
+    for name, key in {"teacher": "training.teacher", "supernet": "begin.run"}.items():
+        if before.get(name) != now.get(name):
+            raise UserError(f"{key}: not the weights that {path} was started with; put them back")
     for name in ("cleave", "torch", "numpy", "machine", "device"):
         if before.get(name) != now[name]:
             callback.say(f"{name} was {before.get(name)} and is now {now[name]}: figures may differ in the last digits")

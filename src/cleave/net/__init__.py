@@ -2,7 +2,7 @@
 
 from cleave.net.blocks import Edge
 from cleave.net.gates import Gate, Gates, one_hot, only_live
-from cleave.net.network import Network, Outputs, build, count_parameters, extract
+from cleave.net.network import Network, Outputs, build, build_alone, count_parameters, extract, inherit
 from cleave.net.noise import Dropout, DropPath, noisy
 from cleave.net.place import BlockModule, Function, Place, builds, places
 from cleave.ops import Conv2d, Norm, Operation, Operations, operation
@@ -23,9 +23,11 @@ __all__ = [
     "Outputs",
     "Place",
     "build",
+    "build_alone",
     "builds",
     "count_parameters",
     "extract",
+    "inherit",
     "noisy",
     "one_hot",
     "only_live",

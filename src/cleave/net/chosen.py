@@ -9,14 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from cleave.net.gates import one_hot
-from cleave.net.network import Network, build, extract
-from cleave.space import Arch, Layout, Region
+from cleave.net.network import Network, build_alone, extract
+from cleave.space import Arch, Layout
 
 
 class ChosenNetwork(nn.Module):
     """One architecture with the weights that it had in a network, which normalises the images itself.
 
-    Trained from scratch it goes by running statistics in evaluation mode. Out of a search's supernet, which has none,
+    Trained by itself it goes by running statistics in evaluation mode. Out of a search's supernet, which has none,
     its batch normalisations go by the batch that they get, in evaluation too, so that an answer depends on the images
     beside it; the search judged in batches of `search.eval_batch_size`, and in the recipe's `precision`, while this
     computes in float32.
@@ -42,8 +42,7 @@ class ChosenNetwork(nn.Module):
 def standalone(
     layout: Layout, arch: Arch, classes: int, weights: Mapping[str, Tensor], mean: Sequence[float], std: Sequence[float]
 ) -> ChosenNetwork:
-    """That of an architecture trained from scratch, in evaluation mode. `weights`: of its network, as it is used."""
-    norm = replace(layout.norm, running=True)
-    network = build(replace(layout, auxiliary=None), Region.of(arch), classes, 0, norm)
+    """That of an architecture trained by itself, in evaluation mode. `weights`: of its network, as it is used."""
+    network = build_alone(replace(layout, auxiliary=None), arch, classes, seed=0)
     network.load_state_dict(weights)
     return ChosenNetwork(network, arch, mean, std).eval()

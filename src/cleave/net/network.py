@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -115,6 +116,25 @@ def extract(network: Network, arch: Arch) -> Network:
         alone.set_submodule(name, place.extract(arch))
     alone.region = Region.of(arch)
     return alone
+
+
+def build_alone(layout: Layout, arch: Arch, classes: int, seed: int, device: str = "cpu") -> Network:
+    """The network of one architecture that is trained by itself: it has running statistics, and nothing that it could
+    share with others."""
+    norm = replace(layout.norm, running=True)
+    return extract(build(layout, Region.of(arch), classes, seed, norm, device), arch)
+
+
+@torch.no_grad()
+def inherit(network: Network, supernet: Network, arch: Arch) -> None:
+    """Puts into a network that was built alone, of `Layout.inheriting`, the weights that it has in a supernet.
+
+    What the supernet lacks stays as it was: affine parameters of normalisations, running statistics. So does an
+    auxiliary head.
+    """
+    taken = extract(supernet, arch)
+    taken.auxiliary = None
+    network.load_state_dict({**network.state_dict(), **taken.state_dict()})
 
 
 def count_parameters(network: nn.Module) -> int:

@@ -17,13 +17,14 @@ class Norm:
 
     Without `running` statistics a layer always normalises by its batch, in evaluation too: shared weights have no
     one set of statistics that fits every child. `momentum` is the share of a new batch in running ones, `eps` what is
-    added to a variance.
+    added to a variance. `inherits`: the network goes on with a supernet's weights, so that it has all that is in one.
     """
 
     affine: bool = True
     running: bool = False
     momentum: float = 0.1
     eps: float = 1e-5
+    inherits: bool = False
 
     def __call__(self, channels: int) -> nn.Module:
         return nn.BatchNorm2d(

@@ -13,8 +13,16 @@ from cleave.common import DataRoot, Device, ExtensionFiles, Json, TableFile, tel
 def rank(
     source: Annotated[Path, typer.Argument(metavar="RUN|RECIPE.yaml", help="A finished run, or what to search first.")],
     sample: Annotated[int | None, typer.Option(metavar="N", min=2, help="Only N of them, drawn by the seed.")] = None,
-    seed: Annotated[int, typer.Option(metavar="S", min=0, help="Seed of sample, random row and intervals.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="S", min=0, help="Seed of all that is random.")] = 0,
     connected: Annotated[bool, typer.Option("--connected", help="Only architectures that compute something.")] = False,
+    truth: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.csv", help="Compare with its columns arch and true (or accuracy), not a benchmark."),
+    ] = None,
+    alone: Annotated[
+        int | None,
+        typer.Option(metavar="EPOCHS", min=1, help="Compare with each of the sample trained alone for so long."),
+    ] = None,
     images: Annotated[int, typer.Option(metavar="N", min=1, help="Held-out images, at most.")] = 500,
     recalibrate: Annotated[
         int | None,
@@ -48,9 +56,10 @@ def rank(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Rank all architectures by their accuracy under a run's weights.
+    """Rank architectures by their accuracy under a run's weights.
 
-    Compared with their accuracy when trained alone, and with trivial baselines.
+    Compared with their accuracy when trained alone, and with trivial baselines. An interrupted --alone goes on with the
+    same command.
     """
     from cleave import api
     from cleave.engine.stop import SignalStop
@@ -63,6 +72,8 @@ def rank(
             sample=sample,
             seed=seed,
             connected=connected,
+            truth=truth,
+            alone=alone,
             images=images,
             recalibrate=recalibrate,
             forgetting=forgetting,

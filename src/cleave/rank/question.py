@@ -16,6 +16,8 @@ class RankQuestion:
     """How architectures are chosen and judged, what they are compared with, and where the answer is put.
 
     sample: how many architectures, drawn by `seed`; None: all. connected: only those that compute something.
+    truth: a CSV file of accuracies that architectures reach when trained alone; alone: the epochs for which each is
+    trained to find that out. Neither: the benchmark tells.
     images: of the held-out ones, at most. recalibrate: training mini-batches from which each child's statistics are
     estimated; 0: those of each held-out batch; None: as the search judged. forgetting: the share of a new batch in
     these; None: their mean.
@@ -28,6 +30,8 @@ class RankQuestion:
     sample: int | None = None
     seed: int = 0
     connected: bool = False
+    truth: Path | None = None
+    alone: int | None = None
     images: int = 500
     recalibrate: int | None = None
     forgetting: float | None = None
@@ -42,11 +46,23 @@ class RankQuestion:
     extensions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """UserError for a share that is none, or that nothing would be made of."""
+        """UserError for a share that is none, and for what nothing would be made of."""
         if self.forgetting is not None and not 0 < self.forgetting <= 1:
             raise UserError(f"--forgetting={self.forgetting}: give a share above 0, at most 1")
         if self.forgetting is not None and not self.recalibrate:
             raise UserError("--forgetting: says how statistics are estimated; give --recalibrate too")
+        self._check_truth()
+
+    def _check_truth(self) -> None:
+        """UserError unless at most one truth is asked for, with all that it needs."""
+        given = [name for name in ("truth", "alone") if getattr(self, name) is not None]
+        of_table = [name for name in ("benchmark", "dataset") if getattr(self, name) is not None]
+        if given and (others := [*given[1:], *of_table]):
+            raise UserError(f"--{given[0]}, --{others[0]}: say what the truth is in two ways; give one of them")
+        if self.alone is not None and self.alone < 1:
+            raise UserError(f"--alone={self.alone}: is a number of epochs; give 1 or more")
+        if self.alone is not None and self.sample is None:
+            raise UserError("--alone: trains every architecture that is ranked; give --sample N too")
 
     def judging(self, search: SearchSettings) -> Judging:
         """How the children of a run are judged that was searched so."""

@@ -15,11 +15,12 @@ from cleave.engine.progress import Callback
 from cleave.errors import Interrupted
 from cleave.files import check_free, holds_text, refuse_pipe
 from cleave.memory import memory_for
+from cleave.rank.alone import forget, trained_alone
 from cleave.rank.columns import Numbers
 from cleave.rank.contest import SUPERNET, Contest, prepare
 from cleave.rank.judge import judge
-from cleave.rank.published import published_rows
 from cleave.rank.question import RankQuestion
+from cleave.rank.truth import ACCURACY, ALONE, TRUE, inputs_of
 from cleave.run.durable import write_bytes
 from cleave.search.finished import FinishedRun, open_finished, read_recipe
 from cleave.search.runner import start
@@ -31,27 +32,32 @@ from cleave.torch_state import cpu_threads
 def rank(source: Path, question: RankQuestion, callback: Callback, given: Given | None = None) -> dict[str, Any]:
     """Ranks the architectures of a finished run, or of a recipe after its search, and writes a CSV file.
 
-    Returns {"run", "file", "dataset", "architectures", "images", "judged_by", "as_searched", "averaged", "seconds",
-    "rows"}: `judged_by` as in result.json, `as_searched` whether the search judged so too, the rows by name as
-    `cleave.stats.ranking.score` gives them. UserError for what the user can correct, most
-    of it before anything runs; Interrupted when asked to stop: the file is then not there.
+    Returns {"run", "file", "dataset", "truth", "architectures", "images", "judged_by", "as_searched", "averaged",
+    "seconds", "rows"}: `truth` as in `cleave.rank.truth`, with the held-out "images" where it was trained for here;
+    `judged_by` as in result.json, `as_searched` whether the search judged so too, the rows by name as
+    `cleave.stats.ranking.score` gives them. UserError for what the user can correct, most of it before anything runs;
+    Interrupted when asked to stop: the file is then not there, and the same call goes on with what is trained alone.
     """
     path = searched(source, question, callback) if holds_text(source) else source
     began = time.monotonic()
     recipe = read_recipe(path, question.flags)
     file = question.out or path / "ranking.csv"
     check_free(file)
-    contest = prepare(recipe, question)
+    contest = prepare(recipe, question, inputs_of(path))
     run = open_finished(path, recipe, callback, given)
-    leaves = run.holders(contest.archs)
+    leaves, part = run.holders(contest.archs), file.with_name(f"{file.name}.part")
+    true = true_accuracies(run, contest, question, part, callback)
     accuracy = judged(run, contest, leaves, question, callback)
     judging = question.judging(run.problem.recipe.search)
-    rows = scored(contest, accuracy, question.seed)
-    write_bytes(file, table(contest, leaves, accuracy))
+    rows = scored(contest, true, accuracy, question.seed)
+    write_bytes(file, table(contest, leaves, true, accuracy))
+    if question.alone is not None:
+        forget(part)
     return {
         "run": str(path),
         "file": str(file),
-        "dataset": contest.dataset,
+        "dataset": contest.truth.dataset,
+        "truth": truth_told(contest, run),
         "architectures": len(contest.archs),
         "images": min(question.images, len(run.problem.valid)),
         "judged_by": judging.told,
@@ -68,10 +74,26 @@ def searched(recipe_file: Path, question: RankQuestion, callback: Callback) -> P
     recipe = load_recipe(recipe_file, (), {**question.flags, "benchmark": benchmark})
     for file in question.predictions:
         refuse_pipe("--predictions", file)
+    if question.truth is not None:
+        refuse_pipe("--truth", question.truth)
     if question.out is not None:
         check_free(question.out)
     prepare(recipe, question)
     return Path(start(recipe, None, callback)["run"])
+
+
+def true_accuracies(
+    run: FinishedRun, contest: Contest, question: RankQuestion, part: Path, callback: Callback
+) -> Numbers:
+    """What is known of each architecture trained alone, or else is found out now."""
+    known = contest.truth.accuracies
+    return trained_alone(run, contest, question, part, callback) if known is None else known
+
+
+def truth_told(contest: Contest, run: FinishedRun) -> dict[str, Any]:
+    """What the truth is."""
+    told = contest.truth.told
+    return {**told, "images": len(run.problem.valid)} if told["from"] == ALONE else {**told}
 
 
 def judged(
@@ -86,16 +108,16 @@ def judged(
             raise Interrupted("interrupted; no ranking was written") from error
 
 
-def scored(contest: Contest, accuracy: Numbers, seed: int) -> dict[str, dict[str, Any]]:
+def scored(contest: Contest, true: Numbers, accuracy: Numbers, seed: int) -> dict[str, dict[str, Any]]:
     """A row for the run, for each column of predictions, for each baseline, and for what was published."""
     predicted = {SUPERNET: accuracy, **contest.predictions, **contest.baselines}
-    rows = {name: score(numbers, contest.true, seed) for name, numbers in predicted.items()}
-    return rows | published_rows(contest.space, contest.dataset)
+    rows = {name: score(numbers, true, seed) for name, numbers in predicted.items()}
+    return {**rows, **contest.truth.published}
 
 
-def table(contest: Contest, leaves: Sequence[Node], accuracy: Numbers) -> bytes:
+def table(contest: Contest, leaves: Sequence[Node], true: Numbers, accuracy: Numbers) -> bytes:
     """The CSV file: every architecture with its leaf, accuracy, true accuracy and baselines; numbers in full."""
-    columns = {"accuracy": accuracy, "true": contest.true, **contest.baselines}
+    columns = {ACCURACY: accuracy, TRUE: true, **contest.baselines}
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["arch", "leaf", *columns])

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cleave.rank.truth import ALONE, FILE, TABLE
 from cleave.search.judging import judged_by
 
 LEGEND = """\
@@ -44,12 +45,29 @@ def figures_table(head: Iterable[str], rows: Mapping[str, Iterable[str]], title:
 
 def title(ranking: dict[str, Any]) -> Text:
     """What was ranked, and how."""
-    words = [f"{ranking['architectures']:,} architectures, {ranking['dataset']} test accuracy"]
+    words = [f"{ranking['architectures']:,} architectures, {TRUTHS[ranking['truth']['from']](ranking)}"]
     words.append(f"{ranking['images']} held-out images")
     words.append(judged_by(ranking["judged_by"]) + ("" if ranking["as_searched"] else ", unlike in the search"))
     if ranking["averaged"] > 1:
         words.append(f"mean of {ranking['averaged']} snapshots")
     return Text("; ".join(words))
+
+
+def of_table(ranking: dict[str, Any]) -> str:
+    return f"{ranking['dataset']} test accuracy"
+
+
+def of_file(ranking: dict[str, Any]) -> str:
+    return f"{ranking['truth']['column']} of {ranking['truth']['file']}"
+
+
+def of_training(ranking: dict[str, Any]) -> str:
+    epochs, images = ranking["truth"]["epochs"], ranking["truth"]["images"]
+    return f"held-out accuracy (n = {images:,}) after training alone for {epochs} epoch{'s' * (epochs != 1)}"
+
+
+TRUTHS = {TABLE: of_table, FILE: of_file, ALONE: of_training}
+"""What the truth is, in words, by where it is from."""
 
 
 def cells(row: dict[str, Any]) -> list[str]:

@@ -49,9 +49,12 @@ class Sizes:
         """The same with other common keys."""
         return replace(self, common={**self.common, **changes})
 
+    def length(self, method: str) -> Length:
+        return self.lengths[family(method)]
+
     def recipe(self, method: str) -> dict[str, Any]:
         """Every key that the budget fixes for a method."""
-        length = self.lengths[family(method)]
+        length = self.length(method)
         epochs = {"split.warmup_epochs": length.warmup, "search.epochs": length.epochs}
         return {**self.common, "method.name": method, **epochs, **self._rate(method), **self.methods.get(method, {})}
 
@@ -71,14 +74,20 @@ class Sizes:
 
         `branch`: groups per split, one number for each level of the tree.
         """
-        length = self.lengths[family(method)]
+        length = self.length(method)
         inner = sum(prod(branch[:depth]) for depth in range(len(branch)))
         return inner * length.warmup + prod(branch) * length.epochs
 
 
+FAMILIES = {
+    "random": "rsps", "rsps": "rsps", "proxyless": "proxyless",
+    "shrinking": "shrinking", "sandwich": "shrinking", "subnets": "shrinking",
+}  # fmt: skip
+
+
 def family(method: str) -> str:
     """Which lengths a method goes by: single-path training takes longer (GM-NAS, appendix D.1)."""
-    return {"random": "rsps", "rsps": "rsps", "proxyless": "proxyless"}.get(method, "darts")
+    return FAMILIES.get(method, "darts")
 
 
 UNTOUCHED = {"trust.control": 0, "trust.panel": 0, "threads": 1}

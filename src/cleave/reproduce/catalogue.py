@@ -5,6 +5,7 @@ from __future__ import annotations
 from cleave.errors import named
 from cleave.reproduce.experiment import Experiment
 from cleave.reproduce.mobile_rows import MOBILE_SPACE
+from cleave.reproduce.ofa_rows import OFA_SPACE
 from cleave.reproduce.partition_rows import PARTITIONS
 from cleave.reproduce.partner_rows import PARTNERS
 from cleave.reproduce.ranking_rows import RANKINGS
@@ -12,7 +13,7 @@ from cleave.reproduce.retrained_rows import DARTS_SPACE
 from cleave.reproduce.searches import SEARCHES
 
 EXPERIMENTS: dict[str, Experiment] = {
-    each.name: each for each in (*PARTNERS, *SEARCHES, *DARTS_SPACE, *MOBILE_SPACE, *RANKINGS, *PARTITIONS)
+    each.name: each for each in (*PARTNERS, *SEARCHES, *DARTS_SPACE, *MOBILE_SPACE, *OFA_SPACE, *RANKINGS, *PARTITIONS)
 }
 
 

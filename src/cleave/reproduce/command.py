@@ -7,12 +7,8 @@ from typing import Annotated
 
 import typer
 
-from cleave.common import Address, DataRoot, Device, EngineName, Json, TableFile, Workers, flags_of, tell
-from cleave.errors import UserError, brief
+from cleave.common import Address, DataRoot, Device, EngineName, Json, TableFile, Workers, flags_of, numbers, tell
 from cleave.extras import need_extra
-
-LONGEST_SEED = 18
-"""Digits of what is surely below 2**63."""
 
 
 def reproduce(
@@ -59,11 +55,3 @@ def reproduce(
     with Terminal() as terminal:
         report = run_experiment(request, Callbacks([terminal], SignalStop()))
     tell(report, as_json, lambda: report_text(report))
-
-
-def numbers(flag: str, text: str) -> list[int]:
-    """Whole numbers from 0, separated by commas."""
-    words = text.split(",") if text else []
-    if not all(word.isdecimal() and len(word) <= LONGEST_SEED for word in words):
-        raise UserError(f"{flag} {brief(text)}: write whole numbers with commas, as in {flag} 0,1,2")
-    return [int(word) for word in words]

@@ -15,10 +15,8 @@ from typing import Any
 from cleave.reproduce.budgets import UNTOUCHED, Length, Sizes
 from cleave.retrain.catalogue import RECIPES
 
-BRANCH = (2, 3)
-"""Groups of the first and of the second split, which make 6 leaves."""
-TALLER, TALLER_LENGTH = (2, 2, 2), Length(16, 31)
-"""A tree of 8 leaves, at the paper's budget alone, and lengths by which it has as many epochs in all."""
+TALLER_LENGTH = Length(16, 31)
+"""Of a tree of 8 leaves, at the paper's budget alone, by which it has as many epochs in all."""
 
 TRAINED: dict[str, dict[str, Any]] = {
     "tiny": {"data": {"use": "all"}, "training": {"epochs": 2, "batch_size": 24}},
@@ -45,6 +43,12 @@ SEARCHED = {
 }  # fmt: skip
 """Leaves go on with the weights of the node above, as in the code behind Table 5."""
 
+IMAGENET = {
+    "data.name": "imagenet-1k", "data.limit": None, "data.held_out": 10_000, "data.image_size": 256, "data.view": 224,
+    "data.resample": "bicubic", "data.crop": 0.08, "data.brightness": 32 / 255, "data.saturation": 0.5,
+}  # fmt: skip
+"""The images of searches at the paper's size."""
+
 MOBILE_SIZES: dict[str, Sizes] = {
     "tiny": Sizes(
         "tiny",
@@ -67,10 +71,8 @@ MOBILE_SIZES: dict[str, Sizes] = {
     "paper": Sizes(
         "paper",
         {
-            "data.name": "imagenet-1k", "data.limit": None, "data.held_out": 10_000, "data.image_size": 256,
-            "data.view": 224, "data.resample": "bicubic", "data.crop": 0.08, "data.brightness": 32 / 255,
-            "data.saturation": 0.5, "space.width": 1.0, "space.stem": "imagenet", "search.batch_size": 512,
-            "split.batches": 100, "split.warmup_learning_rate": 0.05, "method.clip": None, **SEARCHED,
+            **IMAGENET, "space.width": 1.0, "space.stem": "imagenet", "search.batch_size": 512, "split.batches": 100,
+            "split.warmup_learning_rate": 0.05, "method.clip": None, **SEARCHED,
         },
         {"proxyless": Length(40, 40)},
         {"proxyless": {"method.architecture_learning_rate": 1e-3}},

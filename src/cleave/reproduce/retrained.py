@@ -12,14 +12,12 @@ from pydantic import Field
 from cleave.data.chance import Chance
 from cleave.engine.engine import Engine
 from cleave.engine.progress import Callback
-from cleave.errors import UserError
 from cleave.reproduce.experiment import Budget, ExperimentRow, Figures, Perform, search
 from cleave.retrain import runner
 from cleave.retrain.evaluate import evaluate
-from cleave.retrain.recipes import load_training, recipe_of, resolve_training
-from cleave.retrain.settings import RetrainRecipe
+from cleave.retrain.recipes import load_training
 from cleave.run.durable import write_bytes, write_json
-from cleave.run.origin import SEARCH, TRAIN, holds, read_origin
+from cleave.run.origin import SEARCH, read_origin
 from cleave.run.reading import Shape, is_there, read_json
 from cleave.run.view import view
 from cleave.search.drawn import of_run
@@ -89,18 +87,11 @@ def trained(folder: Path, name: str, arch: str, settings: Mapping[str, Any], cal
     path = beside(folder, name)
     recipe = load_training(folder, settings, {"arch": arch, "seed": read_origin(folder, SEARCH).recipe["seed"]})
     callback.say(f"training from scratch: {name}")
-    result = resumed(path, recipe, callback) if holds(path, TRAIN) else runner.start(recipe, path, callback)
+    result = runner.start_or_resume(recipe, path, callback)
     if not is_there(kept(path)):
         write_json(kept(path), {"accuracy": evaluate(path, callback)["accuracy"]})
     seconds: float = result["seconds"]
     return seconds
-
-
-def resumed(path: Path, recipe: RetrainRecipe, callback: Callback) -> dict[str, Any]:
-    """Goes on with a training; UserError where it is another one."""
-    if resolve_training(recipe) != recipe_of(read_origin(path, TRAIN)):
-        raise UserError(f"{path}: was trained by another recipe; give --out a new folder")
-    return runner.resume(path, callback)
 
 
 def beside(folder: Path, name: str) -> Path:

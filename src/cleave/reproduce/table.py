@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import sqrt
-from statistics import mean, pstdev, stdev
+from statistics import mean, pstdev
 from typing import Any
 
 from cleave.reproduce.experiment import ExperimentRow, Published
 from cleave.reproduce.grid import Finding
-
-SAME = 1e-9
-"""What is closer differs by rounding alone, in percentage points and other units of about 1."""
+from cleave.stats.intervals import student
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ class TableLine:
                 "n": len(known),
                 "values": self.values,
             },
-            "interval": interval(known),
+            "interval": student(known),
             "difference": None if ours is None or self.published is None else ours - self.published.mean,
             "seconds": self.seconds,
         }
@@ -80,23 +77,12 @@ def comparisons(
                         "rows": [one, other],
                         "measure": measure,
                         "difference": mean(differences) if differences else None,
-                        "interval": interval(differences),
+                        "interval": student(differences),
                         "n": len(differences),
                         "of": len(a),
                     }
                 )
     return found
-
-
-def interval(values: Sequence[float]) -> tuple[float, float] | None:
-    """The 95 % interval of a mean by Student's t; None for one value, however often it was found, and for none."""
-    if len(values) < 2 or max(values) - min(values) <= SAME:
-        return None
-    from scipy.stats import t  # not at the top: a list of the experiments needs no scipy
-
-    centre = mean(values)
-    reach = float(t.ppf(0.975, len(values) - 1)) * stdev(values) / sqrt(len(values))
-    return centre - reach, centre + reach
 
 
 def markdown(report: dict[str, Any]) -> str:

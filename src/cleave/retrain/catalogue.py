@@ -15,7 +15,7 @@ from cleave.config import Raw
 from cleave.errors import UserError, shown
 from cleave.given import RecipeLike, raw_of
 
-SHORT = "short"
+SHORT, FINETUNE = "short", "finetune"
 MOBILE: Raw = {"name": "mobilenet-proxyless", "width": 1.0, "stem": "imagenet"}
 CROPPED: Raw = {"image_size": 256, "view": 224, "resample": "bicubic", "use": "all"}
 """Images are judged by the middle 224 of 256 pixels, .875 of them."""
@@ -27,6 +27,17 @@ RECIPES: dict[str, Raw] = {
             "nesterov": True,
             "label_smoothing": 0.1,
             "drop_path": 0.1,
+        },
+    },
+    # Of our own too: the same for weights that are good already, so with a smaller rate, which rises, and few epochs.
+    FINETUNE: {
+        "begin": {"weights": "supernet"},
+        "training": {
+            "epochs": 10,
+            "learning_rate": 0.01,
+            "learning_rate_warmup": 1,  # of more epochs than one
+            "nesterov": True,
+            "label_smoothing": 0.1,
         },
     },
     # The paper retrains as DARTS does; where its text and the code differ, the code's is here.

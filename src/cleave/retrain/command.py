@@ -10,6 +10,16 @@ import typer
 
 from cleave.common import Data, DataRoot, Device, ExtensionFiles, Json, Seed, SkipDamaged, SpaceName, flags_of, tell
 
+Changed = Annotated[
+    list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Change keys of the recipe.", show_default=False)
+]
+ArchText = Annotated[
+    str | None, typer.Option(metavar="ARCH", help="Another architecture than the one that the search chose.")
+]
+LeafText = Annotated[
+    str | None, typer.Option(metavar="L", help="Whose supernet, as in 0.1; default: of the leaf that was chosen.")
+]
+Epochs = Annotated[int | None, typer.Option(metavar="N", min=1, help="Default: as the recipe says.")]
 Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Run folder; default: a new one in runs/.")]
 
 
@@ -21,14 +31,20 @@ def train(
             help="An architecture as its space writes it, a finished search, or what cleave evolve found in one.",
         ),
     ],
-    changes: Annotated[
-        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Change keys of the recipe.", show_default=False)
+    changes: Changed = None,
+    weights: Annotated[
+        str | None,
+        typer.Option("--from", metavar="new|supernet", help="Begin with the weights of the search's supernet."),
     ] = None,
+    epochs: Epochs = None,
+    arch: ArchText = None,
+    leaf: LeafText = None,
     recipe: Annotated[
         str | None,
         typer.Option(
             metavar="NAME|FILE",
-            help="short (the default), darts-cifar, darts-imagenet, gm-imagenet, proxyless-imagenet, a file.",
+            help="short (the default), finetune (that of --from supernet), darts-cifar, darts-imagenet, gm-imagenet, "
+            "proxyless-imagenet, a file.",
         ),
     ] = None,
     data: Data = None,
@@ -41,9 +57,10 @@ def train(
     extensions: ExtensionFiles = None,
     as_json: Json = False,
 ) -> None:
-    """Train one architecture from scratch: what a search chose, or one that you write down.
+    """Train one architecture: what a search chose, or one that you write down.
 
-    Of a search its space and images are taken. Several GPUs: torchrun --nproc-per-node N -m cleave train ...
+    From scratch, or with --from supernet from the weights that it has in the search. Of a search its space and images
+    are taken. Several GPUs: torchrun --nproc-per-node N -m cleave train ...
     Interrupted, it goes on with `cleave resume`.
     """
     from cleave import api
@@ -56,7 +73,16 @@ def train(
     flags = without(flags_of(data, data_root, None, seed, device, skip_damaged, space, extensions))
     with Terminal() as terminal:
         result = api.train(
-            source, recipe=recipe, settings={**keys, **flags}, out=out, callbacks=[terminal], stop=SignalStop()
+            source,
+            weights=weights,
+            arch=arch,
+            leaf=leaf,
+            epochs=epochs,
+            recipe=recipe,
+            settings={**keys, **flags},
+            out=out,
+            callbacks=[terminal],
+            stop=SignalStop(),
         )
     tell_training(result.to_json(), as_json)
 

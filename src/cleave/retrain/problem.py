@@ -1,8 +1,8 @@
-"""A training from scratch with its space and images, opened."""
+"""A training with its space and images, opened."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,9 +18,12 @@ from cleave.memory import memory_for
 from cleave.net.cost import Cost, cost_alone
 from cleave.opening import SMALLER, augment_of, check_padding, open_images
 from cleave.retrain.ranks import device_of
-from cleave.retrain.settings import RetrainRecipe
+from cleave.retrain.recipes import trained_layout
+from cleave.retrain.settings import RetrainRecipe, RetrainSettings
+from cleave.retrain.supernet import Supernet, find_supernet
 from cleave.retrain.teacher import check_image, open_teacher
-from cleave.retrain.trainer import Retraining, retrain_layout
+from cleave.retrain.trainer import Inherited, Retraining, retrain_layout
+from cleave.settings import DataSettings
 from cleave.space import Space, find_space
 
 LABEL = "network"
@@ -29,7 +32,10 @@ LABEL = "network"
 
 @dataclass(frozen=True)
 class TrainingProblem:
-    """A resolved recipe with what it names. `valid` has no images where all are trained on. No test images."""
+    """A resolved recipe with what it names. `valid` has no images where all are trained on. No test images.
+
+    `supernet`: whose weights it begins with; None: new ones.
+    """
 
     recipe: RetrainRecipe
     space: Space
@@ -37,6 +43,7 @@ class TrainingProblem:
     valid: Images
     cost: Cost
     report: Mapping[str, Any]
+    supernet: Supernet | None = None
 
     @property
     def drops_nothing(self) -> bool:
@@ -48,9 +55,11 @@ class TrainingProblem:
         """Where a run was made, a fingerprint of the images, and how the network takes them (0 to 1)."""
         recipe, task = self.recipe, self.task
         teacher = {} if task.teacher is None else {"teacher": task.teacher.identity}
+        supernet = {} if self.supernet is None else {"supernet": self.supernet.identity}
         return {
             **surroundings(task.device, recipe.threads),
             **teacher,
+            **supernet,
             "extensions": file_hashes(recipe.extensions, recipe.space.name),
             "train_images": len(task.train),
             "held_out_images": len(self.valid),
@@ -66,17 +75,22 @@ class TrainingProblem:
 def open_training(recipe: RetrainRecipe, callback: Callback, given: Given | None = None) -> TrainingProblem:
     """Loads what a resolved recipe names, or what is given; UserError where it does not go together."""
     space, device = find_space(recipe.space), device_of(recipe.device)
-    settings, whole = recipe.training, recipe.data.use == "all"
-    train, valid, report = open_images(recipe.data, callback, given, whole, check=partial(open_teacher, settings))
+    settings, whole, arch = recipe.training, recipe.data.use == "all", space.parse(recipe.arch)
+    supernet = find_supernet(recipe, arch) if recipe.begin.inherits else None
+    train, valid, report = open_images(
+        recipe.data, callback, given, whole, partial(check_classes, settings, supernet), trained_on(recipe, supernet)
+    )
     channels, side = train.pixels.shape[1], train.side
     check_padding(recipe.data.padding, side)
     check_image(settings, channels, side)
-    arch = space.parse(recipe.arch)
-    layout = retrain_layout(space, recipe.space.size, (channels, side), settings.auxiliary, settings.dropout)
+    if supernet is not None:
+        supernet.check_images(train.classes, channels)
+    usual = trained_layout(space, recipe, channels)
+    layout = retrain_layout(space, recipe.space.size, (channels, side), settings.auxiliary, settings.dropout, usual)
     cost = cost_alone(layout, arch, (channels, side, side), len(train.classes))
     check_cost(cost, recipe)
     train, valid = train.to(device), valid.to(device)
-    augment, normalise = augment_of(recipe.data, side), Normalise.of(train)
+    augment, normalise = augment_of(recipe.data, side), normalise_of(train, supernet)
     teacher = open_teacher(settings, train.classes, device)
     task = Retraining(
         LABEL,
@@ -90,8 +104,35 @@ def open_training(recipe: RetrainRecipe, callback: Callback, given: Given | None
         device,
         resample=recipe.data.resample,
         teacher=teacher,
+        inherited=inherited_from(supernet, recipe, space),
     )
-    return TrainingProblem(recipe, space, task, valid, cost, report)
+    return TrainingProblem(recipe, space, task, valid, cost, report, supernet)
+
+
+def check_classes(settings: RetrainSettings, supernet: Supernet | None, classes: Sequence[str]) -> None:
+    """UserError where a teacher or a supernet has others."""
+    open_teacher(settings, classes)
+    if supernet is not None:
+        supernet.check_images(classes)
+
+
+def trained_on(recipe: RetrainRecipe, supernet: Supernet | None) -> DataSettings | None:
+    """How the supernet's search cut these images; None where it has seen none of them."""
+    if supernet is None or (supernet.data.name, supernet.data.root) != (recipe.data.name, recipe.data.root):
+        return None
+    return supernet.data
+
+
+def normalise_of(train: Images, supernet: Supernet | None) -> Normalise:
+    """By the statistics of the images, or as the weights know them."""
+    return Normalise.of(train) if supernet is None else supernet.normalise(str(train.labels.device))
+
+
+def inherited_from(supernet: Supernet | None, recipe: RetrainRecipe, space: Space) -> Inherited | None:
+    if supernet is None:
+        return None
+    network = supernet.network(space.layout(recipe.space.size, supernet.channels))
+    return Inherited(network, recipe.begin.images)
 
 
 def check_cost(cost: Cost, recipe: RetrainRecipe) -> None:

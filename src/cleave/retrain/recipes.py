@@ -1,4 +1,4 @@
-"""What a training from scratch is asked for: a recipe, what it is of, and what of that is left open."""
+"""What a training is asked for: a recipe, what it is of, and what of that is left open."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 from cleave.config import Raw, load
@@ -14,12 +13,12 @@ from cleave.errors import UserError, plain, shown
 from cleave.extensions import check_unchanged
 from cleave.given import RecipeLike
 from cleave.resolve import absolute, resolve_device, resolve_images
-from cleave.retrain.catalogue import SHORT, is_named, read_recipe
-from cleave.retrain.settings import RetrainData, RetrainRecipe, check_settings
-from cleave.run.origin import SEARCH, Origin, read_origin
+from cleave.retrain.catalogue import FINETUNE, SHORT, is_named, read_recipe
+from cleave.retrain.settings import BeginSettings, RetrainData, RetrainRecipe, check_begin, check_settings
+from cleave.retrain.supernet import find_supernet, finished_search
+from cleave.run.origin import Origin
 from cleave.run.reading import Shape, read_json
-from cleave.run.view import view
-from cleave.space import Arch, Space, find_space
+from cleave.space import Arch, Layout, Space, find_space
 
 TAKEN = RetrainData.model_fields.keys() - {"train_fraction", "held_out"}
 """What is said of a search's images; how they are cut, and what a search does to them, is its own."""
@@ -29,27 +28,40 @@ def load_training(source: str | Path, recipe: RecipeLike | None, keys: Mapping[s
     """The recipe of a training of `source`: an architecture as its space writes it, the folder of a finished search, or
     a JSON file of another architecture that was found in one.
 
-    `recipe`: the name of one, a file, a mapping or settings; None: short. `keys` change it. Of a search its space and
-    images are taken, but for what a recipe without a name or `keys` say. UserError names what is wrong.
+    `recipe`: the name of one, a file, a mapping or settings; None: short, or finetune where `keys` ask for weights of a
+    supernet. `keys` change it. Of a search its space, images and supernet are taken, but for what a recipe without a
+    name or `keys` say. UserError names what is wrong.
     """
-    name = SHORT if recipe is None else recipe
+    usual = FINETUNE if keys.get("begin.weights") == "supernet" else SHORT
+    name = usual if recipe is None else recipe
     raw = read_recipe(name)
+    if name == FINETUNE and keys.get("training.epochs") == 1:
+        raw["training"]["learning_rate_warmup"] = 0  # there is no second epoch to rise to
     if isinstance(source, str) and not os.path.isdir(source) and not is_file(source):
+        if keys.get("arch") is not None:
+            raise UserError(f"--arch: is another architecture of a search, and {shown(source)} is no folder of one")
         return load(RetrainRecipe, {**raw, "arch": source}, (), keys)
     found = of_found(Path(source)) if is_file(source) else of_search(Path(source))
     refuse_space(raw, found)
     space = {**found["space"], **raw.get("space", {})}
     parts = (raw.get("data", {}), found["data"])
     data = {**parts[0], **parts[1]} if is_named(name) else {**parts[1], **parts[0]}
-    return load(RetrainRecipe, {**raw, **found, "space": space, "data": data}, (), keys)
+    place = found.pop("begin")
+    return begun_in(load(RetrainRecipe, {**raw, **found, "space": space, "data": data}, (), keys), place)
+
+
+def begun_in(recipe: RetrainRecipe, place: Mapping[str, str]) -> RetrainRecipe:
+    """The recipe, whose weights come from this search (and leaf) where they come from one and no other is named."""
+    begin = recipe.begin
+    if not begin.inherits or begin.run is not None:
+        return recipe
+    missing = {key: value for key, value in place.items() if getattr(begin, key) is None}
+    return recipe.model_copy(update={"begin": begin.model_copy(update=missing)})
 
 
 def of_search(path: Path) -> Raw:
     """What of a finished search a training goes by."""
-    origin = read_origin(path, SEARCH)
-    result = view(path)
-    if result.get("status") == "unfinished":
-        raise UserError(f"{path}: is not finished; go on with: cleave resume {quote(str(path))}")
+    origin, result = finished_search(path)
     check_unchanged(origin.environment.get("extensions", {}), None, lambda line: None)
     data = {key: value for key, value in origin.recipe["data"].items() if key in TAKEN}
     return {
@@ -57,6 +69,7 @@ def of_search(path: Path) -> Raw:
         "space": origin.recipe["space"],
         "data": data,
         "extensions": origin.recipe["extensions"],
+        "begin": {"run": str(path)},
     }
 
 
@@ -65,6 +78,7 @@ class FoundFile(Shape):
 
     arch: str
     run: str
+    leaf: str
 
 
 def is_file(source: str | Path) -> bool:
@@ -75,7 +89,8 @@ def is_file(source: str | Path) -> bool:
 def of_found(file: Path) -> Raw:
     """What a training goes by of an architecture that was found in a search."""
     found = read_json(file, FoundFile)
-    return {**of_search(Path(found["run"])), "arch": found["arch"]}
+    begin = {key: found[key] for key in ("run", "leaf")}
+    return {**of_search(Path(found["run"])), "arch": found["arch"], "begin": begin}
 
 
 def recipe_of(origin: Origin, device: str | None = None) -> RetrainRecipe:
@@ -96,12 +111,29 @@ def resolve_training(recipe: RetrainRecipe) -> RetrainRecipe:
     check_settings(recipe.training, device)
     space = find_space(recipe.space)
     arch = arch_of(space, recipe.arch)
+    begin = resolve_begin(recipe, arch)
     name, root = resolve_images(recipe.data.name, recipe.data.root)
     data = recipe.data.model_copy(update={"name": name, "root": root})
     weights = recipe.training.teacher_weights
     training = recipe.training.model_copy(update={"teacher_weights": weights and absolute(weights)})
-    changes = {"arch": space.format(arch), "data": data, "training": training, "device": device}
+    changes = {"arch": space.format(arch), "begin": begin, "data": data, "training": training, "device": device}
     return recipe.model_copy(update=changes)
+
+
+def resolve_begin(recipe: RetrainRecipe, arch: Arch) -> BeginSettings:
+    """Which leaf's weights, and where that search is; UserError where they are not the architecture's."""
+    check_begin(recipe.begin)
+    if recipe.begin.run is None:
+        return recipe.begin
+    begin = recipe.begin.model_copy(update={"run": absolute(recipe.begin.run)})
+    found = find_supernet(recipe.model_copy(update={"begin": begin}), arch)
+    return begin.model_copy(update={"leaf": found.leaf})
+
+
+def trained_layout(space: Space, recipe: RetrainRecipe, channels: int) -> Layout:
+    """What the network of a training looks like, of images of so many channels."""
+    layout = space.layout(recipe.space.size, channels)
+    return layout.inheriting if recipe.begin.inherits else layout
 
 
 def arch_of(space: Space, text: str) -> Arch:

@@ -12,7 +12,7 @@ from typing import Any
 from cleave.errors import UserError
 from cleave.net.chosen import ChosenNetwork, standalone
 from cleave.retrain.problem import LABEL
-from cleave.retrain.recipes import recipe_of
+from cleave.retrain.recipes import recipe_of, trained_layout
 from cleave.run.folder import RunFiles
 from cleave.run.origin import TRAIN, read_origin
 from cleave.run.view import newest_saved, view
@@ -21,10 +21,11 @@ from cleave.space import find_space
 
 @dataclass(frozen=True)
 class TrainResult:
-    """A finished training from scratch; `run` is its folder.
+    """A finished training; `run` is its folder.
 
     `arch` is the architecture as its space writes it. `accuracy` and `balanced_accuracy` are in percent of the held-out
-    images; None where all images were trained on. `parameters` and `multiply_adds` (of one image) are those of the
+    images; None where all images were trained on. `inherited` is the accuracy before the first step where it began with
+    the weights of a supernet; None where it did not. `parameters` and `multiply_adds` (of one image) are those of the
     network as it is used. `seconds`: wall time of all sessions.
     """
 
@@ -32,6 +33,7 @@ class TrainResult:
     arch: str
     accuracy: float | None
     balanced_accuracy: float | None
+    inherited: float | None
     parameters: int
     multiply_adds: int
     seconds: float
@@ -66,6 +68,7 @@ def read_training(path: Path) -> TrainResult:
         arch=told["arch"],
         accuracy=held.get("accuracy"),
         balanced_accuracy=held.get("balanced_accuracy"),
+        inherited=((told["inherited"] or {}).get("held_out") or {}).get("accuracy"),
         parameters=told["parameters"],
         multiply_adds=told["multiply_adds"],
         seconds=told["seconds"],
@@ -81,5 +84,5 @@ def trained_network(path: Path) -> ChosenNetwork:
     record = RunFiles(path, origin.identity).leaf(LABEL, newest_saved(path)["search"]["kept"][LABEL])
     space, environment = find_space(recipe.space), origin.environment
     arch, mean, std = space.parse(recipe.arch), environment["mean"], environment["std"]
-    layout = space.layout(recipe.space.size, len(mean))
+    layout = trained_layout(space, recipe, len(mean))
     return standalone(layout, arch, len(environment["classes"]), record.weights, mean, std)

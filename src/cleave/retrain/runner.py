@@ -1,4 +1,4 @@
-"""A training from scratch, from a recipe to a network on the disk, and on from where it was interrupted."""
+"""A training, from a recipe to a network on the disk, and on from where it was interrupted."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from cleave.data.given import Given
 from cleave.data.report import IMAGES, report_lines
 from cleave.engine.environment import compare
 from cleave.engine.progress import Callback, Callbacks
+from cleave.errors import UserError
 from cleave.extensions import check_unchanged
 from cleave.memory import memory_for
 from cleave.resolve import resolve_device
@@ -22,7 +23,7 @@ from cleave.retrain.settings import RetrainRecipe
 from cleave.run.durable import write_json
 from cleave.run.folder import RunFolder, create, make_folder, new_folder
 from cleave.run.lock import RunLock
-from cleave.run.origin import TRAIN, Origin, check_begun, read_origin, settle
+from cleave.run.origin import TRAIN, Origin, check_begun, holds, read_origin, settle
 from cleave.run.resumable import resumable
 from cleave.run.view import is_whole, view
 from cleave.torch_state import cpu_threads
@@ -76,6 +77,17 @@ def resume(
             compare(origin.environment, problem.environment(), recipe.data.name, path, callback)
             with callback.stop:
                 return go_on(path, folder_of(path, origin, ranks), problem, ranks, callback)
+
+
+def start_or_resume(
+    recipe: RetrainRecipe, path: Path, callback: Callback, given: Given | None = None
+) -> dict[str, Any]:
+    """Trains in a folder, or goes on with the training there; UserError where that is another one."""
+    if not holds(path, TRAIN):
+        return start(recipe, path, callback, given)
+    if resolve_training(recipe) != recipe_of(read_origin(path, TRAIN)):
+        raise UserError(f"{path}: was trained by another recipe; give --out a new folder")
+    return resume(path, callback, given=given)
 
 
 def go_on(

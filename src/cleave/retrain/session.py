@@ -28,6 +28,7 @@ class SavedTraining(Shape):
     label: str
     step: int = Field(ge=0)
     kept: dict[str, str]
+    inherited: dict[str, Any] | None
 
 
 class TrainingSession:
@@ -41,17 +42,28 @@ class TrainingSession:
         self.trainer = RetrainTrainer(problem.task, ranks)
         self.kept: dict[str, str] = {}
         """The identities of saved weights, by label."""
+        self.inherited: dict[str, Any] | None = None
+        """How the network did on held-out images before the first step, where a supernet's weights are gone on with."""
         saved = ranks.told(None if folder is None else folder.newest(callback.say))
         assert saved is not None
         if saved.meta["search"] is not None:
             self._restore(Record(saved.weights, saved.state, saved.meta["search"]))
+        elif problem.supernet is not None:
+            self._begin()
         self.saved_at = time.monotonic()
 
     def _restore(self, record: Record) -> None:
         if self.folder is not None:
             shaped(self.folder.generations.folder, SavedTraining, record.meta)
-        self.kept = record.meta["kept"]
+        self.kept, self.inherited = record.meta["kept"], record.meta["inherited"]
         self.trainer.restore(record)
+
+    def _begin(self) -> None:
+        """What the weights of a supernet are worth as they are."""
+        self.inherited = self._held_out()
+        if self.folder is not None:
+            found = self.inherited and self.inherited["accuracy"]
+            self.folder.events.write("inherited", leaf=LABEL, phase=DOING, epoch=0, held_out=found)
 
     def run(self) -> None:
         """All steps that are left; raises Interrupted, with everything saved, when asked to stop."""
@@ -67,7 +79,8 @@ class TrainingSession:
         """Keeps the network as it is used, and writes the outcome."""
         result = self._outcome()
         if self.folder is not None:
-            record = Record(self.trainer.trained(), {}, {"arch": self.problem.recipe.arch})
+            supernet = {} if self.problem.supernet is None else {"supernet": self.problem.supernet.identity}
+            record = Record(self.trainer.trained(), {}, {"arch": self.problem.recipe.arch, **supernet})
             with finite():
                 self.kept[LABEL] = self.folder.keep_leaf(LABEL, record)
                 self.folder.finish(self._known(), result, {})
@@ -89,7 +102,7 @@ class TrainingSession:
 
     def _known(self) -> Record:
         record = self.trainer.record()
-        return Record(record.weights, record.state, {**record.meta, "kept": self.kept})
+        return Record(record.weights, record.state, {**record.meta, "kept": self.kept, "inherited": self.inherited})
 
     def _show(self) -> None:
         trainer = self.trainer
@@ -110,6 +123,12 @@ class TrainingSession:
         found = self.trainer.judge(self.problem.valid)
         return {"images": len(self.problem.valid), "accuracy": found.overall, "balanced_accuracy": found.balanced}
 
+    def _taken(self) -> dict[str, Any] | None:
+        """Which weights the training began with, and how good they were; None where they were new."""
+        if self.problem.supernet is None:
+            return None
+        return {**self.problem.supernet.identity, "held_out": self.inherited}
+
     def _outcome(self) -> dict[str, Any]:
         """The content of result.json; a pure function of recipe and images: it has no times and no places."""
         recipe, task = self.problem.recipe, self.problem.task
@@ -119,6 +138,7 @@ class TrainingSession:
             "arch": recipe.arch,
             "seed": recipe.seed,
             "epochs": recipe.training.epochs,
+            "inherited": self._taken(),
             **self.problem.cost.counts,
             "classes": list(task.train.classes),
             "train": {"images": len(task.train), "loss": loss, "accuracy": accuracy},

@@ -1,8 +1,8 @@
-"""How one architecture is trained from scratch: every key with its type, range, unit and default. Needs no torch."""
+"""How one architecture is trained by itself: every key with its type, range, unit and default. Needs no torch."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SerializeAsAny
 
@@ -79,6 +79,29 @@ class RetrainSettings(Settings):
     eval_batch_size: Positive = 250  # images that are judged at once
 
 
+def as_label(value: Any) -> Any:  # noqa: ANN401
+    """A whole number, which is how YAML takes a leaf's label of one digit, as that label; anything else as it is."""
+    return str(value) if type(value) is int else value
+
+
+LeafLabel = Annotated[Name, BeforeValidator(as_label)]
+
+
+class BeginSettings(Settings):
+    """The weights that a training begins with."""
+
+    # new: drawn by the seed; supernet: those that the architecture has in a leaf of a finished search.
+    weights: Literal["new", "supernet"] = "new"
+    run: Name | None = None  # the folder of that search; null: of the one that is trained
+    leaf: LeafLabel | None = None  # whose supernet, as in "0.1"; null: the chosen one's
+    images: Positive = 2000  # training images, in whole batches, on which statistics of normalisations are measured
+
+    @property
+    def inherits(self) -> bool:
+        """Whether they come from a supernet."""
+        return self.weights == "supernet"
+
+
 class RetrainData(ViewSettings):
     """Which images. Test images are read by `cleave evaluate` alone."""
 
@@ -94,9 +117,10 @@ AnyRetrainSpace = Annotated[
 
 
 class RetrainRecipe(Settings):
-    """One training from scratch, whole."""
+    """One training of one architecture, whole."""
 
     arch: Annotated[str, Field(max_length=100_000)]  # as its space writes it
+    begin: BeginSettings = BeginSettings()
     space: AnyRetrainSpace = Field(default_factory=lambda: of_kind(RetrainRecipe, "space"))
     data: RetrainData = RetrainData()
     training: RetrainSettings = RetrainSettings()
@@ -114,7 +138,9 @@ def check_settings(settings: RetrainSettings, device: str, section: str = "train
     if lowest > highest:
         raise UserError(f"{section}.learning_rate_min={lowest}: is above {section}.learning_rate={highest}; swap them")
     if rise and rise >= settings.epochs:
-        raise UserError(f"{section}.learning_rate_warmup={rise}: must be below {section}.epochs={settings.epochs}")
+        raise UserError(
+            f"{section}.learning_rate_warmup={rise}: must be below {section}.epochs={settings.epochs}; give 0 for none"
+        )
     if settings.learning_rate_decay is not None and lowest:
         raise UserError(
             f"{section}.learning_rate_min={lowest}: is of the cosine; leave it out with learning_rate_decay"
@@ -160,17 +186,30 @@ def check_extra(settings: RetrainSettings, section: str) -> None:
     """UserError where timm is asked for and not there, or what is said of it contradicts."""
     if settings.teacher_weights and not settings.teacher:
         raise UserError(f"{section}.teacher_weights: needs {section}.teacher, timm's name of that network")
-    refuse_idle(settings, section, f"{section}.teacher", settings.teacher is not None, "teacher_share", "temperature")
+    if settings.teacher is None:
+        refuse_idle(settings, section, f"{section}.teacher", "teacher_share", "temperature")
     by_squares = settings.optimizer == "rmsprop"
-    refuse_idle(settings, section, f"{section}.optimizer=rmsprop", by_squares, "rmsprop_alpha", "rmsprop_eps")
+    if not by_squares:
+        refuse_idle(settings, section, f"{section}.optimizer=rmsprop", "rmsprop_alpha", "rmsprop_eps")
     if by_squares and settings.nesterov:
         raise UserError(f"{section}.nesterov=true: is of sgd; leave it out with {section}.optimizer=rmsprop")
     if settings.teacher or by_squares:
         need_extra("train")
 
 
-def refuse_idle(settings: RetrainSettings, section: str, needed: str, there: bool, *keys: str) -> None:
+def check_begin(begin: BeginSettings) -> None:
+    """UserError for what is said of a supernet that is not asked for, or not named."""
+    if not begin.inherits:
+        refuse_idle(begin, "begin", "begin.weights=supernet", "run", "leaf", "images")
+    elif begin.run is None:
+        raise UserError(
+            "begin.weights=supernet: whose? Give the folder of a search, as in: cleave train RUN --from supernet "
+            "--arch ARCH, or begin.run=RUN"
+        )
+
+
+def refuse_idle(settings: Settings, section: str, needed: str, *keys: str) -> None:
     """UserError for keys that were given a value and would not be used."""
     for key in keys:
-        if not there and (value := getattr(settings, key)) != RetrainSettings.model_fields[key].default:
+        if (value := getattr(settings, key)) != type(settings).model_fields[key].default:
             raise UserError(f"{section}.{key}={value}: needs {needed}")

@@ -1,4 +1,4 @@
-"""A training and its evaluation for a person. Needs no torch."""
+"""A training, its evaluation and a comparison for a person. Needs no torch."""
 
 from __future__ import annotations
 
@@ -19,12 +19,15 @@ def training_lines(result: dict[str, Any]) -> list[str]:
         seconds = f"{result['seconds']:.0f} s"
         return [f"{result['run']}: unfinished after {seconds}, {where}", f"go on with: cleave resume {run}"]
     train, held = result["train"], result["held_out"]
+    taken = result["inherited"]
     lines = [
         result["arch"],
         f"{result['space']}, {result['parameters']:,} parameters, {result['multiply_adds']:,} multiply-adds",
         f"{result['epochs']} epochs on {train['images']} images: training loss {train['loss']:.3f}, "
         f"training accuracy {train['accuracy']:.2f} %",
     ]
+    if taken is not None:
+        lines.insert(2, f"begun with the weights of leaf {taken['leaf']}: {inherited_text(taken['held_out'])}")
     if held is not None:
         lines.append(
             f"held-out accuracy {held['accuracy']:.2f} % of {held['images']} images, "
@@ -37,6 +40,11 @@ def training_lines(result: dict[str, Any]) -> list[str]:
     ]
 
 
+def inherited_text(held: dict[str, Any] | None) -> str:
+    """What a supernet's weights were worth before the first step."""
+    return "no images are held out" if held is None else f"held-out accuracy {held['accuracy']:.2f} % before any step"
+
+
 def print_evaluation(found: dict[str, Any]) -> None:
     low, high = found["interval"]
     print(
@@ -46,3 +54,37 @@ def print_evaluation(found: dict[str, Any]) -> None:
         f"{found['majority_share']:.2f} %",
         sep="\n",
     )
+
+
+def print_comparison(found: dict[str, Any]) -> None:
+    print(*comparison_lines(found), sep="\n")
+
+
+def comparison_lines(found: dict[str, Any]) -> list[str]:
+    """Inherited, fine-tuned and from-scratch accuracy, one below the other."""
+    seeds, epochs = len(found["seeds"]), found["epochs"]
+    what = "95 % interval of the images" if seeds == 1 else f"mean of {seeds} seeds, 95 % interval"
+    steps = {"inherited": "no training", "fine-tuned": f"{epochs} epochs", "from scratch": f"{epochs} epochs"}
+    rows = [f"  {row:14}{steps[row]:14}{figure(each)}" for row, each in found["rows"].items()]
+    folder = quote(f"{found['folder']}/fine-tuned-seed{found['seeds'][0]}")
+    return [
+        found["arch"],
+        f"{found['space']}, weights of leaf {found['leaf']} of {found['run']}",
+        f"held-out accuracy, % of {found['images']} images ({what})",
+        *rows,
+        *map(difference_text, found["differences"]),
+        f"all of it is in {found['folder']}",
+        f"its accuracy on test images: cleave evaluate {folder}",
+    ]
+
+
+def figure(row: dict[str, Any]) -> str:
+    """A mean with its interval."""
+    between = "" if row["interval"] is None else " ({:.2f} to {:.2f})".format(*row["interval"])
+    return f"{row['mean']:6.2f}{between}"
+
+
+def difference_text(found: dict[str, Any]) -> str:
+    one, other = found["rows"]
+    between = "" if found["interval"] is None else " (95 % interval {:+.2f} to {:+.2f})".format(*found["interval"])
+    return f"{one} against {other}: {found['mean']:+.2f} points{between}, n = {found['n']}"

@@ -1,4 +1,4 @@
-"""The network of one architecture in training from scratch."""
+"""The network of one architecture in training by itself, from scratch or from the weights of a supernet."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from cleave.data.augment import Augment, Normalise
 from cleave.data.chance import Chance
 from cleave.data.decode import Resample
 from cleave.data.images import Images
-from cleave.data.stream import Batch, InOrder
+from cleave.data.stream import Batch, BatchStream, InOrder
 from cleave.errors import UserError
 from cleave.memory import OutOfMemory, too_large, within_memory
-from cleave.net import build, noisy, one_hot
+from cleave.net import Network, build_alone, inherit, noisy, one_hot
 from cleave.net.noise import Part
 from cleave.retrain.batches import TrainingBatches
 from cleave.retrain.ranks import ALONE, Ranks
@@ -26,9 +26,10 @@ from cleave.retrain.rates import rates
 from cleave.retrain.settings import RetrainSettings
 from cleave.retrain.teacher import Teacher
 from cleave.run.generations import Record
-from cleave.space import Arch, Layout, Region, Space
+from cleave.space import Arch, Layout, Space
 from cleave.stats.accuracy import Accuracy
 from cleave.train import (
+    RECALIBRATED,
     TRACKED,
     Averages,
     Child,
@@ -42,6 +43,7 @@ from cleave.train import (
     taught,
     whole,
 )
+from cleave.train.statistics import normalisations
 
 HALF = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 """Of passes, by `precision`."""
@@ -50,11 +52,20 @@ AUXILIARY = "auxiliary."
 
 
 @dataclass(frozen=True)
+class Inherited:
+    """What weights are taken from, and on how many training images their statistics are measured."""
+
+    supernet: Network
+    images: int
+
+
+@dataclass(frozen=True)
 class Retraining:
     """One architecture, its network, how it is trained, and the images: all that the outcome follows from.
 
     `label`: what its random numbers go by, beside the seed. `layout` as of `retrain_layout`. `section`: where the
     settings are said. `resample`: how random pieces come to their size. `teacher`: who is learned from beside labels.
+    `inherited`: the weights that it begins with; None: new ones.
     """
 
     label: str
@@ -69,6 +80,7 @@ class Retraining:
     section: str = "training"
     resample: Resample = "bilinear"
     teacher: Teacher | None = None
+    inherited: Inherited | None = None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -77,15 +89,20 @@ class Retraining:
 
 
 def retrain_layout(
-    space: Space, size: object, image: tuple[int, int], auxiliary: float, dropout: float | None = None
+    space: Space,
+    size: object,
+    image: tuple[int, int],
+    auxiliary: float,
+    dropout: float | None = None,
+    usual: Layout | None = None,
 ) -> Layout:
-    """What networks look like that are trained from scratch: with an auxiliary head if its loss has a weight.
+    """What networks look like in training: with an auxiliary head if its loss has a weight.
 
-    `image`: (channels, pixels on a side). `dropout`: None as the space says. UserError where there is no such head, or
-    images are too small for it.
+    `image`: (channels, pixels on a side). `dropout`: None as the space says. `usual`: without either; None: as of those
+    trained from scratch. UserError where there is no such head, or images are too small for it.
     """
     channels, side = image
-    layout = space.layout(size, channels)
+    layout = usual or space.layout(size, channels)
     if dropout is not None:
         layout = replace(layout, head=replace(layout.head, dropout=dropout))
     if not auxiliary:
@@ -102,25 +119,40 @@ def retrain_layout(
 
 
 class RetrainTrainer:
-    """Everything that changes while an architecture is trained from scratch. Equal states go on equally, anywhere."""
+    """Everything that changes while an architecture is trained by itself. Equal states go on equally, anywhere."""
 
     def __init__(self, task: Retraining, ranks: Ranks = ALONE) -> None:
-        """New weights, drawn from (seed, label). `ranks`: the processes that train it together."""
+        """New weights, drawn from (seed, label), or inherited ones. `ranks`: the processes that train it together."""
         self.task, self.ranks, settings = task, ranks, task.settings
         self.chance = Chance(task.seed, task.label)
         self.batches = TrainingBatches(task.train, settings, task.augment, task.normalise, self.chance, task.resample)
         self.parts = ranks.parts(settings.batch_size, settings.accumulate)
-        norm, seed = replace(task.layout.norm, running=True), self.chance.number("weights")
-        classes = len(task.train.classes)
-        self.network = build(task.layout, Region.of(task.arch), classes, seed, norm, task.device)
+        classes, seed = len(task.train.classes), self.chance.number("weights")
+        self.network = build_alone(task.layout, task.arch, classes, seed, task.device)
         if settings.channels_last:
             self.network.to(memory_format=torch.channels_last)
-        ranks.prepare(self.network)
         self.gates = one_hot(task.arch)
+        if task.inherited is not None:
+            self.network.load_state_dict(ranks.told(self._inherited(task.inherited) if ranks.first else {}))
+        ranks.prepare(self.network)
         self.loss = smoothed(settings.label_smoothing)
         self.weights = self._trainer(settings)
         self.evaluator = Evaluator(TRACKED)
         self.sums = torch.zeros(2, dtype=torch.float64, device=task.device)  # of loss and of hits, this epoch
+
+    def _inherited(self, inherited: Inherited) -> dict[str, Tensor]:
+        """The tensors of the network with a supernet's weights, and statistics of training images, on the CPU."""
+        task = self.task
+        inherit(self.network, inherited.supernet, task.arch)
+        stream = BatchStream(
+            task.train, task.settings.batch_size, task.augment, task.normalise, self.chance, "statistics"
+        )
+        twin = RECALIBRATED.of(self.network)
+        with torch.no_grad(), RECALIBRATED.measuring(twin, normalisations(twin)) as count:
+            for step in range(-(-inherited.images // stream.batch_size)):
+                count(stream.batch_size)
+                twin(stream.batch(step)[0], self.gates)
+        return {name: tensor.cpu() for name, tensor in twin.state_dict().items()}
 
     def _trainer(self, settings: RetrainSettings) -> Trainer:
         scaler = GradScaler(enabled=settings.precision == "float16")

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cleave.errors import UserError, shown
-from cleave.net import build
 from cleave.net.chosen import ChosenNetwork, standalone
+from cleave.retrain.supernet import Supernet
 from cleave.retrain.trainer import used_weights
 from cleave.run.folder import RunFiles
-from cleave.run.generations import Record
 from cleave.run.origin import CHECKPOINTS, SEARCH, Origin, read_origin
 from cleave.run.view import newest_saved
 from cleave.search.halving import last_label
@@ -66,11 +65,12 @@ class Opened:
     def space(self) -> Space:
         return find_space(self.recipe.space)
 
-    def weights(self, label: str, leaf: Node) -> Record:
+    def kept(self, label: str, leaf: Node) -> str:
+        """The identity of saved weights."""
         if label not in self.state.kept:
             name = self.recipe.method.name
             raise UserError(f"{self.path}: method.name={name} keeps no weights; train {leaf.label}'s architecture")
-        return RunFiles(self.path, self.origin.identity).leaf(label, self.state.kept[label])
+        return self.state.kept[label]
 
     def taken(self) -> tuple[list[float], list[float], int]:
         """Mean and standard deviation of the images, and how many classes they have."""
@@ -79,15 +79,15 @@ class Opened:
 
     def retrained(self, leaf: Node, arch: Arch) -> ChosenNetwork:
         """As halving left it."""
-        record = self.weights(last_label(self.recipe, self.state, leaf), leaf)
+        label = last_label(self.recipe, self.state, leaf)
+        record = RunFiles(self.path, self.origin.identity).leaf(label, self.kept(label, leaf))
         mean, std, classes = self.taken()
         layout = self.space.layout(retrained_size(self.recipe), len(mean))
         return standalone(layout, arch, classes, used_weights(record), mean, std)
 
     def shared(self, leaf: Node, arch: Arch) -> ChosenNetwork:
         """With the leaf's weights."""
-        record = self.weights(leaf.label, leaf)
-        mean, std, classes = self.taken()
-        supernet = build(self.space.layout(self.recipe.space.size, len(mean)), leaf.region, classes, seed=0)
-        supernet.load_state_dict(record.weights)
-        return ChosenNetwork(supernet, arch, mean, std)
+        mean, std, _ = self.taken()
+        supernet = Supernet(self.path, self.origin, leaf.label, leaf.region, self.kept(leaf.label, leaf))
+        layout = self.space.layout(self.recipe.space.size, len(mean))
+        return ChosenNetwork(supernet.network(layout), arch, mean, std)

@@ -23,9 +23,9 @@ class Judging:
 
     @staticmethod
     def of(search: SearchSettings) -> Judging:
-        """As a resolved recipe says."""
+        """As a resolved recipe says; one of a run of an earlier version, which knew no others, says nothing."""
         match search.statistics:
-            case "batch":
+            case "batch" | None:
                 return BY_BATCH
             case "mean":
                 assert search.calibration_images is not None, "resolved"
@@ -34,8 +34,6 @@ class Judging:
                 assert search.forgetting is not None, "resolved"
                 shares = tuple(chain(*(repeat(share, batches) for batches, share in search.forgetting)))
                 return by_forgetting((search.calibration_batch_size,) * len(shares), shares)
-            case None:
-                raise AssertionError("not resolved")
 
     @property
     def images(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from cleave.config import Raw, checked
@@ -61,7 +62,11 @@ def base_recipe(recipe: Recipe, name: str) -> Raw:
     if isinstance(sizes, Mapping):
         base["space"] = {"name": searched, **sizes}
     with naming(f"selection.recipe={name}: "):
-        checked(RetrainRecipe, {**base, "arch": ""})
+        begin = checked(RetrainRecipe, {**base, "arch": ""}).begin
+    if begin.inherits:
+        raise UserError(
+            f"selection.recipe={name}: networks go on with weights of a supernet in `cleave train` only; use {SHORT}"
+        )
     if plain(asked := base["space"]["name"]) != plain(searched):
         raise UserError(
             f"selection.recipe={name}: is of the space {asked}, and the search is in {searched}; use {SHORT}"
@@ -81,18 +86,31 @@ def naming(prefix: str) -> Iterator[None]:
 def retraining(problem: Problem, scope: Standalone, epochs: int) -> Retraining:
     """An architecture to be trained for so many epochs, on the search's training images, at the recipe's size."""
     settings = retrain_settings(problem.recipe).model_copy(update={"epochs": epochs})
+    return replace(training_of(problem, scope, retraining_layout(problem), settings), section=SECTION)
+
+
+def short_training(problem: Problem, scope: Standalone, epochs: int) -> Retraining:
+    """The same by the recipe short of `cleave train` and at the search's size, whatever the recipe says of halving."""
+    channels, _, side = problem.image
+    settings = RetrainSettings.model_validate({**read_recipe(SHORT)["training"], "epochs": epochs})
+    size, auxiliary, dropout = problem.recipe.space.size, settings.auxiliary, settings.dropout
+    layout = retrain_layout(problem.space, size, (channels, side), auxiliary, dropout)
+    return training_of(problem, scope, layout, settings)
+
+
+def training_of(problem: Problem, scope: Standalone, layout: Layout, settings: RetrainSettings) -> Retraining:
+    """An architecture to be trained on the search's training images."""
     return Retraining(
         scope.label,
         scope.arch,
-        retraining_layout(problem),
+        layout,
         settings,
         problem.train,
         augment_of(problem.recipe.data, problem.train.side),
         problem.normalise,
         problem.recipe.seed,
         problem.recipe.device,
-        SECTION,
-        problem.recipe.data.resample,
+        resample=problem.recipe.data.resample,
     )
 
 

@@ -60,8 +60,9 @@ def skip(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Mod
 
 
 def pooling(channels_in: int, channels_out: int, stride: int, norm: Norm, pool: type[nn.Module]) -> nn.Module:
-    """In a supernet a normalisation follows; a network that is trained alone has none there, as published."""
-    return pool(stride) if norm.affine else nn.Sequential(pool(stride), norm(channels_out))
+    """In a supernet, and what inherits from one, a normalisation follows; what is trained from scratch has none there,
+    as published."""
+    return pool(stride) if norm.affine and not norm.inherits else nn.Sequential(pool(stride), norm(channels_out))
 
 
 def first_stem(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:

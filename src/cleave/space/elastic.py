@@ -9,7 +9,7 @@ from typing import NamedTuple
 from cleave.ops import Operations
 from cleave.ops.mobile import whole
 from cleave.space.choice import Arch
-from cleave.space.layout import Block
+from cleave.space.layout import Block, Graph, Link
 
 
 class Part(NamedTuple):
@@ -46,6 +46,12 @@ class Elastic(Block):
         """One that always runs does not ask for the depth."""
         inner = tuple(dict.fromkeys((self.kernel, self.expand)))
         return inner if self.number < self.shortest else (*inner, self.depth)
+
+    @property
+    def graph(self) -> Graph:
+        """Kernel and expansion, one after the other; a depth is seen by how many blocks there are."""
+        inner = tuple(choice for choice in self.choices if choice != self.depth)
+        return Graph(("input", *inner), tuple(Link(choice, at, at + 1) for at, choice in enumerate(inner)), path=True)
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -7,8 +7,11 @@ one, so that little has to be looked at.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import reduce
 from heapq import heappop, heappush
-from itertools import count
+from itertools import chain, count
+from math import gcd
+from operator import or_
 from typing import NamedTuple
 
 import numpy as np
@@ -119,3 +122,28 @@ def multipliers(groups: Sequence[tuple[Numbers, Numbers]], room: Numbers) -> Num
         length = max(float(np.linalg.norm(over)), 1e-300)
         now = np.maximum(0.0, now + spread / (1 + step) ** 0.7 * over / length)
     return np.array([now for _, _, now in sorted(found, key=lambda each: each[:2])[:KEPT]])
+
+
+def fullest(costs: Sequence[Sequence[int]], room: int) -> list[int]:
+    """The numbers of the alternatives, one of each group, that cost most together within `room`; of equals the first of
+    each group, the last group decided first.
+
+    Exact: bit n of `reached[g]` says whether the first g groups can come to n units beside their cheapest alternatives.
+    ValueError where even those cost more than there is room.
+    """
+    least = list(map(min, costs))
+    spare = room - sum(least)
+    if spare < 0:
+        raise ValueError(f"the cheapest cost {sum(least)}, and there is room for {room}")
+    over = [[cost - low for cost in group] for group, low in zip(costs, least, strict=True)]
+    unit = gcd(*chain(*over)) or 1
+    within = (1 << spare // unit + 1) - 1
+    reached = [1]
+    for group in over:
+        reached.append(reduce(or_, (reached[-1] << cost // unit & within for cost in set(group))))
+    left, chosen = reached[-1].bit_length() - 1, list[int]()
+    for before, group in zip(reversed(reached[:-1]), reversed(over), strict=True):
+        fits = {cost for cost in set(group) if cost // unit <= left and before >> left - cost // unit & 1}
+        chosen.append(next(number for number, cost in enumerate(group) if cost in fits))
+        left -= group[chosen[-1]] // unit
+    return chosen[::-1]

@@ -221,6 +221,13 @@ class Layout:
         """The normalisation of what is searched in a supernet."""
         return self.supernet_norm or replace(self.norm, affine=False)
 
+    @property
+    def inheriting(self) -> Layout:
+        """The same of networks that are trained by themselves, but go on with a supernet's weights: they compute what
+        the supernet computes, and may be affine where it is not."""
+        affine = self.norm.affine or self.shared.affine
+        return replace(self, norm=replace(self.shared, affine=affine, inherits=True))
+
     def live(self, arch: Arch) -> set[str]:
         """The choices that the network's outputs depend on where `arch` is chosen."""
         return {choice for _, block in self.blocks for choice in block.live(arch, self.known)}

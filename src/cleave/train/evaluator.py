@@ -81,7 +81,6 @@ class Evaluator:
             hits[child] += right.bincount(minlength=hits.shape[1]).cpu()
         return hits
 
-    @torch.inference_mode()
     def logits(
         self,
         children: Sequence[Child],
@@ -95,14 +94,27 @@ class Evaluator:
                 self.twins[network] = self.statistics.of(network)
         own = [Child(self.twins[network], gates) for network, gates in children]
         known: dict[Spot, list[Tensor]] = {}
-        with torch.autocast(batches[0][0].device.type, torch.bfloat16, enabled=self.half):
-            for chunk in chunks(batches, self.chunk):
-                labels = torch.cat([labels for _, labels in chunk])
-                judged = [[begin(images)] for images, _ in chunk]
-                shown = [] if known else [[begin(images)] for images, _ in calibration]
-                seen = Walked(judged, shown, known)
-                for child, logits in self._walk(own, seen, 0, list(range(len(own))), stop):
-                    yield child, torch.cat(logits), labels
+        for chunk in chunks(batches, self.chunk):
+            labels = torch.cat([labels for _, labels in chunk])
+            judged = [[begin(images)] for images, _ in chunk]
+            shown = [] if known else [[begin(images)] for images, _ in calibration]
+            seen = Walked(judged, shown, known)
+            for child, logits in self._passing(self._walk(own, seen, 0, list(range(len(own))), stop), labels.device):
+                yield child, torch.cat(logits), labels
+
+    def _passing(
+        self, walk: Iterator[tuple[int, list[Tensor]]], device: torch.device
+    ) -> Iterator[tuple[int, list[Tensor]]]:
+        """The same without gradients and in the evaluator's precision.
+
+        Piece by piece: neither may last while others go on, since the end of the one ends the other too.
+        """
+        while True:
+            with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=self.half):
+                found = next(walk, None)
+            if found is None:
+                return
+            yield found
 
     def _walk(
         self, own: Sequence[Child], seen: Walked, depth: int, together: list[int], stop: Stop
