@@ -131,6 +131,7 @@ def test_signals_are_heard_by_commands_alone() -> None:
         "pareto/command.py",
         "reproduce/command.py",
         "retrain/command.py",
+        "retrain/compare_command.py",
     )
     assert using == {ROOT / "src" / "cleave" / name for name in ("engine/stop.py", *commands)}
 

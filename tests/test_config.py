@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from cleave.config import known_keys, load_recipe, parse_change, put
 from cleave.errors import UserError
-from cleave.method import ProxylessSettings
+from cleave.method import ProxylessSettings, ShrinkingSettings
 from cleave.method.darts import DartsSettings
 from cleave.method.rsps import RspsSettings
 from cleave.settings import Recipe
+from cleave.space.ofa import OfaSettings
 
 NAMES = st.text("abcdefgh_", min_size=1, max_size=6)
 VALUES = st.one_of(st.integers(), st.booleans(), st.text("abc xyz"), st.lists(st.integers(), max_size=3))
@@ -195,7 +196,9 @@ def test_the_known_keys_are_those_of_a_written_recipe() -> None:
     others = {f"method.{key}" for key in ("epochs_each", "temperature", "temperature_min")}
     others |= {f"method.{key}" for key in RspsSettings.model_fields} - dotted
     others |= {f"method.{key}" for key in ProxylessSettings.model_fields} - dotted
+    others |= {f"method.{key}" for key in ShrinkingSettings.model_fields} - dotted
     others |= {"space.width", "space.backbone"}  # of MobileNet
+    others |= {f"space.{key}" for key in OfaSettings.model_fields} - dotted
     others |= {"space.derivation", "space.split_cells", "space.stem"}  # of DARTS
     known = set(known_keys(Recipe))
     assert known == {*written, *dotted, *others}

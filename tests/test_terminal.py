@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import torch
 from cleave.engine.progress import Progress
 from cleave.space import find_space
 from cleave.terminal import Terminal, describe, print_run
+from tests.tiny import Ended
 
 SPACE = find_space("nasbench201")
 
@@ -276,3 +278,16 @@ def test_an_unfinished_run_says_how_far_it_is_and_how_to_go_on(
         "go on with: cleave resume 'runs/my run'",
     ]
     assert "nothing is finished yet" in printed({**unfinished, "last": None}, capsys, monkeypatch)
+
+
+def test_a_run_is_drawn_in_its_own_space(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Units of one block are none of the usual space of Once-for-All."""
+    changes = {
+        "space.name": "mobilenet-ofa", "space.depths": "[1]", "method.name": "rsps", "method.samples": 2,
+        "split.splitter": "none", "data.limit": 48, "data.image_size": 8, "search.epochs": 1, "search.batch_size": 12,
+        "trust.control": 0, "trust.panel": 0,
+    }  # fmt: skip
+    words = [word for key, value in changes.items() for word in ("--set", f"{key}={value}")]
+    ended = Ended(["search", "--out", str(tmp_path / "run"), "--workers", "1", *words], capsys)
+    assert ended.status == 0
+    assert "unit 5: k" in ended.out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from shlex import quote
 from types import TracebackType
 from typing import Any
@@ -16,10 +17,11 @@ from rich.tree import Tree
 
 from cleave.bench.table import DATASETS
 from cleave.engine.progress import Callback, Progress
+from cleave.run.origin import SEARCH, holds, read_origin
 from cleave.search.judging import judged_by
-from cleave.space import find_space
+from cleave.space import Space, find_space
 from cleave.space.limits import amount
-from cleave.space.registry import SPACES
+from cleave.space.registry import SPACES, settings_from
 
 LINES = 20
 """How many lines a whole search prints where there is no terminal to draw a bar in."""
@@ -94,7 +96,7 @@ def print_run(result: dict[str, Any], console: Console | None = None) -> None:
     console.print(Text(chosen_lines(result)))
     console.print(Text(chosen["arch"]), soft_wrap=True)  # in one piece, to be copied
     if result["space"] in SPACES:  # else it is of a user's file, which is not run for a drawing
-        space = find_space(result["space"])
+        space = space_of(result)
         console.print(Text(space.draw(space.parse(chosen["arch"]))))
     if chosen["benchmark"]:
         print_benchmark(console, result)
@@ -102,6 +104,13 @@ def print_run(result: dict[str, Any], console: Console | None = None) -> None:
     for warning in result["trust"]["warnings"]:
         console.print(Text(f"Warning: {warning}"))
     console.print(Text(f"{result['seconds']:.0f} s; all of it is in {result['run']}"), soft_wrap=True)
+
+
+def space_of(result: dict[str, Any]) -> Space:
+    """As the run's recipe makes it; of a result without its folder as the space usually is."""
+    run = Path(result["run"])
+    settings = read_origin(run, SEARCH).recipe["space"] if holds(run, SEARCH) else {"name": result["space"]}
+    return find_space(settings_from(settings))
 
 
 def print_unfinished(console: Console, result: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ import numpy
 import pytest
 
 from cleave.bench.table import ACCURACIES, Table, dataset_of
+from cleave.search.judging import BY_BATCH
 from cleave.search.result import oracle, outcome
 from cleave.search.state import State
 from cleave.settings import Recipe, TrustSettings
@@ -41,6 +42,7 @@ def a_search(table: Table | None, accuracies: list[float]) -> dict[str, Any]:
         space=SPACE,
         layout=SPACE.layout(SPACE.paper_size, 3),
         table=table,
+        judging=BY_BATCH,
         recipe=Recipe(trust=TrustSettings(control=0)),
         valid=range(1000),
         held_out_per_class=[600, 400],
