@@ -219,7 +219,7 @@ def test_many_images_are_walked_through_in_pieces() -> None:
     )
 
 
-@pytest.mark.parametrize("kind", ["nasbench201", "toyelastic", "toymobilenet"])
+@pytest.mark.parametrize("kind", ["toyelastic", "toymobilenet"])
 def test_a_child_gets_the_same_to_the_bit_whatever_was_judged_before(kind: str) -> None:
     space = SPACES[kind]()
     archs = some(space, 4)
@@ -273,14 +273,12 @@ def in_all_orders(children: list[Child], calibration: list[Batch], judged: list[
     before = {name: value.clone() for name, value in network.state_dict().items()}
     evaluator, known = Evaluator(RECALIBRATED, chunk=1), dict[int, list[Tensor]]()
     for _ in range(100):
-        order = torch.randperm(len(children)).tolist()
-        cut = int(torch.randint(1, len(order), ()))
-        for together in (order[:cut], order[cut:]):
-            found: dict[int, list[Tensor]] = {number: [] for number in together}
-            for child, logits, _ in evaluator.logits([children[i] for i in together], judged, calibration):
-                found[together[child]].append(logits)
-            for number, logits in found.items():
-                assert all(map(torch.equal, logits, known.setdefault(number, logits)))
+        together = torch.randperm(len(children)).tolist()[: int(torch.randint(1, 1 + len(children), ()))]
+        found: dict[int, list[Tensor]] = {number: [] for number in together}
+        for child, logits, _ in evaluator.logits([children[i] for i in together], judged, calibration):
+            found[together[child]].append(logits)
+        for number, outputs in found.items():
+            assert all(map(torch.equal, outputs, known.setdefault(number, outputs)))
     assert len(known) == len(children)
     assert len({tuple(torch.cat(logits).flatten().tolist()) for logits in known.values()}) > 1, "all the same"
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
