@@ -174,3 +174,23 @@ def test_it_is_described_at_its_published_size(capsys: pytest.CaptureFixture[str
     told = json.loads(ended.out)
     assert (told["size"], told["image_size"], told["classes"]) == (221_502_229_807_900_608, 224, 1000)
     assert told["multiply_adds"] == {"min": 102_528_896, "max": 606_590_720}
+
+
+@pytest.mark.parametrize("name", ["mobilenet-proxyless", "mobilenet-ofa"])
+@pytest.mark.parametrize("command", ["search", "train"])
+def test_images_too_small_for_the_strides_are_refused(
+    name: str, command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Published strides make a pixel of 32, those for small images a pixel of 8."""
+    space = find_space(name)
+    assert [space.smallest_side(space.settings_class(name=name, stem=stem)) for stem in ("imagenet", "cifar")] == [
+        32,
+        8,
+    ]
+    arch = space.format(space.sample(space.region, torch.Generator().manual_seed(0)))
+    words = [arch] if command == "train" else []
+    sizes = ["space.stem=imagenet", "data.image_size=16", "data.limit=200"]
+    flags = [word for each in sizes for word in ("--set", each)] if command == "search" else sizes
+    ended = Ended([command, *words, "--space", name, *flags, "--out", str(tmp_path / "run")], capsys)
+    assert ended.refuses("images of 16 pixels", f"the strides of {name}", "data.image_size=32", "space.stem=cifar")
+    assert not (tmp_path / "run").exists()

@@ -82,6 +82,7 @@ def open_training(recipe: RetrainRecipe, callback: Callback, given: Given | None
     )
     channels, side = train.pixels.shape[1], train.side
     check_padding(recipe.data.padding, side)
+    space.check_side(recipe.space.size, side)
     check_image(settings, channels, side)
     if supernet is not None:
         supernet.check_images(train.classes, channels)

@@ -175,6 +175,7 @@ def open_problem(recipe: Recipe, callback: Callback | None = None, given: Given 
     if table is not None and len(table) < WHOLE:
         raise UserError(f"{recipe.benchmark}: holds {len(table)} of {WHOLE} architectures; import the whole benchmark")
     check_padding(data.padding, train.side)
+    space.check_side(recipe.space.size, train.side)
     image, classes = image_of(train), len(train.classes)
     latency = None
     if recipe.latency is not None and learns_by_latency(recipe):

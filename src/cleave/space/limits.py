@@ -86,6 +86,9 @@ class Limited(Space):
     def layout(self, size: Any, image_channels: int) -> Layout:  # noqa: ANN401
         return self.inner.layout(size, image_channels)
 
+    def smallest_side(self, size: Any) -> int:  # noqa: ANN401
+        return self.inner.smallest_side(size)
+
     def auxiliary(self, size: Any) -> Auxiliary | None:  # noqa: ANN401
         return self.inner.auxiliary(size)
 

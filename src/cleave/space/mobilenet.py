@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
+from math import prod
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
@@ -102,6 +103,9 @@ class MobileNetProxyless(Space):
 
     def asked(self) -> Mapping[str, Any]:
         return {"ops": list(self.offered)}
+
+    def smallest_side(self, size: MobileNetSettings) -> int:
+        return prod(STRIDES[size.stem])
 
     def layout(self, size: MobileNetSettings, image_channels: int) -> Layout:
         """Stem, a fixed block, six stages, a 1x1 convolution."""

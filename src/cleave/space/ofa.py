@@ -147,6 +147,9 @@ class MobileNetOfa(Space):
         kinds = {"block", *self.settings.split_on} if {"kernel", "expand"} & set(self.settings.split_on) else {"depth"}
         return tuple(choice for choice in self.choices if choice.name.rstrip("0123456789") in kinds)
 
+    def smallest_side(self, size: OfaSettings) -> int:
+        return prod(STRIDES[size.stem])
+
     def layout(self, size: OfaSettings, image_channels: int) -> Layout:
         """Stem, a fixed block, five units, a 1x1 convolution; then pooling and the head."""
         first_stride, *strides = STRIDES[size.stem]

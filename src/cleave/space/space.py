@@ -66,6 +66,19 @@ class Space(ABC):
     def layout(self, size: Any, image_channels: int) -> Layout:  # noqa: ANN401
         """The network of this space at this size (`SpaceSettings.size`), as data."""
 
+    def smallest_side(self, size: Any) -> int:  # noqa: ANN401
+        """Pixels on a side of the smallest images that the strides of this size's networks are for."""
+        return 1
+
+    def check_side(self, size: Any, side: int) -> None:  # noqa: ANN401
+        """UserError where images of so many pixels on a side are smaller."""
+        if side < (least := self.smallest_side(size)):
+            other = ", or space.stem=cifar" if getattr(size, "stem", None) == "imagenet" else ""
+            raise UserError(
+                f"images of {side} pixels on a side: the strides of {self.name} make a pixel of {least}; "
+                f"give data.image_size={least} or more{other}"
+            )
+
     def auxiliary(self, size: Any) -> Auxiliary | None:  # noqa: ANN401
         """A second head of this size's networks for training from scratch, where `layout` has none; None: there is
         none."""
