@@ -95,8 +95,7 @@ def print_run(result: dict[str, Any], console: Console | None = None) -> None:
     chosen = result["chosen"]
     console.print(Text(chosen_lines(result)))
     console.print(Text(chosen["arch"]), soft_wrap=True)  # in one piece, to be copied
-    if result["space"] in SPACES:  # else it is of a user's file, which is not run for a drawing
-        space = space_of(result)
+    if (space := space_of(result)) is not None:
         console.print(Text(space.draw(space.parse(chosen["arch"]))))
     if chosen["benchmark"]:
         print_benchmark(console, result)
@@ -106,11 +105,14 @@ def print_run(result: dict[str, Any], console: Console | None = None) -> None:
     console.print(Text(f"{result['seconds']:.0f} s; all of it is in {result['run']}"), soft_wrap=True)
 
 
-def space_of(result: dict[str, Any]) -> Space:
-    """As the run's recipe makes it; of a result without its folder as the space usually is."""
+def space_of(result: dict[str, Any]) -> Space | None:
+    """As the run's recipe makes it; of a result without its folder as the space usually is.
+
+    None for one of a user's file, which is not run for a drawing.
+    """
     run = Path(result["run"])
     settings = read_origin(run, SEARCH).recipe["space"] if holds(run, SEARCH) else {"name": result["space"]}
-    return find_space(settings_from(settings))
+    return find_space(settings_from(settings)) if settings["name"] in SPACES else None
 
 
 def print_unfinished(console: Console, result: dict[str, Any]) -> None:
