@@ -85,6 +85,11 @@ def meaningless_elsewhere(recipe: Recipe, split: SplitSettings) -> list[str]:
     method = METHODS[name]
     if method.alone and split.splits and not split.restart:
         notes.append(f"split.restart=false has no meaning with method.name={name}: nothing is shared; it is not used")
+    if method.own_rates:
+        given = {"search.anneal": recipe.search.anneal == "path"}
+        given["split.warmup_learning_rate"] = split.warmup_learning_rate is not None
+        why = f"has no meaning with method.name={name}, whose phases have learning rates of their own; it is not used"
+        notes += [f"{key} {why}" for key, is_given in given.items() if is_given]
     notes += meaningless_warmup(split, method.alone)
     notes += meaningless_limits(recipe.limits, method.learns)
     if recipe.latency is not None and not goes_by_latency(recipe):

@@ -8,16 +8,18 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy, softmax
 
+from cleave.config import load_recipe
 from cleave.errors import UserError
-from cleave.method import Lesson, Shrinking, ShrinkingSettings, place_in
+from cleave.method import Lesson, Shrinking, ShrinkingSettings, phase_at
 from cleave.method.once_for_all import extreme
 from cleave.method.phase import shared_out
 from cleave.method.shrinking import FULL, SHRINKING
 from cleave.net import one_hot
+from cleave.resolve import resolve
 from cleave.run.generations import read_record, write_record
 from cleave.search.schedule import schedule
 from cleave.search.trainer import NodeTrainer
-from cleave.space import Region
+from cleave.space import Region, find_space
 from cleave.space.ofa import MobileNetOfa
 from cleave.split import Node
 from tests.method.test_once_for_all import SPACE, context, problem, trainer_of
@@ -145,7 +147,7 @@ def test_children_begin_with_the_teacher_or_go_on(restart: bool) -> None:
     child.advance()
     assert child.teacher is not None
     assert all(torch.equal(child.teacher.weights[name], each) for name, each in parent.teacher.weights.items())
-    assert place_in(child.phases, 0).number == 0
+    assert phase_at(child.phases, 0).number == 0
 
 
 def test_too_few_epochs_are_refused() -> None:
@@ -157,3 +159,19 @@ def test_a_node_before_a_split_of_one_epoch_trains_the_largest_alone() -> None:
     found = method().phases(1, searching=False, taught=False)
     assert [each.largest for each in found] == [FULL.largest]
     assert method().lessons(context())[0].taught == 0
+
+
+def test_learning_rates_end_where_they_are_asked_to_and_other_schedules_are_told_to_mean_nothing() -> None:
+    found = method(learning_rate=0.05, learning_rate_min=0.001).phases(60, searching=True, taught=False)
+    rates = [each.rate(epoch) for each in found for epoch in range(each.epochs)]
+    assert min(rates) >= 0.001
+    assert max(rates) == pytest.approx(0.05)
+    recipe = load_recipe(
+        None,
+        ["space.name=mobilenet-ofa", "method.name=shrinking", "search.epochs=6", "split.warmup_learning_rate=0.1"],
+        {},
+    )
+    notes = resolve(recipe, find_space(recipe.space))[1]
+    assert any(
+        note.startswith("split.warmup_learning_rate has no meaning with method.name=shrinking") for note in notes
+    )

@@ -13,7 +13,7 @@ from cleave.method.once_for_all import (
     Subnets,
     SubnetsSettings,
 )
-from cleave.method.phase import Lesson, Phase, Place, place_in
+from cleave.method.phase import Lesson, Phase, PhaseEpoch, phase_at
 from cleave.method.proxyless import Proxyless, ProxylessSettings
 from cleave.method.random_search import RandomSearch, RandomSettings
 from cleave.method.rsps import Rsps, RspsSettings
@@ -41,7 +41,7 @@ __all__ = [
     "OnceForAll",
     "OnceForAllSettings",
     "Phase",
-    "Place",
+    "PhaseEpoch",
     "Proxyless",
     "ProxylessSettings",
     "RandomSearch",
@@ -62,5 +62,5 @@ __all__ = [
     "Weights",
     "gates_from",
     "method",
-    "place_in",
+    "phase_at",
 ]

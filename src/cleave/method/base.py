@@ -146,6 +146,9 @@ class Method(nn.Module, ABC):
         """How many networks a weight step trains."""
         return 1
 
+    own_rates = False
+    """Whether the learning rates of nodes are those of `phases`."""
+
     restarts_from_teacher = False
     """Whether leaves that start anew do so from the teacher's weights, where a node above has kept one."""
 

@@ -26,7 +26,9 @@ class Lesson:
 
 @dataclass(frozen=True)
 class Phase:
-    """A part of a node's training with learning rates of its own, which rise over `rise` epochs and then fall to 0.
+    """A part of a node's training with learning rates of its own.
+
+    They rise over `rise` epochs and then fall to `lowest`.
 
     `largest`: of how many of the largest numbers networks are, by dimension, as in {"k": 2} for the two largest
     kernels; of a dimension that is not named, of all. `networks` are trained in a weight step. In front of the phase
@@ -39,26 +41,27 @@ class Phase:
     rise: int = 0
     networks: int = 1
     largest: Mapping[str, int] = field(default_factory=dict)
+    lowest: float = 0.0
     keeps: bool = False
     sorts: bool = False
 
     def rate(self, epoch: int) -> float:
-        return cosine(epoch, self.epochs, self.learning_rate, 0.0, min(self.rise, self.epochs - 1))
+        return cosine(epoch, self.epochs, self.learning_rate, self.lowest, min(self.rise, self.epochs - 1))
 
 
 @dataclass(frozen=True)
-class Place:
+class PhaseEpoch:
     """Epoch `epoch` of phase `number`."""
 
     number: int
     epoch: int
 
 
-def place_in(phases: Sequence[Phase], epoch: int) -> Place:
+def phase_at(phases: Sequence[Phase], epoch: int) -> PhaseEpoch:
     """Where an epoch of the whole training is; that behind the last is one more of the last phase."""
     ends = list(accumulate(phase.epochs for phase in phases))
     number = min(sum(epoch >= end for end in ends), len(phases) - 1)
-    return Place(number, epoch - (ends[number] - phases[number].epochs))
+    return PhaseEpoch(number, epoch - (ends[number] - phases[number].epochs))
 
 
 def shared_out(epochs: int, shares: Sequence[float]) -> list[int]:

@@ -30,7 +30,8 @@ SHRINKING = (
 
 class ShrinkingSettings(OnceForAllSettings):
     """Progressive shrinking. `learning_rate` is that of the largest network's phase; the rates of the other phases are
-    as high beside it as published, and each falls to 0."""
+    as high beside it as published, and each falls to `learning_rate_min`. `learning_rate_warmup` is of what is trained
+    alone: phases have rises of their own."""
 
     name: Literal["shrinking"] = "shrinking"
     full: Annotated[float, Field(gt=0, lt=1)] = 0.3  # share of the epochs in which the largest network is trained alone
@@ -44,7 +45,7 @@ class Shrinking(OnceForAll):
     Where nodes are split, the root trains the largest network and then kernels; all others go on from the largest.
     """
 
-    restarts_from_teacher = True
+    restarts_from_teacher = own_rates = True
 
     @classmethod
     def resolved(cls, settings: ShrinkingSettings, epochs: int) -> ShrinkingSettings:
@@ -70,7 +71,11 @@ class Shrinking(OnceForAll):
         rate = self.settings.learning_rate / FULL.learning_rate
         return [
             replace(
-                each, epochs=own, learning_rate=rate * each.learning_rate, rise=round(own * each.rise / each.epochs)
+                each,
+                epochs=own,
+                learning_rate=max(rate * each.learning_rate, self.settings.learning_rate_min),
+                lowest=self.settings.learning_rate_min,
+                rise=round(own * each.rise / each.epochs),
             )
             for each, own in zip(published, shared_out(epochs, [each.epochs for each in published]), strict=True)
         ]

@@ -17,7 +17,7 @@ from cleave.data.chance import Chance
 from cleave.data.stream import Batch
 from cleave.errors import UserError
 from cleave.memory import OutOfMemory, too_large, within_memory
-from cleave.method import Lesson, Method, Phase, SgdStep, StepContext, ValidationLoss, Weights, place_in
+from cleave.method import Lesson, Method, Phase, SgdStep, StepContext, ValidationLoss, Weights, phase_at
 from cleave.net import Gates, Network, build, noisy, places
 from cleave.run.generations import Record
 from cleave.search.problem import Problem, Setup
@@ -125,7 +125,7 @@ class NodeTrainer:
     def _rate(self, step: int) -> float:
         epoch = step // self.problem.steps_per_epoch
         if phases := self.phases:
-            place = place_in(phases, epoch)
+            place = phase_at(phases, epoch)
             return phases[place.number].rate(place.epoch)
         return self.schedule.learning_rate(epoch, self.setup.settings)
 
@@ -176,7 +176,7 @@ class NodeTrainer:
         """What a method is told when it is asked for this purpose and step."""
         epoch = max(0, self.epoch - self.schedule.warmup) if self.schedule.searching else 0
         phases = self.phases
-        phase = phases[place_in(phases, self.epoch).number] if phases else None
+        phase = phases[phase_at(phases, self.epoch).number] if phases else None
         return StepContext(epoch, self.schedule.searched, self.chance.generator(purpose, step), phase)
 
     def advance(self) -> SearchCost:
@@ -224,7 +224,7 @@ class NodeTrainer:
     def _turn(self, step: int) -> None:
         """What happens in front of a phase."""
         phases, (epoch, within) = self.phases, divmod(step, self.problem.steps_per_epoch)
-        if not phases or within or (place := place_in(phases, epoch)).epoch:
+        if not phases or within or (place := phase_at(phases, epoch)).epoch:
             return
         phase, number = phases[place.number], place.number
         if phase.keeps and self.teacher is None:
