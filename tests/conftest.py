@@ -1,16 +1,20 @@
-"""What every test may ask for: one thread, the reference data beside the checkout, CIFAR-10 unpacked once."""
+"""What every test gets: one thread, random inputs that can be drawn again; and the data it may ask for."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import random
+import secrets
 import signal
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
+import numpy as np
 import pytest
 import torch
 
@@ -18,6 +22,30 @@ from tests.slow import slow
 
 hypothesis.settings.register_profile("no_clock", deadline=None)  # a loaded machine is no bug
 hypothesis.settings.load_profile("no_clock")
+
+SEED = "CLEAVE_TEST_SEED"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """One seed for the whole run, drawn unless it is given; workers inherit it."""
+    seed = os.environ.setdefault(SEED, str(secrets.randbelow(2**32)))
+    if config.option.hypothesis_seed is None:
+        config.option.hypothesis_seed = seed
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if terminalreporter.stats.get("failed") or terminalreporter.stats.get("error"):
+        terminalreporter.write_line(f"{SEED}={os.environ[SEED]} draws the same random inputs again")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Each test draws its own, whatever ran before it."""
+    seed = zlib.crc32(f"{os.environ[SEED]} {item.nodeid}".encode())
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
 
 
 @pytest.fixture(autouse=True, scope="session")
