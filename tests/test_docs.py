@@ -143,3 +143,13 @@ def test_the_glossary_is_sorted_and_all_code_in_it_exists() -> None:
     for name in re.findall(r"`(cleave[.\w]*)`", text):
         home, _, last = name.rpartition(".")
         assert hasattr(import_module(home), last), name
+
+
+def test_no_text_holds_the_marks_of_an_unfinished_merge() -> None:
+    marks = re.compile(r"^(<{7}|>{7}|\|{7}) ", re.MULTILINE)
+    texts = [
+        *ROOT.glob("*.*"),
+        *(path for part in ("docs", "recipes", "src", "tests") for path in (ROOT / part).rglob("*.*")),
+    ]
+    wanted = {".md", ".py", ".toml", ".yaml", ".cff", ".html", ".js", ".css"}
+    assert [path for path in texts if path.suffix in wanted and marks.search(path.read_text())] == []

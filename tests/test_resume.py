@@ -71,6 +71,8 @@ KINDS = {
         "split.warmup_epochs": 2,
         "split.batches": 1,
         "search.epochs": 6,
+        "trust.control": 0,
+        "trust.panel": 0,
     },
 }
 
@@ -127,7 +129,8 @@ def test_a_run_that_is_killed_in_every_phase_ends_in_the_same_bytes(kind: str, i
     phases = {moment.doing.split()[0] for moment in recorder.moments}
     searched = set() if kind == "random" else {"search"}
     split = set() if kind in ("rsps", "evolution", "halving", "recalibrated") else {"warm-up", "compare"}
-    assert phases == {"evaluate", "retrain" if kind == "halving" else "train"} | searched | split
+    alone = {"halving": {"retrain"}, "shrinking": set()}.get(kind, {"train"})
+    assert phases == {"evaluate"} | searched | split | alone
     assert killed_again_and_again(images, tmp_path / "killed", KINDS[kind], recorder.moments) >= 3
     assert same(tmp_path / "whole", tmp_path / "killed")
     assert leaves(tmp_path / "whole") == leaves(tmp_path / "killed")
