@@ -14,6 +14,7 @@ import pytest
 
 from cleave.bench.table import DATASETS, Table
 from tests.bench.published import publish
+from tests.fresh import fresh
 from tests.split.test_matrix import some_names, symmetric, write
 from tests.tiny import HERE, RSPS, Ended, search, write_images, write_table
 
@@ -187,7 +188,7 @@ def test_partition_gives_groups_and_cut(tmp_path: Path, capsys: Capture) -> None
 
 
 def test_query_finds_an_architecture_by_string_and_by_index(table: Table, capsys: Capture) -> None:
-    index = int(np.random.default_rng().integers(len(table)))
+    index = int(fresh().integers(len(table)))
     flag = ["--benchmark", table.name]
     by_index = answer(["query", str(index), *flag, "--json"], capsys)
     by_arch = answer(["query", table.arch(index), *flag, "--json"], capsys)
@@ -200,7 +201,7 @@ def test_query_finds_an_architecture_by_string_and_by_index(table: Table, capsys
 
 
 def test_an_imported_table_is_found_by_query_and_by_search(tmp_path: Path, capsys: Capture) -> None:
-    published = publish(np.random.default_rng())
+    published = publish(fresh())
     folder = published.folder(tmp_path / "NATS-tss")
     told = answer(["benchmark", "import", str(folder), "--json"], capsys)
     assert told == {"file": str(tmp_path / "imported.npz"), "architectures": len(published.archs)}

@@ -6,13 +6,13 @@ import csv
 from math import inf
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cleave.csv_file import LARGEST, by_name, column_of, find_column, read_lines, read_rows
 from cleave.errors import UserError
+from tests.fresh import fresh
 
 WORD = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=6).map(str.strip)
 TABLE = st.integers(1, 4).flatmap(
@@ -102,7 +102,7 @@ def test_a_name_that_is_there_twice_is_refused_with_both_lines(tmp_path: Path) -
 
 
 def test_numbers_are_read_to_the_last_bit(tmp_path: Path) -> None:
-    numbers = np.random.default_rng().normal(size=20)
+    numbers = fresh().normal(size=20)
     path = write(tmp_path / "t.csv", "x\n" + "\n".join(map(repr, numbers.tolist())))
     assert column_of(path, read_rows(path)[1], "x").tolist() == numbers.tolist()
 

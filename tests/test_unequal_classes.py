@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.fresh import fresh
 from tests.tiny import Ended, search
 
 COUNTS = {"big": 90, "small": 6}
@@ -18,7 +19,7 @@ def test_an_accuracy_that_no_image_is_needed_for_is_not_told_as_a_finding(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    random = np.random.default_rng()
+    random = fresh()
     for name, count in COUNTS.items():
         (tmp_path / "images" / name).mkdir(parents=True)
         for number in range(count):

@@ -13,6 +13,7 @@ from PIL import Image
 
 from cleave.bench.table import ACCURACIES, Table
 from cleave.cli import run
+from tests.fresh import fresh
 
 SIZES = {
     "space.ops": "[none, skip_connect, nor_conv_1x1]",
@@ -52,7 +53,7 @@ def search(data: Path, out: Path, changes: dict[str, Any] | None = None) -> list
 
 def write_images(folder: Path, classes: int = 2, each: int = 18) -> Path:
     """A folder of random images, one subfolder per class."""
-    random = np.random.default_rng()
+    random = fresh()
     for label, number in product(range(classes), range(each)):
         path = folder / f"class{label}" / f"{number:03d}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +63,7 @@ def write_images(folder: Path, classes: int = 2, each: int = 18) -> Path:
 
 def write_table(path: Path) -> Table:
     """A whole NAS-Bench-201 table with random accuracies."""
-    random = np.random.default_rng()
+    random = fresh()
     operations = random.permutation(list(product(range(5), repeat=6))).astype(np.uint8)
     table = Table(str(path), operations, {name: random.uniform(1, 99, len(operations)) for name in ACCURACIES})
     table.save(path)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from cleave.bench.asked import NASLIB_EDGES, NASLIB_OPERATIONS, architecture
 from cleave.bench.table import Table, format_arch, parse_arch
 from cleave.errors import UserError
 from cleave.space.nb201 import EDGES, OPERATIONS
+from tests.fresh import fresh
 from tests.tiny import Ended, write_table
 
 NUMBERS = (4, 0, 3, 1, 4, 3)
@@ -21,7 +21,7 @@ NASLIB = "|avg_pool_3x3~0|+|skip_connect~0|none~1|+|nor_conv_1x1~0|avg_pool_3x3~
 
 @pytest.fixture
 def drawn() -> list[int]:
-    return np.random.default_rng().integers(0, 5, 6).tolist()
+    return fresh().integers(0, 5, 6).tolist()
 
 
 @pytest.mark.parametrize(

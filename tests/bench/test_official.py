@@ -13,13 +13,14 @@ from cleave.bench.official import import_official
 from cleave.bench.table import ACCURACIES, COSTS, EARLY_ACCURACIES, Table
 from cleave.errors import UserError
 from tests.bench.published import Published, compress, publish
+from tests.fresh import fresh
 
 ALL_NONE = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
 
 
 @pytest.fixture
 def rng() -> np.random.Generator:
-    return np.random.default_rng()
+    return fresh()
 
 
 @pytest.fixture

@@ -24,13 +24,14 @@ from cleave.bench.table import (
     parse_arch,
 )
 from cleave.errors import UserError
+from tests.fresh import fresh
 
 ALL_SKIP = "|skip_connect~0|+|skip_connect~0|skip_connect~1|+|skip_connect~0|skip_connect~1|skip_connect~2|"
 
 
 @pytest.fixture
 def rng() -> np.random.Generator:
-    return np.random.default_rng()
+    return fresh()
 
 
 @pytest.fixture(scope="module")

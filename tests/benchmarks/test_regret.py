@@ -6,7 +6,6 @@ import json
 from functools import cache, partial
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -18,6 +17,7 @@ from cleave.split.gradient import gradients
 from cleave.split.race import Entrant, RaceRule, race
 from cleave.split.similarity import cosine
 from cleave.split.tally import Extrapolated
+from tests.fresh import fresh
 
 CHOICE = "2<-0"
 FIRST = 55
@@ -117,7 +117,7 @@ def test_the_command_measures_once_and_reports_every_rule(
 
 
 def test_the_interval_of_several_cases_holds_their_mean_difference() -> None:
-    random = np.random.default_rng()
+    random = fresh()
     judged = [{name: regret.Judgement(random.random(), 1.0) for name in ("separate", "race")} for _ in range(12)]
     rows = regret.report(judged)
     low, high = rows["race"]["interval"]

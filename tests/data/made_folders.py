@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-random = np.random.default_rng()
+from tests.fresh import fresh
+
 ANIMALS = ("cats", "dogs", "owls")
 LEFTOVER = (255, 0, 255)
 """The colour under transparent pixels of `alpha`."""
@@ -17,7 +18,7 @@ LEFTOVER = (255, 0, 255)
 
 def photo(kind: int, width: int = 24, height: int = 24) -> Image.Image:
     """Noise with a tint that tells its class."""
-    pixels = random.integers(0, 80, (height, width, 3)).astype(np.uint8)
+    pixels = fresh().integers(0, 80, (height, width, 3)).astype(np.uint8)
     pixels[..., kind % 3] += 120
     return Image.fromarray(pixels)
 

@@ -14,9 +14,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-Made = tuple[Tensor, Tensor]  # pixels uint8 [n, channels, size, size], labels int64 [n]
+from tests.fresh import fresh
 
-random = np.random.default_rng()
+Made = tuple[Tensor, Tensor]  # pixels uint8 [n, channels, size, size], labels int64 [n]
 
 
 class Runs:
@@ -31,8 +31,8 @@ class Runs:
 
 def made(count: int, channels: int, size: int, classes: int) -> Made:
     """Random images with random labels."""
-    pixels = random.integers(0, 256, (count, channels, size, size), dtype=np.uint8)
-    return torch.from_numpy(pixels), torch.from_numpy(random.integers(0, classes, count))
+    pixels = fresh().integers(0, 256, (count, channels, size, size), dtype=np.uint8)
+    return torch.from_numpy(pixels), torch.from_numpy(fresh().integers(0, classes, count))
 
 
 def joined(parts: Iterable[Made]) -> Made:
@@ -47,7 +47,7 @@ def flat(pixels: Tensor) -> np.ndarray:
 def write_binary(path: Path, images: Made, coarse: bool = False) -> None:
     """A file of CIFAR's binary layout, with (random) coarse labels or without."""
     pixels, labels = images
-    columns = [random.integers(0, 20, (len(labels), 1))] if coarse else []
+    columns = [fresh().integers(0, 20, (len(labels), 1))] if coarse else []
     rows = np.hstack([*columns, labels[:, None].numpy(), flat(pixels)]).astype(np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(rows.tobytes())
@@ -117,6 +117,6 @@ def write_folder(folder: Path, counts: dict[str, int], size: tuple[int, int] = (
     for name, count in counts.items():
         (folder / name).mkdir(parents=True, exist_ok=True)
         for number in range(count):
-            pixels = random.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+            pixels = fresh().integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
             Image.fromarray(pixels).save(folder / name / f"{number:03}.png")
     return folder

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from cleave.data.pickles import Encoding, read_batch, restricted_load
 from cleave.errors import UserError
 from tests.data.official import Runs
+from tests.fresh import fresh
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 
@@ -48,7 +49,7 @@ def test_plain_containers_come_back_equal_in_every_protocol(value: object, proto
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("dtype", ["u1", "i8", "f4", "f8", ">i2", "U5", "?"])
 def test_numpy_arrays_and_scalars_come_back_equal(dtype: str, protocol: int) -> None:
-    array = np.random.default_rng().integers(0, 100, (3, 4)).astype(dtype)
+    array = fresh().integers(0, 100, (3, 4)).astype(dtype)
     data = pickle.dumps((array, array.T, array[1, 2]), protocol)
     found, transposed, scalar = load(data)
     assert found.dtype == pickle.loads(data)[0].dtype
@@ -59,7 +60,7 @@ def test_numpy_arrays_and_scalars_come_back_equal(dtype: str, protocol: int) -> 
 
 
 def test_the_old_and_the_new_names_of_numpy_are_the_same() -> None:
-    array = np.random.default_rng().random(5)
+    array = fresh().random(5)
     data = pickle.dumps({"array": array, "scalar": array[0]}, 2)
     old, new = data.replace(b"numpy._core", b"numpy.core"), data.replace(b"numpy.core", b"numpy._core")
     assert old != new
@@ -77,7 +78,7 @@ def test_a_defaultdict_of_lists_comes_back() -> None:
 
 @pytest.mark.parametrize("encoding", ["latin1", "bytes"])
 def test_an_array_pickled_by_python_2_is_read(encoding: Encoding) -> None:
-    pixels = np.random.default_rng().integers(0, 256, (2, 3), dtype=np.uint8)
+    pixels = fresh().integers(0, 256, (2, 3), dtype=np.uint8)
     escaped = "".join(f"\\x{byte:02x}" for byte in pixels.tobytes()).encode()
     dtype = b"cnumpy\ndtype\n(S'u1'\nI0\nI1\ntR(I3\nS'|'\nNNNI-1\nI-1\nI0\ntb"
     empty = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR"
@@ -142,7 +143,7 @@ def test_damage_within_an_array_is_refused_though_numpy_itself_may_crash(whole: 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_pickle_cut_anywhere_is_refused_by_name(protocol: int) -> None:
-    value = {"data": np.random.default_rng().random((2, 3)), "labels": [1, 2], "name": "é", "of": {3}}
+    value = {"data": fresh().random((2, 3)), "labels": [1, 2], "name": "é", "of": {3}}
     data = pickle.dumps(value, protocol)
     for length in range(len(data)):
         with pytest.raises(UserError, match=r"^some\.pickle: "):
@@ -169,7 +170,7 @@ def write(path: Path, value: object) -> Path:
 
 
 def test_a_batch_gives_its_rows_and_labels(tmp_path: Path) -> None:
-    data = np.random.default_rng().integers(0, 256, (4, 12), dtype=np.uint8)
+    data = fresh().integers(0, 256, (4, 12), dtype=np.uint8)
     path = write(tmp_path / "batch", {"data": data, "labels": [3, 1, 4, 1]})
     rows, labels = read_batch(path, "labels", 12)
     assert np.array_equal(rows, data)

@@ -14,6 +14,7 @@ from cleave.space import Arch, Space, find_space
 from cleave.space.sample import distinct
 from cleave.stats.kendall import kendall
 from tests.elastic import RaggedElastic
+from tests.fresh import fresh
 
 Fit = Callable[[Tensor, Sequence[float], int], Callable[[Tensor], Tensor]]
 SPACES = [find_space("nasbench201"), find_space("darts"), RaggedElastic()]
@@ -45,7 +46,7 @@ def test_layers_that_do_not_run_are_all_zero() -> None:
 
 def test_ridge_regression_is_that_of_the_textbook() -> None:
     """Least squares with as many rows more as there are features, without a penalty on the constant."""
-    random = np.random.default_rng()
+    random = fresh()
     inputs, asked = random.integers(0, 2, (30, 8)).astype(float), random.integers(0, 2, (5, 8)).astype(float)
     targets = random.uniform(10, 90, 30)
     rows = np.vstack([np.hstack([inputs, np.ones((30, 1))]), np.hstack([PENALTY**0.5 * np.eye(8), np.zeros((8, 1))])])

@@ -17,6 +17,7 @@ from cleave.run.origin import SEARCH, read_origin
 from cleave.search.state import State
 from cleave.space.nb201 import NASBench201
 from cleave.space.registry import SPACES
+from tests.fresh import fresh
 from tests.rank.small import QUICK, SMALL, Capture, ranking, searched
 from tests.tiny import EVERY_STEP, Ended, write_images, write_table
 from tests.toys import ToyCells64
@@ -51,7 +52,7 @@ def test_a_table_that_lacks_an_architecture_is_refused(
 ) -> None:
     space = NASBench201(["skip_connect", "nor_conv_1x1"])
     archs = architectures(space, connected=False)
-    lacking = space.format(archs[np.random.default_rng().integers(len(archs))])
+    lacking = space.format(archs[fresh().integers(len(archs))])
     rows = np.arange(len(whole)) != whole.index(lacking)
     part = Table("part", whole.operations[rows], {name: column[rows] for name, column in whole.columns.items()})
     part.save(tmp_path / "part.npz")

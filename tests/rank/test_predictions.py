@@ -9,6 +9,7 @@ import pytest
 
 from cleave.errors import UserError
 from cleave.rank.predictions import read_all, read_predictions
+from tests.fresh import fresh
 
 
 def write(path: Path, *lines: str) -> Path:
@@ -18,10 +19,10 @@ def write(path: Path, *lines: str) -> Path:
 
 def test_columns_come_in_the_order_that_is_asked_for(tmp_path: Path) -> None:
     names = [f"|op{number}~0|" for number in range(20)]
-    numbers = np.random.default_rng().normal(size=(20, 2))
+    numbers = fresh().normal(size=(20, 2))
     lines = [f"{x!r},{name},{y!r}" for name, (x, y) in zip(names, numbers.tolist(), strict=True)]
-    file = write(tmp_path / "p.csv", "one,arch,two", *np.random.default_rng().permutation(lines))
-    asked = np.random.default_rng().permutation(20)[:7]
+    file = write(tmp_path / "p.csv", "one,arch,two", *fresh().permutation(lines))
+    asked = fresh().permutation(20)[:7]
     found = read_predictions(file, [names[position] for position in asked])
     assert list(found) == ["one", "two"]
     assert np.array_equal(np.stack(list(found.values()), axis=1), numbers[asked])

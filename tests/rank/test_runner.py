@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from scipy.stats import kendalltau, spearmanr
 
@@ -22,6 +21,7 @@ from cleave.search.finished import open_finished, read_recipe
 from cleave.search.schedule import schedule
 from cleave.search.trainer import NodeTrainer
 from cleave.space.nb201 import NASBench201
+from tests.fresh import fresh
 from tests.rank.small import QUICK, SMALL, Capture, answer, column, ranking, rows, searched
 from tests.tiny import Ended, write_images, write_table
 
@@ -110,7 +110,7 @@ def test_each_child_is_evaluated_in_the_leaf_that_holds_it(
 def test_the_file_holds_the_tables_test_accuracies_and_the_baselines(
     run: Path, tmp_path: Path, capsys: Capture
 ) -> None:
-    random = np.random.default_rng()
+    random = fresh()
     plain = write_table(tmp_path / "plain.npz")
     early = {name: random.uniform(0, 100, len(plain)) for name in EARLY_ACCURACIES}
     table = Table(str(tmp_path / "table.npz"), plain.operations, {**plain.columns, **early})

@@ -11,10 +11,11 @@ from cleave.rank.published import SOURCE, published_rows
 from cleave.rank.text import print_ranking, short, title
 from cleave.space.nb201 import OPERATIONS, NASBench201
 from cleave.stats.ranking import score
+from tests.fresh import fresh
 
 
 def some_ranking(count: int) -> dict[str, Any]:
-    random = np.random.default_rng()
+    random = fresh()
     true = random.normal(90, 4, size=count)
     names = ("supernet", "few_shot", "random", "epoch12")
     rows = {name: score(true + random.normal(0, 4, size=count), true, seed=0) for name in names}

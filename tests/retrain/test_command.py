@@ -22,6 +22,7 @@ from cleave.retrain import runner
 from cleave.retrain.catalogue import FINETUNE, MOBILE, RECIPES
 from cleave.retrain.recipes import load_training, resolve_training
 from cleave.stats.intervals import wilson
+from tests.fresh import fresh
 from tests.registries import as_they_were
 from tests.retrain.killing import Killed, Killer, outcome
 from tests.retrain.small import GENOTYPE
@@ -40,7 +41,7 @@ EVERYTHING = [
 
 def write_parts(folder: Path, classes: Sequence[str] = ("cat", "dog"), each: int = 14) -> Path:
     """A folder of random images with train/ and test/."""
-    random = np.random.default_rng()
+    random = fresh()
     for part in ("train", "test"):
         for name in classes:
             for number in range(each):

@@ -63,7 +63,7 @@ def test_an_interrupted_run_that_goes_back_to_its_checkpoint_ends_in_the_same_by
 
 def test_a_file_shorter_than_the_checkpoint_counts_on_is_named_and_left_alone(tmp_path: Path) -> None:
     log = Events(tmp_path / "events.jsonl")
-    write_some(log, random.Random(), 3)
+    write_some(log, random.Random(random.random()), 3)
     position = log.position
     os.truncate(tmp_path / "events.jsonl", position.length - random.randint(1, 20))
     before = (tmp_path / "events.jsonl").read_bytes()
@@ -82,7 +82,7 @@ def test_a_number_that_is_not_finite_is_refused_and_nothing_written(tmp_path: Pa
 
 
 def test_a_full_disk_leaves_no_half_of_a_line_and_writing_can_go_on(tmp_path: Path) -> None:
-    log, generator = Events(tmp_path / "events.jsonl"), random.Random()
+    log, generator = Events(tmp_path / "events.jsonl"), random.Random(random.random())
     write_some(log, generator, 3)
     before = (tmp_path / "events.jsonl").read_bytes()
     with full_disk(len(before) + random.randrange(20)), pytest.raises(UserError, match=r"events\.jsonl: cannot be"):
@@ -103,14 +103,14 @@ def test_a_position_is_given_only_once_its_bytes_are_on_the_disk(
         synced.append((os.fstat(descriptor).st_ino, os.fstat(descriptor).st_size))
 
     monkeypatch.setattr(os, "fsync", watch)
-    write_some(log, random.Random(), 3)
+    write_some(log, random.Random(random.random()), 3)
     position = log.position
     assert ((tmp_path / "events.jsonl").stat().st_ino, position.length) in synced
 
 
 def test_a_last_line_without_its_end_did_not_happen(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
-    write_some(Events(path), random.Random(), 4)
+    write_some(Events(path), random.Random(random.random()), 4)
     all_events = Events.read(path)
     os.truncate(path, path.stat().st_size - random.randint(1, 20))
     assert Events.read(path) == all_events[:3]
@@ -119,7 +119,7 @@ def test_a_last_line_without_its_end_did_not_happen(tmp_path: Path) -> None:
 @pytest.mark.parametrize("line", [b"", b"[1]", b'{"kind": ', b"\xff\x00", b"epoch", b"[" * 100_000])
 def test_a_line_that_is_no_event_is_named_by_its_number(tmp_path: Path, line: bytes) -> None:
     path = tmp_path / "events.jsonl"
-    write_some(Events(path), random.Random(), 2)
+    write_some(Events(path), random.Random(random.random()), 2)
     lines = path.read_bytes().splitlines()
     path.write_bytes(b"\n".join([lines[0], line, lines[1], b""]))
     with pytest.raises(UserError, match=r"events\.jsonl: line 2 is not an event"):
@@ -146,7 +146,7 @@ def test_another_files_events_are_added_as_they_are(tmp_path: Path) -> None:
 
 def test_bytes_altered_before_a_mark_are_named_and_those_after_it_do_not_matter(tmp_path: Path) -> None:
     log = Events(tmp_path / "events.jsonl")
-    write_some(log, random.Random(), 3)
+    write_some(log, random.Random(random.random()), 3)
     mark, whole = log.position, log.path.read_bytes()
     for position in random.sample(range(len(whole)), 20):
         log.path.write_bytes(whole[:position] + bytes([whole[position] ^ 4]) + whole[position + 1 :])

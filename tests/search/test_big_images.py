@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from cleave.data import reading
+from tests.fresh import fresh
 from tests.tiny import HERE, RSPS, SIZES, Ended, same, search, sets, write_images
 
 QUICK = {**RSPS, "split.splitter": "none", "trust.control": 0, "trust.panel": 0, "search.batch_size": 100}
@@ -58,7 +59,7 @@ def test_a_search_that_meets_damage_goes_on_when_it_is_made_good(
 
 
 def test_a_thousand_classes_of_two_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    random = np.random.default_rng()
+    random = fresh()
     for label in range(1000):
         (tmp_path / "tree" / f"n{label:08d}").mkdir(parents=True)
         for number in range(2):

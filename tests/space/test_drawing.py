@@ -18,12 +18,13 @@ from cleave.ops import Operation
 from cleave.space import Arch, Cell, Layout, Link, Space, find_space
 from cleave.space.drawing import LETTER, STYLE, columns, svg
 from cleave.space.layout import Block
+from tests.fresh import fresh
 from tests.registries import as_they_were
 from tests.toys import TOYS
 
 NAMES = ("nasbench201", "cells64", "darts", "chain")
 SVG = "{http://www.w3.org/2000/svg}"
-random = np.random.default_rng()
+random = fresh()
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cleave.space.knapsack import Numbers, best_first, fullest
+from tests.fresh import fresh
 from tests.reference.knapsack import all_within
 
 Case = tuple[list[Numbers], list[Numbers], Numbers]
@@ -13,7 +14,7 @@ Case = tuple[list[Numbers], list[Numbers], Numbers]
 
 def some_case(whole_numbers: bool) -> Case:
     """Up to 5 groups of up to 5 alternatives, and up to 3 limits, which may rule out everything."""
-    random = np.random.default_rng()
+    random = fresh()
     sizes, limits = random.integers(1, 6, size=random.integers(1, 6)), int(random.integers(1, 4))
     peak = random.choice([0.1, 1, 100])
     values = [np.log(random.dirichlet(np.full(size, peak)) + 1e-30) for size in sizes]
@@ -51,7 +52,7 @@ def test_the_best_alone_is_as_good_where_equal_costs_are_looked_at_once(whole_nu
 
 def test_a_space_of_twenty_groups_takes_a_moment_however_tight_the_limits() -> None:
     """7 ** 21 choices: in tens of thousands of looks an answer, or that there is none."""
-    random = np.random.default_rng()
+    random = fresh()
     for limits in (1, 2, 3):
         costs = [random.random((7, limits)) for _ in range(21)]
         values = [np.log(random.dirichlet(np.ones(7)) + 1e-30) for _ in costs]

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from cleave.errors import UserError
 from cleave.split.matrix import partition_file, read_matrix
+from tests.fresh import fresh
 from tests.reference.partition import cost, minimum
 
-random = np.random.default_rng()
+random = fresh()
 
 
 def symmetric(count: int) -> NDArray[np.float64]:

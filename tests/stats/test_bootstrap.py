@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from cleave.stats.bootstrap import DRAWS, Numbers, block_length, interval, positions
+from tests.fresh import fresh
 
 
 def difference(one: Numbers, other: Numbers) -> float:
@@ -15,7 +16,7 @@ def difference(one: Numbers, other: Numbers) -> float:
 
 
 def some(count: int) -> tuple[Numbers, Numbers]:
-    random = np.random.default_rng()
+    random = fresh()
     one = random.normal(size=count)
     return one, one + random.normal(1, 1, size=count)
 
@@ -71,13 +72,13 @@ def resembling(count: int, random: np.random.Generator) -> Numbers:
 
 def test_blocks_of_one_are_the_plain_draws() -> None:
     for count in (1, 2, 7, 64):
-        seed = int(np.random.default_rng().integers(10**6))
+        seed = int(fresh().integers(10**6))
         plain = np.random.default_rng(seed).integers(count, size=count)
         assert np.array_equal(positions(count, 1, np.random.default_rng(seed)), plain)
 
 
 def test_a_draw_consists_of_blocks_of_neighbours_round_the_end_and_takes_all_as_often() -> None:
-    random = np.random.default_rng()
+    random = fresh()
     for count, block in ((64, 4), (10, 3), (5, 5), (3, 4), (1, 1)):
         drawn = np.stack([positions(count, block, random) for _ in range(4000)])
         assert drawn.shape == (4000, count)
@@ -95,7 +96,7 @@ def test_blocks_are_as_long_as_the_cube_root_of_a_series() -> None:
 
 
 def test_of_a_series_blocks_hold_the_mean_more_often_than_single_draws() -> None:
-    random, held = np.random.default_rng(), {1: 0, block_length(200): 0}
+    random, held = fresh(), {1: 0, block_length(200): 0}
     for seed in range(300):
         series = resembling(200, random)
         for block in held:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from cleave.errors import UserError
 from cleave.stats.clusters import Groups, clusters, correlation, sequential, shuffled
 from cleave.study.record.log import Numbers, read_log
+from tests.fresh import fresh
 from tests.study.made import some_accuracies
 
 COUNTS = (1, 2, 4, 8, 16, 32, 64)
@@ -35,7 +36,7 @@ def as_sets(values: list[int]) -> set[frozenset[int]]:
 
 
 def matrix(children: int, looks: int = 12) -> Numbers:
-    return correlation(np.random.default_rng().normal(size=(looks, children)))
+    return correlation(fresh().normal(size=(looks, children)))
 
 
 def slow_clusters(similarities: Numbers, count: int) -> set[frozenset[int]]:
@@ -76,7 +77,7 @@ def test_clusters_come_in_the_order_of_their_first_members() -> None:
 
 
 def test_children_that_move_together_are_found_whatever_their_accuracy() -> None:
-    random = np.random.default_rng()
+    random = fresh()
     kinds = random.permutation(np.repeat(np.arange(4), 5))
     moves = random.normal(size=(40, 4))
     accuracy = 70 + 10 * random.normal(size=20) + moves[:, kinds] + random.normal(0, 0.1, size=(40, 20))
@@ -84,7 +85,7 @@ def test_children_that_move_together_are_found_whatever_their_accuracy() -> None
 
 
 def test_children_that_never_change_are_put_somewhere_too() -> None:
-    accuracy = np.random.default_rng().normal(size=(10, 6))
+    accuracy = fresh().normal(size=(10, 6))
     accuracy[:, [1, 4]] = 10.0
     groups = clusters(correlation(accuracy), 3)
     assert sorted(child for group in groups for child in group) == list(range(6))
@@ -94,7 +95,7 @@ def test_distances_that_differ_by_rounding_alone_are_equal() -> None:
     """Children in two blocks of equal correlations: which are joined first must not hang on the last digit."""
     matrix = np.kron(np.eye(2), np.full((4, 4), 0.3))
     np.fill_diagonal(matrix, 1)
-    noise = np.random.default_rng().uniform(-1e-14, 1e-14, size=(8, 8))
+    noise = fresh().uniform(-1e-14, 1e-14, size=(8, 8))
     for count in range(1, 9):
         assert clusters(matrix + noise + noise.T, count) == clusters(matrix, count)
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import kendalltau
 
 from cleave.stats.kendall import inversions, kendall
+from tests.fresh import fresh
 from tests.reference import kendall as slow
 
 few_values = st.integers(1, 9).flatmap(
@@ -27,7 +28,7 @@ def test_tau_is_the_excess_of_concordant_pairs_with_ties_left_out(pairs: list[tu
 
 @pytest.mark.parametrize("count", [2, 33, 300, 5_000])
 def test_tau_is_scipys(count: int) -> None:
-    random = np.random.default_rng()
+    random = fresh()
     one, other = random.normal(size=count), np.round(random.normal(size=count), 1)
     for scores in (other, one + other, -one):
         expected = float(kendalltau(one, scores).statistic)
@@ -43,6 +44,6 @@ def test_a_constant_has_no_tau_nor_has_one_alone() -> None:
 
 @pytest.mark.parametrize("largest", [0, 1, 255, 256, 70_000])
 def test_inversions_are_counted_whatever_the_size_of_numbers(largest: int) -> None:
-    values = np.random.default_rng().integers(0, largest + 1, size=100)
+    values = fresh().integers(0, largest + 1, size=100)
     values[50] = largest
     assert inversions(values) == slow.inversions(values)

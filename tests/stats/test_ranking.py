@@ -17,6 +17,7 @@ from cleave.bench.table import Table
 from cleave.rank.published import CORRELATIONS
 from cleave.stats.kendall import kendall
 from cleave.stats.ranking import among_top, precision, regret, score, spearman, true_order
+from tests.fresh import fresh
 from tests.reference import ties as slow
 
 Numbers = NDArray[np.float64]
@@ -24,7 +25,7 @@ Numbers = NDArray[np.float64]
 
 def coarse(count: int) -> tuple[Numbers, Numbers]:
     """Predictions and truth that go together somewhat, with many ties."""
-    random = np.random.default_rng()
+    random = fresh()
     true = random.normal(size=count)
     return np.round(true + random.normal(size=count), 1), np.round(true, 1)
 
@@ -36,7 +37,7 @@ def test_rho_is_scipys() -> None:
 
 
 def test_the_same_order_is_one_the_opposite_minus_one_and_a_constant_has_none() -> None:
-    numbers = np.random.default_rng().permutation(50).astype(float)
+    numbers = fresh().permutation(50).astype(float)
     for correlation in (kendall, spearman):
         assert correlation(numbers, np.exp(numbers / 10)) == pytest.approx(1)
         assert correlation(numbers, -numbers) == pytest.approx(-1)
@@ -45,7 +46,7 @@ def test_the_same_order_is_one_the_opposite_minus_one_and_a_constant_has_none() 
 
 
 def test_a_perfect_prediction_finds_all_and_loses_nothing() -> None:
-    true = np.random.default_rng().normal(size=300)
+    true = fresh().normal(size=300)
     found = score(2 * true - 1, true, seed=0)
     assert found["precision"] == {"10": 1, "50": 1, "100": 1}
     assert found["regret"] == {"1": 0, "10": 0, "100": 0}
@@ -65,7 +66,7 @@ def test_precision_and_regret_by_hand() -> None:
 
 
 def test_a_constant_prediction_does_as_chance_does() -> None:
-    true = np.random.default_rng().permutation(200) + 1.0
+    true = fresh().permutation(200) + 1.0
     constant = np.zeros(200)
     assert precision(constant, true, 50) == pytest.approx(0.25)
     assert regret(constant, true, 1) == pytest.approx(200 - 100.5)
@@ -75,7 +76,7 @@ def test_a_constant_prediction_does_as_chance_does() -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 4, 6])
 def test_ties_are_shared_over_all_ways_to_choose(count: int) -> None:
-    random = np.random.default_rng()
+    random = fresh()
     for _ in range(20):
         predicted, true = random.integers(0, 3, size=(2, 6)).astype(float)
         expected = slow.precision(predicted.tolist(), true.tolist(), count)
@@ -85,7 +86,7 @@ def test_ties_are_shared_over_all_ways_to_choose(count: int) -> None:
 
 
 def test_the_order_of_the_rows_is_no_part_of_the_figures() -> None:
-    random = np.random.default_rng()
+    random = fresh()
     predicted, true = coarse(400)
     mixed = random.permutation(400)
     one, other = score(predicted, true, seed=0), score(predicted[mixed], true[mixed], seed=0)
@@ -99,7 +100,7 @@ def test_the_order_of_the_rows_is_no_part_of_the_figures() -> None:
 
 def test_the_true_best_are_cut_as_the_literature_cuts_them() -> None:
     """4,096 architectures have 8, 20 and 40 in their top .2, .5 and 1 % (GM-NAS, table 7)."""
-    true = np.random.default_rng().normal(size=4096)
+    true = fresh().normal(size=4096)
     top = score(true, true, seed=0)["top"]
     assert {percent: part["count"] for percent, part in top.items()} == {
         "0.2": 8,

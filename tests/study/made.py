@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cleave.space import find_space
 from cleave.study.record.log import PUBLISHED, Log, Numbers, all_children, filled, join, log_bytes
+from tests.fresh import fresh
 
 BATCHES = 10
 """Mini-batches of an epoch in a made log."""
@@ -19,13 +20,13 @@ BATCHES = 10
 def some_children(count: int, space: str = "cells64") -> tuple[str, ...]:
     """That many children drawn from a space, in its order."""
     known = all_children(find_space(space))
-    drawn = np.random.default_rng().choice(len(known), size=count, replace=False)
+    drawn = fresh().choice(len(known), size=count, replace=False)
     return tuple(known[index] for index in sorted(drawn))
 
 
 def some_accuracies(*shape: int) -> Numbers:
     """Percent; ties are likely, as they are among few held-out images."""
-    return np.random.default_rng().integers(200, 600, size=shape) / 10
+    return fresh().integers(200, 600, size=shape) / 10
 
 
 def log_of(
@@ -83,7 +84,7 @@ def made_log(
 
 def shuffled_rows(log: Log) -> Log:
     """The same rows in another order, which must change nothing."""
-    order: NDArray[np.intp] = np.random.default_rng().permutation(len(log.rows["step"]))
+    order: NDArray[np.intp] = fresh().permutation(len(log.rows["step"]))
     return Log(log.name, log.meta, {column: values[order] for column, values in log.rows.items()})
 
 

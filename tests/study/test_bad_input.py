@@ -6,12 +6,12 @@ import csv
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from cleave.space import find_space
 from cleave.study.record.log import Log, all_children
 from cleave.study.record.partition import write_partition
+from tests.fresh import fresh
 from tests.study.made import made_log, some_children, write_log
 from tests.study.small import words
 from tests.tiny import HERE, Ended, write_images
@@ -130,7 +130,7 @@ def without(log: Log, child: str, look: int | None = None) -> Log:
 
 
 def test_a_log_with_missing_children_is_refused(tmp_path: Path, capsys: Capture) -> None:
-    file, child = tmp_path / "log.parquet", CHILDREN[int(np.random.default_rng().integers(8))]
+    file, child = tmp_path / "log.parquet", CHILDREN[int(fresh().integers(8))]
     for log in (without(made_log(CHILDREN, 30), child), without(made_log(CHILDREN, 30), child, look=17)):
         write_log(file, log)
         assert Ended(["study", "metrics", str(file)], capsys).refuses(str(file), f"no accuracy of child {child}")

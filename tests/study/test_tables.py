@@ -17,6 +17,7 @@ from cleave.study.record.log import read_log
 from cleave.study.record.truth import Truth, read_truth
 from cleave.study.tables import TableRequest, beside, chosen, essence, make_table, measures, recipe_of
 from cleave.study.telling.tables_text import markdown, print_table
+from tests.fresh import fresh
 from tests.study.made import log_of, some_children
 from tests.tiny import Ended
 
@@ -27,7 +28,7 @@ CHANGES = ("training.epochs=1", "looks.dense=2", "instances=2", "data.limit=60",
 def truth(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("truth") / "truth.csv"
     names = [f"{a}{b}{c}" for a in (1, 2) for b in (1, 2) for c in (1, 2)]
-    values = np.random.default_rng().uniform(60, 90, len(names))
+    values = fresh().uniform(60, 90, len(names))
     lines = [f"{name},{value},.5,10" for name, value in zip(names, values, strict=True)]
     path.write_text("\n".join(["architecture,accuracy,std,runs", *lines]) + "\n")
     return path

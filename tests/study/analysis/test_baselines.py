@@ -13,6 +13,7 @@ from cleave.study.analysis.baselines import additive, additive_from_others, base
 from cleave.study.analysis.metrics import taus
 from cleave.study.record.log import Log
 from cleave.study.record.truth import Truth, read_truth
+from tests.fresh import fresh
 from tests.reference import study as slow
 from tests.study.made import log_of, made_log, some_accuracies, some_children
 
@@ -66,9 +67,7 @@ def test_the_additive_fit_is_that_of_the_slow_twin() -> None:
 def test_a_truth_that_is_additive_is_predicted_from_the_others_exactly() -> None:
     space = find_space("cells64")
     archs = [space.parse(child) for child in made_log(some_children(64), 1).children]
-    worth = {
-        (choice.name, name): np.random.default_rng().normal() for choice in space.choices for name in choice.candidates
-    }
+    worth = {(choice.name, name): fresh().normal() for choice in space.choices for name in choice.candidates}
     true = np.array([70 + sum(worth[chosen] for chosen in arch.items()) for arch in archs])
     assert additive_from_others(space, archs, true) == pytest.approx(true)
 
@@ -86,7 +85,7 @@ def test_a_child_is_predicted_without_its_own_accuracy() -> None:
 def test_noise_is_ranked_well_by_the_fit_but_not_from_the_others() -> None:
     space = find_space("cells64")
     archs = [space.parse(child) for child in some_children(64)]
-    noise = np.random.default_rng().normal(size=(30, 64))
+    noise = fresh().normal(size=(30, 64))
     fits = [taus(additive(space, archs, true)[np.newaxis], true)[0] for true in noise]
     honest = [taus(additive_from_others(space, archs, true)[np.newaxis], true)[0] for true in noise]
     assert np.mean(fits) > 0.15

@@ -11,9 +11,10 @@ from cleave.study.analysis.ceiling import SIMULATIONS, Ceiling, ceiling, simulat
 from cleave.study.analysis.metrics import mean_tau, s_tau, taus
 from cleave.study.record.log import Numbers
 from cleave.study.record.truth import Truth, read_truth
+from tests.fresh import fresh
 from tests.study.made import log_of, some_accuracies, some_children
 
-RANDOM = np.random.default_rng()
+RANDOM = fresh()
 
 
 def known(finals: Numbers) -> Truth:

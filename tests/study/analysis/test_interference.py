@@ -9,6 +9,7 @@ import pytest
 
 from cleave.study.analysis.interference import by_statistics, excess, gains, interference, since_trained
 from cleave.study.record.log import Log, Looks, all_children, read_log
+from tests.fresh import fresh
 from tests.study.made import log_of, made_log, shuffled_rows, some_accuracies, some_children
 
 SEED = 3
@@ -17,7 +18,7 @@ SEED = 3
 def planted(gain: float, effects: tuple[float, ...], looks: int = 96) -> Log:
     """All 64 children: good and bad ones, good and bad looks; the child just trained and those like it are better."""
     children = made_log(some_children(2), 1).space and all_children(made_log(some_children(2), 1).space)
-    random = np.random.default_rng()
+    random = fresh()
     trained = [str(child) for child in random.permutation(np.resize(random.permutation(children), looks))]
     accuracy = random.normal(60, 5, size=(1, 64)) + random.normal(0, 5, size=(looks, 1))
     accuracy = accuracy + random.normal(0, 0.5, size=(looks, 64))
@@ -34,7 +35,7 @@ def published(shared: Path) -> Log:
 
 
 def test_effects_of_shared_choices_are_found_whatever_the_child_just_trained_gains() -> None:
-    effects = tuple(np.random.default_rng().uniform(-3, 3, size=3))
+    effects = tuple(fresh().uniform(-3, 3, size=3))
     report = interference(planted(20.0, effects), SEED)
     assert report is not None
     for found, effect in zip(report["shared"], effects, strict=True):
@@ -62,7 +63,7 @@ def test_mini_batches_since_a_childs_own_are_counted_one_by_one() -> None:
 
 
 def test_gains_are_means_over_children_that_many_mini_batches_ago() -> None:
-    children, random = some_children(9), np.random.default_rng()
+    children, random = some_children(9), fresh()
     order = [str(child) for child in random.choice(children, size=40)]
     looks = log_of(children, some_accuracies(40, 9), trained=order).looks(0, dense=True)
     found = gains([looks], SEED)

@@ -11,6 +11,7 @@ from scipy.stats import kendalltau
 from cleave.study.analysis.jumps import jumps
 from cleave.study.record.log import Log, Numbers
 from cleave.study.telling.metrics_text import jump_lines
+from tests.fresh import fresh
 from tests.study.made import joined, log_of
 
 CHILDREN = ("111", "112", "113", "121", "122")
@@ -25,7 +26,7 @@ def together(*logs: Log) -> Log:
 
 
 def test_jumps_are_the_mean_distance_between_successive_looks() -> None:
-    random = np.random.default_rng()
+    random = fresh()
     accuracy = random.uniform(20, 80, (7, 5))
     found = jumps(looks_at(accuracy, "running"), seed=0)
     assert found is not None
@@ -40,7 +41,7 @@ def test_jumps_are_the_mean_distance_between_successive_looks() -> None:
 
 
 def test_half_the_jump_under_other_statistics_is_a_quarter_of_its_square() -> None:
-    random = np.random.default_rng()
+    random = fresh()
     steps = random.normal(size=(9, 5)).cumsum(axis=0)
     found = jumps(together(looks_at(50 + steps, "running"), looks_at(50 + steps / 2, "recalibrated")), seed=0)
     assert found is not None
@@ -72,7 +73,7 @@ def test_looks_in_which_all_children_are_equal_have_jumps_but_no_tau() -> None:
 
 
 def test_people_are_told_what_is_left_of_the_jumps() -> None:
-    steps = np.random.default_rng().normal(size=(9, 5)).cumsum(axis=0)
+    steps = fresh().normal(size=(9, 5)).cumsum(axis=0)
     lines = jump_lines(jumps(together(looks_at(50 + steps, "running"), looks_at(50 + steps / 5, "batch")), seed=0))
     assert [line.split(":")[0] for line in lines] == [
         "jumps, running",

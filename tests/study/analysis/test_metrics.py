@@ -37,10 +37,11 @@ from cleave.study.analysis.rankings import cycle_averages, rankings
 from cleave.study.record.log import Looks, Numbers, read_log
 from cleave.study.record.truth import Truth, read_truth
 from cleave.study.record.views import see
+from tests.fresh import fresh
 from tests.reference import study as slow
 from tests.study.made import log_of, some_accuracies, some_children
 
-RANDOM = np.random.default_rng()
+RANDOM = fresh()
 NUMBERS = st.lists(st.integers(0, 6), min_size=2, max_size=9)
 
 

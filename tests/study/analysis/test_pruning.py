@@ -12,6 +12,7 @@ import pytest
 from cleave.study.analysis.pruning import outcome, pruning, windows
 from cleave.study.record.log import Log, Numbers, read_log
 from cleave.study.record.truth import read_truth
+from tests.fresh import fresh
 from tests.reference.ties import mid_ranks
 from tests.study.made import log_of, made_log, some_accuracies, some_children
 
@@ -57,7 +58,7 @@ def test_every_row_is_as_counted_child_by_child(children: int) -> None:
 
 def test_a_ranking_like_the_truth_loses_nothing_and_its_opposite_everything() -> None:
     children = some_children(20)
-    truth = np.random.default_rng().permutation(20) + 50.0
+    truth = fresh().permutation(20) + 50.0
     for accuracy, expected in ((truth, PERFECT), (-truth, NOTHING)):
         report = pruning(log_of(children, np.tile(accuracy, (3, 1))), truth)
         assert report is not None
@@ -66,7 +67,7 @@ def test_a_ranking_like_the_truth_loses_nothing_and_its_opposite_everything() ->
 
 
 def test_averages_over_more_looks_find_more_of_the_worst() -> None:
-    children, random = some_children(40), np.random.default_rng()
+    children, random = some_children(40), fresh()
     truth = np.linspace(60, 80, 40)
     report = pruning(log_of(children, truth + random.normal(0, 15, size=(128, 40))), truth)
     assert report is not None
@@ -95,7 +96,7 @@ def test_instances_count_alike() -> None:
 
 
 def test_what_tells_nothing_does_as_chance_does_whatever_the_order_of_the_space() -> None:
-    truth = np.random.default_rng().permutation(64).astype(float)
+    truth = fresh().permutation(64).astype(float)
     assert outcome(np.ones(64), truth) == pytest.approx((0.25, 0.5, 0.5))
     report = pruning(log_of(some_children(64), np.full((3, 64), 10.0)), truth)
     assert report is not None

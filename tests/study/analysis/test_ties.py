@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from cleave.errors import UserError
 from cleave.study.command import app
 from cleave.study.record.log import Log, Numbers, all_children
+from tests.fresh import fresh
 from tests.study.made import log_of, made_log, some_children, write_log
 
 CHILDREN = all_children(made_log(some_children(2), 1).space)
@@ -34,7 +35,7 @@ def measured(log: Path, truth: Path) -> tuple[str, dict[str, Any]]:
 def log_file(folder: Path, accuracy: Numbers) -> Path:
     """A log of 64 looks at 64 children, each trained once."""
     path = folder / "log.parquet"
-    write_log(path, log_of(CHILDREN, accuracy, trained=list(np.random.default_rng().permutation(CHILDREN))))
+    write_log(path, log_of(CHILDREN, accuracy, trained=list(fresh().permutation(CHILDREN))))
     return path
 
 
@@ -46,7 +47,7 @@ def truth_file(folder: Path, true: Numbers) -> Path:
 
 
 def some_truth() -> Numbers:
-    return np.random.default_rng().permutation(64) / 2 + 60
+    return fresh().permutation(64) / 2 + 60
 
 
 def made(folder: Path, accuracy: Numbers, true: Numbers) -> tuple[str, dict[str, Any]]:
@@ -109,7 +110,7 @@ def test_among_few_images_chance_is_not_taken_for_a_rank() -> None:
     """With equals counted as worse the mean would be near 28; its deviation over these looks is .1."""
     from cleave.study.analysis.metrics_report import just_trained
 
-    random = np.random.default_rng()
+    random = fresh()
     accuracy = 100 * random.binomial(500, 0.1, size=(20 * LOOKS, 64)) / 500
     trained = list(random.choice(CHILDREN, size=len(accuracy)))
     found = just_trained(log_of(CHILDREN, accuracy, trained=trained), "running", seed=0)
@@ -201,7 +202,7 @@ def page(path: Path, folder: Path) -> str:
 
 
 def test_children_that_never_vary_are_named(tmp_path: Path) -> None:
-    accuracy = np.random.default_rng().uniform(10, 90, size=(LOOKS, 64))
+    accuracy = fresh().uniform(10, 90, size=(LOOKS, 64))
     accuracy[:, [3, 40]] = 10.1
     path, still = log_file(tmp_path, accuracy), [CHILDREN[3], CHILDREN[40]]
     words = ("groups", path, "--count", 4, "--out")

@@ -15,6 +15,7 @@ import pytest
 from cleave.errors import UserError
 from cleave.study.record.log import Log, read_log
 from cleave.study.record.truth import read_truth
+from tests.fresh import fresh
 from tests.study.made import made_log, some_children, write_log
 from tests.study.small import words
 from tests.tiny import HERE, Ended, write_table
@@ -47,7 +48,7 @@ def test_a_log_is_known_by_its_bytes_not_by_its_name(log: Path, shared: Path, tm
 
 def test_a_log_that_was_cut_short_is_told_from_one_that_is_damaged_or_none(log: Path, tmp_path: Path) -> None:
     whole = log.read_bytes()
-    for length in np.random.default_rng().integers(8, len(whole) - 1, 5).tolist():
+    for length in fresh().integers(8, len(whole) - 1, 5).tolist():
         log.write_bytes(whole[:length])
         assert "is cut short" in refusal(log)
     log.write_bytes(whole[:4] + bytes(len(whole) - 8) + whole[-4:])
@@ -69,7 +70,7 @@ def test_causes_are_told_as_they_are(tmp_path: Path) -> None:
 def test_accuracies_are_percent(log: Path, wrong: float) -> None:
     made = read_log(log)
     accuracy = made.rows["accuracy"].copy()
-    accuracy[np.random.default_rng().integers(len(accuracy))] = wrong
+    accuracy[fresh().integers(len(accuracy))] = wrong
     write_log(log, Log("altered", made.meta, {**made.rows, "accuracy": accuracy}))
     # `write_log` makes empty places of NaN.
     problem = "has empty places" if np.isnan(wrong) else f"an accuracy is {wrong:g}, not from 0 to 100 percent"

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from cleave.errors import UserError
@@ -16,6 +15,7 @@ from cleave.study.record.catalogue import PATTERNS
 from cleave.study.record.partition import write_partition
 from cleave.study.record.settings import SharingSettings
 from cleave.study.record.sharing import but_statistics, divide, shared_tensors, tensor_names
+from tests.fresh import fresh
 from tests.study.made import made_log, some_children, write_log
 from tests.tiny import Ended
 from tests.toys import ToyDarts, ToyMobileNet
@@ -81,7 +81,7 @@ def test_another_seed_makes_other_groups() -> None:
 
 def test_given_groups_are_those_of_the_file(tmp_path: Path) -> None:
     children = some_children(10)
-    order = np.random.default_rng().permutation(10).tolist()
+    order = fresh().permutation(10).tolist()
     write_partition(tmp_path / "groups.csv", children, [order[:3], order[3:4], order[4:]])
     found = divide(sharing(policy="groups", by="given", file=str(tmp_path / "groups.csv")), children)
     wanted = [[children[number] for number in sorted(part)] for part in (order[:3], order[3:4], order[4:])]

@@ -12,6 +12,7 @@ import pytest
 from cleave.errors import UserError
 from cleave.study.record.log import Log
 from cleave.study.record.truth import log_file, read_truth
+from tests.fresh import fresh
 from tests.study.made import joined, log_of, made_log, some_accuracies, some_children, write_log
 
 
@@ -29,7 +30,7 @@ def log() -> Log:
 @pytest.mark.parametrize("names", [("label", "gt_mean"), ("arch", "accuracy"), ("architecture", "mean")])
 def test_a_table_is_read_by_architecture_whatever_its_order(log: Log, tmp_path: Path, names: tuple[str, str]) -> None:
     accuracy = dict(zip(log.children, some_accuracies(9).tolist(), strict=True))
-    listed = np.random.default_rng().permutation([*log.children, "111111"]).tolist()
+    listed = fresh().permutation([*log.children, "111111"]).tolist()
     table = {"other": listed, names[0]: listed, names[1]: [accuracy.get(name, 50.0) for name in listed]}
     truth = read_truth(write_table(tmp_path / "truth.csv", table), log)
     assert truth.mean.tolist() == list(accuracy.values())
@@ -37,7 +38,7 @@ def test_a_table_is_read_by_architecture_whatever_its_order(log: Log, tmp_path: 
 
 
 def test_shares_become_percent(log: Log, tmp_path: Path) -> None:
-    shares, std = np.random.default_rng().random(9), np.random.default_rng().random(9) / 100
+    shares, std = fresh().random(9), fresh().random(9) / 100
     table = {"arch": log.children, "mean": shares, "std": std, "runs": [7] * 9}
     truth = read_truth(write_table(tmp_path / "truth.csv", table), log)
     assert truth.mean == pytest.approx(100 * shares)

@@ -18,11 +18,12 @@ from cleave.study.record.log import Log, Numbers, all_children, join, read_log
 from cleave.study.record.truth import Truth, read_truth
 from cleave.study.telling.figures import FIGURES, Drawings, Drawn, Lacking, Subject, draw, save
 from cleave.study.telling.figures.drawing import LINES, evenly, number_of, styled, svg
+from tests.fresh import fresh
 from tests.study.made import log_of, made_log, shuffled_rows, some_accuracies, some_children
 
 
 def made_truth(children: int) -> Truth:
-    values = np.random.default_rng()
+    values = fresh()
     return Truth("truth.csv", values.uniform(60, 90, size=children), values.uniform(0.1, 1, size=children), 5)
 
 
@@ -216,7 +217,7 @@ def test_tuning_begins_with_the_snapshot_and_has_a_row_of_panels_for_each() -> N
 
 def test_captions_say_where_a_figure_is_undefined_or_equals_are_chosen_among() -> None:
     children = some_children(5)
-    true, alike = np.random.default_rng().permutation(5) + 60.0, np.full(5, 10.0)
+    true, alike = fresh().permutation(5) + 60.0, np.full(5, 10.0)
     truth, rows = Truth("truth", true), np.array([alike, true, alike])
     dense = Subject(log_of(children, rows), truth)
     assert "running statistics 1.000 (defined in 1 of 3 looks)" in drawn("gt-tau", dense).caption

@@ -20,6 +20,7 @@ from cleave.study.record.log import Numbers, all_children
 from cleave.study.record.truth import Truth
 from cleave.study.telling.figures import FIGURES, Drawings, Subject, draw
 from cleave.study.telling.page import Provenance, read_made, write_page
+from tests.fresh import fresh
 from tests.report.parsed import ParsedPage, check_page
 from tests.study.made import joined, log_of, made_log, some_accuracies, some_children, write_log
 
@@ -46,7 +47,7 @@ class Shown:
 
 def subject(children: int = 8, space: str = "cells64") -> Subject:
     log = made_log(some_children(children, space), children + 4, 2, epochs=3, tuned=(1, 3), space=space)
-    return Subject(log, Truth("truth.csv", np.random.default_rng().uniform(60, 90, size=children)))
+    return Subject(log, Truth("truth.csv", fresh().uniform(60, 90, size=children)))
 
 
 def shown(of: Subject) -> Shown:
