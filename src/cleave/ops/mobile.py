@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import sqrt
 
 from torch import Tensor, nn
 
 from cleave.ops.convolution import Conv2d
 from cleave.ops.operation import Norm
+from cleave.registry import Registry
 
-ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
-    "relu6": lambda: nn.ReLU6(inplace=True),
-    "relu": lambda: nn.ReLU(inplace=True),
-    "h_swish": lambda: nn.Hardswish(),
-}
+ACTIVATIONS: Registry[Callable[[], nn.Module]] = Registry("activation")
 """Those of MobileNetV2 and V3, by the names that papers give them."""
+ACTIVATIONS.register("relu6", partial(nn.ReLU6, inplace=True))
+ACTIVATIONS.register("relu", partial(nn.ReLU, inplace=True))
+ACTIVATIONS.register("h_swish", nn.Hardswish)
 
 
 class Residual(nn.Module):
@@ -59,7 +60,7 @@ def activated(
 ) -> nn.Module:
     """What is in front of the blocks and behind them."""
     conv = convolution(channels_in, channels_out, kernel, stride)
-    return nn.Sequential(conv, norm(channels_out), ACTIVATIONS[activation]())
+    return nn.Sequential(conv, norm(channels_out), ACTIVATIONS.find(activation)())
 
 
 def inverted(
@@ -71,7 +72,7 @@ def inverted(
     `squeeze`: with squeeze-and-excitation behind the depthwise convolution.
     """
     channels_in, channels_out, stride = shape
-    act = ACTIVATIONS[activation]
+    act = ACTIVATIONS.find(activation)
     layers: list[nn.Module] = []
     if middle != channels_in:
         layers += [convolution(channels_in, middle, 1), norm(middle), act()]
