@@ -32,11 +32,8 @@ ACCURACY, LOSS, CHECKED = "accuracy", "loss", "checked"
 """What is measured: percent right and cross entropy on the images that are gone by, percent right on the others."""
 
 
-SMALLER = "give a smaller rate: the same command then goes on from what was measured before the first shift"
-
-
 class Diverged(UserError):
-    """Weights have grown without bounds; the message says what to do."""
+    """Weights were shifted too far to go on."""
 
 
 class Bench:
@@ -117,11 +114,19 @@ class Bench:
         at_once = PIECE * self.threads
         for some in (new[start : start + at_once] for start in range(0, len(new), at_once)):
             figures = once_each(self.layout, [arch for _, arch in some], partial(self._run, what, doing))
-            self._check(figures)
+            if self.known is not self.part.known and not all(map(isfinite, figures)):
+                raise self.diverged("a held-out loss")
             known |= dict(zip((text for text, _ in some), figures, strict=True))
             self._count(what, purpose, len(some))
             self.part.save_sometimes()
         return [known[text] for text in texts]
+
+    def diverged(self, what: str) -> Diverged:
+        """The error for something that is not finite any more."""
+        return Diverged(
+            f"--shift={self.question.shift}: {what} of leaf {self.leaf.label} is not finite any more; give a smaller "
+            "rate (the same command then goes on from what was measured before the first shift)"
+        )
 
     def see(self, more: int, doing: str) -> None:
         """Tells how far it is, so many architectures beyond those that are `done`."""
@@ -132,10 +137,6 @@ class Bench:
         if what == LOSS:
             return losses(self.network, children, self.exam, tell)
         return accuracies([self.network], children, self.checking if what == CHECKED else self.exam, tell)
-
-    def _check(self, figures: Sequence[float]) -> None:
-        if self.known is not self.part.known and not all(map(isfinite, figures)):
-            raise Diverged(f"leaf {self.leaf.label}: --shift: a held-out loss is not finite; {SMALLER}")
 
     def _count(self, what: str, purpose: str, architectures: int) -> None:
         self.done += architectures

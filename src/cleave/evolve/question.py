@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,8 @@ from cleave.rank.question import RankQuestion
 SAMPLES = 1000
 FEWEST = 5
 """Architectures by which evaluators are compared."""
+LARGEST = 1e38
+"""Of learning rates, about what float32 holds."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,8 @@ class EvolveQuestion:
         for name in ("parents", "mutants", "mutation"):
             if not 0 <= (share := getattr(self, name)) <= 1:
                 raise UserError(f"--{name}={share}: is a share; give one from 0 to 1")
-        if self.shift is not None and not (self.shift > 0 and isfinite(self.shift)):
-            raise UserError(f"--shift={self.shift}: is a learning rate; give one above 0")
+        if self.shift is not None and not 0 < self.shift < LARGEST:
+            raise UserError(f"--shift={self.shift}: is a learning rate; give one above 0, and below {LARGEST:g}")
         if self.shift_steps is not None and self.shift is None:
             raise UserError("--shift-steps: are those of a shift; give --shift RATE too")
         if self.latency is not None and self.max_latency is None:

@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from cleave.data.stream import Batch
-from cleave.evolve.bench import SMALLER, Bench, Diverged
+from cleave.evolve.bench import Bench
 from cleave.evolve.evaluators import ArchitectureEvaluator
 from cleave.evolve.shifted import Shifted
 from cleave.method.evolution import Evolution
@@ -39,7 +38,8 @@ class Shifting:
         problem = bench.problem
         self.stream = problem.stream(problem.train, bench.chance, "shift")
         self.loss = smoothed(problem.recipe.method.label_smoothing)
-        self.trainer = Trainer(dict(bench.network.named_parameters()), PLAIN, lambda step: rate, self._diverged)
+        parameters, diverged = dict(bench.network.named_parameters()), bench.diverged("a training loss")
+        self.trainer = Trainer(parameters, PLAIN, lambda step: rate, lambda loss: diverged)
         if (shifted := bench.part.shifted) is not None:
             bench.under(shifted.weights, shifted.known)
 
@@ -71,8 +71,11 @@ class Shifting:
             self.bench.see(0, f"{doing}: shifting")
             with noisy(self.bench.network, self.bench.chance.generator("shift noise", step)):
                 self.trainer.update(self.stream.batch(step), paths)
-        part.shifted = Shifted(number, self._finite(weights_of(self.bench.network)))  # whole, or as it was before
-        self.bench.under(part.shifted.weights, part.shifted.known)
+        weights = weights_of(self.bench.network)
+        if not all(bool(each.isfinite().all()) for each in weights.values()):
+            raise self.bench.diverged("a weight")
+        part.shifted = Shifted(number, weights)
+        self.bench.under(weights, part.shifted.known)
         part.count("weight_steps", self.steps * len(archs))
         part.count("shift", self.steps * len(archs) * self.stream.batch_size)
         part.save_sometimes()
@@ -86,15 +89,6 @@ class Shifting:
             return learn(batch)
 
         return path
-
-    def _finite(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The same; Diverged where a last step has made one of them infinite."""
-        if not all(bool(torch.isfinite(each).all()) for each in weights.values()):
-            raise self._diverged(float("inf"))
-        return weights
-
-    def _diverged(self, loss: float) -> Diverged:
-        return Diverged(f"leaf {self.bench.leaf.label}: --shift={self.rate}: the training loss is {loss}; {SMALLER}")
 
 
 def weights_of(network: nn.Module) -> dict[str, Tensor]:
