@@ -41,10 +41,10 @@ def evolve(path: Path, question: EvolveQuestion, callback: Callback, given: Give
     "checked_images" others), "by", "fallback" (why it is not by what was asked for), "evaluators" (Kendall's tau of
     each, and of "macs", on "check" architectures), "plan", "history" (the best score after each generation), "judged",
     "spent" (passes of the search, and images that went through networks here), "samples" (accuracies, by
-    architecture), "of" (what these are of), "judged_by" and "as_searched" (as of `cleave.rank`), where weights were
-    shifted "shift" (see `Shifting.told`; the accuracies above are then by the last weights), "next" (the command that
-    trains it), "seconds"}. UserError for what the user can correct; Interrupted when asked to stop: the same call then
-    goes on.
+    architecture), "of" (what these are of), "judged_by" and "as_searched" (as of `cleave.rank`), with `--shift` "shift"
+    (see `Shifting.told`; accuracies and "history" are then by shifted weights, and "spent" has passes too), "next" (the
+    command that trains it), "seconds"}. UserError for what the user can correct; Interrupted when asked to stop: the
+    same call then goes on.
     """
     began = time.monotonic()
     names, file = names_of(question), question.out or path / EVOLVED
