@@ -165,6 +165,8 @@ def test_weights_that_were_altered_or_another_rate_are_refused(ragged: Path, tmp
             break
     with pytest.raises(cleave.UserError, match=r"e\.json\.part: is of an evolution with --shift 0\.3; remove it"):
         cleave.evolve(ragged, out=out, **{**SHIFTED, "shift": 0.2})
+    with pytest.raises(cleave.UserError, match=r"e\.json\.part: is of an evolution with --shift 0\.3; remove it"):
+        cleave.evolve(ragged, out=out, **FEW, by="loss")
     (weights,) = kept.glob("*/weights.safetensors")
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
@@ -212,7 +214,7 @@ def test_the_command_tells_both_accuracies(ragged: Path, tmp_path: Path, capsys:
     ended = Ended(["evolve", str(ragged), "--out", str(tmp_path / "e.json"), *flags], capsys)
     told = json.loads((tmp_path / "e.json").read_text())
     assert ended.status == 0, ended.err
-    assert "by shifted weights (1 times 1 steps, rate 0.1); by those of the search" in ended.out
+    assert "by shifted weights (rate 0.1, 1 x 1 steps); by those of the search" in ended.out
     for each in (told, told["shift"]["unshifted"]):
         assert f"accuracy {each['accuracy']:.2f} % of {each['images']} held-out images" in ended.out
         assert f"{each['checked_accuracy']:.2f} % [" in ended.out

@@ -111,3 +111,8 @@ class EvolveQuestion:
 def flag(name: str) -> str:
     """The option that a field is given by."""
     return f"--{name.replace('_', '-')}"
+
+
+def told_as(name: str, value: object) -> str:
+    """How an error says what was asked for."""
+    return f"without {flag(name)}" if value is None else f"with {flag(name)} {value}"

@@ -15,7 +15,7 @@ from cleave.errors import Interrupted, UserError, named, unknown
 from cleave.evolve.bench import Bench, Diverged, images_of
 from cleave.evolve.evaluators import EVALUATORS, ArchitectureEvaluator
 from cleave.evolve.part import Part
-from cleave.evolve.question import EvolveQuestion, flag
+from cleave.evolve.question import EvolveQuestion, told_as
 from cleave.evolve.shifting import Shifting
 from cleave.evolve.worth import Worth, weighed
 from cleave.files import check_free
@@ -186,8 +186,8 @@ def run_evolution(
     """An evolution to its end, from where it was left; it is kept after each generation."""
     evolution, how = Evolution(bench.space, bench.region, plan), bench.question.how(by)
     if (kept := bench.part.evolution) is not None:
-        if other := [f"{flag(key)} {kept[key]}" for key in how if kept[key] != how[key]]:
-            raise UserError(f"{bench.part.file}: is of an evolution with {other[0]}; remove it or give another --out")
+        if other := [told_as(key, kept[key]) for key in how if kept[key] != how[key]]:
+            raise UserError(f"{bench.part.file}: is of an evolution {other[0]}; remove it or give another --out")
         evolution.load_state_dict(kept)
         again = 0 if shifting is None else plan.kept * (len(evolution.sizes) - 1)
         bench.done += sum(evolution.sizes) + again

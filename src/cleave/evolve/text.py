@@ -53,7 +53,7 @@ def accuracies(found: dict[str, Any]) -> str:
 
 def shift(told: dict[str, Any]) -> str:
     """By which weights that is, and what it is by those of the search."""
-    steps = f"{told['shifts']} times {told['steps']} steps, rate {told['rate']:g}"
+    steps = f"rate {told['rate']:g}, {told['shifts']} x {told['steps']} steps"
     return f"  by shifted weights ({steps}); by those of the search\n{accuracies(told['unshifted'])}"
 
 
