@@ -151,6 +151,7 @@ def test_killed_when_only_the_weights_are_on_the_disk_it_ends_in_the_same_outcom
         patch.setattr("cleave.evolve.part.SECONDS", 0.0)
         cleave.evolve(ragged, out=folder / "e.json", **SHIFTED)
     assert len(killed) == whole["shift"]["shifts"] == 3
+    assert sorted(path.name for path in (killed[2] / "e.json.part.weights").iterdir()) == ["2", "3"]
     for there in killed:
         assert plain(cleave.evolve(ragged, out=there / "e.json", **SHIFTED)) == plain(whole)
         assert [file.name for file in there.iterdir()] == ["e.json"]
