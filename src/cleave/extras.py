@@ -12,7 +12,7 @@ EXTRAS = {
     "front": ("moocore",),
     "reproduce": ("matplotlib", "scipy"),
     "study": ("matplotlib", "pyarrow", "scipy"),
-    "train": ("timm",),
+    "train": ("huggingface_hub", "timm"),
 }
 
 

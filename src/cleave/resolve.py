@@ -15,7 +15,8 @@ from cleave.data.sources import SOURCES
 from cleave.errors import UserError, plain, shown, unknown
 from cleave.files import refuse_pipe
 from cleave.method import METHODS
-from cleave.places import expanded
+from cleave.places import absolute
+from cleave.search.beginning import resolve_begin
 from cleave.search.latency import goes_by_latency, resolve_latency
 from cleave.search.retraining import naming, resolve_retraining
 from cleave.search.rungs import rungs_filled
@@ -62,8 +63,11 @@ def resolve(recipe: Recipe, space: Space) -> tuple[Recipe, list[str]]:
         check_limits(recipe, space)
     search, some = resolve_statistics(recipe, space)
     device = resolve_device(recipe.device)
+    begin, sized, told = resolve_begin(recipe, space)
     selection, more = resolve_selection(recipe.model_copy(update={"split": split}), space, device)
     changes = {
+        "space": sized,
+        "begin": begin,
         "split": split,
         "search": search,
         "selection": selection,
@@ -73,7 +77,7 @@ def resolve(recipe: Recipe, space: Space) -> tuple[Recipe, list[str]]:
         "benchmark": resolve_benchmark(recipe.benchmark, space),
         "latency": resolve_latency(recipe),
     }
-    return recipe.model_copy(update=changes), [*notes, *some, *more]
+    return recipe.model_copy(update=changes), [*notes, *some, *told, *more]
 
 
 def meaningless_elsewhere(recipe: Recipe, split: SplitSettings) -> list[str]:
@@ -320,10 +324,6 @@ def resolve_images(name: str, root: str | None) -> tuple[str, str | None]:
     if not named and os.path.isdir(name):  # Path.is_dir raises for what cannot be the name of a folder
         name = absolute(name)
     return name, absolute(root) if root else None
-
-
-def absolute(path: str) -> str:
-    return str(expanded(path).absolute())
 
 
 def resolve_device(device: str) -> str:

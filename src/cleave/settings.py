@@ -53,6 +53,7 @@ ImageSize = Annotated[int, Field(strict=True, ge=8, le=4096)]
 Threads = Annotated[int, Field(strict=True, ge=1, le=1024)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
+Level = Annotated[float, Field(ge=0, le=1)]
 Branch = Annotated[int, Field(strict=True, ge=2, le=MOST)]
 
 
@@ -155,6 +156,19 @@ class DataSettings(ViewSettings):
     crop: Annotated[float, Field(gt=0, le=1)] | None = None
     brightness: Annotated[float, Field(ge=0, le=1)] = 0.0  # most that it changes, up or down, as a share
     saturation: Annotated[float, Field(ge=0, le=1)] = 0.0  # the same
+
+
+class BeginSettings(Settings):
+    """The weights that the supernets of a search begin with."""
+
+    # new: drawn by the seed. A file of timm's network that the space has a place for (`Space.pretrained`), .safetensors
+    # or .pth; timm:NAME or timm:NAME.TAG: timm's own, in a cache on this machine; auto: these if they are there, else
+    # new.
+    weights: Name = "new"
+    # By which images are normalised, red, green and blue in 0 to 1, so that the weights see what they know; null: as
+    # timm says, of a file ImageNet's. With new weights those of the training images count.
+    mean: tuple[Level, Level, Level] | None = None
+    std: tuple[Share, Share, Share] | None = None
 
 
 class MethodSettings(Settings):
@@ -353,6 +367,7 @@ class Recipe(Settings):
     """One search, whole."""
 
     space: AnySpace = Field(default_factory=lambda: of_kind(Recipe, "space"))
+    begin: BeginSettings = BeginSettings()
     data: DataSettings = DataSettings()
     method: AnyMethod = Field(default_factory=lambda: of_kind(Recipe, "method"))
     split: AnySplit = Field(default_factory=lambda: of_kind(Recipe, "split"))

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from cleave.bench.table import Table, dataset_of, trained_accuracies
+from cleave.search.beginning import begin_json
 from cleave.search.problem import Problem
 from cleave.search.selection import chosen_leaf, selection_json
 from cleave.search.state import State
@@ -33,6 +34,7 @@ def outcome(problem: Problem, state: State) -> dict[str, Any]:
         "method": recipe.method.name,
         "splitter": recipe.split.splitter,
         "seed": recipe.seed,
+        **begin_json(problem),
         "leaves": leaves,
         "splits": [split_json(node) for node in state.tree.nodes.values() if node.split is not None],
         "chosen": {key: best[key] for key in TOLD},
