@@ -55,6 +55,8 @@ def resolve(recipe: Recipe, space: Space) -> tuple[Recipe, list[str]]:
     A resolved recipe has an answer for every key that was null, but for those that mean "none". UserError names what
     contradicts.
     """
+    begun, told = resolve_begin(recipe, space)
+    recipe = recipe.model_copy(update=begun)
     split, notes = resolve_split(recipe.split, space)
     notes += meaningless_elsewhere(recipe, split)
     check_schedule(recipe)
@@ -63,11 +65,8 @@ def resolve(recipe: Recipe, space: Space) -> tuple[Recipe, list[str]]:
         check_limits(recipe, space)
     search, some = resolve_statistics(recipe, space)
     device = resolve_device(recipe.device)
-    begin, sized, told = resolve_begin(recipe, space)
     selection, more = resolve_selection(recipe.model_copy(update={"split": split}), space, device)
     changes = {
-        "space": sized,
-        "begin": begin,
         "split": split,
         "search": search,
         "selection": selection,
@@ -77,7 +76,7 @@ def resolve(recipe: Recipe, space: Space) -> tuple[Recipe, list[str]]:
         "benchmark": resolve_benchmark(recipe.benchmark, space),
         "latency": resolve_latency(recipe),
     }
-    return recipe.model_copy(update=changes), [*notes, *some, *told, *more]
+    return recipe.model_copy(update=changes), [*told, *notes, *some, *more]
 
 
 def meaningless_elsewhere(recipe: Recipe, split: SplitSettings) -> list[str]:

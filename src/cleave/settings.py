@@ -144,6 +144,8 @@ class ViewSettings(ImageSettings):
 
     # Pixels on a side that networks see: the middle of images of image_size, or random pieces; null: image_size.
     view: ImageSize | None = None
+    # 3: grey images have three equal channels, as networks take them that know colours; null: channels as stored.
+    channels: Literal[3] | None = None
     # How files and published sets come to image_size, and random pieces to their size.
     resample: Literal["bilinear", "bicubic"] = "bilinear"
     held_out: Positive | None = None  # images that are held out, as many of every class; null: by train_fraction

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from cleave.errors import UserError, brief
-from cleave.extras import need_extra
+from cleave.extras import missing_of, need_extra
 from cleave.method import METHODS
 from cleave.places import absolute
 from cleave.pretrained.mobilenetv3 import NAME, arch_in, fitted, has_classifier
@@ -16,7 +16,7 @@ from cleave.run.folder import RunFolder
 from cleave.run.generations import Record
 from cleave.run.reading import Damaged
 from cleave.search.problem import Problem
-from cleave.settings import BeginSettings, Recipe, SpaceSettings
+from cleave.settings import BeginSettings, Recipe
 from cleave.space import Space
 from cleave.space.ofa import OfaSettings
 
@@ -24,25 +24,23 @@ LABEL = "begin"
 """Of their copy among the weights that a run keeps."""
 
 
-def resolve_begin(recipe: Recipe, space: Space) -> tuple[BeginSettings, SpaceSettings, list[str]]:
-    """Which weights, with how they know images; the space at their size; and what is to be said.
+def resolve_begin(recipe: Recipe, space: Space) -> tuple[dict[str, Any], list[str]]:
+    """The sections of a recipe that hang on the weights, resolved, and what is to be said.
 
-    UserError where there is no place for them, or they are not those of a network that there is a place for.
+    Weights are named in full, with how they know images; the space has their size, and images have three channels.
+    UserError where there is no place for the weights, or they are not those of a network that there is a place for.
     """
     begin = recipe.begin
     if begin.weights == NEW:
         idle = [f"begin.{key}" for key in ("mean", "std") if getattr(begin, key) is not None]
-        return BeginSettings(), recipe.space, [f"{key} has no meaning with {KEY}=new; it is not used" for key in idle]
+        notes = [f"{key} has no meaning with {KEY}=new; it is not used" for key in idle]
+        return {"begin": BeginSettings()}, notes
     refuse(recipe, space)
     assert isinstance(recipe.space, OfaSettings), f"what has a place for {NAME} has its sizes"
     sized, notes = fitted(recipe.space)
-    if begin.weights == AUTO and (named := at_hand()) is None:
-        told = f"{KEY}=auto: timm's {NAME} is in no cache on this machine; supernets begin with new weights"
-        return BeginSettings(), sized, [*notes, told]
-    if begin.weights == AUTO:
-        begin = begin.model_copy(update={"weights": named})
-    found, more = named_in_full(begin)
-    return found, sized, [*notes, *more]
+    begin, more = named_in_full(begin) if begin.weights != AUTO else at_hand(begin)
+    data = recipe.data.model_copy(update={"channels": 3})
+    return {"begin": begin, "space": sized, "data": data}, [*notes, *more]
 
 
 def refuse(recipe: Recipe, space: Space) -> None:
@@ -56,14 +54,14 @@ def refuse(recipe: Recipe, space: Space) -> None:
         raise UserError(f"{asked}: method.name={name} trains no supernet; leave it out, or use another method")
 
 
-def at_hand() -> str | None:
-    """timm's usual weights as a recipe names them, if they are on this machine."""
-    try:
-        need_extra("train")
-    except UserError:
-        return None
+def at_hand(begin: BeginSettings) -> tuple[BeginSettings, list[str]]:
+    """timm's usual weights, if they are on this machine; else new ones."""
     usual = f"{TIMM}{NAME}"
-    return usual if cached(timm_config(usual)) else None
+    if not missing_of("train") and cached(timm_config(usual)):
+        return named_in_full(begin.model_copy(update={"weights": usual}))
+    return BeginSettings(), [
+        f"{KEY}=auto: timm's {NAME} is in no cache on this machine; supernets begin with new weights"
+    ]
 
 
 def named_in_full(begin: BeginSettings) -> tuple[BeginSettings, list[str]]:
@@ -84,8 +82,6 @@ def opened(problem: Problem, say: Callable[[str], None]) -> Problem:
     asked = problem.recipe.begin.weights
     if asked == NEW:
         return problem
-    if (channels := problem.image[0]) != 3:
-        raise UserError(f"{KEY}: {NAME} takes images of 3 channels, and these have {channels}; leave it out")
     weights = open_pretrained(asked)
     say(f"supernets begin with {weights.source} (licence: {weights.licence})")
     if not has_classifier(weights.tensors, problem.classes):

@@ -19,7 +19,7 @@ TOLD = ("path", "arch", "valid_accuracy", "valid_balanced_accuracy", "benchmark"
 
 
 def outcome(problem: Problem, state: State) -> dict[str, Any]:
-    """The content of result.json; a pure function of recipe, images and table: it has no times and no places.
+    """The content of result.json; a pure function of recipe, images, table and weights that are named: it has no times.
 
     `chosen` is the leaf that does best on held-out images by `selection.by`, and `selection` tells the figures of every
     leaf by which it might have been chosen (`cleave.search.selection`). `oracle` is the one with the best test
