@@ -144,7 +144,6 @@ def moved(ours: Network, gates: Gates) -> dict[str, Tensor]:
 @pytest.mark.parametrize(
     ("settings", "text"),
     [
-        ({}, ARCH),
         ({"joined": True}, ARCH),
         ({"stem": "cifar", "depths": [1, 2, 3, 4]}, ARCH),
         ({"kernels": [3, 7], "expansions": [4, 6]}, ARCH.replace("k5", "k7").replace("e3", "e4")),

@@ -74,8 +74,10 @@ class Command:
         return os.system, ("touch ran",)
 
 
-def bad(folder: Path, state: dict[str, Tensor]) -> None:
-    """Files that are named for weights."""
+@pytest.fixture(scope="module")
+def bad(state: dict[str, Tensor], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of files that are named for weights."""
+    folder = tmp_path_factory.mktemp("bad")
     page = b"\n<!DOCTYPE html><html><title>Sign in</title></html>" + b" " * 99
     pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 22\n"
     for name, content in {"page": page, "pointer": pointer, "empty": b"", "noise": b"\x93NUMPY\0\0\0" * 9}.items():
@@ -89,6 +91,7 @@ def bad(folder: Path, state: dict[str, Tensor]) -> None:
     torch.save({"a": 1}, folder / "number.pth")
     save_file({"features.0.0.weight": torch.zeros(16, 3, 3, 3)}, folder / "torchvision.safetensors")
     (folder / "folder").mkdir()
+    return folder
 
 
 @pytest.mark.parametrize(
@@ -114,12 +117,11 @@ def bad(folder: Path, state: dict[str, Tensor]) -> None:
     ],
 )
 def test_what_is_no_such_file_is_named_in_one_line(
-    name: str, words: str, state: dict[str, Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, words: str, bad: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    bad(tmp_path, state)
     with pytest.raises(UserError, match=words) as caught:
-        open_pretrained(str(tmp_path / name))
+        open_pretrained(str(bad / name))
     assert str(caught.value).startswith("begin.weights: ")
     assert name.replace("\0", "?") in str(caught.value)
     assert "\n" not in str(caught.value)

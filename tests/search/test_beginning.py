@@ -19,14 +19,17 @@ from cleave.errors import UserError
 from cleave.net import one_hot
 from cleave.pretrained.mobilenetv3 import arch_in
 from cleave.resolve import resolve
-from cleave.search.beginning import opened
+from cleave.run.folder import RunFolder
+from cleave.run.origin import SEARCH, read_origin
+from cleave.search.beginning import begun, opened
+from cleave.search.finished import open_finished, read_recipe
 from cleave.search.problem import open_problem
 from cleave.search.schedule import schedule
 from cleave.search.trainer import NodeTrainer
 from cleave.settings import BeginSettings, Recipe
 from cleave.space import find_space
 from cleave.split import Node
-from tests.tiny import Ended, leaves, same
+from tests.tiny import Ended, same
 
 pytest.importorskip("timm", reason="timm is not installed")
 
@@ -34,8 +37,10 @@ from tests.pretrained.nets import hub, network, write
 
 SMALL: dict[str, Any] = {
     "space.name": "mobilenet-ofa", "space.kernels": [3, 5], "space.expansions": [6], "space.depths": [4],
-    "data.limit": 48, "data.image_size": 8, "search.batch_size": 12, "search.epochs": 1, "threads": 1,
-    "method.name": "rsps", "method.samples": 1, "split.splitter": "none", "trust.control": 0, "trust.panel": 0,
+    "data.limit": 24, "data.image_size": 8, "search.batch_size": 12, "search.epochs": 1, "threads": 1,
+    "search.statistics": "batch", "method.name": "rsps", "method.samples": 1, "trust.control": 0, "trust.panel": 0,
+    "method.learning_rate": 1e-9, "method.learning_rate_min": 0.0, "method.weight_decay": 0.0,
+    "split.splitter": "random", "split.splits": 1,
 }  # fmt: skip
 MEAN, STD = [0.5, 0.4, 0.3], [0.2, 0.25, 0.3]
 
@@ -46,9 +51,8 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(tmp_path_factory.mktemp("weights") / "w.safetensors", network(10).state_dict())
 
 
-def search(out: Path, weights: object, changes: dict[str, Any] | None = None, **more: Any) -> cleave.SearchResult:  # noqa: ANN401
-    settings = {**SMALL, "begin.weights": str(weights), **(changes or {})}
-    return cleave.search(data="bundled", out=out, settings=settings, **more)
+def search(out: Path, weights: Path, **more: Any) -> cleave.SearchResult:  # noqa: ANN401
+    return cleave.search(data="bundled", out=out, settings={**SMALL, "begin.weights": str(weights)}, **more)
 
 
 def resolved(weights: object, *changes: str) -> tuple[Recipe, list[str]]:
@@ -61,23 +65,29 @@ def kept(run: Path, label: str) -> dict[str, Tensor]:
     return load_file(run / "leaves" / label / "weights.safetensors")
 
 
-def test_every_new_supernet_begins_with_them(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The root, and leaves that would else begin with new weights; seen where next to nothing is learned."""
-    still = {"method.learning_rate": 1e-12, "method.learning_rate_min": 0.0, "method.weight_decay": 0.0}
-    split = {"split.splitter": "gradient", "split.splits": 1, "split.batches": 1, "split.choice": ["kernel1"]}
-    found = search(tmp_path / "run", file, {**still, **split})
+@pytest.fixture(scope="module")
+def whole(file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A search that learns next to nothing, in two leaves that would else begin with new weights."""
+    search(run := tmp_path_factory.mktemp("whole") / "run", file)
+    return run
+
+
+def test_every_new_supernet_begins_with_them(file: Path, whole: Path, capsys: pytest.CaptureFixture[str]) -> None:
     theirs = load_file(file)
-    for label in ("root", "0", "1"):
-        ours = kept(tmp_path / "run", label)
+    for label in ("0", "1"):
+        ours = kept(whole, label)
         for one, other in (("blocks.stem.op.0", "conv_stem"), ("head.0.0", "conv_head"), ("classifier", "classifier")):
             torch.testing.assert_close(ours[f"{one}.weight"], theirs[f"{other}.weight"])
+    found = cleave.load(whole)
     told = found.to_json()["begin"]
     assert (told["source"], told["licence"], told["classifier"]) == (str(file), "unknown", True)
     assert told["arch"].startswith("k3_e6 k3_e6 k3_e6 k3_e6 | k5_e6 k5_e6 k5_e6 k3_e6 | k3_e6")
-    environment = json.loads((tmp_path / "run" / "environment.json").read_text())
+    environment = json.loads((whole / "environment.json").read_text())
     assert environment["begin"]["sha256"] == told["sha256"]
-    torch.testing.assert_close(torch.tensor(environment["mean"]), torch.tensor([0.485, 0.456, 0.406]))
-    shown = Ended(["show", str(tmp_path / "run")], capsys).out
+    imagenet = torch.tensor([0.485, 0.456, 0.406])
+    torch.testing.assert_close(torch.tensor(environment["mean"]), imagenet)
+    torch.testing.assert_close(found.network().mean.flatten(), imagenet)
+    shown = Ended(["show", str(whole)], capsys).out
     assert (
         f"Begun with {file}, licence: unknown, SHA-256 {told['sha256']}\n  that network here: {told['arch']}" in shown
     )
@@ -109,47 +119,38 @@ class Stopper(cleave.Callback):
             raise cleave.Interrupted
 
 
-def test_the_file_is_needed_once(file: Path, tmp_path: Path) -> None:
-    """An interrupted search goes on without it and ends in the same bytes, and so does what asks a finished one."""
-    whole, cut = tmp_path / "whole", tmp_path / "cut"
-    copy = Path(shutil.copy(file, tmp_path / "copy.safetensors"))
-    search(whole, copy)
-    with pytest.raises(cleave.Interrupted):
-        search(cut, copy, callbacks=[Stopper(1)])
-    copy.unlink()
-    cleave.resume(cut)
-    assert same(whole, cut)
-    assert kept(whole, "root").keys() == kept(cut, "root").keys()
-    assert all(torch.equal(each, kept(cut, "root")[name]) for name, each in kept(whole, "root").items())
-    (cut / "result.json").unlink()
-    cleave.resume(cut)
-    assert same(whole, cut)
-    assert cleave.evolve(cut, max_params="20M", population=2, generations=1, out=tmp_path / "found.json")["arch"]
-    begun = torch.tensor([0.485, 0.456, 0.406])
-    torch.testing.assert_close(cleave.load(cut).network().mean.flatten(), begun)
-
-
-def test_without_a_copy_the_file_must_be_the_same(file: Path, tmp_path: Path) -> None:
-    """Where the search was ended before it had one, or the copy came to harm."""
+def test_the_file_is_needed_once(file: Path, whole: Path, tmp_path: Path) -> None:
+    """An interrupted search goes on without it and ends with the same weights, and so does what asks a finished one."""
     run, copy = tmp_path / "run", Path(shutil.copy(file, tmp_path / "copy.safetensors"))
     with pytest.raises(cleave.Interrupted):
         search(run, copy, callbacks=[Stopper(1)])
-    for name, harm in (("manifest.json", b""), ("weights.safetensors", b"\0")):
-        (run / "leaves" / "begin" / name).write_bytes(harm)
+    needs_the_same(run, copy, file)
+    copy.unlink()
+    assert cleave.resume(run).to_json()["begin"]["source"] == str(copy)
+    assert (run / "events.jsonl").read_bytes() == (whole / "events.jsonl").read_bytes()
+    for label in ("0", "1"):
+        assert all(torch.equal(each, kept(run, label)[name]) for name, each in kept(whole, label).items())
+    assert len(open_finished(run, read_recipe(run, {}), cleave.Callback()).problem.normalise.mean) == 3
+
+
+def needs_the_same(run: Path, copy: Path, file: Path) -> None:
+    """The file, where the run's own copy came to harm, or the search was ended before there was one."""
+    folder, problem = RunFolder(run, read_origin(run, SEARCH)), open_problem(resolved(copy)[0])
+    (run / "leaves" / "begin" / "weights.safetensors").write_bytes(b"\0")
     write(copy, network(10).state_dict())
     with pytest.raises(UserError, match=rf"begin.weights: {copy} is not the file that {run} was started with; put it"):
-        cleave.resume(run)
+        begun(problem, folder)
     shutil.copy(file, copy)
-    cleave.resume(run)
-    assert torch.equal(kept(run, "begin")["conv_stem.weight"], load_file(file)["conv_stem.weight"])
+    again = begun(problem, folder).begin
+    assert again is not None
+    assert all(torch.equal(again.tensors[name], each) for name, each in load_file(file).items())
 
 
-def test_workers_get_them_too(file: Path, tmp_path: Path) -> None:
-    settings = {"split.splitter": "random", "split.splits": 1}
-    for workers in (1, 2):
-        search(tmp_path / str(workers), file, settings, workers=workers)
-    assert same(tmp_path / "1", tmp_path / "2")
-    assert leaves(tmp_path / "1") == leaves(tmp_path / "2")
+def test_workers_get_them_too(whole: Path, file: Path, tmp_path: Path) -> None:
+    search(tmp_path / "run", file, workers=2)
+    assert same(tmp_path / "run", whole)
+    assert kept(tmp_path / "run", "1").keys() == kept(whole, "1").keys()
+    assert all(torch.equal(each, kept(whole, "1")[name]) for name, each in kept(tmp_path / "run", "1").items())
 
 
 def test_weights_in_the_cache_are_found_by_themselves(
