@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from cleave.search.trainer import NodeTrainer
 from cleave.settings import BeginSettings, Recipe
 from cleave.space import find_space
 from cleave.split import Node
+from tests.test_docs import ROOT, blocks
 from tests.tiny import Ended, same
 
 pytest.importorskip("timm", reason="timm is not installed")
@@ -172,6 +174,15 @@ def test_weights_in_the_cache_are_found_by_themselves(
     assert problem.begin is not None
     assert (problem.begin.source, problem.begin.licence) == ("timm/mobilenetv3_large_100.ra_in1k", "apache-2.0")
     assert resolved("timm:mobilenetv3_large_100.miil_in21k")[0].begin.mean == (0.0, 0.0, 0.0)
+
+
+def test_the_command_of_the_guide_begins_with_them() -> None:
+    _, command = blocks(ROOT / "docs" / "once-for-all.md", "sh")
+    words = shlex.split(command)
+    assert words[:4] == ["cleave", "search", "--space", "mobilenet-ofa"]
+    assert words[4::2] == ["--set"] * len(words[5::2])
+    recipe = load_recipe(None, words[5::2], {"space.name": words[3]})
+    assert resolve(recipe, find_space(recipe.space))[0].begin.weights == "timm:mobilenetv3_large_100.ra_in1k"
 
 
 def test_what_is_assumed_is_told(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
