@@ -51,7 +51,8 @@ def keeps_shape(channels_in: int, channels_out: int, stride: int) -> bool:
 def convolution(channels_in: int, channels_out: int, kernel: int, stride: int = 1, groups: int = 1) -> Conv2d:
     """A convolution that keeps the size but for its stride, with the published initial weights."""
     conv = Conv2d(channels_in, channels_out, kernel, stride, padding=kernel // 2, groups=groups, bias=False)
-    nn.init.normal_(conv.weight, std=sqrt(2 / (kernel * kernel * channels_out)))
+    if not conv.weight.is_meta:  # where it has no values torch only takes long to see that
+        nn.init.normal_(conv.weight, std=sqrt(2 / (kernel * kernel * channels_out)))
     return conv
 
 

@@ -21,6 +21,7 @@ from cleave.method import Lesson, Method, Phase, SgdStep, StepContext, Validatio
 from cleave.net import Gates, Network, build, noisy
 from cleave.pretrained.mobilenetv3 import embed
 from cleave.run.generations import Record
+from cleave.search.compiling import compile_blocks
 from cleave.search.problem import Problem, Setup
 from cleave.search.schedule import Schedule
 from cleave.search.state import SearchCost
@@ -29,12 +30,6 @@ from cleave.space import Arch, Region
 from cleave.space.sample import distinct
 from cleave.split import Probe
 from cleave.train import Evaluator, Loss, Pass, Sgd, Trainer, smoothed, whole
-
-BACKEND = "inductor"
-"""Of torch.compile."""
-
-VERSIONS = 64
-"""Of a block's code at most: one for each of its sizes, with and without gradients of what goes in."""
 
 Outcome = TypeVar("Outcome")
 
@@ -66,14 +61,6 @@ def make_method(problem: Problem, scope: Scope, chance: Chance) -> Method:
     method = problem.method(problem.recipe.method, problem.space, scope.region, chance.generator("architecture"))
     method.count_costs, method.limit_penalty = problem.costs, problem.recipe.limits.penalty
     return method
-
-
-def compile_blocks(network: Network) -> None:
-    """Block by block: those of one kind and size are compiled once. What was compiled before is given up."""
-    torch.compiler.reset()
-    torch._dynamo.config.recompile_limit = VERSIONS
-    for block in network.blocks.values():
-        block.compile(fullgraph=True, backend=BACKEND)
 
 
 @contextmanager
