@@ -12,7 +12,7 @@ EXTRAS = {
     "front": ("moocore",),
     "reproduce": ("matplotlib", "scipy"),
     "study": ("matplotlib", "pyarrow", "scipy"),
-    "train": ("huggingface_hub", "timm"),
+    "train": ("timm", "huggingface_hub"),
 }
 
 

@@ -162,8 +162,8 @@ class DataSettings(ViewSettings):
 class BeginSettings(Settings):
     """The weights that the supernets of a search begin with."""
 
-    # new: drawn by the seed; a file of timm's network that the space has a place for (`Space.pretrained`); timm:NAME, its
-    # own out of a cache on this machine; or auto: this if it is there, else new.
+    # new: drawn by the seed; a file of timm's network that the space has a place for (`Space.pretrained`); timm:NAME,
+    # its own out of a cache on this machine; or auto: this if it is there, else new.
     weights: Name = "new"
     # By which images are normalised, red, green and blue in 0 to 1; null: as timm says, of a file ImageNet's. With new
     # weights: by the training images.
