@@ -160,8 +160,8 @@ def biased(convolution: str, shape: tuple[int, ...]) -> Iterator[tuple[str, tupl
 
 def has_classifier(weights: Mapping[str, Tensor], classes: int) -> bool:
     """Whether the weights have a classifier for so many classes."""
-    found = weights.get("classifier.weight")
-    return found is not None and tuple(found.shape) == (classes, PENULTIMATE) and "classifier.bias" in weights
+    wanted = dict(biased("classifier", (classes, PENULTIMATE)))
+    return all(name in weights and tuple(weights[name].shape) == shape for name, shape in wanted.items())
 
 
 def embed(network: Network, weights: Mapping[str, Tensor]) -> None:
