@@ -112,7 +112,7 @@ def test_the_guide_to_evolution_runs_from_top_to_bottom(tmp_path: Path, monkeypa
 
 def test_the_guide_to_once_for_all_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (shell,) = blocks(ROOT / "docs" / "once-for-all.md", "sh")
+    shell, _ = blocks(ROOT / "docs" / "once-for-all.md", "sh")  # the other: tests/search/test_beginning.py
     sizes = TINY.replace("space.channels=2", "space.depths=[1,2]") + " --set method.samples=2 --set trust.control=0"
     tiny = {"search": sizes, "evolve": EVOLVE}
     for command in shell.splitlines():

@@ -52,6 +52,7 @@ ImageSize = Annotated[int, Field(strict=True, ge=8, le=4096)]
 Threads = Annotated[int, Field(strict=True, ge=1, le=1024)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
+Level = Annotated[float, Field(ge=0, le=1)]
 Branch = Annotated[int, Field(strict=True, ge=2, le=MOST)]
 
 
@@ -142,6 +143,8 @@ class ViewSettings(ImageSettings):
 
     # Pixels on a side that networks see: the middle of images of image_size, or random pieces; null: image_size.
     view: ImageSize | None = None
+    # 3: grey images have three equal channels, as networks take them that know colours; null: channels as stored.
+    channels: Literal[3] | None = None
     # How files and published sets come to image_size, and random pieces to their size.
     resample: Literal["bilinear", "bicubic"] = "bilinear"
     held_out: Positive | None = None  # images that are held out, as many of every class; null: by train_fraction
@@ -154,6 +157,18 @@ class DataSettings(ViewSettings):
     crop: Annotated[float, Field(gt=0, le=1)] | None = None
     brightness: Annotated[float, Field(ge=0, le=1)] = 0.0  # most that it changes, up or down, as a share
     saturation: Annotated[float, Field(ge=0, le=1)] = 0.0  # the same
+
+
+class BeginSettings(Settings):
+    """The weights that the supernets of a search begin with."""
+
+    # new: drawn by the seed; a file of timm's network that the space has a place for (`Space.pretrained`); timm:NAME,
+    # its own out of a cache on this machine; or auto: this if it is there, else new.
+    weights: Name = "new"
+    # By which images are normalised, red, green and blue in 0 to 1; null: as timm says, of a file ImageNet's. With new
+    # weights: by the training images.
+    mean: tuple[Level, Level, Level] | None = None
+    std: tuple[Share, Share, Share] | None = None
 
 
 class MethodSettings(Settings):
@@ -330,6 +345,7 @@ class Recipe(Settings):
     """One search, whole."""
 
     space: AnySpace = Field(default_factory=lambda: of_kind(Recipe, "space"))
+    begin: BeginSettings = BeginSettings()
     data: DataSettings = DataSettings()
     method: AnyMethod = Field(default_factory=lambda: of_kind(Recipe, "method"))
     split: AnySplit = Field(default_factory=lambda: of_kind(Recipe, "split"))
