@@ -77,6 +77,10 @@ class NetworkSize:
     cells: int
 
 
+TIMM = "timm"
+"""The space of whole networks of timm's, of which there may be pretrained weights."""
+
+
 class SpaceSettings(Settings):
     """Which architectures there are, and the size of the supernet.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cleave.api.arguments import SpaceObject, checked_callbacks, given_again, path_or_none, space_again
 from cleave.engine.progress import CallbackLike, Callbacks
 from cleave.engine.stop import Stop
+from cleave.errors import UserError
 from cleave.extras import need_extra
 from cleave.given import DataLike, RecipeLike, SpaceLike, images_from, once, space_keys, without
 from cleave.result import SearchResult
@@ -21,6 +22,9 @@ from cleave.retrain.recipes import load_training
 from cleave.retrain.result import TrainResult, read_training
 from cleave.run.origin import TRAIN, holds
 
+CACHE = "cache"
+"""What stands for pretrained weights in timm's cache."""
+
 if TYPE_CHECKING:
     from cleave.timm_models import TimmNetwork
 
@@ -29,6 +33,7 @@ def train(
     source: str | Path | SearchResult,
     *,
     weights: str | None = None,
+    pretrained: str | Path | None = None,
     arch: str | None = None,
     leaf: str | None = None,
     epochs: int | None = None,
@@ -44,18 +49,20 @@ def train(
 ) -> TrainResult:
     """Trains one architecture in a new run folder.
 
-    `source`: an architecture as its space writes it, or a finished search, or the JSON file of `cleave.evolve` in one:
-    its space and images are then taken. `weights`: "new", or "supernet" for those that the architecture has in a leaf
-    of the search. `arch`, `leaf`: others than the search chose.
+    `source`: an architecture as its space writes it, or "timm:NAME" for a network of timm's, or a finished search, or
+    the JSON file of `cleave.evolve` in one: its space and images are then taken. `weights`: "new", or "supernet" for
+    those that the architecture has in a leaf of the search. `pretrained`: a file of weights of the network of timm's,
+    or "cache" for timm's own cache. `arch`, `leaf`: others than the search chose.
 
     `recipe`: a name ("short", "finetune" and so on), a YAML file, a mapping or `retrain.settings.RetrainRecipe`; None:
-    short, or finetune for weights of a supernet. The other arguments are as of `search`, and change it:
+    short, or finetune for weights that are good already. The other arguments are as of `search`, and change it:
     {"training.batch_size": 32}.
 
     UserError for a mistake in what was given; Interrupted, with everything saved, where it was asked to stop.
     """
     images, given = images_from(data)
     begun = {"begin.weights": weights, "begin.leaf": leaf, "arch": arch, "training.epochs": epochs}
+    begun = {**begun, **pretrained_keys(weights, pretrained)}
     keys = {**space_keys(space), **images, **without({**begun, "seed": seed, "device": device})}
     once(keys, settings or {})
     of = source.run if isinstance(source, SearchResult) else source
@@ -63,6 +70,15 @@ def train(
     callback = Callbacks(checked_callbacks(callbacks), stop)
     found = train_runner.start(asked, path_or_none(out), callback, given)
     return read_training(Path(found["run"]))
+
+
+def pretrained_keys(weights: str | None, pretrained: str | Path | None) -> dict[str, Any]:
+    """The keys of a recipe for pretrained weights; UserError where others are asked for as well."""
+    if pretrained is None:
+        return {}
+    if weights is not None:
+        raise UserError(f"--from {weights}: are other weights than those of --pretrained; leave one of them out")
+    return {"begin.weights": "pretrained", "begin.file": None if pretrained == CACHE else str(pretrained)}
 
 
 def compare(

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from cleave.data.augment import Normalise
-from cleave.errors import PATH, UserError, brief, cause, shown
+from cleave.errors import PATH, UserError, brief
+from cleave.ops.timm_body import classifier_of, config_of
 from cleave.retrain.settings import RetrainSettings
+from cleave.retrain.timm_weights import weights_in
 
-UNREADABLE = (RuntimeError, ValueError, LookupError, EOFError, pickle.UnpicklingError, SafetensorError)
-"""What readers of weights raise on a file that holds none."""
+NAMED = "training.teacher"
+"""The key by which it is named."""
 UNREACHED = (OSError, RuntimeError, ValueError, LookupError, ImportError)
 """What timm raises where weights are neither in its cache nor to be downloaded."""
 
@@ -49,8 +47,8 @@ def open_teacher(settings: RetrainSettings, classes: Sequence[str], device: str 
         return None
     from timm import create_model  # not at the top: of an extra
 
-    config = config_of(settings.teacher)
-    state = None if settings.teacher_weights is None else weights_in(settings.teacher_weights, config, settings.teacher)
+    name, file, config = settings.teacher, settings.teacher_weights, config_of(settings.teacher, NAMED)
+    state = None if file is None else weights_in(file, config, name, f"{NAMED}_weights", NAMED)
     known = config["num_classes"] if state is None else len(state[classifier_of(config)])
     if known != len(classes):
         raise UserError(
@@ -75,7 +73,7 @@ def check_image(settings: RetrainSettings, channels: int, side: int) -> None:
     """UserError where a teacher cannot take such images."""
     if settings.teacher is None:
         return
-    config = config_of(settings.teacher)
+    config = config_of(settings.teacher, NAMED)
     wanted, _, size = config["input_size"]
     if channels != wanted:
         raise UserError(f"training.teacher={settings.teacher}: takes images of {wanted} channels, not {channels}")
@@ -84,48 +82,6 @@ def check_image(settings: RetrainSettings, channels: int, side: int) -> None:
             f"training.teacher={settings.teacher}: takes images of {size} pixels on a side only, not {side}; give "
             f"data.image_size={size}, or data.view={size} of larger ones"
         )
-
-
-def config_of(name: str) -> dict[str, Any]:
-    """What timm says of a network; UserError where it has none of that name."""
-    from timm.models import get_pretrained_cfg, is_model, list_models
-
-    if not is_model(name):
-        near = get_close_matches(name.partition(".")[0], list_models(), n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise UserError(f"training.teacher: timm has no network {shown(name)}{hint}")
-    found = get_pretrained_cfg(name, allow_unregistered=True)
-    if found is None:
-        raise UserError(f"training.teacher={name}: timm does not say what images it takes; use another one")
-    config: dict[str, Any] = found.to_dict()
-    return config
-
-
-def classifier_of(config: Mapping[str, Any]) -> str:
-    """The name of the classifier's weights; of several the first one's."""
-    named = config["classifier"]
-    return f"{named if isinstance(named, str) else named[0]}.weight"
-
-
-def weights_in(file: str, config: Mapping[str, Any], name: str) -> dict[str, Tensor]:
-    """Tensors by name, without running anything that a file may hold; UserError where they are not the network's."""
-    from timm.models import load_state_dict
-
-    try:
-        open(file, "rb").close()  # timm has no word on why it cannot
-        state: dict[str, Tensor] = load_state_dict(file, weights_only=True)
-    except OSError as error:
-        raise UserError(f"training.teacher_weights: {brief(file, PATH)}: cannot be read ({cause(error)})") from error
-    except UNREADABLE as error:
-        raise UserError(
-            f"training.teacher_weights: {brief(file, PATH)}: holds no weights that can be read ({brief(str(error))})"
-        ) from error
-    if not isinstance(state.get(classifier_of(config)), Tensor):
-        raise UserError(
-            f"training.teacher_weights: {brief(file, PATH)}: has no {classifier_of(config)}, so it is not of {name}; "
-            "give training.teacher the name of its network"
-        )
-    return state
 
 
 def fill(network: nn.Module, state: Mapping[str, Tensor], settings: RetrainSettings) -> None:

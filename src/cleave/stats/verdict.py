@@ -58,7 +58,8 @@ class Comparison:
     """Ours against another network: by how many percentage points ours is above.
 
     Intervals: 95 %, by a paired bootstrap; the balanced one None where all classes have as many images. p: of McNemar's
-    exact test; p_corrected: for the number of comparisons. detectable: the difference that would have been seen in 4 of 5 such tests, in points; None: none is large enough.
+    exact test; p_corrected: for the number of comparisons. detectable: the difference that would have been seen in 4 of
+    5 such tests, in points; None: none is large enough.
     """
 
     name: str
