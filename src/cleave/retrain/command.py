@@ -65,7 +65,8 @@ def train(
     """Train one architecture: what a search chose, or one that you write down, or a network of timm's.
 
     From scratch, or from the weights that it has in the search (--from supernet), or from weights of timm's
-    (--pretrained). Of a search its space and images are taken. Several GPUs: torchrun --nproc-per-node N -m cleave train ...
+    (--pretrained). Of a search its space and images are taken.
+    Several GPUs: torchrun --nproc-per-node N -m cleave train ...
     Interrupted, it goes on with `cleave resume`.
     """
     from cleave import api
