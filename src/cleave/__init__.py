@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         search,
         study,
         timm_model,
+        verdict,
         train,
     )
     from cleave.engine.progress import Callback, Progress
@@ -99,6 +100,7 @@ __all__ = [
     "study",
     "timm_model",
     "train",
+    "verdict",
 ]
 
 _MODULES = ("evolve", "method", "plan", "rank", "search", "settings", "study", "train")
@@ -107,7 +109,7 @@ _MODULES = ("evolve", "method", "plan", "rank", "search", "settings", "study", "
 _HOMES = {
     "cleave.api": (
         "compare", "evaluate", "front", "load", "measure", "partition", "resume", "resume_study", "resume_training",
-        "timm_model",
+        "timm_model", "verdict",
     ),
     "cleave.errors": ("Interrupted", "UserError"),
     "cleave.ops": ("Norm", "Operation", "operation"),

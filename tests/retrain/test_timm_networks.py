@@ -147,7 +147,7 @@ def test_weights_in_timms_cache_are_found_and_named(
     [
         (["timm:test_resnet", "--pretrained", "FILE"], ["has no fc.weight, so it is not of test_resnet"]),
         (["timm:tinynet_e", "--pretrained", "FILE"], ["begin.file: is not of tinynet_e", "give the name"]),
-        (["timm:test_vit", "--pretrained", "nowhere.pth"], ["begin.file: ", "nowhere.pth: cannot be read (no such file"]),
+        (["timm:test_vit", "--pretrained", "nowhere.pth"], ["nowhere.pth: cannot be read (no such file"]),
         (["timm:test_resnet", "--from", "supernet"], ["begin.weights=supernet: is not for networks of timm"]),
         (["timm:test_resnet", "--from", "new", "--pretrained", "FILE"], ["leave one of them out"]),
         (["timm:test_resnet", "begin.file=x.pth"], ["begin.file=x.pth: needs begin.weights=pretrained"]),

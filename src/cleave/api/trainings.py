@@ -17,6 +17,7 @@ from cleave.result import SearchResult
 from cleave.retrain import compare as compare_runner
 from cleave.retrain import evaluate as evaluate_runner
 from cleave.retrain import runner as train_runner
+from cleave.retrain import verdict as verdict_runner
 from cleave.retrain.compare import ComparisonRequest
 from cleave.retrain.recipes import load_training
 from cleave.retrain.result import TrainResult, read_training
@@ -165,6 +166,27 @@ def evaluate(
     callback = Callbacks(checked_callbacks(callbacks), stop)
     root = None if data_root is None else str(data_root)
     return evaluate_runner.evaluate(folder, callback, images.get("data.name"), root, device, given)
+
+
+def verdict(
+    models: Sequence[str | Path | TrainResult],
+    *,
+    data: DataLike | None = None,
+    data_root: str | Path | None = None,
+    device: str | None = None,
+    callbacks: Iterable[CallbackLike] = (),
+    stop: Stop | None = None,
+) -> dict[str, Any]:
+    """Whether the first of several finished trainings is better than the others, on the same test images.
+
+    The arguments are as of `evaluate`. Returns what `cleave verdict --json` prints; needs `cleave-nas[verdict]`.
+    UserError for trainings that are not finished, or not of the same images, and where there are no test images.
+    """
+    images, given = images_from(data)
+    runs = [each.run if isinstance(each, TrainResult) else Path(each) for each in models]
+    callback = Callbacks(checked_callbacks(callbacks), stop)
+    root = None if data_root is None else str(data_root)
+    return verdict_runner.find_verdict(runs, callback, images.get("data.name"), root, device, given)
 
 
 def timm_model(
