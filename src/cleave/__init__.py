@@ -27,8 +27,8 @@ if TYPE_CHECKING:
         search,
         study,
         timm_model,
-        verdict,
         train,
+        verdict,
     )
     from cleave.engine.progress import Callback, Progress
     from cleave.engine.stop import Stop

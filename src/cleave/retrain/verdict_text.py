@@ -16,7 +16,7 @@ def verdict_lines(found: dict[str, Any]) -> list[str]:
     test, first = found["test"], found["runs"][0]["run"]
     return [
         test["sentence"],
-        f"test accuracy, % of {test['images']} images of {found['data']}, and by how much ours is above, with 95 % intervals;",
+        f"test accuracy, % of {test['images']} images of {found['data']}, by how much ours is above (95 % intervals),",
         f"p of McNemar's test, corrected for the number of comparisons (Holm): {len(test['comparisons'])}",
         *table(["network", "accuracy", "ours above by", "p"], rows(test)),
         *table(["network", "held-out", "multiply-adds", "parameters"], list(map(cost_row, found["runs"]))),
