@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         evaluate,
         evolve,
         load,
+        opponents,
         partition,
         plan,
         rank,
@@ -89,6 +90,7 @@ __all__ = [
     "measure",
     "method",
     "operation",
+    "opponents",
     "partition",
     "plan",
     "rank",
@@ -108,8 +110,8 @@ _MODULES = ("evolve", "method", "plan", "rank", "search", "settings", "study", "
 
 _HOMES = {
     "cleave.api": (
-        "compare", "evaluate", "front", "load", "measure", "partition", "resume", "resume_study", "resume_training",
-        "timm_model", "verdict",
+        "compare", "evaluate", "front", "load", "measure", "opponents", "partition", "resume", "resume_study",
+        "resume_training", "timm_model", "verdict",
     ),
     "cleave.errors": ("Interrupted", "UserError"),
     "cleave.ops": ("Norm", "Operation", "operation"),

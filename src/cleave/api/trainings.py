@@ -22,6 +22,7 @@ from cleave.retrain.compare import ComparisonRequest
 from cleave.retrain.recipes import load_training
 from cleave.retrain.result import TrainResult, read_training
 from cleave.run.origin import TRAIN, holds
+from cleave.search.opponents import find_opponents
 
 CACHE = "cache"
 """What stands for pretrained weights in timm's cache."""
@@ -166,6 +167,15 @@ def evaluate(
     callback = Callbacks(checked_callbacks(callbacks), stop)
     root = None if data_root is None else str(data_root)
     return evaluate_runner.evaluate(folder, callback, images.get("data.name"), root, device, given)
+
+
+def opponents(source: str | Path | SearchResult, *, against: Sequence[str] = (), seed: int = 0) -> dict[str, Any]:
+    """Networks to train beside that of a finished search, each with its costs and the command that trains it.
+
+    `against`: more of timm's names. `seed`: of the random architecture. Returns what `cleave opponents --json` prints.
+    """
+    run = source.run if isinstance(source, SearchResult) else Path(source)
+    return find_opponents(run, against, seed)
 
 
 def verdict(

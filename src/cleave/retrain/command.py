@@ -14,7 +14,7 @@ Changed = Annotated[
     list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Change keys of the recipe.", show_default=False)
 ]
 ArchText = Annotated[
-    str | None, typer.Option(metavar="ARCH", help="Another architecture than the one that the search chose.")
+    str | None, typer.Option(metavar="ARCH|timm:NAME", help="Another architecture than the one that the search chose.")
 ]
 LeafText = Annotated[
     str | None, typer.Option(metavar="L", help="Whose supernet, as in 0.1; default: of the leaf that was chosen.")

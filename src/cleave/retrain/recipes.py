@@ -43,8 +43,11 @@ def load_training(source: str | Path, recipe: RecipeLike | None, keys: Mapping[s
             raise UserError(f"--arch: is another architecture of a search, and {shown(source)} is no folder of one")
         said = written(source)
         space = {**raw.get("space", {}), **said.get("space", {})}
-        return load(RetrainRecipe, {**raw, **said, **({"space": space} if space else {})}, (), keys)
+        return load(RetrainRecipe, {**raw, **said, "space": space}, (), keys)
     found = of_found(Path(source)) if is_file(source) else of_search(Path(source))
+    said = written(str(keys.get("arch", "")))
+    if "space" in said:  # another network, on the images of the search
+        found, keys = {**found, "space": said["space"]}, {**keys, "arch": said["arch"]}
     refuse_space(raw, found)
     space = {**found["space"], **raw.get("space", {})}
     parts = (raw.get("data", {}), found["data"])
