@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import cleave
+from cleave.costing import cost_of
 from cleave.search import opponents
 from cleave.search.finished import read_recipe
 from cleave.space import find_space
@@ -36,7 +37,7 @@ def test_the_scaled_one_is_the_widest_within_the_limits(run: Path, monkeypatch: 
     assert [each["within"] for each in named] == [each["parameters"] <= MOST for each in named]
     assert [each["within"] for each in named] == [False, False, False, True]
     sizes = {
-        step: cleave.costing.cost_of("timm:mobilenetv3_large_100", None, [f"width={step / 100}", "classes=2"])["params"]
+        step: cost_of("timm:mobilenetv3_large_100", None, [f"width={step / 100}", "classes=2"])["params"]
         for step in opponents.STEPS
     }
     best = max(step for step, size in sizes.items() if size <= MOST)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from functools import lru_cache, partial
 from typing import Any
@@ -56,21 +56,27 @@ def make_body(
 def make_network(name: str, width: float, channels: int) -> nn.Module:
     """It with new weights, for images of so many channels. `width`: a factor of all channels of those in `SCALED`."""
     from timm import create_model
-    from timm.models.mobilenetv3 import _gen_mobilenet_v3 as scaled  # the names that it registers have few factors
 
-    plain = name.partition(".")[0]
-    if width != 1 and plain not in SCALED:
-        raise UserError(f"space.width={width:g}: is a factor for {' and '.join(SCALED)} alone, not for {name}")
-    make = partial(create_model, name) if width == 1 else partial(scaled, plain, width)
+    make = partial(create_model, name) if width == 1 else scaled(name, width)
     made: nn.Module = make(num_classes=0, in_chans=channels)
     return made
+
+
+def scaled(name: str, width: float) -> Callable[..., nn.Module]:
+    """What makes one of `SCALED` with a factor of its channels; UserError for another one."""
+    from timm.models.mobilenetv3 import _gen_mobilenet_v3  # what is public has a few factors alone
+
+    plain = name.partition(".")[0]
+    if plain not in SCALED:
+        raise UserError(f"space.width={width:g}: is a factor for {' and '.join(SCALED)} alone, not for {name}")
+    return partial(_gen_mobilenet_v3, plain, width)
 
 
 @lru_cache(maxsize=32)
 def features_of(name: str, width: float, side: int, channels: int) -> int:
     """The features that it gives. UserError where it cannot see images of that size, or draws random numbers itself in
     training, so that what is resumed would go on otherwise."""
-    with seeded(0):
+    with seeded(0), torch.no_grad():
         body = make_body(channels, 0, 1, Norm(), name, width, side).train()
         before = torch.get_rng_state()
         try:
