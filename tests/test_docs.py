@@ -110,6 +110,21 @@ def test_the_guide_to_evolution_runs_from_top_to_bottom(tmp_path: Path, monkeypa
     exec(compile(code, "evolve.md", "exec"), {"cleave": cleave})
 
 
+def test_the_guide_to_the_verdict_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.tiny import HERE, write_images
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("cleave.search.opponents.USUAL", ())
+    write_images(tmp_path / "my-images", each=20)
+    (shell,), (code,) = (blocks(ROOT / "docs" / "verdict.md", language) for language in ("sh", "python"))
+    small = "training.epochs=1 training.batch_size=20"
+    tiny = {"search": f"{TINY} {shlex.join(HERE)}", "train": small}
+    for command in shell.splitlines():
+        words = shlex.split(command)[1:]
+        assert cli.run([*words, *shlex.split(tiny.get(words[0], ""))]) == 0, command
+    exec(compile(code, "verdict.md", "exec"), {"cleave": cleave})
+
+
 def test_the_guide_to_once_for_all_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     shell, _ = blocks(ROOT / "docs" / "once-for-all.md", "sh")  # the other: tests/search/test_beginning.py

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         evaluate,
         evolve,
         load,
+        opponents,
         partition,
         plan,
         rank,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         study,
         timm_model,
         train,
+        verdict,
     )
     from cleave.engine.progress import Callback, Progress
     from cleave.engine.stop import Stop
@@ -88,6 +90,7 @@ __all__ = [
     "measure",
     "method",
     "operation",
+    "opponents",
     "partition",
     "plan",
     "rank",
@@ -99,6 +102,7 @@ __all__ = [
     "study",
     "timm_model",
     "train",
+    "verdict",
 ]
 
 _MODULES = ("evolve", "method", "plan", "rank", "search", "settings", "study", "train")
@@ -106,8 +110,8 @@ _MODULES = ("evolve", "method", "plan", "rank", "search", "settings", "study", "
 
 _HOMES = {
     "cleave.api": (
-        "compare", "evaluate", "front", "load", "measure", "partition", "resume", "resume_study", "resume_training",
-        "timm_model",
+        "compare", "evaluate", "front", "load", "measure", "opponents", "partition", "resume", "resume_study",
+        "resume_training", "timm_model", "verdict",
     ),
     "cleave.errors": ("Interrupted", "UserError"),
     "cleave.ops": ("Norm", "Operation", "operation"),

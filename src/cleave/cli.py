@@ -46,7 +46,9 @@ from cleave.rank.command import rank
 from cleave.reproduce.command import reproduce
 from cleave.retrain.command import evaluate, resume_training, train
 from cleave.retrain.compare_command import compare
+from cleave.retrain.verdict_command import verdict
 from cleave.search.draw_command import draw, report
+from cleave.search.opponents_command import opponents
 from cleave.signals import INTERRUPTED
 from cleave.study.command import app as study_app
 
@@ -162,6 +164,8 @@ def plan(
 app.command()(train)
 app.command()(compare)
 app.command()(evaluate)
+app.command()(opponents)
+app.command()(verdict)
 app.command()(reproduce)
 
 

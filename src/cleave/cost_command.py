@@ -13,7 +13,8 @@ def cost(
     asked: Annotated[
         str,
         typer.Argument(
-            metavar="ARCH|ARCH.json|RUN", help="As its space writes it, a file with that, or a finished run folder."
+            metavar="ARCH|timm:NAME|ARCH.json|RUN",
+            help="As its space writes it, a network of timm's, a file with an architecture, or a finished run folder.",
         ),
     ],
     space: SpaceName = None,

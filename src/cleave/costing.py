@@ -19,6 +19,7 @@ from cleave.run.reading import Shape, read_json
 from cleave.search.drawn import USUAL, of_run, parsed
 from cleave.search.runner import ImagesFile
 from cleave.space import Arch
+from cleave.space.timm_networks import written
 
 
 class ArchFile(Shape):
@@ -67,7 +68,8 @@ def named(asked: str, space: str | None) -> tuple[Raw, str]:
     if os.path.isdir(asked):
         return of_run_folder(Path(asked), space)
     if not asked.endswith(".json"):
-        return {"space": {"name": space or USUAL}}, asked
+        said = written(asked)
+        return {"space": said.get("space", {"name": space or USUAL})}, said["arch"]
     read = read_json(Path(asked), ArchFile)
     if read.get("run"):
         return of_run_folder(Path(read["run"]), space)[0], read["arch"]

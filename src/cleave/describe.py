@@ -97,9 +97,9 @@ def text(description: dict[str, Any]) -> str:
 
 def choice_lines(choices: Sequence[dict[str, Any]]) -> list[str]:
     """A line for each choice; where that is too wide, those with the same candidates together."""
-    width = max(len(choice["name"]) for choice in choices)
+    width = max((len(choice["name"]) for choice in choices), default=0)
     lines = [f"  {choice['name']:{width}}  {', '.join(choice['candidates'])}" for choice in choices]
-    if max(map(len, lines)) <= COLUMNS:
+    if max(map(len, lines), default=0) <= COLUMNS:
         return lines
     alike: dict[str, list[str]] = {}
     for choice in choices:

@@ -13,6 +13,7 @@ EXTRAS = {
     "reproduce": ("matplotlib", "scipy"),
     "study": ("matplotlib", "pyarrow", "scipy"),
     "train": ("timm", "huggingface_hub"),
+    "verdict": ("scipy",),
 }
 
 

@@ -48,6 +48,7 @@ def resolve(recipe: Recipe, space: Space) -> tuple[Recipe, list[str]]:
     A resolved recipe has an answer for every key that was null, but for those that mean "none". UserError names what
     contradicts.
     """
+    check_choices(space)
     begun, told = resolve_begin(recipe, space)
     recipe = recipe.model_copy(update=begun)
     split, notes = resolve_split(recipe.split, space)
@@ -70,6 +71,12 @@ def resolve(recipe: Recipe, space: Space) -> tuple[Recipe, list[str]]:
         "latency": resolve_latency(recipe),
     }
     return recipe.model_copy(update=changes), [*told, *notes, *some, *more]
+
+
+def check_choices(space: Space) -> None:
+    """UserError where there is nothing to search."""
+    if not space.choices:
+        raise UserError(f"space.name={space.name}: has one architecture, so there is nothing to search; train it")
 
 
 def meaningless_elsewhere(recipe: Recipe, split: SplitSettings) -> list[str]:

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny
 
 from cleave.amounts import Amount, Milliseconds
 from cleave.errors import plain
-from cleave.registry import known_name, registry
+from cleave.kinds import SPLITTERS, of_kind
+from cleave.registry import known_name
 
 
 def spelled(*names: str, **aliases: str) -> BeforeValidator:
@@ -29,10 +29,8 @@ def spelled(*names: str, **aliases: str) -> BeforeValidator:
     return BeforeValidator(canonical)
 
 
-METHODS, SPLITTERS = "cleave.method:METHODS", "cleave.split.splitters:SPLITTERS"
-SPACES = "cleave.space.registry:SPACES"
 SIMILARITIES = "cleave.split.similarity:SIMILARITIES"
-"""Where what may be named is registered; a user's file adds to it."""
+"""Where they are registered."""
 SplitterName = Annotated[str, BeforeValidator(partial(known_name, SPLITTERS))]
 SimilarityName = Annotated[str, BeforeValidator(partial(known_name, SIMILARITIES))]
 AverageName = Annotated[
@@ -75,6 +73,10 @@ class NetworkSize:
 
     channels: int
     cells: int
+
+
+TIMM = "timm"
+"""The space of whole networks of timm's, of which there may be pretrained weights."""
 
 
 class SpaceSettings(Settings):
@@ -306,34 +308,6 @@ class TrustSettings(Settings):
     # Random architectures trained alone beside the chosen one, for as many passes as the search; 0: none.
     # 19 is the smallest number that can show something at the 95 % level.
     control: NotNegative = 19
-
-
-OPEN = {
-    "space": (SPACES, "name", "nasbench201"),
-    "method": (METHODS, "name", "darts"),
-    "split": (SPLITTERS, "splitter", "gradient"),
-}
-"""The sections whose keys depend on a kind: where kinds are registered, the key that names one, and the usual one."""
-
-
-def of_kind(model: type[Settings], section: str, value: Any = None) -> Any:  # noqa: ANN401
-    """A section of a recipe as the settings of the kind that it names."""
-    given = {} if value is None else value
-    if not isinstance(given, Mapping):
-        return given
-    name, settings = kind_in(model, section, given)
-    return settings.model_validate({**given, OPEN[section][1]: name})
-
-
-def kind_in(model: type[Settings], section: str, given: Mapping[str, Any]) -> tuple[Any, type[Settings]]:
-    """The name of the kind that a section asks for, and its settings; one that is not named is the usual one."""
-    place, key, usual = OPEN[section]
-    name = given.get(key, model.usual.get(section, usual))
-    if section == "space" and isinstance(name, str):  # it may be that of a class in a file, and stays as it is
-        known = known_name(place, import_module("cleave.space.registry").named(name))
-    else:
-        name = known = known_name(place, name)
-    return name, model.of_section(section, registry(place)[known].settings_class)
 
 
 AnySpace = Annotated[SerializeAsAny[SpaceSettings], BeforeValidator(lambda value: of_kind(Recipe, "space", value))]

@@ -7,7 +7,7 @@ torch. `UserError` is a mistake in what was given, in one line; `Interrupted` sa
 from cleave.api.measuring import measure
 from cleave.api.searches import evolve, front, load, partition, plan, rank, resume, search
 from cleave.api.studies import is_study, resume_study, study
-from cleave.api.trainings import compare, evaluate, is_training, resume_training, timm_model, train
+from cleave.api.trainings import compare, evaluate, is_training, opponents, resume_training, timm_model, train, verdict
 
 __all__ = [
     "compare",
@@ -18,6 +18,7 @@ __all__ = [
     "is_training",
     "load",
     "measure",
+    "opponents",
     "partition",
     "plan",
     "rank",
@@ -28,4 +29,5 @@ __all__ = [
     "study",
     "timm_model",
     "train",
+    "verdict",
 ]

@@ -10,16 +10,22 @@ from typing import TYPE_CHECKING, Any
 from cleave.api.arguments import SpaceObject, checked_callbacks, given_again, path_or_none, space_again
 from cleave.engine.progress import CallbackLike, Callbacks
 from cleave.engine.stop import Stop
+from cleave.errors import UserError
 from cleave.extras import need_extra
 from cleave.given import DataLike, RecipeLike, SpaceLike, images_from, once, space_keys, without
 from cleave.result import SearchResult
 from cleave.retrain import compare as compare_runner
 from cleave.retrain import evaluate as evaluate_runner
 from cleave.retrain import runner as train_runner
+from cleave.retrain import verdict as verdict_runner
 from cleave.retrain.compare import ComparisonRequest
 from cleave.retrain.recipes import load_training
 from cleave.retrain.result import TrainResult, read_training
 from cleave.run.origin import TRAIN, holds
+from cleave.search.opponents import find_opponents
+
+CACHE = "cache"
+"""What stands for pretrained weights in timm's cache."""
 
 if TYPE_CHECKING:
     from cleave.timm_models import TimmNetwork
@@ -29,6 +35,7 @@ def train(
     source: str | Path | SearchResult,
     *,
     weights: str | None = None,
+    pretrained: str | Path | None = None,
     arch: str | None = None,
     leaf: str | None = None,
     epochs: int | None = None,
@@ -44,18 +51,20 @@ def train(
 ) -> TrainResult:
     """Trains one architecture in a new run folder.
 
-    `source`: an architecture as its space writes it, or a finished search, or the JSON file of `cleave.evolve` in one:
-    its space and images are then taken. `weights`: "new", or "supernet" for those that the architecture has in a leaf
-    of the search. `arch`, `leaf`: others than the search chose.
+    `source`: an architecture as its space writes it, or "timm:NAME" for a network of timm's, or a finished search, or
+    the JSON file of `cleave.evolve` in one: its space and images are then taken. `weights`: "new", or "supernet" for
+    those that the architecture has in a leaf of the search. `pretrained`: a file of weights of the network of timm's,
+    or "cache" for timm's own cache. `arch`, `leaf`: others than the search chose.
 
     `recipe`: a name ("short", "finetune" and so on), a YAML file, a mapping or `retrain.settings.RetrainRecipe`; None:
-    short, or finetune for weights of a supernet. The other arguments are as of `search`, and change it:
+    short, or finetune for weights that are good already. The other arguments are as of `search`, and change it:
     {"training.batch_size": 32}.
 
     UserError for a mistake in what was given; Interrupted, with everything saved, where it was asked to stop.
     """
     images, given = images_from(data)
     begun = {"begin.weights": weights, "begin.leaf": leaf, "arch": arch, "training.epochs": epochs}
+    begun = {**begun, **pretrained_keys(weights, pretrained)}
     keys = {**space_keys(space), **images, **without({**begun, "seed": seed, "device": device})}
     once(keys, settings or {})
     of = source.run if isinstance(source, SearchResult) else source
@@ -63,6 +72,15 @@ def train(
     callback = Callbacks(checked_callbacks(callbacks), stop)
     found = train_runner.start(asked, path_or_none(out), callback, given)
     return read_training(Path(found["run"]))
+
+
+def pretrained_keys(weights: str | None, pretrained: str | Path | None) -> dict[str, Any]:
+    """The keys of a recipe for pretrained weights; UserError where others are asked for as well."""
+    if pretrained is None:
+        return {}
+    if weights is not None:
+        raise UserError(f"--from {weights}: are other weights than those of --pretrained; leave one of them out")
+    return {"begin.weights": "pretrained", "begin.file": None if pretrained == CACHE else str(pretrained)}
 
 
 def compare(
@@ -149,6 +167,36 @@ def evaluate(
     callback = Callbacks(checked_callbacks(callbacks), stop)
     root = None if data_root is None else str(data_root)
     return evaluate_runner.evaluate(folder, callback, images.get("data.name"), root, device, given)
+
+
+def opponents(source: str | Path | SearchResult, *, against: Sequence[str] = (), seed: int = 0) -> dict[str, Any]:
+    """Networks to train beside that of a finished search, each with its costs and the command that trains it.
+
+    `against`: more of timm's names. `seed`: of the random architecture. Returns what `cleave opponents --json` prints.
+    """
+    run = source.run if isinstance(source, SearchResult) else Path(source)
+    return find_opponents(run, against, seed)
+
+
+def verdict(
+    models: Sequence[str | Path | TrainResult],
+    *,
+    data: DataLike | None = None,
+    data_root: str | Path | None = None,
+    device: str | None = None,
+    callbacks: Iterable[CallbackLike] = (),
+    stop: Stop | None = None,
+) -> dict[str, Any]:
+    """Whether the first of several finished trainings is better than the others, on the same test images.
+
+    The arguments are as of `evaluate`. Returns what `cleave verdict --json` prints; needs `cleave-nas[verdict]`.
+    UserError for trainings that are not finished, or not of the same images, and where there are no test images.
+    """
+    images, given = images_from(data)
+    runs = [each.run if isinstance(each, TrainResult) else Path(each) for each in models]
+    callback = Callbacks(checked_callbacks(callbacks), stop)
+    root = None if data_root is None else str(data_root)
+    return verdict_runner.find_verdict(runs, callback, images.get("data.name"), root, device, given)
 
 
 def timm_model(

@@ -12,7 +12,7 @@ from torch import Tensor
 from cleave.data.images import Images, Part
 from cleave.data.listing import Listing, below, list_classes, names
 from cleave.data.map_builder import build_map, on_disk
-from cleave.data.parts import FoundParts, Parts, find_parts, innermost
+from cleave.data.parts import FoundParts, NoTestPart, Parts, find_parts, innermost
 from cleave.data.pixel_map import PixelMap
 from cleave.data.reading import Reading, printable, read_files
 from cleave.data.split import for_training, shuffled_classes
@@ -120,7 +120,7 @@ def open_folder(folder: Path, part: Part, size: int | None, reading: Reading) ->
     if part == "train":
         return with_held_out(found, listing)
     if parts.test is None:
-        raise UserError(f"{folder}: has train/ but none of test, val, valid, validation: put the test images there")
+        raise NoTestPart(f"{folder}: has train/ but none of test, val, valid, validation: put the test images there")
     return of(found, same_classes(found, parts.test, listing))
 
 
@@ -129,7 +129,8 @@ def drawn(found: Folder, part: Part) -> Folder:
     listing = listed(found, found.parts.train, fewest=2)
     chosen = tenth(listing.labels, part)
     if not len(chosen):
-        raise UserError(f"{printable(found.root)}: too few images for a test part: give it folders train/ and test/")
+        kind = NoTestPart if part == "test" else UserError
+        raise kind(f"{printable(found.root)}: too few images for a test part: give it folders train/ and test/")
     files = [listing.files[index] for index in chosen.tolist()]
     return of(found, replace(listing, files=files, labels=listing.labels[chosen]))
 

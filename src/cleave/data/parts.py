@@ -39,6 +39,10 @@ class Parts:
     whole: bool = False
 
 
+class NoTestPart(UserError):
+    """There are no test images."""
+
+
 @dataclass(frozen=True)
 class FoundParts:
     """A folder of images as a report tells of it: the folder of each part (train, held_out, test; null for one that has

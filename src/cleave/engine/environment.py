@@ -43,7 +43,7 @@ def compare(before: Mapping[str, Any], now: Mapping[str, Any], images: str, path
     """UserError where the images are others; a word where the outcome may no longer be the same byte for byte."""
     if before.get("images") != now["images"]:
         raise UserError(f"{images}: not the images that {path} was started with; put them back")
-    for name, key in {"teacher": "training.teacher", "supernet": "begin.run"}.items():
+    for name, key in {"teacher": "training.teacher", "supernet": "begin.run", "pretrained": "begin.file"}.items():
         if before.get(name) != now.get(name):
             raise UserError(f"{key}: not the weights that {path} was started with; put them back")
     for name in ("cleave", "torch", "numpy", "machine", "device"):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import product
 from math import prod
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from cleave.errors import UserError
 from cleave.net.count import MultiplyAdds
@@ -235,13 +237,25 @@ def seen(network: Network, arch: Arch, image: Image) -> tuple[dict[Place, torch.
 
     found = places(network).values()
     hooks = [place.register_forward_pre_hook(see) for place in found]
-    with MultiplyAdds() as counted:
-        network.heads(torch.zeros(2, *image, device="meta"), one_hot(arch))
+    multiply_adds = counted(network, partial(network.heads, torch.zeros(2, *image, device="meta"), one_hot(arch))) // 2
     for hook in hooks:
         hook.remove()
     inside = sum(count_parameters(place) for place in found)
     used = sum(count_parameters(place.alone(arch)) for place in found)
-    return sizes, Cost(count_parameters(network) - inside + used, counted.total // 2)
+    return sizes, Cost(count_parameters(network) - inside + used, multiply_adds)
+
+
+def counted(network: Network, run: Callable[[], object]) -> int:
+    """The multiply-adds of a pass. In a network in which nothing is chosen torch counts them, attention included."""
+    if not places(network):
+        with FlopCounterMode(display=False) as flops:
+            run()
+        total_flops: int = flops.get_total_flops()
+        return total_flops // 2
+    multiply_adds = MultiplyAdds()
+    with multiply_adds:
+        run()
+    return multiply_adds.total
 
 
 def measure(module: nn.Module, size: torch.Size, name: str, latency: Latency | None) -> Cost:

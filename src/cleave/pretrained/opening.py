@@ -7,22 +7,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
-import torch
 from torch import Tensor
 
 from cleave.errors import PATH, UserError, brief, unknown
 from cleave.extras import need_extra
 from cleave.files import readable
+from cleave.ops.timm_body import config_of
 from cleave.pretrained.mobilenetv3 import NAME, check
-from cleave.pretrained.reading import config_of, metadata_of, tensors_in
+from cleave.pretrained.reading import cached, metadata_of, tensors_in
 
 KEY = "begin.weights"
 NEW, AUTO, TIMM = "new", "auto", "timm:"
 """What the key may say instead of a file; behind the last one stands a name of timm's."""
-HUB_FILES = ("model.safetensors", "pytorch_model.bin")
-"""What weights are called in the cache of the Hugging Face hub, the best first."""
 UNKNOWN = "unknown"
 
 
@@ -78,13 +75,3 @@ def timm_config(weights: str) -> dict[str, Any]:
     if name.partition(".")[0] != NAME:
         raise unknown(KEY, weights, [f"{TIMM}{NAME}", f"{TIMM}{NAME}.TAG", AUTO, NEW, "a file"])
     return config_of(name, KEY)
-
-
-def cached(config: Mapping[str, Any]) -> Path | None:
-    """Where weights of timm's lie on this machine, if they do: in the hub's cache, or torch's, as of earlier timm."""
-    from huggingface_hub import try_to_load_from_cache
-
-    in_hub = (try_to_load_from_cache(config["hf_hub_id"], name) for name in HUB_FILES if config["hf_hub_id"])
-    in_torch = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(config["url"]).path).name
-    found = [Path(each) for each in in_hub if isinstance(each, str)]  # else it is None, or says that there is none
-    return next((each for each in [*found, in_torch] if each.is_file()), None)

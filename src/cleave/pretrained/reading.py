@@ -1,18 +1,19 @@
-"""Files of weights that people give, and what timm says of its networks. Needs the extra `train`."""
+"""Files of weights, that people give or timm has in its caches. Needs the extra `train`."""
 
 from __future__ import annotations
 
 import pickle
 import warnings
-from difflib import get_close_matches
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
 
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from cleave.errors import PATH, UserError, brief, cause, shown, unknown
+from cleave.errors import PATH, UserError, brief, cause, shown
 from cleave.files import first_bytes
 
 UNREADABLE = (
@@ -24,6 +25,8 @@ NO_WEIGHTS = {
     b"version https://git-lfs": "is a pointer of Git LFS, not weights: fetch the file itself by `git lfs pull`",
 }
 """What files begin with that people take for weights, since they were downloaded under their names."""
+HUB_FILES = ("model.safetensors", "pytorch_model.bin")
+"""What weights are called in the cache of the Hugging Face hub, the best first."""
 
 
 def tensors_in(file: str, key: str) -> dict[str, Tensor]:
@@ -78,19 +81,13 @@ def metadata_of(file: str) -> dict[str, str]:
         return dict(opened.metadata() or {})
 
 
-def config_of(name: str, key: str) -> dict[str, Any]:
-    """What timm says of a network; UserError, which begins with `key`, where it has none of that name."""
-    from timm.models import get_pretrained_cfg, is_model, list_models, list_pretrained
+def cached(config: Mapping[str, Any]) -> Path | None:
+    """Where weights of timm's lie on this machine, if they do: in the hub's cache, or torch's, as of earlier timm."""
+    from huggingface_hub import try_to_load_from_cache
 
-    if not is_model(name):
-        near = get_close_matches(name.partition(".")[0], list_models(), n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise UserError(f"{key}: timm has no network {shown(name)}{hint}")
-    try:
-        found = get_pretrained_cfg(name, allow_unregistered=True)
-    except RuntimeError as error:  # another tag
-        raise unknown(key, name, list_pretrained(f"{name.partition('.')[0]}.*")) from error
-    if found is None:
-        raise UserError(f"{key}={name}: timm does not say what images it takes; use another one")
-    config: dict[str, Any] = found.to_dict()
-    return config
+    hub, named, url = (config.get(key) for key in ("hf_hub_id", "hf_hub_filename", "url"))
+    in_hub = [try_to_load_from_cache(hub, each) for each in ((named,) if named else HUB_FILES)] if hub else []
+    found = [Path(each) for each in in_hub if isinstance(each, str)]  # else it is None, or says that there is none
+    if url:
+        found.append(Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(url).path).name)
+    return next((each for each in found if each.is_file()), None)

@@ -14,7 +14,7 @@ Changed = Annotated[
     list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Change keys of the recipe.", show_default=False)
 ]
 ArchText = Annotated[
-    str | None, typer.Option(metavar="ARCH", help="Another architecture than the one that the search chose.")
+    str | None, typer.Option(metavar="ARCH|timm:NAME", help="Another architecture than the one that the search chose.")
 ]
 LeafText = Annotated[
     str | None, typer.Option(metavar="L", help="Whose supernet, as in 0.1; default: of the leaf that was chosen.")
@@ -27,14 +27,19 @@ def train(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="ARCH|RUN|FILE.json",
-            help="An architecture as its space writes it, a finished search, or what cleave evolve found in one.",
+            metavar="ARCH|timm:NAME|RUN|FILE.json",
+            help="An architecture as its space writes it, a network of timm's as in timm:resnet18, a finished search, "
+            "or what cleave evolve found in one.",
         ),
     ],
     changes: Changed = None,
     weights: Annotated[
         str | None,
         typer.Option("--from", metavar="new|supernet", help="Begin with the weights of the search's supernet."),
+    ] = None,
+    pretrained: Annotated[
+        str | None,
+        typer.Option(metavar="FILE|cache", help="Begin with weights of the network of timm's: a file, or its cache."),
     ] = None,
     epochs: Epochs = None,
     arch: ArchText = None,
@@ -43,8 +48,8 @@ def train(
         str | None,
         typer.Option(
             metavar="NAME|FILE",
-            help="short (the default), finetune (that of --from supernet), darts-cifar, darts-imagenet, gm-imagenet, "
-            "proxyless-imagenet, a file.",
+            help="short (the default), finetune (that of weights that are good already), darts-cifar, darts-imagenet, "
+            "gm-imagenet, proxyless-imagenet, a file.",
         ),
     ] = None,
     data: Data = None,
@@ -57,10 +62,11 @@ def train(
     extensions: ExtensionFiles = None,
     as_json: Json = False,
 ) -> None:
-    """Train one architecture: what a search chose, or one that you write down.
+    """Train one architecture: what a search chose, or one that you write down, or a network of timm's.
 
-    From scratch, or with --from supernet from the weights that it has in the search. Of a search its space and images
-    are taken. Several GPUs: torchrun --nproc-per-node N -m cleave train ...
+    From scratch, or from the weights that it has in the search (--from supernet), or from weights of timm's
+    (--pretrained). Of a search its space and images are taken.
+    Several GPUs: torchrun --nproc-per-node N -m cleave train ...
     Interrupted, it goes on with `cleave resume`.
     """
     from cleave import api
@@ -75,6 +81,7 @@ def train(
         result = api.train(
             source,
             weights=weights,
+            pretrained=pretrained,
             arch=arch,
             leaf=leaf,
             epochs=epochs,

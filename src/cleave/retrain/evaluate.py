@@ -1,4 +1,4 @@
-"""`cleave evaluate`: a trained network on the test part of its images, which nothing else opens."""
+"""`cleave evaluate`: a trained network on the test part of its images, which only this and `cleave verdict` open."""
 
 from __future__ import annotations
 
@@ -7,24 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
 from cleave.data.given import Given
-from cleave.data.images import Images, central
-from cleave.engine.progress import Callback, Progress
+from cleave.data.images import Images
+from cleave.engine.progress import Callback
 from cleave.errors import UserError, brief, shown
 from cleave.extensions import check_unchanged
 from cleave.memory import memory_for
 from cleave.opening import SMALLER, find_part, reading_of, viewed
 from cleave.resolve import resolve_device, resolve_images
+from cleave.retrain.answers import answers
 from cleave.retrain.ranks import device_of
 from cleave.retrain.recipes import recipe_of
-from cleave.retrain.result import trained_network
 from cleave.retrain.settings import RetrainData
 from cleave.run.origin import TRAIN, Origin, read_origin
 from cleave.stats.accuracy import Accuracy, majority_share
 from cleave.stats.intervals import wilson
-from cleave.torch_state import cpu_threads
 
 
 def evaluate(
@@ -43,18 +41,13 @@ def evaluate(
     """
     origin = read_origin(model, TRAIN)
     check_unchanged(origin.environment.get("extensions", {}), None, lambda line: None)
-    recipe, network = recipe_of(origin), trained_network(model)
-    where = device_of(resolve_device(device or recipe.device))
+    recipe = recipe_of(origin)
     settings = data_settings(recipe.data, data, data_root)
     with memory_for("the images", SMALLER):
         images = test_images(settings, callback, given)
     check_images(images, origin, model, settings.name)
-    with cpu_threads(recipe.threads), callback.stop as stop, memory_for("evaluating", "training.eval_batch_size"):
-        hits = torch.zeros(len(images.classes), dtype=torch.int64)
-        for piece in torch.split(torch.arange(len(images)), recipe.training.eval_batch_size):
-            stop.check()
-            hits += hits_of(network.to(where), images, piece, where)
-            callback.see(Progress(int(piece[-1]) + 1, len(images), "", "evaluate", kind=""))
+    right = answers(model, images, device_of(resolve_device(device or recipe.device)), callback) == images.labels
+    hits = images.labels[right].bincount(minlength=len(images.classes))
     return told(str(model), settings.name, images, hits.tolist())
 
 
@@ -88,14 +81,6 @@ def check_images(images: Images, origin: Origin, model: Path, name: str) -> None
             f"{name}: images of {channels} channels and {side} pixels on a side, and {shown(str(model))} was trained "
             f"on {len(origin.environment['mean'])} and {origin.environment['size']}"
         )
-
-
-@torch.inference_mode()
-def hits_of(network: nn.Module, images: Images, piece: Tensor, device: str) -> Tensor:
-    """How many images of each class a network gets right, [classes]."""
-    pixels, labels = images.at(piece)
-    right = labels[network(central(pixels, images.side).to(device)).argmax(dim=1).cpu() == labels]
-    return right.bincount(minlength=len(images.classes))
 
 
 def told(model: str, name: str, images: Images, hits: Sequence[int]) -> dict[str, Any]:

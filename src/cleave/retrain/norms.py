@@ -7,6 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, distributed, nn
 from torch.autograd import Function
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from cleave.errors import UserError
 
 
 class Summed(Function):
@@ -59,7 +62,10 @@ def summed(x: Tensor) -> Tensor:
 
 def synchronise(network: nn.Module) -> None:
     """Has the normalisations of a network go by the batch of all processes: torch's layer on GPUs, ours on CPUs."""
-    norms = [(name, module) for name, module in network.named_modules() if type(module) is nn.BatchNorm2d]
+    known = [(name, module) for name, module in network.named_modules() if isinstance(module, _BatchNorm)]
+    norms = [(name, module) for name, module in known if type(module) is nn.BatchNorm2d]
+    if len(norms) < len(known):
+        raise UserError("this network has normalisations of its own kind, so one process has to train it: no torchrun")
     for name, norm in norms:
         if next(network.parameters()).is_cuda:
             network.set_submodule(name, nn.SyncBatchNorm.convert_sync_batchnorm(norm))  # type: ignore[no-untyped-call]

@@ -22,6 +22,7 @@ from cleave.retrain.recipes import trained_layout
 from cleave.retrain.settings import RetrainRecipe, RetrainSettings
 from cleave.retrain.supernet import Supernet, find_supernet
 from cleave.retrain.teacher import check_image, open_teacher
+from cleave.retrain.timm_weights import Pretrained, open_pretrained
 from cleave.retrain.trainer import Inherited, Retraining, retrain_layout
 from cleave.settings import DataSettings
 from cleave.space import Space, find_space
@@ -34,7 +35,7 @@ LABEL = "network"
 class TrainingProblem:
     """A resolved recipe with what it names. `valid` has no images where all are trained on. No test images.
 
-    `supernet`: whose weights it begins with; None: new ones.
+    `supernet`: whose weights it begins with; `pretrained`: those that it begins with. None of both: new ones.
     """
 
     recipe: RetrainRecipe
@@ -44,6 +45,7 @@ class TrainingProblem:
     cost: Cost
     report: Mapping[str, Any]
     supernet: Supernet | None = None
+    pretrained: Pretrained | None = None
 
     @property
     def drops_nothing(self) -> bool:
@@ -56,10 +58,12 @@ class TrainingProblem:
         recipe, task = self.recipe, self.task
         teacher = {} if task.teacher is None else {"teacher": task.teacher.identity}
         supernet = {} if self.supernet is None else {"supernet": self.supernet.identity}
+        pretrained = {} if self.pretrained is None else {"pretrained": dict(self.pretrained.identity)}
         return {
             **surroundings(task.device, recipe.threads),
             **teacher,
             **supernet,
+            **pretrained,
             "extensions": file_hashes(recipe.extensions, recipe.space.name),
             "train_images": len(task.train),
             "held_out_images": len(self.valid),
@@ -86,12 +90,13 @@ def open_training(recipe: RetrainRecipe, callback: Callback, given: Given | None
     check_image(settings, channels, side)
     if supernet is not None:
         supernet.check_images(train.classes, channels)
+    pretrained = pretrained_of(recipe, channels) if recipe.begin.pretrained else None
     usual = trained_layout(space, recipe, channels)
     layout = retrain_layout(space, recipe.space.size, (channels, side), settings.auxiliary, settings.dropout, usual)
     cost = cost_alone(layout, arch, (channels, side, side), len(train.classes))
     check_cost(cost, recipe)
     train, valid = train.to(device), valid.to(device)
-    augment, normalise = augment_of(recipe.data, side), normalise_of(train, supernet)
+    augment, normalise = augment_of(recipe.data, side), normalise_of(train, supernet or pretrained)
     teacher = open_teacher(settings, train.classes, device)
     task = Retraining(
         LABEL,
@@ -106,8 +111,17 @@ def open_training(recipe: RetrainRecipe, callback: Callback, given: Given | None
         resample=recipe.data.resample,
         teacher=teacher,
         inherited=inherited_from(supernet, recipe, space),
+        pretrained=None if pretrained is None else pretrained.tensors,
     )
-    return TrainingProblem(recipe, space, task, valid, cost, report, supernet)
+    return TrainingProblem(recipe, space, task, valid, cost, report, supernet, pretrained)
+
+
+def pretrained_of(recipe: RetrainRecipe, channels: int) -> Pretrained:
+    """Those that a recipe names; UserError where there are none."""
+    width = getattr(recipe.space, "width", 1.0)
+    if width != 1:
+        raise UserError(f"space.width={width:g}: there are pretrained weights of width 1 alone; give begin.weights=new")
+    return open_pretrained(recipe.arch, recipe.begin.file, channels)
 
 
 def check_classes(settings: RetrainSettings, supernet: Supernet | None, classes: Sequence[str]) -> None:
@@ -124,9 +138,9 @@ def trained_on(recipe: RetrainRecipe, supernet: Supernet | None) -> DataSettings
     return supernet.data
 
 
-def normalise_of(train: Images, supernet: Supernet | None) -> Normalise:
+def normalise_of(train: Images, known: Supernet | Pretrained | None) -> Normalise:
     """By the statistics of the images, or as the weights know them."""
-    return Normalise.of(train) if supernet is None else supernet.normalise(str(train.labels.device))
+    return Normalise.of(train) if known is None else known.normalise(str(train.labels.device))
 
 
 def inherited_from(supernet: Supernet | None, recipe: RetrainRecipe, space: Space) -> Inherited | None:

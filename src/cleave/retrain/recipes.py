@@ -20,20 +20,21 @@ from cleave.retrain.supernet import find_supernet, finished_search
 from cleave.run.origin import Origin
 from cleave.run.reading import Shape, read_json
 from cleave.space import Arch, Layout, Space, find_space
+from cleave.space.timm_networks import written
 
 TAKEN = RetrainData.model_fields.keys() - {"train_fraction", "held_out"}
 """What is said of a search's images; how they are cut, and what a search does to them, is its own."""
 
 
 def load_training(source: str | Path, recipe: RecipeLike | None, keys: Mapping[str, Any]) -> RetrainRecipe:
-    """The recipe of a training of `source`: an architecture as its space writes it, the folder of a finished search, or
-    a JSON file of another architecture that was found in one.
+    """The recipe of a training of `source`: an architecture as its space writes it, timm:NAME for a network of timm's,
+    the folder of a finished search, or a JSON file of another architecture that was found in one.
 
-    `recipe`: the name of one, a file, a mapping or settings; None: short, or finetune where `keys` ask for weights of a
-    supernet. `keys` change it. Of a search its space, images and supernet are taken, but for what a recipe without a
-    name or `keys` say. UserError names what is wrong.
+    `recipe`: the name of one, a file, a mapping or settings; None: short, or finetune where `keys` ask for weights that
+    are good already. `keys` change it. Of a search its space, images and supernet are taken, but for what a recipe
+    without a name or `keys` say. UserError names what is wrong.
     """
-    usual = FINETUNE if keys.get("begin.weights") == "supernet" else SHORT
+    usual = SHORT if keys.get("begin.weights", "new") == "new" else FINETUNE
     name = usual if recipe is None else recipe
     raw = read_recipe(name)
     if name == FINETUNE and keys.get("training.epochs") == 1:
@@ -41,8 +42,13 @@ def load_training(source: str | Path, recipe: RecipeLike | None, keys: Mapping[s
     if isinstance(source, str) and not os.path.isdir(source) and not is_file(source):
         if keys.get("arch") is not None:
             raise UserError(f"--arch: is another architecture of a search, and {shown(source)} is no folder of one")
-        return load(RetrainRecipe, {**raw, "arch": source}, (), keys)
+        said = written(source)
+        space = {**raw.get("space", {}), **said.get("space", {})}
+        return load(RetrainRecipe, {**raw, **said, "space": space}, (), keys)
     found = of_found(Path(source)) if is_file(source) else of_search(Path(source))
+    said = written(str(keys.get("arch", "")))
+    if "space" in said:  # another network, on the images of the search
+        found, keys = {**found, "space": said["space"]}, {**keys, "arch": said["arch"]}
     refuse_space(raw, found)
     space = {**found["space"], **raw.get("space", {})}
     parts = (raw.get("data", {}), found["data"])
@@ -123,7 +129,9 @@ def resolve_training(recipe: RetrainRecipe) -> RetrainRecipe:
 
 def resolve_begin(recipe: RetrainRecipe, arch: Arch) -> BeginSettings:
     """Which leaf's weights, and where that search is; UserError where they are not the architecture's."""
-    check_begin(recipe.begin)
+    check_begin(recipe.begin, recipe.space.name)
+    if recipe.begin.file is not None:
+        return recipe.begin.model_copy(update={"file": absolute(recipe.begin.file)})
     if recipe.begin.run is None:
         return recipe.begin
     begin = recipe.begin.model_copy(update={"run": absolute(recipe.begin.run)})

@@ -79,8 +79,9 @@ class TrainingSession:
         """Keeps the network as it is used, and writes the outcome."""
         result = self._outcome()
         if self.folder is not None:
-            supernet = {} if self.problem.supernet is None else {"supernet": self.problem.supernet.identity}
-            record = Record(self.trainer.trained(), {}, {"arch": self.problem.recipe.arch, **supernet})
+            begun = {"supernet": self.problem.supernet, "pretrained": self.problem.pretrained}
+            known = {name: dict(each.identity) for name, each in begun.items() if each is not None}
+            record = Record(self.trainer.trained(), {}, {"arch": self.problem.recipe.arch, **known})
             with finite():
                 self.kept[LABEL] = self.folder.keep_leaf(LABEL, record)
                 self.folder.finish(self._known(), result, {})
@@ -139,6 +140,7 @@ class TrainingSession:
             "seed": recipe.seed,
             "epochs": recipe.training.epochs,
             "inherited": self._taken(),
+            "pretrained": self.problem.pretrained and dict(self.problem.pretrained.identity),
             **self.problem.cost.counts,
             "classes": list(task.train.classes),
             "train": {"images": len(task.train), "loss": loss, "accuracy": accuracy},

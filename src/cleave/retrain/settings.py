@@ -8,7 +8,9 @@ from pydantic import BeforeValidator, Field, SerializeAsAny
 
 from cleave.errors import UserError
 from cleave.extras import need_extra
+from cleave.kinds import of_kind
 from cleave.settings import (
+    TIMM,
     Extensions,
     Name,
     NotNegative,
@@ -17,7 +19,6 @@ from cleave.settings import (
     SpaceSettings,
     Threads,
     ViewSettings,
-    of_kind,
 )
 
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -90,16 +91,23 @@ LeafLabel = Annotated[Name, BeforeValidator(as_label)]
 class BeginSettings(Settings):
     """The weights that a training begins with."""
 
-    # new: drawn by the seed; supernet: those that the architecture has in a leaf of a finished search.
-    weights: Literal["new", "supernet"] = "new"
+    # new: drawn by the seed; supernet: those that the architecture has in a leaf of a finished search; pretrained:
+    # those of one of timm's networks (space.name=timm), in a file or timm's cache.
+    weights: Literal["new", "supernet", "pretrained"] = "new"
     run: Name | None = None  # the folder of that search; null: of the one that is trained
     leaf: LeafLabel | None = None  # whose supernet, as in "0.1"; null: the chosen one's
     images: Positive = 2000  # training images, in whole batches, on which statistics of normalisations are measured
+    file: Name | None = None  # of pretrained weights, .safetensors or .pth; null: timm's cache, and no download
 
     @property
     def inherits(self) -> bool:
         """Whether they come from a supernet."""
         return self.weights == "supernet"
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether they were trained elsewhere."""
+        return self.weights == "pretrained"
 
 
 class RetrainData(ViewSettings):
@@ -197,8 +205,16 @@ def check_extra(settings: RetrainSettings, section: str) -> None:
         need_extra("train")
 
 
-def check_begin(begin: BeginSettings) -> None:
-    """UserError for what is said of a supernet that is not asked for, or not named."""
+def check_begin(begin: BeginSettings, space: str) -> None:
+    """UserError for what is said of a supernet that is not asked for, or not named, and for weights that a space's
+    networks have not."""
+    if not begin.pretrained:
+        refuse_idle(begin, "begin", "begin.weights=pretrained", "file")
+    if begin.pretrained != (space == TIMM) and begin.weights != "new":
+        raise UserError(
+            f"begin.weights={begin.weights}: is not for networks of {space}; pretrained weights are those of timm's "
+            "networks, as in: cleave train timm:resnet18 --pretrained cache"
+        )
     if not begin.inherits:
         refuse_idle(begin, "begin", "begin.weights=supernet", "run", "leaf", "images")
     elif begin.run is None:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from cleave.data.augment import Normalise
 from cleave.errors import PATH, UserError, brief
-from cleave.pretrained.reading import config_of, tensors_in
+from cleave.ops.timm_body import classifier_of, config_of
 from cleave.retrain.settings import RetrainSettings
+from cleave.retrain.timm_weights import weights_in
 
-KEY = "training.teacher"
+NAMED = "training.teacher"
+"""The key by which it is named."""
 UNREACHED = (OSError, RuntimeError, ValueError, LookupError, ImportError)
 """What timm raises where weights are neither in its cache nor to be downloaded."""
 
@@ -46,8 +47,8 @@ def open_teacher(settings: RetrainSettings, classes: Sequence[str], device: str 
         return None
     from timm import create_model  # not at the top: of an extra
 
-    config = config_of(settings.teacher, KEY)
-    state = None if settings.teacher_weights is None else weights_in(settings.teacher_weights, config, settings.teacher)
+    name, file, config = settings.teacher, settings.teacher_weights, config_of(settings.teacher, NAMED)
+    state = None if file is None else weights_in(file, config, name, f"{NAMED}_weights", NAMED)
     known = config["num_classes"] if state is None else len(state[classifier_of(config)])
     if known != len(classes):
         raise UserError(
@@ -72,7 +73,7 @@ def check_image(settings: RetrainSettings, channels: int, side: int) -> None:
     """UserError where a teacher cannot take such images."""
     if settings.teacher is None:
         return
-    config = config_of(settings.teacher, KEY)
+    config = config_of(settings.teacher, NAMED)
     wanted, _, size = config["input_size"]
     if channels != wanted:
         raise UserError(f"training.teacher={settings.teacher}: takes images of {wanted} channels, not {channels}")
@@ -81,23 +82,6 @@ def check_image(settings: RetrainSettings, channels: int, side: int) -> None:
             f"training.teacher={settings.teacher}: takes images of {size} pixels on a side only, not {side}; give "
             f"data.image_size={size}, or data.view={size} of larger ones"
         )
-
-
-def classifier_of(config: Mapping[str, Any]) -> str:
-    """The name of the classifier's weights; of several the first one's."""
-    named = config["classifier"]
-    return f"{named if isinstance(named, str) else named[0]}.weight"
-
-
-def weights_in(file: str, config: Mapping[str, Any], name: str) -> dict[str, Tensor]:
-    """Tensors by name, without running anything that a file may hold; UserError where they are not the network's."""
-    state = tensors_in(file, "training.teacher_weights")
-    if classifier_of(config) not in state:
-        raise UserError(
-            f"training.teacher_weights: {brief(file, PATH)}: has no {classifier_of(config)}, so it is not of {name}; "
-            "give training.teacher the name of its network"
-        )
-    return state
 
 
 def fill(network: nn.Module, state: Mapping[str, Tensor], settings: RetrainSettings) -> None:

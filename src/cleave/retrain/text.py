@@ -28,6 +28,11 @@ def training_lines(result: dict[str, Any]) -> list[str]:
     ]
     if taken is not None:
         lines.insert(2, f"begun with the weights of leaf {taken['leaf']}: {inherited_text(taken['held_out'])}")
+    if (known := result.get("pretrained")) is not None:
+        licence = f", licence {known['license']}" if known["license"] else ""
+        lines.insert(
+            2, f"begun with pretrained weights: {known['source']}{licence}, SHA-256 {known['weights'][:16]}..."
+        )
     if held is not None:
         lines.append(
             f"held-out accuracy {held['accuracy']:.2f} % of {held['images']} images, "

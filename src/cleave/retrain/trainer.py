@@ -65,7 +65,8 @@ class Retraining:
 
     `label`: what its random numbers go by, beside the seed. `layout` as of `retrain_layout`. `section`: where the
     settings are said. `resample`: how random pieces come to their size. `teacher`: who is learned from beside labels.
-    `inherited`: the weights that it begins with; None: new ones.
+    `inherited`: the weights that it begins with; None: new ones. `pretrained`: tensors of the network, by name, that it
+    begins with.
     """
 
     label: str
@@ -81,6 +82,7 @@ class Retraining:
     resample: Resample = "bilinear"
     teacher: Teacher | None = None
     inherited: Inherited | None = None
+    pretrained: Mapping[str, Tensor] | None = None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -134,8 +136,11 @@ class RetrainTrainer:
         self.gates = one_hot(task.arch)
         if task.inherited is not None:
             self.network.load_state_dict(ranks.told(self._inherited(task.inherited) if ranks.first else {}))
+        if task.pretrained is not None:
+            self.network.load_state_dict({**self.network.state_dict(), **task.pretrained})
         ranks.prepare(self.network)
-        self.following = Following(self.network) if task.inherited is None else None  # else they are measured already
+        new = task.inherited is None and task.pretrained is None
+        self.following = Following(self.network) if new else None  # else statistics are there already
         self.loss = smoothed(settings.label_smoothing)
         self.weights = self._trainer(settings)
         self.evaluator = Evaluator(TRACKED)

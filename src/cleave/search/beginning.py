@@ -11,7 +11,8 @@ from cleave.extras import missing_of, need_extra
 from cleave.method import METHODS
 from cleave.places import absolute
 from cleave.pretrained.mobilenetv3 import NAME, arch_in, fitted, has_classifier
-from cleave.pretrained.opening import AUTO, KEY, NEW, TIMM, Pretrained, cached, open_pretrained, timm_config
+from cleave.pretrained.opening import AUTO, KEY, NEW, TIMM, Pretrained, open_pretrained, timm_config
+from cleave.pretrained.reading import cached
 from cleave.run.folder import RunFolder
 from cleave.run.generations import Record
 from cleave.run.reading import Damaged

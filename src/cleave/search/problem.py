@@ -18,6 +18,7 @@ from cleave.data.stream import Batch, BatchStream
 from cleave.deploy.table import LatencyTable
 from cleave.engine.progress import Callback
 from cleave.errors import UserError
+from cleave.kinds import of_kind
 from cleave.memory import memory_for
 from cleave.method import METHODS, Method
 from cleave.net.cost import Costs, costs
@@ -27,7 +28,7 @@ from cleave.opening import SMALLER, check_padding, open_images, search_augment
 from cleave.pretrained.opening import Pretrained
 from cleave.search.judging import Judging
 from cleave.search.latency import learns_by_latency, table_for
-from cleave.settings import BeginSettings, MethodSettings, Recipe, of_kind
+from cleave.settings import BeginSettings, MethodSettings, Recipe
 from cleave.space import Layout, Limited, Space, find_space
 
 

@@ -21,6 +21,7 @@ from cleave.space.mobilenet import MobileNetProxyless
 from cleave.space.nb201 import NASBench201
 from cleave.space.ofa import MobileNetOfa
 from cleave.space.space import Space
+from cleave.space.timm_networks import TimmNetworks
 
 SpaceClass = TypeVar("SpaceClass", bound=type[Space])
 
@@ -40,6 +41,7 @@ SPACES.register(Cells64.name, Cells64, "64cells")
 SPACES.register(Darts.name, Darts)
 SPACES.register(MobileNetProxyless.name, MobileNetProxyless, "proxyless")
 SPACES.register(MobileNetOfa.name, MobileNetOfa, "ofa")
+SPACES.register(TimmNetworks.name, TimmNetworks)
 
 
 @dataclass(frozen=True)

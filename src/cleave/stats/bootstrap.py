@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import count
+from itertools import count as numbers
 from math import nan
 
 import numpy as np
@@ -21,8 +21,10 @@ def interval(
     seed: int,
     share: float = 0.95,
     block: int = 1,
+    count: int = DRAWS,
 ) -> tuple[float, float]:
-    """The percentile bootstrap interval (Efron & Tibshirani, 1993) of a statistic of the pairs (one[i], other[i]).
+    """The percentile bootstrap interval (Efron & Tibshirani, 1993) of a statistic of the pairs (one[i], other[i]), of
+    `count` draws.
 
     Pairs are drawn with replacement; draws for which the statistic is NaN do not count, and NaN is returned where it
     is for all, and for fewer than two pairs: one value says nothing about its spread. Equal seeds and lengths draw the
@@ -34,7 +36,7 @@ def interval(
     if len(one) < 2:
         return nan, nan
     random = np.random.default_rng(seed)
-    draws = (positions(len(one), block, random) for _ in range(DRAWS))
+    draws = (positions(len(one), block, random) for _ in range(count))
     values = np.array([statistic(one[drawn], other[drawn]) for drawn in draws])
     values = values[~np.isnan(values)]
     low, high = np.quantile(values, [(1 - share) / 2, (1 + share) / 2]) if len(values) else (nan, nan)
@@ -52,4 +54,4 @@ def block_length(length: int) -> int:
 
     Rounded up, in whole numbers: a computed root of 27 may be a little more than 3.
     """
-    return next(block for block in count(1) if block**3 >= length)
+    return next(block for block in numbers(1) if block**3 >= length)
