@@ -1,0 +1,71 @@
+"""The network as it is handed over: pixels of any size in, probabilities and logits out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from cleave.data.decode import Resample
+from cleave.export.preparation import prepared
+from cleave.net.chosen import ChosenNetwork
+from cleave.ops import Conv2d
+from cleave.ops.library import AveragePool, MaxPool
+
+INPUT, OUTPUTS = "images", ("probabilities", "logits")
+"""The names of what goes in and comes out."""
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """How images come to what a network sees: brought to `size` pixels on a side, of which it sees the middle `view`."""
+
+    channels: int
+    size: int
+    view: int
+    resample: Resample = "bilinear"
+
+
+class Deployed(nn.Module):
+    """Preparation, normalisation, network and softmax in one."""
+
+    def __init__(self, network: ChosenNetwork, pixels: Pixels) -> None:
+        super().__init__()
+        self.network, self.pixels = network, pixels
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """(probabilities, logits), each [n, classes], of images uint8 [n, channels, height, width] of any size."""
+        pixels = self.pixels
+        logits = self.network(prepared(images, pixels.size, pixels.view, pixels.resample) / 255)
+        return logits.softmax(dim=1), logits
+
+
+def torchs_own(conv: Conv2d) -> nn.Conv2d:
+    """The same layer with torch's forward: what is special about ours are gradients."""
+    conv.__class__ = nn.Conv2d
+    return conv
+
+
+TWINS: dict[type[nn.Module], Callable[..., nn.Module]] = {
+    Conv2d: torchs_own,
+    AveragePool: lambda pool: nn.AvgPool2d(3, pool.stride, padding=1, count_include_pad=False),
+    MaxPool: lambda pool: nn.MaxPool2d(3, pool.stride, padding=1),
+}
+"""Layers of ours that are made for training on CPUs, and what torch has in their place."""
+
+
+def in_torchs_layers(module: nn.Module) -> nn.Module:
+    """A copy in evaluation mode that computes the same, with layers of torch's own where there are such."""
+    copy = deepcopy(module).eval().requires_grad_(False)
+    for name, each in list(copy.named_modules()):
+        if (twin := TWINS.get(type(each))) is not None:
+            copy.set_submodule(name, twin(each))
+    return copy
+
+
+def some_images(pixels: Pixels) -> Tensor:
+    """Images to trace with, whose sizes are nothing special."""
+    return torch.zeros(2, pixels.channels, pixels.size + 8, pixels.size + 18, dtype=torch.uint8)
