@@ -17,9 +17,11 @@ if TYPE_CHECKING:
         compare,
         evaluate,
         evolve,
+        export,
         load,
         partition,
         plan,
+        predict,
         rank,
         resume,
         resume_study,
@@ -83,6 +85,7 @@ __all__ = [
     "compare",
     "evaluate",
     "evolve",
+    "export",
     "front",
     "load",
     "measure",
@@ -90,6 +93,7 @@ __all__ = [
     "operation",
     "partition",
     "plan",
+    "predict",
     "rank",
     "resume",
     "resume_study",
@@ -101,13 +105,13 @@ __all__ = [
     "train",
 ]
 
-_MODULES = ("evolve", "method", "plan", "rank", "search", "settings", "study", "train")
+_MODULES = ("evolve", "export", "method", "plan", "rank", "search", "settings", "study", "train")
 """Those that are verbs are called as the functions of their names: see `cleave.callable_module`."""
 
 _HOMES = {
     "cleave.api": (
-        "compare", "evaluate", "front", "load", "measure", "partition", "resume", "resume_study", "resume_training",
-        "timm_model",
+        "compare", "evaluate", "front", "load", "measure", "partition", "predict", "resume", "resume_study",
+        "resume_training", "timm_model",
     ),
     "cleave.errors": ("Interrupted", "UserError"),
     "cleave.ops": ("Norm", "Operation", "operation"),

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from cleave.data.decode import Resample
-from cleave.export.preparation import prepared
+from cleave.export.alone import prepared
 from cleave.net.chosen import ChosenNetwork
 from cleave.ops import Conv2d
-from cleave.ops.library import AveragePool, MaxPool
+from cleave.ops.library import AveragePool, Halving, MaxPool
 
 INPUT, OUTPUTS = "images", ("probabilities", "logits")
 """The names of what goes in and comes out."""
@@ -49,16 +50,30 @@ def torchs_own(conv: Conv2d) -> nn.Conv2d:
     return conv
 
 
+class Halved(nn.Module):
+    """`Halving` without what convolutions of one input could share."""
+
+    def __init__(self, halving: Halving) -> None:
+        super().__init__()
+        self.even, self.odd = halving.even, halving.odd
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = x.shape[2:]
+        padded = functional.pad(x, (0, width % 2, 0, height % 2)) if width % 2 or height % 2 else x
+        return torch.cat([self.even(x[:, :, ::2, ::2]), self.odd(padded[:, :, 1::2, 1::2])], dim=1)
+
+
 TWINS: dict[type[nn.Module], Callable[..., nn.Module]] = {
     Conv2d: torchs_own,
     AveragePool: lambda pool: nn.AvgPool2d(3, pool.stride, padding=1, count_include_pad=False),
     MaxPool: lambda pool: nn.MaxPool2d(3, pool.stride, padding=1),
+    Halving: Halved,
 }
-"""Layers of ours that are made for training on CPUs, and what torch has in their place."""
+"""Layers of ours that are made for training on CPUs, and what does the same plainly."""
 
 
 def in_torchs_layers(module: nn.Module) -> nn.Module:
-    """A copy in evaluation mode that computes the same, with layers of torch's own where there are such."""
+    """A copy in evaluation mode that computes the same, plainly, with layers of torch's own where there are such."""
     copy = deepcopy(module).eval().requires_grad_(False)
     for name, each in list(copy.named_modules()):
         if (twin := TWINS.get(type(each))) is not None:

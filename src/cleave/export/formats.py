@@ -10,6 +10,7 @@ from pathlib import Path
 from cleave.errors import UserError, named
 from cleave.export import onnx_file, program
 from cleave.export.handed import Classifier, Handed
+from cleave.export.plain import model_file
 from cleave.extras import EXTRAS, need_extra
 
 EXTRA = "export"
@@ -32,6 +33,7 @@ class Format:
 FORMATS: dict[str, Format] = {
     "onnx": Format(onnx_file.FILE, onnx_file.write, onnx_file.opened, ("onnxruntime",), extra=True),
     "torch": Format(program.FILE, program.write, program.opened),
+    "plain": Format(model_file.FILE, model_file.write, model_file.opened),
 }
 
 

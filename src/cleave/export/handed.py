@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from cleave.deploy.runtimes import folded
-from cleave.export.deployed import INPUT, Deployed, in_torchs_layers, some_images
+from cleave.errors import UserError, brief
+from cleave.export.deployed import Deployed, in_torchs_layers, some_images
+from cleave.memory import lacks_memory
 
 Answers = tuple[Tensor, Tensor]
 """(probabilities, logits), each [n, classes]"""
@@ -31,8 +33,16 @@ class Handed:
     @cached_property
     def program(self) -> ExportedProgram:
         """For any number of images of any size; normalisations are in the weights of the convolutions before them."""
-        sizes = {INPUT: {0: Dim("n"), 2: Dim("height"), 3: Dim("width")}}
-        example = some_images(self.deployed.pixels)
+        sizes = {0: Dim("n"), 2: Dim("height"), 3: Dim("width")}
+        return traced(folded(in_torchs_layers(self.deployed)), some_images(self.deployed.pixels), sizes)
+
+
+def traced(module: nn.Module, example: Tensor, sizes: Mapping[int, Dim]) -> ExportedProgram:
+    """The program of a module of one input, of which these dimensions may be any; UserError where torch sees none."""
+    try:
         with torch.no_grad():
-            whole = folded(in_torchs_layers(self.deployed))
-            return torch.export.export(whole, (example,), dynamic_shapes=sizes, strict=False)
+            return torch.export.export(module, (example,), dynamic_shapes=(dict(sizes),), strict=False)
+    except RuntimeError as error:
+        if lacks_memory(error):
+            raise
+        raise UserError(f"the network is none that torch.export can take: {brief(str(error), 200)}") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -33,6 +33,7 @@ from cleave.run.origin import TRAIN, Origin, holds, read_origin
 from cleave.search.chosen import chosen_network
 from cleave.search.runner import recipe_of as search_recipe_of
 from cleave.settings import Recipe, ViewSettings
+from cleave.space import Arch, Space, find_space
 from cleave.stats.accuracy import Accuracy
 
 TOGETHER = 250
@@ -54,12 +55,12 @@ class Whose:
 class Subject:
     """A network with its images. `held`: how it does on held-out images, None where there are none.
 
-    `origin`: where its weights come from, for people, and "next": the command that comes after.
+    `weights`: where they come from, for people; `next`: the command that tells more about it.
     """
 
     run: Path
-    space: str
-    arch: str
+    space: Space
+    arch: Arch
     network: ChosenNetwork
     data: ViewSettings
     train: Images
@@ -67,13 +68,10 @@ class Subject:
     held: Mapping[str, Any] | None
     weights: str
     next: str
-    limits: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def pixels(self) -> Pixels:
-        return Pixels(
-            self.train.pixels.shape[1], int(self.train.pixels.shape[-1]), self.train.side, self.data.resample
-        )
+        return Pixels(self.train.pixels.shape[1], int(self.train.pixels.shape[-1]), self.train.side, self.data.resample)
 
     @property
     def unseen(self) -> bool:
@@ -113,8 +111,9 @@ def of_training(whose: Whose, callback: Callback, given: Given | None) -> Subjec
     begun = "from new weights" if taken is None else f"from the weights of leaf {taken['leaf']} of a search"
     weights = f"trained by cleave for {told['epochs']} epochs, {begun}"
     after = f"cleave evaluate {quote(str(run))}"
-    held, network = told["held_out"], trained_network(run)
-    return Subject(run, told["space"], told["arch"], network, data, train, valid, held, weights, after)
+    space, network = find_space(recipe.space), trained_network(run)
+    arch = space.parse(recipe.arch)
+    return Subject(run, space, arch, network, data, train, valid, told["held_out"], weights, after)
 
 
 def of_search(whose: Whose, callback: Callback, given: Given | None) -> Subject:
@@ -158,9 +157,7 @@ def inherited(
     )
     held = accuracy(network, problem.valid, callback)
     after = f"cleave train {quote(str(whose.source))} --from supernet"
-    return Subject(
-        run, space.name, recipe.arch, network, recipe.data, task.train, problem.valid, held, weights, after
-    )
+    return Subject(run, space, task.arch, network, recipe.data, task.train, problem.valid, held, weights, after)
 
 
 def retrained(
@@ -177,9 +174,11 @@ def retrained(
     train, valid, _ = open_images(data, callback, given)
     check_images(origin, train, valid, data.name, run, callback)
     network = chosen_network(run)
-    held, arch = accuracy(network, valid, callback), result["chosen"]["arch"]
+    space, held = find_space(recipe.space), accuracy(network, valid, callback)
+    arch = space.parse(result["chosen"]["arch"])
     weights = "trained by itself while the search chose among its leaves (halving)"
-    return Subject(run, result["space"], arch, network, data, train, valid, held, weights, f"cleave train {run}")
+    after = f"cleave train {quote(str(run))}"
+    return Subject(run, space, arch, network, data, train, valid, held, weights, after)
 
 
 def check_images(origin: Origin, train: Images, valid: Images, name: str, run: Path, callback: Callback) -> None:

@@ -1,0 +1,101 @@
+"""The lines of a network's class: what it is made of, and what it does, block by block."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
+
+from torch import Tensor, nn
+from torch.export import ExportedProgram
+from torch.fx import Node
+
+from cleave.export.plain.graph import Piece, block_of, input_of, pieces_of, tensors_of
+from cleave.export.plain.layers import in_sequence
+from cleave.export.plain.operations import expression
+
+BETWEEN = ("network", "blocks", "edges", "ops", "op", "place", "module", "body", "edge", "")
+"""Parts of names that say nothing to who reads the file."""
+INPUT = "x"
+
+
+@dataclass
+class NetworkText:
+    """`init` and `forward` as lines, the name of what forward gives, and all tensors by their names in the class."""
+
+    init: list[str] = field(default_factory=list)
+    forward: list[str] = field(default_factory=list)
+    output: str = ""
+    weights: dict[str, Tensor] = field(default_factory=dict)
+    taken: dict[str, int] = field(default_factory=lambda: {INPUT: 1, "self": 1})
+    """How often a name was given."""
+
+    def name(self, wanted: str) -> str:
+        """A name that nothing else has."""
+        plain = re.sub(r"\W+", "_", wanted.replace("<-", "_from_")).strip("_") or "layer"
+        plain = f"layer_{plain}" if plain[0].isdigit() else plain
+        if keyword.iskeyword(plain) or hasattr(nn.Module, plain):
+            plain = f"{plain}_"
+        self.taken[plain] = number = self.taken.get(plain, 0) + 1
+        return plain if number == 1 else self.name(f"{plain}_{number}")
+
+
+def text_of(program: ExportedProgram, network: nn.Module) -> NetworkText:
+    """Of a program of normalised images; UserError where something of it cannot be written."""
+    text, tensors = NetworkText(), tensors_of(program)
+    names = {node: INPUT for node in program.graph.nodes if node.op == "placeholder" and node not in tensors}
+    names |= {node: f"self.{own_tensor(text, target, program)}" for node, target in outside(program, network).items()}
+    block = None
+    for piece in pieces_of(program, network):
+        if (now := block_of(piece.place)) != block:
+            text.forward += [*[""] * (block is not None), f"# {now or ('head' if block else 'images')}"]
+            block = now
+        if piece.paths:
+            given = names[input_of(piece, tensors)]
+            made = layers(text, [network.get_submodule(path) for path in piece.paths], piece.paths)
+            names[piece.last] = made
+            text.forward.append(f"{made} = self.{made}({given})")
+        else:
+            names[piece.last] = text.name(piece.last.name)
+            text.forward.append(f"{names[piece.last]} = {expression(piece.last, names)}")
+    (given,) = next(node for node in program.graph.nodes if node.op == "output").args[0]
+    text.output = names[given]
+    return text
+
+
+def outside(program: ExportedProgram, network: nn.Module) -> dict[Node, str]:
+    """The tensors that operations use which are no layers of torch's own."""
+    used = {each for piece in pieces_of(program, network) if not piece.paths for each in piece.last.all_input_nodes}
+    return {node: target for node, target in tensors_of(program).items() if node in used}
+
+
+def own_tensor(text: NetworkText, target: str, program: ExportedProgram) -> str:
+    """A tensor that is no layer's."""
+    name = text.name(said(target.split(".")))
+    value = program.state_dict[target] if target in program.state_dict else program.constants[target]
+    text.init.append(f'self.register_buffer("{name}", torch.zeros({list(value.shape)}, dtype={value.dtype}))')
+    text.weights[name] = value
+    return name
+
+
+def layers(text: NetworkText, modules: Sequence[nn.Module], paths: Sequence[str]) -> str:
+    """The name of some layers in a row, which are called as one."""
+    name = text.name(said(begun_alike([path.split(".") for path in paths])))
+    first, *rest = in_sequence(list(modules))
+    text.init += [f"self.{name} = {first}", *rest]
+    for number, module in enumerate(modules):
+        before = f"{name}." if len(modules) == 1 else f"{name}.{number}."
+        text.weights |= {f"{before}{key}": value for key, value in module.state_dict().items()}
+    return name
+
+
+def begun_alike(names: Sequence[Sequence[str]]) -> list[str]:
+    """What all begin with."""
+    return [each[0] for each in takewhile(lambda each: len(set(each)) == 1, zip(*names, strict=False))]
+
+
+def said(parts: Sequence[str]) -> str:
+    """What of a module's name tells a reader something."""
+    return "_".join(part for part in parts if part not in BETWEEN and not part.isdecimal())

@@ -1,0 +1,32 @@
+"""Networks of every space in every format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cleave.export.formats import FORMATS
+from cleave.space import find_space
+from tests.export.made import check, handed
+from tests.registries import as_they_were
+from tests.toys import TOYS, toys_known
+
+CHAIN = Path(__file__).parents[2] / "docs" / "examples" / "chain.py"
+SPACES = (
+    "nasbench201", "darts", "cells64", "mobilenet-proxyless", "mobilenet-ofa", f"{CHAIN}:Chain",
+    *(toy.name for toy in TOYS),
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _registries() -> Iterator[None]:
+    with as_they_were(), toys_known():
+        yield
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("space", SPACES, ids=lambda space: space.rpartition("/")[2])
+def test_a_network_of_every_space_is_written_in_every_format(space: str, name: str, tmp_path: Path) -> None:
+    check(name, handed(find_space(space)), tmp_path)
