@@ -63,7 +63,7 @@ def decode(file: BinaryIO, name: str, size: int, resample: Resample = "bilinear"
 
 
 def whole(file: BinaryIO, name: str, channels: int) -> Pixels:
-    """The image in an open file at its own size, [3, height, width], or [1, height, width] in grey; raises as `decode`."""
+    """The image in an open file at its own size, [channels, height, width]; one channel is grey. Raises as `decode`."""
     with upright(file, name) as image:
         pixels = np.array(image if channels == 3 else image.convert("L"))
     return np.ascontiguousarray(np.atleast_3d(pixels).transpose(2, 0, 1))

@@ -48,6 +48,7 @@ def facts_of(subject: Subject) -> dict[str, Any]:
         "space": subject.space.name,
         "arch": subject.space.format(subject.arch),
         "weights": subject.weights,
+        "pretrained": None if subject.pretrained is None else dict(subject.pretrained),
         "classes": list(classes),
         "input": {
             "images": f"uint8 [n, {pixels.channels}, height, width], any number, any size",
@@ -94,14 +95,22 @@ def told(card: Mapping[str, Any]) -> list[str]:
     seen = f"{size} x {size} pixels" if size == view else f"{size} x {size} pixels, of which it sees the middle {view}"
     return [
         f"- Architecture: `{card['arch']}`",
-        f"- Weights: {card['weights']}; run `{card['run']}`, cleave {card['cleave']}",
+        f"- Weights: {card['weights']}{pretrained_text(card['pretrained'])}",
+        f"- From the run `{card['run']}`, by cleave {card['cleave']}",
         f"- Costs: {card['parameters']:,} parameters, {card['multiply_adds']:,} multiply-adds of an image",
         f"- Accuracy: {accuracy_text(card['held_out'])}",
         f"- In: {given['images']}. The middle square is brought to {seen} ({given['resample']}, antialiased) and "
         "normalised inside",
         "- Out: probabilities [n, classes], then logits",
-        f"- Trained on: {data['train']:,} images of {data['name']}; licence: {data['licence']}; source: {data['source']}",
+        f"- Trained on: {data['train']:,} images of {data['name']}",
+        f"- Licence of these images: {data['licence']}; source: {data['source']}",
     ]
+
+
+def pretrained_text(known: Mapping[str, Any] | None) -> str:
+    """Whose weights it began with, with their licence."""
+    said = ", ".join(f"{key}: {value}" for key, value in (known or {}).items())
+    return f". It began with pretrained weights ({said})" if said else ""
 
 
 def accuracy_text(held: Mapping[str, Any] | None) -> str:
@@ -165,7 +174,8 @@ def summary(found: Mapping[str, Any]) -> list[str]:
     files: Sequence[str] = sorted(found["files"])
     lines = [
         f"{found['folder']}: {', '.join(files)}",
-        f"{found['parameters']:,} parameters, {found['multiply_adds']:,} multiply-adds; {accuracy_text(found['held_out'])}",
+        f"{found['parameters']:,} parameters, {found['multiply_adds']:,} multiply-adds of an image",
+        f"accuracy: {accuracy_text(found['held_out'])}",
         f"answers as the run's own network does, by {check['images']} {which} images:",
         *(f"  {name}: {agreement_text(each)}" for name, each in check["formats"].items()),
     ]

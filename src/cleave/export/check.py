@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -22,8 +21,8 @@ BATCHES = (1, 8)
 RESIZED = 16
 """Images of another size."""
 AGREEMENT, CLOSE, RESIZED_CLOSE = 99.8, 1e-4, 1e-2
-"""Percent of images with the same first class, and how far logits may lie apart; of resized images, where a pixel may be
-rounded to the next level, farther."""
+"""Percent of images with the same first class, and how far logits may lie apart; of resized images, where a pixel may
+be rounded to the next level, farther."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ INPUT, OUTPUTS = "images", ("probabilities", "logits")
 
 @dataclass(frozen=True)
 class Pixels:
-    """How images come to what a network sees: brought to `size` pixels on a side, of which it sees the middle `view`."""
+    """How images come to what a network sees: at `size` pixels on a side, of which it sees the middle `view`."""
 
     channels: int
     size: int

@@ -45,10 +45,11 @@ def asked_formats(asked: Sequence[str] | None) -> list[str]:
     """The names of formats that are asked for; None: of all that can be written here. UserError for others."""
     if asked is None:
         return [name for name, each in FORMATS.items() if not each.extra or installed(EXTRAS[EXTRA])]
-    for name in asked:
-        if named("--format", name, {known: known for known in FORMATS}) and FORMATS[name].extra:
+    names = list(dict.fromkeys(named("--format", each, {name: name for name in FORMATS}) for each in asked))
+    for name in names:
+        if FORMATS[name].extra:
             need_extra(EXTRA, f"cleave export --format {name}")
-    return list(dict.fromkeys(asked))
+    return names
 
 
 def found_in(folder: Path) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -29,13 +29,15 @@ from cleave.retrain.result import read_training, trained_network
 from cleave.retrain.settings import RetrainRecipe
 from cleave.retrain.supernet import finished_search
 from cleave.retrain.trainer import RetrainTrainer
-from cleave.run.origin import TRAIN, Origin, holds, read_origin
+from cleave.run.origin import SEARCH, TRAIN, Origin, holds, read_origin
+from cleave.run.reading import is_there
 from cleave.search.chosen import chosen_network
 from cleave.search.runner import recipe_of as search_recipe_of
 from cleave.settings import Recipe, ViewSettings
 from cleave.space import Arch, Space, find_space
 from cleave.stats.accuracy import Accuracy
 
+Data = TypeVar("Data", bound=ViewSettings)
 TOGETHER = 250
 """Images that are judged at once."""
 
@@ -55,7 +57,8 @@ class Whose:
 class Subject:
     """A network with its images. `held`: how it does on held-out images, None where there are none.
 
-    `weights`: where they come from, for people; `next`: the command that tells more about it.
+    `weights`: where they come from, for people; `pretrained`: what is known of weights that it began with and that were
+    trained elsewhere; `next`: the command that tells more about it.
     """
 
     run: Path
@@ -67,6 +70,7 @@ class Subject:
     valid: Images
     held: Mapping[str, Any] | None
     weights: str
+    pretrained: Mapping[str, Any] | None
     next: str
 
     @property
@@ -90,100 +94,136 @@ def some(images: Images, most: int) -> Images:
 
 def open_subject(whose: Whose, callback: Callback, given: Given | None = None) -> Subject:
     """That of a finished run; UserError where it is not finished, keeps no weights, or its images are others now."""
+    opener = Opener(whose, callback, given)
     with memory_for("the images", SMALLER):
         if not is_file(whose.source) and holds(whose.source, TRAIN):
-            return of_training(whose, callback, given)
-        return of_search(whose, callback, given)
+            return opener.of_training()
+        return opener.of_search()
 
 
-def of_training(whose: Whose, callback: Callback, given: Given | None) -> Subject:
-    """What `cleave train` trained."""
-    run = whose.source
-    if whose.arch is not None or whose.leaf is not None:
-        raise UserError(f"--arch, --leaf: say which network of a search, and {run} is a training of one network")
-    told, origin = read_training(run).to_json(), read_origin(run, TRAIN)
-    check_unchanged(origin.environment.get("extensions", {}), None, lambda line: None)
-    recipe = recipe_of(origin, "cpu")
-    data = recipe.data.model_copy(update=without({"root": whose.root}))
-    train, valid, _ = open_images(data, callback, given, recipe.data.use == "all")
-    check_images(origin, train, valid, data.name, run, callback)
-    taken = told["inherited"]
-    begun = "from new weights" if taken is None else f"from the weights of leaf {taken['leaf']} of a search"
-    weights = f"trained by cleave for {told['epochs']} epochs, {begun}"
-    after = f"cleave evaluate {quote(str(run))}"
-    space, network = find_space(recipe.space), trained_network(run)
-    arch = space.parse(recipe.arch)
-    return Subject(run, space, arch, network, data, train, valid, told["held_out"], weights, after)
+class Opener:
+    """Opens a network and its images. `given`: images that no recipe can name."""
 
+    def __init__(self, whose: Whose, callback: Callback, given: Given | None) -> None:
+        self.whose, self.callback, self.given = whose, callback, given
 
-def of_search(whose: Whose, callback: Callback, given: Given | None) -> Subject:
-    """What a search chose, or what was found in it."""
-    keys = {"begin.weights": "supernet", "device": "cpu", **without({"arch": whose.arch, "begin.leaf": whose.leaf})}
-    asked = load_training(whose.source, None, keys)
-    assert asked.begin.run is not None
-    run = Path(asked.begin.run)
-    origin, result = finished_search(run)
-    recipe = search_recipe_of(origin, {"device": "cpu"})
-    if METHODS[recipe.method.name].alone:
-        raise UserError(
-            f"{run}: method.name={recipe.method.name} keeps no weights; train what it chose and export that: "
-            f"cleave train {quote(str(run))}"
+    def of_training(self) -> Subject:
+        """What `cleave train` trained."""
+        run = self.whose.source
+        if self.whose.arch is not None or self.whose.leaf is not None:
+            raise UserError(f"--arch, --leaf: say which network of a search, and {run} is a training of one network")
+        told, origin = read_training(run).to_json(), read_origin(run, TRAIN)
+        check_unchanged(origin.environment.get("extensions", {}), None, lambda line: None)
+        recipe = recipe_of(origin, "cpu")
+        space, data = find_space(recipe.space), self.moved(recipe.data)
+        taken = told["inherited"]
+        begun = "" if taken is None else f", from those of leaf {taken['leaf']} of a search"
+        return Subject(
+            run,
+            space,
+            space.parse(recipe.arch),
+            trained_network(run),
+            data,
+            *self.images(data, origin, run, recipe.data.use == "all"),
+            told["held_out"],
+            f"trained for {told['epochs']} epochs{begun}",
+            pretrained_in(origin, *searched(recipe)),
+            f"cleave evaluate {quote(str(run))}",
         )
-    others = is_file(whose.source) or whose.arch is not None or whose.leaf is not None
-    if recipe.selection.retrains and not others:
-        return retrained(whose, run, recipe, origin, result, callback, given)
-    cut = {"train_fraction": recipe.data.train_fraction, "held_out": recipe.data.held_out}
-    data = asked.data.model_copy(update={**cut, **without({"root": whose.root})})
-    return inherited(whose, run, asked.model_copy(update={"data": data}), origin, callback, given)
+
+    def of_search(self) -> Subject:
+        """What a search chose, or what was found in it."""
+        whose = self.whose
+        keys = {"begin.weights": "supernet", "device": "cpu", **without({"arch": whose.arch, "begin.leaf": whose.leaf})}
+        asked = load_training(whose.source, None, keys)
+        assert asked.begin.run is not None
+        run = Path(asked.begin.run)
+        origin, result = finished_search(run)
+        recipe = search_recipe_of(origin, {"device": "cpu"})
+        if METHODS[recipe.method.name].alone:
+            raise UserError(
+                f"{run}: method.name={recipe.method.name} keeps no weights; train what it chose and export that: "
+                f"cleave train {quote(str(run))}"
+            )
+        others = is_file(whose.source) or whose.arch is not None or whose.leaf is not None
+        if recipe.selection.retrains and not others:
+            return self.retrained(run, origin, recipe, result["chosen"]["arch"])
+        cut = {"train_fraction": recipe.data.train_fraction, "held_out": recipe.data.held_out}
+        data = self.moved(asked.data).model_copy(update=cut)
+        return self.inherited(run, origin, asked.model_copy(update={"data": data}))
+
+    def inherited(self, run: Path, origin: Origin, asked: RetrainRecipe) -> Subject:
+        """With the weights of a supernet: as `cleave train --from supernet` begins, before any step.
+
+        Supernets normalise by the batch; statistics of the network's own are measured on training images.
+        """
+        problem = open_training(resolve_training(asked), self.callback, self.given)
+        recipe, space, task, supernet = problem.recipe, problem.space, problem.task, problem.supernet
+        assert supernet is not None
+        self.check(origin, task.train, problem.valid, recipe.data.name, run)
+        layout, environment = trained_layout(space, recipe, supernet.channels), origin.environment
+        weights = RetrainTrainer(task).trained()
+        known = environment["mean"], environment["std"]
+        network = standalone(layout, task.arch, len(task.train.classes), weights, *known)
+        return Subject(
+            run,
+            space,
+            task.arch,
+            network,
+            recipe.data,
+            task.train,
+            problem.valid,
+            accuracy(network, problem.valid, self.callback),
+            f"those of the supernet of leaf {supernet.leaf}, shared with other architectures; statistics of "
+            f"normalisations measured on {recipe.begin.images:,} training images or more",
+            pretrained_in(origin),
+            f"cleave train {quote(str(self.whose.source))} --from supernet",
+        )
+
+    def retrained(self, run: Path, origin: Origin, recipe: Recipe, arch: str) -> Subject:
+        """As halving left it."""
+        space, network, data = find_space(recipe.space), chosen_network(run), self.moved(recipe.data)
+        train, valid = self.images(data, origin, run)
+        return Subject(
+            run,
+            space,
+            space.parse(arch),
+            network,
+            data,
+            train,
+            valid,
+            accuracy(network, valid, self.callback),
+            "trained while the search chose among its leaves (halving)",
+            None,
+            f"cleave train {quote(str(run))}",
+        )
+
+    def moved(self, data: Data) -> Data:
+        """Settings of images that may be in another place now."""
+        return data.model_copy(update=without({"root": self.whose.root}))
+
+    def images(self, data: ViewSettings, origin: Origin, run: Path, whole: bool = False) -> tuple[Images, Images]:
+        """Those that were trained on, and those held out; `whole`: all were trained on."""
+        train, valid, _ = open_images(data, self.callback, self.given, whole)
+        self.check(origin, train, valid, data.name, run)
+        return train, valid
+
+    def check(self, origin: Origin, train: Images, valid: Images, name: str, run: Path) -> None:
+        """UserError where they are not those of the run."""
+        here = {**origin.environment, "images": fingerprint((train, valid))}
+        compare(origin.environment, here, name, run, self.callback)
 
 
-def inherited(
-    whose: Whose, run: Path, asked: RetrainRecipe, origin: Origin, callback: Callback, given: Given | None
-) -> Subject:
-    """With the weights of a supernet: as `cleave train --from supernet` begins, before any step.
-
-    Supernets normalise by the batch; statistics of the network's own are measured on training images.
-    """
-    problem = open_training(resolve_training(asked), callback, given)
-    recipe, space, task, supernet = problem.recipe, problem.space, problem.task, problem.supernet
-    assert supernet is not None
-    check_images(origin, task.train, problem.valid, recipe.data.name, run, callback)
-    layout, classes = trained_layout(space, recipe, supernet.channels), len(task.train.classes)
-    mean, std = (origin.environment[key] for key in ("mean", "std"))
-    network = standalone(layout, task.arch, classes, RetrainTrainer(task).trained(), mean, std)
-    weights = (
-        f"those of the supernet of leaf {supernet.leaf}, shared with other architectures; statistics of normalisations "
-        f"measured on {recipe.begin.images:,} training images or more"
-    )
-    held = accuracy(network, problem.valid, callback)
-    after = f"cleave train {quote(str(whose.source))} --from supernet"
-    return Subject(run, space, task.arch, network, recipe.data, task.train, problem.valid, held, weights, after)
+def searched(recipe: RetrainRecipe) -> list[Origin]:
+    """What the search was begun as whose weights a training began with, where it is still there."""
+    run = recipe.begin.run
+    return [read_origin(Path(run), SEARCH)] if run is not None and is_there(Path(run)) else []
 
 
-def retrained(
-    whose: Whose,
-    run: Path,
-    recipe: Recipe,
-    origin: Origin,
-    result: Mapping[str, Any],
-    callback: Callback,
-    given: Given | None,
-) -> Subject:
-    """As halving left it."""
-    data = recipe.data.model_copy(update=without({"root": whose.root}))
-    train, valid, _ = open_images(data, callback, given)
-    check_images(origin, train, valid, data.name, run, callback)
-    network = chosen_network(run)
-    space, held = find_space(recipe.space), accuracy(network, valid, callback)
-    arch = space.parse(result["chosen"]["arch"])
-    weights = "trained by itself while the search chose among its leaves (halving)"
-    after = f"cleave train {quote(str(run))}"
-    return Subject(run, space, arch, network, data, train, valid, held, weights, after)
-
-
-def check_images(origin: Origin, train: Images, valid: Images, name: str, run: Path, callback: Callback) -> None:
-    """UserError where they are not those of the run."""
-    compare(origin.environment, {**origin.environment, "images": fingerprint((train, valid))}, name, run, callback)
+def pretrained_in(*origins: Origin) -> Mapping[str, Any] | None:
+    """What runs say of weights that were trained elsewhere, with source and licence; None where they say nothing."""
+    known = (each.environment.get(key) for each in origins for key in ("pretrained", "begin"))
+    return next(filter(None, known), None)
 
 
 def accuracy(network: ChosenNetwork, images: Images, callback: Callback) -> dict[str, Any] | None:

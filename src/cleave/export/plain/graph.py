@@ -44,7 +44,7 @@ def tensors_of(program: ExportedProgram) -> dict[Node, str]:
 
 
 def pieces_of(program: ExportedProgram, network: nn.Module) -> list[Piece]:
-    """In the order in which they run; layers that follow each other, and nothing else sees what is between, together."""
+    """In the order in which they run; layers that follow each other together, if nothing else sees what is between."""
     tensors, joined = tensors_of(program), list[Piece]()
     for piece in single(program, network):
         if joined and follows(joined[-1], piece, tensors):

@@ -49,13 +49,13 @@ MEAN, STD = {mean}, {std}
 class Network(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.tensor(MEAN).view(1, -1, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(STD).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("pixel_mean", torch.tensor(MEAN).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("pixel_std", torch.tensor(STD).view(1, -1, 1, 1), persistent=False)
 {init}
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         pixels = prepared(images, SIZE, VIEW, RESAMPLE) / 255
-        logits = self.logits((pixels - self.mean) / self.std)
+        logits = self.logits((pixels - self.pixel_mean) / self.pixel_std)
         return logits.softmax(dim=1), logits
 
     def logits(self, x: Tensor) -> Tensor:

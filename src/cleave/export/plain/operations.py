@@ -55,7 +55,7 @@ def of_python(node: Node, args: list[str]) -> str:
 
 
 def may_be_new(node: Node) -> bool:
-    """Whether a result may be a new tensor, where the operation puts it into its first input: nobody sees that later."""
+    """Whether a result may be a new tensor: where it is put into the first input, nobody may look at that later."""
     assert isinstance(node.target, torch._ops.OpOverload)
     if not node.target._schema.is_mutable:
         return True

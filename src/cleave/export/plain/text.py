@@ -12,13 +12,15 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 from torch.fx import Node
 
-from cleave.export.plain.graph import Piece, block_of, input_of, pieces_of, tensors_of
+from cleave.export.plain.graph import block_of, input_of, pieces_of, tensors_of
 from cleave.export.plain.layers import in_sequence
 from cleave.export.plain.operations import expression
 
 BETWEEN = ("network", "blocks", "edges", "ops", "op", "place", "module", "body", "edge", "")
 """Parts of names that say nothing to who reads the file."""
 INPUT = "x"
+RESERVED = ("self", INPUT, "logits", "pixel_mean", "pixel_std", "torch", "nn", "functional")
+"""Names that mean something else in the file."""
 
 
 @dataclass
@@ -29,14 +31,14 @@ class NetworkText:
     forward: list[str] = field(default_factory=list)
     output: str = ""
     weights: dict[str, Tensor] = field(default_factory=dict)
-    taken: dict[str, int] = field(default_factory=lambda: {INPUT: 1, "self": 1})
+    taken: dict[str, int] = field(default_factory=dict)
     """How often a name was given."""
 
     def name(self, wanted: str) -> str:
         """A name that nothing else has."""
         plain = re.sub(r"\W+", "_", wanted.replace("<-", "_from_")).strip("_") or "layer"
         plain = f"layer_{plain}" if plain[0].isdigit() else plain
-        if keyword.iskeyword(plain) or hasattr(nn.Module, plain):
+        if plain in RESERVED or keyword.iskeyword(plain) or hasattr(nn.Module, plain):
             plain = f"{plain}_"
         self.taken[plain] = number = self.taken.get(plain, 0) + 1
         return plain if number == 1 else self.name(f"{plain}_{number}")
@@ -75,7 +77,9 @@ def own_tensor(text: NetworkText, target: str, program: ExportedProgram) -> str:
     """A tensor that is no layer's."""
     name = text.name(said(target.split(".")))
     value = program.state_dict[target] if target in program.state_dict else program.constants[target]
-    text.init.append(f'self.register_buffer("{name}", torch.zeros({list(value.shape)}, dtype={value.dtype}))')
+    zeros = f"torch.zeros({list(value.shape)}, dtype={value.dtype})"
+    learned = target in program.graph_signature.parameters
+    text.init.append(f"self.{name} = nn.Parameter({zeros})" if learned else f'self.register_buffer("{name}", {zeros})')
     text.weights[name] = value
     return name
 
