@@ -14,7 +14,7 @@ from benchmarks.naive_ofa import ElasticTrainer, OfaSupernet
 from benchmarks.pairs import Pair
 from benchmarks.problems import Scale, problem_of
 from cleave.method import Lesson, OnceForAllSettings
-from cleave.search.trainer import NodeTrainer, Teacher
+from cleave.search.trainer import NodeTrainer
 
 
 def elastic_step(scale: Scale, method: str) -> Pair:
@@ -41,7 +41,7 @@ def ready(node: NodeTrainer) -> NodeTrainer:
     layout = node.setup.layout
     node.setup = replace(node.setup, layout=replace(layout, head=replace(layout.head, dropout=0.0)))
     if node.phases:
-        node.teacher = Teacher({name: each.detach().clone() for name, each in node.network.named_parameters()})
+        node.teacher.become(dict(node.network.named_parameters()), given=False)
         node.weights.step = node.steps - 1
     return node
 

@@ -1,8 +1,9 @@
-"""What subnets cost to judge, and what is lost on the way: recalibrated by forgetting, together, against one by one.
+"""What subnets cost to judge, and what is lost on the way: recalibrated in cheaper ways, together, against one by one.
 
-`python -m benchmarks.subnets --subnets 1000` trains a small supernet, judges random subnets by forgetting as a search
-does, and by the mean over 2,000 images as Once-for-All does; `--naive` of them one by one, each with a copy of its own.
-Seconds are those of the processor: run it on an idle machine.
+`python -m benchmarks.subnets --subnets 1000` trains a small supernet and judges random subnets as a search does, in
+each of `WAYS`; the others are measured by the first, the mean over 2,000 images, that of Once-for-All. `--naive` of
+the subnets are judged in this way one by one, each with a copy of its own. What the choice of the 2,000 images alone
+makes of accuracies is told as well ("other_images"). Seconds are those of the processor: run it on an idle machine.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ import torch
 from benchmarks.naive_subnets import BATCH, IMAGES, accuracy
 from benchmarks.works import searching
 from cleave.config import load_recipe
+from cleave.data.chance import Chance
 from cleave.net import only_live
 from cleave.resolve import resolve
 from cleave.search.evaluator import LeafEvaluator
@@ -34,8 +37,18 @@ SETTINGS = [
     "data.train_fraction=0.75", "method.name=rsps", "method.learning_rate=0.05", "split.splitter=none",
     "search.batch_size=64", "search.epochs=8", "threads=1",
 ]  # fmt: skip
-MEAN = ["search.statistics=mean", f"search.calibration_images={IMAGES}", f"search.calibration_batch_size={BATCH}"]
-FORGETTING = ["search.statistics=forgetting"]
+
+
+def mean(images: int) -> list[str]:
+    return ["search.statistics=mean", f"search.calibration_images={images}", f"search.calibration_batch_size={BATCH}"]
+
+
+WAYS = {
+    "mean": mean(IMAGES), "mean-500": mean(500), "mean-200": mean(200),
+    "forgetting": ["search.statistics=forgetting"],
+    "forgetting-16": ["search.statistics=forgetting", "search.calibration_batch_size=16"],
+}  # fmt: skip
+"""Keys of a recipe by the name of the way, as it is told; forgetting with the usual batches, and with smaller ones."""
 
 
 def trainer_of(seed: int, changes: Sequence[str]) -> NodeTrainer:
@@ -46,21 +59,39 @@ def trainer_of(seed: int, changes: Sequence[str]) -> NodeTrainer:
 
 def measure(subnets: int, naive: int, seed: int = 0, changes: Sequence[str] = ()) -> dict[str, Any]:
     """Accuracies in percent of the held-out images, seconds for each subnet."""
-    trainer = trainer_of(seed, [*changes, *FORGETTING])
-    while trainer.step < trainer.steps:
-        trainer.advance()
-    by_the_mean = trainer_of(seed, [*changes, *MEAN])
-    by_the_mean.restore(trainer.record())
-    archs = distinct(trainer.problem.space, trainer.scope.region, subnets, trainer.chance.generator("derive"))
-    some = archs[:naive]
-    forgetting, fast = timed(lambda: LeafEvaluator(trainer).many(archs))
-    mean, other = timed(lambda: LeafEvaluator(by_the_mean).many(archs))
-    one_by_one, slow = timed(lambda: naively(by_the_mean, some))
-    assert np.allclose(mean[:naive], one_by_one, atol=100 * 1.01 / len(trainer.problem.valid)), "another rule"
-    seconds = {"forgetting": fast / len(archs), "mean": other / len(archs), "one_by_one": slow / len(some)}
-    held_out, judging = len(trainer.problem.valid), trainer.problem.judging
-    about = {"subnets": len(archs), "held_out": held_out, "calibration": judging.images, "one_by_one": len(some)}
-    return {**about, "seconds": seconds, "cheaper": seconds["one_by_one"] / fast * len(archs), **lost(forgetting, mean)}
+    trainers = {way: trainer_of(seed, [*changes, *keys]) for way, keys in WAYS.items()}
+    first = trainers["mean"]
+    while first.step < first.steps:
+        first.advance()
+    for trainer in trainers.values():
+        trainer.restore(first.record())
+    archs = distinct(first.problem.space, first.scope.region, subnets, first.chance.generator("derive"))
+    found = {way: timed(partial(LeafEvaluator(trainer).many, archs)) for way, trainer in trainers.items()}
+    one_by_one, slow = timed(lambda: naively(first, archs[:naive]))
+    true, held_out = found["mean"][0], len(first.problem.valid)
+    assert np.allclose(true[:naive], one_by_one, atol=100 * 1.01 / held_out), "another rule"
+    each = slow / naive
+    ways = {
+        way: {
+            "images": trainers[way].problem.judging.images,
+            **told(seconds / len(archs), each),
+            **lost(accuracies, true),
+        }
+        for way, (accuracies, seconds) in found.items()
+    }
+    about = {"subnets": len(archs), "held_out": held_out, "one_by_one": naive, "seconds_one_by_one": each}
+    return {**about, "ways": ways, "other_images": lost(LeafEvaluator(on_other_images(first)).many(archs), true)}
+
+
+def on_other_images(trainer: NodeTrainer) -> NodeTrainer:
+    """It measures statistics on as many other training images from now on."""
+    chance = Chance(trainer.problem.recipe.seed, "other images")
+    trainer.calibration = trainer.problem.calibration(chance, trainer.problem.judging)
+    return trainer
+
+
+def told(seconds: float, one_by_one: float) -> dict[str, float]:
+    return {"seconds": seconds, "cheaper": one_by_one / seconds}
 
 
 def naively(trainer: NodeTrainer, archs: Sequence[Arch]) -> list[float]:
@@ -76,15 +107,15 @@ def timed(work: Callable[[], list[float]]) -> tuple[list[float], float]:
     return found, time.process_time() - began
 
 
-def lost(forgetting: Sequence[float], mean: Sequence[float]) -> dict[str, float]:
-    """How far accuracies by forgetting are from those by the mean, in percentage points, and tau of both."""
-    apart = np.array(forgetting) - np.array(mean)
+def lost(found: Sequence[float], true: Sequence[float]) -> dict[str, float]:
+    """How far accuracies are from the true ones, in percentage points, and tau of both."""
+    apart = np.array(found) - np.array(true)
     return {
-        "accuracy": float(np.mean(mean)),
+        "accuracy": float(np.mean(found)),
         "difference": float(apart.mean()),
         "apart": float(np.abs(apart).mean()),
         "worst": float(np.abs(apart).max()),
-        "tau": kendall(np.array(forgetting), np.array(mean)),
+        "tau": kendall(np.array(found), np.array(true)),
     }
 
 

@@ -6,16 +6,15 @@ protocols are recipes of their own.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny
 
+from cleave.amounts import Amount, Milliseconds
 from cleave.errors import plain
 from cleave.registry import known_name, registry
 
@@ -256,28 +255,6 @@ class SelectionSettings(Settings):
         return self.by == "halving"
 
 
-FACTORS = {"k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
-
-
-def in_full(value: Any) -> Any:  # noqa: ANN401
-    """A number of which the last letter says thousands, millions or billions, as in 1.5M; anything else as it is."""
-    if isinstance(value, str) and (found := re.fullmatch(r"(\d+\.?\d*|\.\d+)\s*([kKmMgGbB])", value.strip())):
-        number = Fraction(found[1]) * FACTORS[found[2].lower()]
-        return int(number) if number.denominator == 1 else value
-    return value
-
-
-Amount = Annotated[int, Field(strict=True, ge=1, le=10**15), BeforeValidator(in_full)]
-
-
-def in_milliseconds(value: Any) -> Any:  # noqa: ANN401
-    """A time that ends with its unit, as in 8ms or 0.1 s; anything else as it is."""
-    if isinstance(value, str) and (found := re.fullmatch(r"(\d+\.?\d*|\.\d+)\s*(ms|s)", value.strip())):
-        return float(found[1]) * (1 if found[2] == "ms" else 1000)
-    return value
-
-
-Milliseconds = Annotated[float, Field(gt=0), BeforeValidator(in_milliseconds)]
 COST_OF = {"macs": "multiply_adds", "params": "parameters", "latency": "milliseconds"}
 """The keys by which a recipe limits costs, and what `cleave.net.cost.Cost` calls these."""
 

@@ -79,12 +79,12 @@ def test_the_largest_network_teaches_from_the_second_phase_on() -> None:
     assert each.method.lessons(each.context("gates", 0)) == [
         Lesson(one_hot(SPACE.parse(" | ".join(["k5_e4 k5_e4"] * 5))))
     ]
-    assert each.teacher is None
+    assert each.teacher.weights is None
     while each.epoch < each.phases[0].epochs:
         each.advance()
     kept = {name: weight.detach().clone() for name, weight in each.network.named_parameters()}
     each.advance()
-    assert each.teacher is not None
+    assert each.teacher.weights is not None
     assert all(torch.equal(each.teacher.weights[name], weight) for name, weight in kept.items())
     lesson = each.method.lessons(each.context("gates", each.step))[0]
     images, labels = batch = each.train.batch(each.step)
@@ -137,7 +137,7 @@ def test_children_begin_with_the_teacher_or_go_on(restart: bool) -> None:
     assert parent.steps == 2 * opened.steps_per_epoch
     while parent.step < parent.steps:
         parent.advance()
-    assert parent.teacher is not None
+    assert parent.teacher.weights is not None
     region = Region({**opened.space.region.allowed, "kernel1": ("k3",)})
     child = NodeTrainer(opened, Node((0,), region), schedule(opened.recipe, 1))
     (child.restart if restart else lambda record: child.inherit(record, opened.space.region))(parent.record())
@@ -145,7 +145,7 @@ def test_children_begin_with_the_teacher_or_go_on(restart: bool) -> None:
     assert all(torch.equal(weight, begun[name]) for name, weight in child.network.named_parameters())
     assert [phase.largest for phase in child.phases] == [phase.largest for phase in SHRINKING]
     child.advance()
-    assert child.teacher is not None
+    assert child.teacher.weights is not None
     assert all(torch.equal(child.teacher.weights[name], each) for name, each in parent.teacher.weights.items())
     assert phase_at(child.phases, 0).number == 0
 

@@ -8,14 +8,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from cleave.errors import UserError
 from cleave.net import Gate, Norm, extract, one_hot
 from cleave.net.elastic import ElasticPlace, FirstNorm, plain
-from cleave.ops.mobile import Residual
+from cleave.ops.mobile import ACTIVATIONS, Residual
 from cleave.space import Region
 from cleave.space.elastic import Elastic, Part
 from cleave.split.share import shared_parameters, shared_parts
 from cleave.train.statistics import RECALIBRATED, normalisations
 from tests.reference import elastic as reference
+from tests.registries import as_they_were
 from tests.space.test_ofa import SMALL, network_of
 
 PARTS = [Part(kernel, expand) for kernel, expand in product((3, 5, 7), (3, 4, 6))]
@@ -183,3 +185,12 @@ def test_blocks_begin_as_they_are_published() -> None:
     for layer, area in ((block.body[0], 1), (block.body[3], 25), (block.body[6], 1)):
         assert isinstance(layer, nn.Conv2d)
         assert float(layer.weight.detach().std()) == pytest.approx((2 / (area * layer.out_channels)) ** 0.5, rel=0.1)
+
+
+def test_an_activation_that_there_is_not_is_named_and_one_of_ones_own_is_taken() -> None:
+    odd = spec(activation="swisch")
+    with pytest.raises(UserError, match=r"activation.*swisch.*h_swish"):
+        ElasticPlace(odd, Norm())
+    with as_they_were():
+        ACTIVATIONS.register("swisch", nn.SiLU)
+        assert isinstance(ElasticPlace(odd, Norm()).act, nn.SiLU)

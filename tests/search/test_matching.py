@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from cleave.errors import UserError
-from cleave.resolve import resolve_split
+from cleave.resolve_split import resolve_split
 from cleave.search.matching import Matcher
 from cleave.search.trainer import NodeTrainer
 from cleave.settings import SplitSettings

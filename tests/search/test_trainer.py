@@ -354,7 +354,7 @@ def test_bfloat16_changes_passes_a_little_and_keeps_weights_in_float32(method: s
 @pytest.mark.parametrize("method", ["darts", "darts2"])
 def test_compiled_steps_are_the_same_steps(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """By what torch traces, that is; what its compiler makes of it takes minutes. In float64: roundings may differ."""
-    monkeypatch.setattr("cleave.search.trainer.BACKEND", "eager")
+    monkeypatch.setattr("cleave.search.compiling.BACKEND", "eager")
     changes = (f"method.name={method}", "split.splits=1", "search.epochs=3")
     eager, compiled = (in_doubles(problem(*changes, *more)) for more in ((), ("compile=true",)))
     for _ in range(2):

@@ -76,7 +76,7 @@ class ElasticPlace(Place):
         self.project = convolution(widest, spec.channels_out, 1)
         self.project_norm = norm(spec.channels_out)
         self.transforms = nn.ParameterDict({str(side): torch.eye(side * side) for side in sorted(spec.kernels)[:-1]})
-        self.act = ACTIVATIONS[spec.activation]()
+        self.act = ACTIVATIONS.find(spec.activation)()
 
     def forward(self, x: Tensor, gates: Gates) -> Tensor:
         """The weighted sum of all that is active."""

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import sqrt
 
 from torch import Tensor, nn
 
 from cleave.ops.convolution import Conv2d
 from cleave.ops.operation import Norm
+from cleave.registry import Registry
 
-ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
-    "relu6": lambda: nn.ReLU6(inplace=True),
-    "relu": lambda: nn.ReLU(inplace=True),
-    "h_swish": lambda: nn.Hardswish(),
-}
+ACTIVATIONS: Registry[Callable[[], nn.Module]] = Registry("activation")
 """Those of MobileNetV2 and V3, by the names that papers give them."""
+ACTIVATIONS.register("relu6", partial(nn.ReLU6, inplace=True))
+ACTIVATIONS.register("relu", partial(nn.ReLU, inplace=True))
+ACTIVATIONS.register("h_swish", nn.Hardswish)
 
 
 class Residual(nn.Module):
@@ -50,7 +51,8 @@ def keeps_shape(channels_in: int, channels_out: int, stride: int) -> bool:
 def convolution(channels_in: int, channels_out: int, kernel: int, stride: int = 1, groups: int = 1) -> Conv2d:
     """A convolution that keeps the size but for its stride, with the published initial weights."""
     conv = Conv2d(channels_in, channels_out, kernel, stride, padding=kernel // 2, groups=groups, bias=False)
-    nn.init.normal_(conv.weight, std=sqrt(2 / (kernel * kernel * channels_out)))
+    if not conv.weight.is_meta:  # where it has no values torch only takes long to see that
+        nn.init.normal_(conv.weight, std=sqrt(2 / (kernel * kernel * channels_out)))
     return conv
 
 
@@ -59,7 +61,7 @@ def activated(
 ) -> nn.Module:
     """What is in front of the blocks and behind them."""
     conv = convolution(channels_in, channels_out, kernel, stride)
-    return nn.Sequential(conv, norm(channels_out), ACTIVATIONS[activation]())
+    return nn.Sequential(conv, norm(channels_out), ACTIVATIONS.find(activation)())
 
 
 def inverted(
@@ -71,7 +73,7 @@ def inverted(
     `squeeze`: with squeeze-and-excitation behind the depthwise convolution.
     """
     channels_in, channels_out, stride = shape
-    act = ACTIVATIONS[activation]
+    act = ACTIVATIONS.find(activation)
     layers: list[nn.Module] = []
     if middle != channels_in:
         layers += [convolution(channels_in, middle, 1), norm(middle), act()]

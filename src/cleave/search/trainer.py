@@ -18,21 +18,17 @@ from cleave.data.stream import Batch
 from cleave.errors import UserError
 from cleave.memory import OutOfMemory, too_large, within_memory
 from cleave.method import Lesson, Method, Phase, SgdStep, StepContext, ValidationLoss, Weights, phase_at
-from cleave.net import Gates, Network, build, noisy, places
+from cleave.net import Gates, Network, build, noisy
 from cleave.run.generations import Record
+from cleave.search.compiling import compile_blocks
 from cleave.search.problem import Problem, Setup
 from cleave.search.schedule import Schedule
 from cleave.search.state import SearchCost
+from cleave.search.teaching import Teacher, enter
 from cleave.space import Arch, Region
 from cleave.space.sample import distinct
 from cleave.split import Probe
-from cleave.train import Evaluator, Loss, Pass, Sgd, Trainer, smoothed, taught, whole
-
-BACKEND = "inductor"
-"""Of torch.compile."""
-
-VERSIONS = 64
-"""Of a block's code at most: one for each of its sizes, with and without gradients of what goes in."""
+from cleave.train import Evaluator, Loss, Pass, Sgd, Trainer, smoothed, whole
 
 Outcome = TypeVar("Outcome")
 
@@ -47,14 +43,6 @@ class Standalone:
     @property
     def region(self) -> Region:
         return Region.of(self.arch)
-
-
-@dataclass(frozen=True)
-class Teacher:
-    """Weights by whose answers networks learn; `given` by a node above."""
-
-    weights: dict[str, Tensor]
-    given: bool = False
 
 
 class Scope(Protocol):
@@ -72,14 +60,6 @@ def make_method(problem: Problem, scope: Scope, chance: Chance) -> Method:
     method = problem.method(problem.recipe.method, problem.space, scope.region, chance.generator("architecture"))
     method.count_costs, method.limit_penalty = problem.costs, problem.recipe.limits.penalty
     return method
-
-
-def compile_blocks(network: Network) -> None:
-    """Block by block: those of one kind and size are compiled once. What was compiled before is given up."""
-    torch.compiler.reset()
-    torch._dynamo.config.recompile_limit = VERSIONS
-    for block in network.blocks.values():
-        block.compile(fullgraph=True, backend=BACKEND)
 
 
 @contextmanager
@@ -109,7 +89,7 @@ class NodeTrainer:
         if recipe.compile:
             compile_blocks(self.network)
         self.method = make_method(problem, scope, self.chance).to(recipe.device)
-        self.teacher: Teacher | None = None
+        self.teacher = Teacher(self.logits)
         sgd = Sgd(settings.momentum, settings.weight_decay, settings.momentum > 0, settings.clip, settings.spare_norms)
         self.weights = Trainer(dict(self.network.named_parameters()), sgd, self._rate, self._not_finite)
         self.loss = smoothed(settings.label_smoothing)
@@ -132,8 +112,7 @@ class NodeTrainer:
     @property
     def phases(self) -> Sequence[Phase]:
         """Those of the method, if it has such."""
-        given = self.teacher is not None and self.teacher.given
-        return self.method.phases(self.schedule.epochs, self.schedule.searching, given)
+        return self.method.phases(self.schedule.epochs, self.schedule.searching, self.teacher.given)
 
     def _not_finite(self, loss: float) -> UserError:
         return UserError(
@@ -222,33 +201,17 @@ class NodeTrainer:
         return SearchCost(weight_steps=len(lessons), arch_steps=int(learns))
 
     def _turn(self, step: int) -> None:
-        """What happens in front of a phase."""
+        """What happens in front of a phase, at its first step."""
         phases, (epoch, within) = self.phases, divmod(step, self.problem.steps_per_epoch)
         if not phases or within or (place := phase_at(phases, epoch)).epoch:
             return
-        phase, number = phases[place.number], place.number
-        if phase.keeps and self.teacher is None:
-            self.teacher = Teacher({name: each.detach().clone() for name, each in self.network.named_parameters()})
-        if phase.sorts:
-            trained = self.method.within(phases[number - 1]).allowed
-            for placed in places(self.network).values():
-                placed.sort_channels({name for choice in placed.choices for name in trained.get(choice, ())})
-        if number:
+        enter(phases, place.number, self.method, self.network, self.teacher)
+        if place.number:
             self.weights.forget()
 
     def _learn(self, lesson: Lesson, answers: list[Tensor], batch: Batch) -> Pass:
         """A forward pass with its loss. `answers` are those of the teacher, once they are known."""
-        found = self._path(lesson.gates, batch)
-        if not lesson.taught:
-            answers[:] = answers or [found.logits.detach()]
-            return found
-        if not answers:
-            assert self.teacher is not None
-            assert lesson.teacher is not None
-            with torch.no_grad():
-                answers.append(self.logits(batch[0], lesson.teacher, self.teacher.weights))
-        loss = lesson.labels * found.loss + lesson.taught * taught(found.logits, answers[0], temperature=1.0)
-        return Pass(loss, found.logits)
+        return self.teacher.corrected(lesson, self._path(lesson.gates, batch), batch[0], answers)
 
     def _noise(self, step: int) -> AbstractContextManager[None]:
         """What is dropped in a step; it follows from the step alone."""
@@ -352,32 +315,25 @@ class NodeTrainer:
         self.network.load_state_dict({name: parent.weights[name] for name in self.network.state_dict()})
         self.weights.load_momentum(parent.state["momentum"])
         self.method.inherit(parent.state["method"], region)
-        self.teacher = self._given(parent)
+        self.teacher.learn_from(parent)
 
     def restart(self, parent: Record) -> None:
         """Takes over the teacher that a parent has kept, if it has, and begins with its weights."""
-        self.teacher = self._given(parent)
-        if self.teacher is not None:
-            self.network.load_state_dict({name: self.teacher.weights[name] for name in self.network.state_dict()})
-
-    def _given(self, parent: Record) -> Teacher | None:
-        weights = parent.state.get("teacher")
-        return None if weights is None else Teacher({name: each.clone() for name, each in weights.items()}, given=True)
+        self.teacher.learn_from(parent)
+        if (weights := self.teacher.weights) is not None:
+            self.network.load_state_dict({name: weights[name] for name in self.network.state_dict()})
 
     def record(self) -> Record:
         """All of it, to be saved."""
-        state = {**self.weights.state(), "method": dict(self.method.state_dict()), "sums": self.sums}
-        meta = {"label": self.scope.label, "step": self.step}
-        if self.teacher is not None:
-            state["teacher"], meta["taught"] = self.teacher.weights, self.teacher.given
-        return Record(dict(self.network.state_dict()), state, meta)
+        (weights, taught), method = self.teacher.record(), dict(self.method.state_dict())
+        state = {**self.weights.state(), "method": method, "sums": self.sums, **weights}
+        return Record(dict(self.network.state_dict()), state, {"label": self.scope.label, "step": self.step, **taught})
 
     def restore(self, record: Record) -> None:
         """Goes back to what was saved of this very node."""
         assert record.meta["label"] == self.scope.label
         self.network.load_state_dict(record.weights)
         self.method.load_state_dict(record.state["method"])
-        if "teacher" in record.state:
-            self.teacher = Teacher(dict(record.state["teacher"]), record.meta["taught"])
+        self.teacher.restore(record)
         self.weights.load(record.state, record.meta["step"])
         self.sums.copy_(record.state["sums"])

@@ -74,7 +74,7 @@ class OfaSettings(SpaceSettings):
 
 def penultimate(channels_in: int, channels_out: int, stride: int, norm: Norm, bias: bool) -> nn.Module:
     """The layer behind the pooling."""
-    return nn.Sequential(Conv2d(channels_in, channels_out, 1, bias=bias), ACTIVATIONS["h_swish"]())
+    return nn.Sequential(Conv2d(channels_in, channels_out, 1, bias=bias), ACTIVATIONS.find("h_swish")())
 
 
 def first_block(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
