@@ -70,7 +70,7 @@ class Everything(nn.Module):
         small = functional.hardsigmoid(padded).mean(dim=(2, 3))
         parts = z.mean(dim=(2, 3)).chunk(2, dim=1)
         logits: Tensor = self.last(torch.cat([small, parts[0] * parts[1]], dim=1))
-        return logits.view(len(images), -1)
+        return logits.view(images.shape[0], -1)
 
 
 def run(text: Any, network: nn.Module) -> Any:  # noqa: ANN401

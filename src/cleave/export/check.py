@@ -54,7 +54,7 @@ class Examples:
         self.pixels, self.labels = pixels, images.labels
         self.resized = stretched(pixels[:RESIZED])
         with torch.inference_mode():
-            own = [deployed.network(central(each, images.side)) for each in pixels.split(BATCHES[-1])]
+            own = [deployed.network(central(each, images.side)) for each in torch.split(pixels, BATCHES[-1])]
             self.expected = torch.cat(own)
             self.expected_resized = deployed(self.resized)[1]
 
@@ -79,7 +79,7 @@ def stretched(pixels: Tensor) -> Tensor:
 def logits_of(classify: Classifier, pixels: Tensor, batch: int, stop: Stop) -> Tensor:
     """Those of all images, so many at a time."""
     found = []
-    for piece in pixels.split(batch):
+    for piece in torch.split(pixels, batch):
         stop.check()
         with torch.inference_mode():
             found.append(classify(piece)[1])

@@ -44,7 +44,7 @@ class Deployed(nn.Module):
         return logits.softmax(dim=1), logits
 
 
-def torchs_own(conv: Conv2d) -> nn.Conv2d:
+def torchs_own(conv: nn.Conv2d) -> nn.Conv2d:
     """The same layer with torch's forward: what is special about ours are gradients."""
     conv.__class__ = nn.Conv2d
     return conv

@@ -45,4 +45,7 @@ def traced(module: nn.Module, example: Tensor, sizes: Mapping[int, Dim]) -> Expo
     except RuntimeError as error:
         if lacks_memory(error):
             raise
-        raise UserError(f"the network is none that torch.export can take: {brief(str(error), 200)}") from error
+        raise UserError(
+            f"torch.export cannot take this network for any number of images (len(x) in it would be x.shape[0]): "
+            f"{brief(str(error), 200)}"
+        ) from error

@@ -38,8 +38,14 @@ def check_opset(opset: int | None) -> int:
 
 def write(handed: Handed, folder: Path) -> None:
     """By torch's exporter; UserError where it gives another opset than was asked for."""
-    names = {"input_names": [INPUT], "output_names": list(OUTPUTS)}
-    written = torch.onnx.export(handed.program, dynamo=True, verbose=False, opset_version=handed.opset, **names)
+    written = torch.onnx.export(
+        handed.program,
+        dynamo=True,
+        verbose=False,
+        opset_version=handed.opset,
+        input_names=[INPUT],
+        output_names=list(OUTPUTS),
+    )
     assert written is not None
     model = written.model_proto
     if (found := opset_of(model)) != handed.opset:
@@ -50,7 +56,8 @@ def write(handed: Handed, folder: Path) -> None:
 
 
 def opset_of(model: ModelProto) -> int:
-    return next(each.version for each in model.opset_import if each.domain == "")
+    version: int = next(each.version for each in model.opset_import if each.domain == "")
+    return version
 
 
 def name_sizes(model: ModelProto) -> None:

@@ -35,7 +35,7 @@ class Shown:
     """What calibration is shown, as onnxruntime asks for it."""
 
     def __init__(self, pixels: Tensor) -> None:
-        self.left: Iterator[NDArray[Any]] = (piece.numpy() for piece in pixels.split(BATCH))
+        self.left: Iterator[NDArray[Any]] = (piece.numpy() for piece in torch.split(pixels, BATCH))
 
     def get_next(self) -> dict[str, NDArray[Any]] | None:
         images = next(self.left, None)

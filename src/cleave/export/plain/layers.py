@@ -9,7 +9,9 @@ from torch import nn
 
 from cleave.errors import UserError
 
-NOT_SAID = ("self", "device", "dtype")
+NOT_SAID = ("device", "dtype")
+ANY = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+"""What the constructor of a layer without arguments takes, by its signature."""
 WIDTH = 120
 """Columns of a line."""
 
@@ -23,7 +25,7 @@ def written(layer: nn.Module) -> str:
     """The call that makes it, as in "nn.Conv2d(3, 16, 3, padding=1, bias=False)"; UserError where that is not known."""
     words = []
     for name, parameter in signature(type(layer)).parameters.items():
-        if name in NOT_SAID:
+        if name in NOT_SAID or parameter.kind in ANY:
             continue
         value = argument(layer, name)
         if parameter.default is Parameter.empty:

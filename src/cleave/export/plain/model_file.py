@@ -91,7 +91,7 @@ def module_text(handed: Handed, text: NetworkText) -> str:
         **vars(pixels),
         mean=numbers(chosen.mean),
         std=numbers(chosen.std),
-        functions="\n\n".join(map(getsource, functions)),
+        functions="\n\n".join(getsource(each) for each in functions),
         init=indent("\n".join(text.init), " " * 8),
         forward=indent("\n".join(text.forward), " " * 8),
         output=text.output,
