@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cleave.export.formats import FORMATS
+from cleave.export.onnx_file import FILE
 from cleave.space import find_space
 from tests.export.made import check, handed
 from tests.registries import as_they_were
@@ -30,3 +32,9 @@ def _registries() -> Iterator[None]:
 @pytest.mark.parametrize("space", SPACES, ids=lambda space: space.rpartition("/")[2])
 def test_a_network_of_every_space_is_written_in_every_format(space: str, name: str, tmp_path: Path) -> None:
     check(name, handed(find_space(space)), tmp_path)
+
+
+def test_the_opset_is_the_one_that_was_asked_for(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    check("onnx", replace(handed(find_space("nasbench201")), opset=21), tmp_path)
+    assert [each.version for each in onnx.load(tmp_path / FILE).opset_import if each.domain == ""] == [21]

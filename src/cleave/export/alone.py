@@ -13,11 +13,16 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def square(images: Tensor) -> Tensor:
-    """The middle of images [n, channels, height, width] of any size."""
+def middle(images: Tensor) -> Tensor:
+    """The middle of images [n, channels, height, width] of any size: a square, or one row or column more, so that as
+    many are left out on both sides."""
     height, width = images.shape[2:]
     side = torch.sym_min(height, width)
-    rows, columns = ((length - side) // 2 + torch.arange(side, device=images.device) for length in (height, width))
+    left_out = [(length - side) // 2 for length in (height, width)]
+    rows, columns = (
+        edge + torch.arange(length - 2 * edge, device=images.device)
+        for edge, length in zip(left_out, (height, width), strict=True)
+    )
     return images[:, :, rows][:, :, :, columns]
 
 
@@ -26,8 +31,8 @@ def prepared(images: Tensor, size: int, view: int, resample: str) -> Tensor:
 
     Images of `size` x `size` pixels stay as they are.
     """
-    middle = square(images).float()
-    sized = functional.interpolate(middle, (size, size), mode=resample, align_corners=False, antialias=True)
+    floats = middle(images).float()
+    sized = functional.interpolate(floats, (size, size), mode=resample, align_corners=False, antialias=True)
     edge = (size - view) // 2
     return sized.round().clamp(0, 255)[:, :, edge : edge + view, edge : edge + view]
 

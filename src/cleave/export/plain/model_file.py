@@ -83,7 +83,7 @@ def write(handed: Handed, folder: Path) -> None:
 
 def module_text(handed: Handed, text: NetworkText) -> str:
     chosen, pixels = handed.deployed.network, handed.deployed.pixels
-    functions = (alone.square, alone.prepared, alone.tensors_in)
+    functions = (alone.middle, alone.prepared, alone.tensors_in)
     return MODULE.format(
         title=handed.told["title"],
         cleave=handed.told["cleave"],
