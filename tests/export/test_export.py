@@ -111,7 +111,7 @@ def test_the_card_tells_what_it_is_for_programs_and_for_people(
     assert card["held_out"]["accuracy"] == trained.accuracy
     assert card["held_out"]["interval"][0] <= trained.accuracy <= card["held_out"]["interval"][1]
     assert (card["arch"], card["space"]) == (trained.arch, "nasbench201")
-    assert card["data"]["name"] == str(images)
+    assert card["data"]["name"] == images.name
     assert card["check"]["images"] == card["held_out"]["images"] == len(held_out(trained.run))
     assert list(card["check"]["formats"]) == card["formats"] == ["onnx", "torch", "plain"]
     assert {*card["files"], "card.json", "README.md"} == {file.name for file in folder.iterdir()}

@@ -44,7 +44,7 @@ def test_only_layers_of_torch_itself_are_written_as_such() -> None:
     assert not is_layer(Other())
     assert not is_layer(nn.Sequential(nn.ReLU()))
     assert in_sequence([nn.ReLU(), nn.Tanh()]) == ["nn.Sequential(nn.ReLU(), nn.Tanh())"]
-    assert len(in_sequence([nn.Conv2d(128, 128, 3, padding=1), nn.BatchNorm2d(128)])) == 4
+    assert len(in_sequence([nn.Conv2d(128, 128, 3, padding=1), nn.BatchNorm2d(128), nn.ReLU()])) == 5
 
 
 class Everything(nn.Module):

@@ -36,7 +36,8 @@ UNKNOWN = ("not known to cleave", "given by whoever made the run")
 def facts_of(subject: Subject) -> dict[str, Any]:
     """What the card says of a network, whatever the formats."""
     pixels, chosen = subject.pixels, subject.network
-    licence, source = DATA.get(subject.data.name, UNKNOWN)
+    name = subject.data.name
+    licence, source = DATA.get(name, UNKNOWN)
     classes = subject.train.classes
     cost = cost_alone(chosen.network.layout, subject.arch, image_of(subject.train), len(classes))
     held = None if subject.held is None else {**subject.held, "interval": list(of_images(subject.held))}
@@ -60,7 +61,7 @@ def facts_of(subject: Subject) -> dict[str, Any]:
         **cost.counts,
         "held_out": held,
         "data": {
-            "name": subject.data.name,
+            "name": Path(name).name if os.path.isdir(name) else name,
             "licence": licence,
             "source": source,
             "train": len(subject.train),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -45,9 +48,11 @@ def tensors_of(program: ExportedProgram) -> dict[Node, str]:
 
 def pieces_of(program: ExportedProgram, network: nn.Module) -> list[Piece]:
     """In the order in which they run; layers that follow each other together, if nothing else sees what is between."""
-    tensors, joined = tensors_of(program), list[Piece]()
-    for piece in single(program, network):
-        if joined and follows(joined[-1], piece, tensors):
+    tensors, joined, pieces = tensors_of(program), list[Piece](), list(single(program, network))
+    calls = Counter(path for piece in pieces for path in piece.paths)
+    for piece in pieces:
+        once = all(calls[path] == 1 for path in piece.paths)
+        if joined and once and follows(joined[-1], piece, tensors):
             before = joined.pop()
             piece = Piece((*before.nodes, *piece.nodes), (*before.paths, *piece.paths), before.place)
         joined.append(piece)
@@ -56,34 +61,29 @@ def pieces_of(program: ExportedProgram, network: nn.Module) -> list[Piece]:
 
 def single(program: ExportedProgram, network: nn.Module) -> Iterator[Piece]:
     """Each layer and each operation by itself."""
-    waiting: list[Node] = []
-    called = ""
-    for node in program.graph.nodes:
-        if node.op != "call_function" or not (node.users or is_mutable(node)):
-            continue
-        key, path = where(node)
-        layer = is_layer(network.get_submodule(path))
-        if waiting and key != called:
-            yield piece_of(waiting, called)
-            waiting = []
-        if layer:
-            waiting, called = [*waiting, node], key
+    modules, place = dict(network.named_modules()), ""
+    running = (node for node in program.graph.nodes if node.op == "call_function" and (node.users or is_mutable(node)))
+    for key, nodes in groupby(running, call_of):
+        path = key.path if key.path in modules else place  # what asks for a size may be of no module
+        place = path
+        if is_layer(modules[path]):
+            yield Piece(tuple(nodes), (path,), path)
         else:
-            yield Piece((node,), (), path)
-    if waiting:
-        yield piece_of(waiting, called)
+            yield from (Piece((node,), (), path) for node in nodes)
 
 
-def piece_of(nodes: list[Node], called: str) -> Piece:
-    path = where(nodes[0])[1]
-    return Piece(tuple(nodes), (path,), path)
+class Call(NamedTuple):
+    """One call of a module: what tells it from other calls, and the module's name in the network."""
+
+    key: str
+    path: str
 
 
-def where(node: Node) -> tuple[str, str]:
-    """The innermost module that a node is of: the key of the call, and its name in the network."""
+def call_of(node: Node) -> Call:
+    """That of the innermost module that a node is of."""
     stack = node.meta.get("nn_module_stack") or {"": ("", None)}
     key, (path, _) = list(stack.items())[-1]
-    return key, path.partition("@")[0]
+    return Call(key, path.partition("@")[0])
 
 
 def is_mutable(node: Node) -> bool:

@@ -31,6 +31,8 @@ class NetworkText:
     forward: list[str] = field(default_factory=list)
     output: str = ""
     weights: dict[str, Tensor] = field(default_factory=dict)
+    made: dict[tuple[str, ...], str] = field(default_factory=dict)
+    """Names of layers, by their names in the network."""
     taken: dict[str, int] = field(default_factory=dict)
     """How often a name was given."""
 
@@ -55,10 +57,9 @@ def text_of(program: ExportedProgram, network: nn.Module) -> NetworkText:
             text.forward += [*[""] * (block is not None), f"# {now or ('head' if block else 'images')}"]
             block = now
         if piece.paths:
-            given = names[input_of(piece, tensors)]
-            made = layers(text, [network.get_submodule(path) for path in piece.paths], piece.paths)
-            names[piece.last] = made
-            text.forward.append(f"{made} = self.{made}({given})")
+            called = layers(text, network, piece.paths)
+            names[piece.last] = text.name(called) if called in names.values() else called
+            text.forward.append(f"{names[piece.last]} = self.{called}({names[input_of(piece, tensors)]})")
         else:
             names[piece.last] = text.name(piece.last.name)
             text.forward.append(f"{names[piece.last]} = {expression(piece.last, names)}")
@@ -84,10 +85,13 @@ def own_tensor(text: NetworkText, target: str, program: ExportedProgram) -> str:
     return name
 
 
-def layers(text: NetworkText, modules: Sequence[nn.Module], paths: Sequence[str]) -> str:
-    """The name of some layers in a row, which are called as one."""
-    name = text.name(said(begun_alike([path.split(".") for path in paths])))
-    first, *rest = in_sequence(list(modules))
+def layers(text: NetworkText, network: nn.Module, paths: tuple[str, ...]) -> str:
+    """The name of some layers in a row, which are called as one; those that are called again have the same."""
+    if paths in text.made:
+        return text.made[paths]
+    modules = [network.get_submodule(path) for path in paths]
+    text.made[paths] = name = text.name(said(begun_alike([path.split(".") for path in paths])))
+    first, *rest = in_sequence(modules)
     text.init += [f"self.{name} = {first}", *rest]
     for number, module in enumerate(modules):
         before = f"{name}." if len(modules) == 1 else f"{name}.{number}."
