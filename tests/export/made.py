@@ -31,9 +31,9 @@ def chosen(space: Space, side: int = 16) -> ChosenNetwork:
     asked, arch = small(space), space.sample(space.region, generator())
     network = build_alone(replace(asked.layout, auxiliary=None), arch, len(CLASSES), seed=0)
     for each in network.modules():
-        if isinstance(each, nn.BatchNorm2d):
-            nn.init.normal_(each.running_mean, 0, 0.3)  # type: ignore[arg-type]
-            nn.init.uniform_(each.running_var, 0.5, 1.5)  # type: ignore[arg-type]
+        if isinstance(each, nn.BatchNorm2d) and each.running_mean is not None and each.running_var is not None:
+            nn.init.normal_(each.running_mean, 0, 0.3)
+            nn.init.uniform_(each.running_var, 0.5, 1.5)
     return ChosenNetwork(network, arch, (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)).eval()
 
 

@@ -11,10 +11,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cleave.data.decode import Resample
+from cleave.errors import UserError
 from cleave.export.alone import prepared
 from cleave.net.chosen import ChosenNetwork
 from cleave.ops import Conv2d
 from cleave.ops.library import AveragePool, Halving, MaxPool
+from cleave.train.statistics import normalisations
 
 INPUT, OUTPUTS = "images", ("probabilities", "logits")
 """The names of what goes in and comes out."""
@@ -42,6 +44,15 @@ class Deployed(nn.Module):
         pixels = self.pixels
         logits = self.network(prepared(images, pixels.size, pixels.view, pixels.resample) / 255)
         return logits.softmax(dim=1), logits
+
+
+def check_alone(network: nn.Module, whose: str) -> None:
+    """UserError where answers would hang on the images that come beside one."""
+    if any(not norm.track_running_stats for norm in normalisations(network)):
+        raise UserError(
+            f"{whose}: its networks normalise by the batch in use too, so that an answer hangs on the images beside "
+            "it; have its operations normalise as they are told (cleave.Norm), then train again"
+        )
 
 
 def torchs_own(conv: nn.Conv2d) -> nn.Conv2d:

@@ -15,7 +15,7 @@ from cleave.engine.progress import Callback
 from cleave.errors import Interrupted, UserError
 from cleave.export.card import CARD, README, facts_of, next_command, readme_of
 from cleave.export.check import BATCHES, IMAGES, Examples
-from cleave.export.deployed import Deployed
+from cleave.export.deployed import Deployed, check_alone
 from cleave.export.formats import FORMATS, asked_formats
 from cleave.export.handed import Handed
 from cleave.export.onnx_file import check_opset
@@ -92,6 +92,7 @@ def written(
     subject: Subject, formats: Sequence[str], opset: int, int8: bool, folder: Path, callback: Callback
 ) -> dict[str, Any]:
     """The card of what was written into a folder and found right."""
+    check_alone(subject.network, f"space {subject.space.name}")
     facts = facts_of(subject)
     told = {key: facts[key] for key in ("title", "cleave", "space", "arch")}
     handed = Handed(Deployed(subject.network, subject.pixels).eval(), subject.train.classes, told, opset)
