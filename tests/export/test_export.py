@@ -25,6 +25,7 @@ from cleave.data.images import Images
 from cleave.engine.progress import Callback
 from cleave.export.formats import FORMATS
 from cleave.export.handed import Handed
+from cleave.export.onnx_file import opened
 from cleave.export.subject import Whose, open_subject
 from cleave.run.durable import write_json
 from cleave.train import RECALIBRATED
@@ -101,6 +102,13 @@ def test_every_format_answers_as_the_trained_network(exported: dict[str, Any], t
                 )
 
 
+def test_in_int8_it_answers_nearly_the_same(exported: dict[str, Any], trained: cleave.TrainResult) -> None:
+    pixels = open_subject(Whose(trained.run), Callback()).train.at(torch.arange(20))[0]
+    float32, int8 = (opened(Path(exported["folder"]), f"model.{kind}onnx")(pixels)[1] for kind in ("", "int8."))
+    assert not torch.equal(int8, float32)
+    assert (int8 - float32).norm() < 0.5 * float32.norm()
+
+
 def test_the_card_tells_what_it_is_for_programs_and_for_people(
     exported: dict[str, Any], trained: cleave.TrainResult, images: Path
 ) -> None:
@@ -117,7 +125,6 @@ def test_the_card_tells_what_it_is_for_programs_and_for_people(
     assert {*card["files"], "card.json", "README.md"} == {file.name for file in folder.iterdir()}
     assert set(card["int8"]["figures"]) == {"float32", "int8"}
     assert all(each["milliseconds"] > 0 for each in card["int8"]["figures"].values())
-    assert card["int8"]["top1"] >= 50
     text = (folder / "README.md").read_text()
     assert trained.arch in text
     assert all(f"## {name}" in text for name in card["formats"])

@@ -47,7 +47,7 @@ def export(
     """
     from cleave import api
     from cleave.engine.stop import SignalStop
-    from cleave.export.card import summary
+    from cleave.export.text import summary
     from cleave.terminal import Terminal
 
     asked = None if formats is None else [name.strip() for each in formats for name in each.split(",")]

@@ -13,7 +13,7 @@ from typing import Any
 from cleave.data.given import Given
 from cleave.engine.progress import Callback
 from cleave.errors import Interrupted, UserError
-from cleave.export.card import CARD, README, facts_of, next_command, readme_of
+from cleave.export.card import CARD, README, facts_of, next_command
 from cleave.export.check import BATCHES, IMAGES, Examples
 from cleave.export.deployed import Deployed, check_alone
 from cleave.export.formats import FORMATS, asked_formats
@@ -21,6 +21,7 @@ from cleave.export.handed import Handed
 from cleave.export.onnx_file import check_opset
 from cleave.export.quantised import CALIBRATION, compared, quantise
 from cleave.export.subject import Subject, Whose, open_subject, some
+from cleave.export.text import readme_of
 from cleave.export.usage import usage
 from cleave.run.durable import rename, saving, write_bytes, write_json
 from cleave.run.folder import making

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 from torch.fx import Node
 
-from cleave.export.plain.graph import block_of, input_of, pieces_of, tensors_of
+from cleave.export.plain.graph import Piece, block_of, input_of, pieces_of, tensors_of
 from cleave.export.plain.layers import in_sequence
 from cleave.export.plain.operations import expression
 
@@ -48,11 +48,11 @@ class NetworkText:
 
 def text_of(program: ExportedProgram, network: nn.Module) -> NetworkText:
     """Of a program of normalised images; UserError where something of it cannot be written."""
-    text, tensors = NetworkText(), tensors_of(program)
+    text, tensors, pieces = NetworkText(), tensors_of(program), pieces_of(program, network)
     names = {node: INPUT for node in program.graph.nodes if node.op == "placeholder" and node not in tensors}
-    names |= {node: f"self.{own_tensor(text, target, program)}" for node, target in outside(program, network).items()}
+    names |= {node: f"self.{own_tensor(text, tensors[node], program)}" for node in outside_layers(pieces, tensors)}
     block = None
-    for piece in pieces_of(program, network):
+    for piece in pieces:
         if (now := block_of(piece.place)) != block:
             text.forward += [*[""] * (block is not None), f"# {now or ('head' if block else 'images')}"]
             block = now
@@ -68,10 +68,10 @@ def text_of(program: ExportedProgram, network: nn.Module) -> NetworkText:
     return text
 
 
-def outside(program: ExportedProgram, network: nn.Module) -> dict[Node, str]:
-    """The tensors that operations use which are no layers of torch's own."""
-    used = {each for piece in pieces_of(program, network) if not piece.paths for each in piece.last.all_input_nodes}
-    return {node: target for node, target in tensors_of(program).items() if node in used}
+def outside_layers(pieces: Sequence[Piece], tensors: Mapping[Node, str]) -> list[Node]:
+    """The parameters, buffers and constants that operations use which are no layers of torch's own."""
+    used = {each for piece in pieces if not piece.paths for each in piece.last.all_input_nodes}
+    return [node for node in tensors if node in used]
 
 
 def own_tensor(text: NetworkText, target: str, program: ExportedProgram) -> str:
