@@ -130,10 +130,12 @@ def test_signals_are_heard_by_commands_alone() -> None:
         "study/command.py",
         "deploy/command.py",
         "evolve/command.py",
+        "export/command.py",
         "pareto/command.py",
         "reproduce/command.py",
         "retrain/command.py",
         "retrain/compare_command.py",
+        "retrain/verdict_command.py",
     )
     assert using == {ROOT / "src" / "cleave" / name for name in ("engine/stop.py", *commands)}
 
