@@ -99,7 +99,7 @@ def test_the_docs_list_the_public_names() -> None:
     assert sorted(names) == cleave.__all__
 
 
-@pytest.mark.parametrize("name", ["search", "rank", "plan", "evolve", "study"])
+@pytest.mark.parametrize("name", ["search", "rank", "plan", "evolve", "export", "study"])
 def test_a_subpackage_is_called_as_the_function_of_its_name(name: str) -> None:
     assert callable(getattr(cleave, name))
     assert signature(getattr(cleave, name)) == signature(getattr(api, name))
@@ -112,10 +112,12 @@ def calls_of(module: Path) -> set[str]:
     return {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
 
 
-@pytest.mark.parametrize("file", ["cli.py", "evolve/command.py", "rank/command.py", "study/command.py"])
+@pytest.mark.parametrize(
+    "file", ["cli.py", "evolve/command.py", "rank/command.py", "study/command.py", "export/command.py"]
+)
 def test_the_command_line_reaches_runs_through_the_api_alone(file: str) -> None:
     inner = {"cleave.search.runner", "cleave.study.runner", "cleave.rank.runner", "cleave.plan.plan", "cleave.plan"}
-    inner |= {"cleave.evolve.runner"}
+    inner |= {"cleave.evolve.runner", "cleave.export.runner"}
     assert not calls_of(ROOT / "src" / "cleave" / file) & (inner | {"cleave.split.matrix"})
 
 

@@ -89,7 +89,9 @@ def test_the_commands_of_the_readme_work(
         words = shlex.split(command.replace("--sample 500", "--sample 50"))[1:]
         parallel = words[0] in ("search", "resume", "reproduce") or words[1:2] in (["table"], ["table1/seeds"])
         here = HERE if parallel else ()
-        tiny = {"search": TINY, "plan": TINY, "train": "training.epochs=2", "evolve": EVOLVE}.get(words[0], "")
+        training, exporting = "training.epochs=2", "--format plain"
+        kinds = {"search": TINY, "plan": TINY, "train": training, "evolve": EVOLVE, "export": exporting}
+        tiny = kinds.get(words[0], "")
         status = cli.run([*words, *here, *shlex.split(tiny)])
         assert status == 0, (command, capsys.readouterr().err)
     (shell,), (code,) = (blocks(ROOT / "docs" / "limits.md", language) for language in ("sh", "python"))
@@ -125,9 +127,25 @@ def test_the_guide_to_the_verdict_runs_from_top_to_bottom(tmp_path: Path, monkey
     exec(compile(code, "verdict.md", "exec"), {"cleave": cleave})
 
 
+def test_the_guide_to_exporting_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from PIL import Image
+
+    from tests.tiny import HERE
+
+    pytest.importorskip("onnxscript")
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (40, 30), "grey").save("image.png")
+    (shell,), (code,) = (blocks(ROOT / "docs" / "export.md", language) for language in ("sh", "python"))
+    tiny = {"search": f"{TINY} --set method.samples=2 {shlex.join(HERE)}", "train": "training.epochs=1"}
+    for command in shell.splitlines():
+        words = shlex.split(command)[1:]
+        assert cli.run([*words, *shlex.split(tiny.get(words[0], ""))]) == 0, command
+    exec(compile(code, "export.md", "exec"), {"cleave": cleave})
+
+
 def test_the_guide_to_once_for_all_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (shell,) = blocks(ROOT / "docs" / "once-for-all.md", "sh")
+    shell, _ = blocks(ROOT / "docs" / "once-for-all.md", "sh")  # the other: tests/search/test_beginning.py
     sizes = TINY.replace("space.channels=2", "space.depths=[1,2]") + " --set method.samples=2 --set trust.control=0"
     tiny = {"search": sizes, "evolve": EVOLVE}
     for command in shell.splitlines():

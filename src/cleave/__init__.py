@@ -17,10 +17,12 @@ if TYPE_CHECKING:
         compare,
         evaluate,
         evolve,
+        export,
         load,
         opponents,
         partition,
         plan,
+        predict,
         rank,
         resume,
         resume_study,
@@ -85,6 +87,7 @@ __all__ = [
     "compare",
     "evaluate",
     "evolve",
+    "export",
     "front",
     "load",
     "measure",
@@ -93,6 +96,7 @@ __all__ = [
     "opponents",
     "partition",
     "plan",
+    "predict",
     "rank",
     "resume",
     "resume_study",
@@ -105,13 +109,13 @@ __all__ = [
     "verdict",
 ]
 
-_MODULES = ("evolve", "method", "plan", "rank", "search", "settings", "study", "train")
+_MODULES = ("evolve", "export", "method", "plan", "rank", "search", "settings", "study", "train")
 """Those that are verbs are called as the functions of their names: see `cleave.callable_module`."""
 
 _HOMES = {
     "cleave.api": (
-        "compare", "evaluate", "front", "load", "measure", "opponents", "partition", "resume", "resume_study",
-        "resume_training", "timm_model", "verdict",
+        "compare", "evaluate", "front", "load", "measure", "opponents", "partition", "predict", "resume",
+        "resume_study", "resume_training", "timm_model", "verdict",
     ),
     "cleave.errors": ("Interrupted", "UserError"),
     "cleave.ops": ("Norm", "Operation", "operation"),

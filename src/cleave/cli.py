@@ -39,6 +39,7 @@ from cleave.cost_command import cost
 from cleave.deploy.command import measure
 from cleave.errors import Interrupted, UserError, refusal
 from cleave.evolve.command import evolve
+from cleave.export.command import export, predict
 from cleave.memory import keep_memory, lacks_memory
 from cleave.pareto.command import front
 from cleave.process import DONE, WRONG, complain, run_process
@@ -235,6 +236,8 @@ app.command()(cost)
 app.command()(measure)
 app.command()(front)
 app.command()(evolve)
+app.command()(export)
+app.command()(predict)
 app.command()(rank)
 
 

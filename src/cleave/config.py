@@ -14,8 +14,9 @@ from pydantic import ValidationError
 from cleave.errors import SHOWN, UserError, brief, shown, unknown
 from cleave.extensions import use_extensions
 from cleave.files import read_text
+from cleave.kinds import OPEN, kind_in
 from cleave.registry import UNKNOWN, registry
-from cleave.settings import OPEN, Recipe, Settings, kind_in
+from cleave.settings import Recipe, Settings
 from cleave.yaml_text import LIMIT, NotYaml, parse
 
 Raw = dict[str, Any]

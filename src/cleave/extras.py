@@ -12,14 +12,18 @@ EXTRAS = {
     "front": ("moocore",),
     "reproduce": ("matplotlib", "scipy"),
     "study": ("matplotlib", "pyarrow", "scipy"),
-    "train": ("timm",),
+    "train": ("timm", "huggingface_hub"),
     "verdict": ("scipy",),
 }
 
 
+def missing_of(extra: str) -> list[str]:
+    """The packages of an extra that are not installed; loads nothing."""
+    return [package for package in EXTRAS[extra] if find_spec(package) is None]
+
+
 def need_extra(extra: str, command: str | None = None) -> None:
     """UserError where a package that a command (None: of the same name) needs is not installed; loads nothing."""
-    missing = [package for package in EXTRAS[extra] if find_spec(package) is None]
-    if missing:
+    if missing := missing_of(extra):
         command = command or f"cleave {extra}"
         raise UserError(f"{command}: needs {', '.join(missing)}, not installed here; pip install 'cleave-nas[{extra}]'")

@@ -59,7 +59,17 @@ def viewed(images: Images, data: ViewSettings) -> Images:
     size = images.pixels.shape[-1]
     if data.view is not None and data.view > size:
         raise UserError(f"data.view={data.view}: is more than the images have, {size} pixels; raise data.image_size")
-    return replace(images, view=data.view)
+    return replace(coloured(images) if data.channels == 3 else images, view=data.view)
+
+
+def coloured(images: Images) -> Images:
+    """Images of three channels, all the same where there was one; UserError where there are others."""
+    channels = images.pixels.shape[1]
+    if channels == 3:
+        return images
+    if channels != 1 or not isinstance(images.pixels, Tensor):
+        raise UserError(f"data.channels=3: images of {channels} channels cannot be given three; leave it out")
+    return replace(images, pixels=images.pixels.repeat(1, 3, 1, 1))
 
 
 def find_part(data: ImageSettings, part: Part, reading: Reading, given: Given | None) -> Listed:

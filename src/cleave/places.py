@@ -19,6 +19,11 @@ def cache_folder() -> Path:
         raise UserError(f"HOME: {problem}; set HOME, or XDG_CACHE_HOME to a folder") from error
 
 
+def absolute(path: str) -> str:
+    """The same wherever one is; UserError as of `expanded`."""
+    return str(expanded(path).absolute())
+
+
 def expanded(path: str) -> Path:
     """A path in which "~" stands for a home folder; UserError where there is none."""
     try:

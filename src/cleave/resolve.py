@@ -15,8 +15,9 @@ from cleave.data.sources import SOURCES
 from cleave.errors import UserError, plain, shown
 from cleave.files import refuse_pipe
 from cleave.method import METHODS
-from cleave.places import expanded
+from cleave.places import absolute
 from cleave.resolve_split import differs, resolve_split
+from cleave.search.beginning import resolve_begin
 from cleave.search.latency import goes_by_latency, resolve_latency
 from cleave.search.retraining import naming, resolve_retraining
 from cleave.search.rungs import rungs_filled
@@ -48,6 +49,8 @@ def resolve(recipe: Recipe, space: Space) -> tuple[Recipe, list[str]]:
     contradicts.
     """
     check_choices(space)
+    begun, told = resolve_begin(recipe, space)
+    recipe = recipe.model_copy(update=begun)
     split, notes = resolve_split(recipe.split, space)
     notes += meaningless_elsewhere(recipe, split)
     check_schedule(recipe)
@@ -67,7 +70,7 @@ def resolve(recipe: Recipe, space: Space) -> tuple[Recipe, list[str]]:
         "benchmark": resolve_benchmark(recipe.benchmark, space),
         "latency": resolve_latency(recipe),
     }
-    return recipe.model_copy(update=changes), [*notes, *some, *more]
+    return recipe.model_copy(update=changes), [*told, *notes, *some, *more]
 
 
 def check_choices(space: Space) -> None:
@@ -227,10 +230,6 @@ def resolve_images(name: str, root: str | None) -> tuple[str, str | None]:
     if not named and os.path.isdir(name):  # Path.is_dir raises for what cannot be the name of a folder
         name = absolute(name)
     return name, absolute(root) if root else None
-
-
-def absolute(path: str) -> str:
-    return str(expanded(path).absolute())
 
 
 def resolve_device(device: str) -> str:

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny
 
 from cleave.amounts import Amount, Milliseconds
 from cleave.errors import plain
-from cleave.registry import known_name, registry
+from cleave.kinds import SPLITTERS, of_kind
+from cleave.registry import known_name
 
 
 def spelled(*names: str, **aliases: str) -> BeforeValidator:
@@ -29,10 +29,8 @@ def spelled(*names: str, **aliases: str) -> BeforeValidator:
     return BeforeValidator(canonical)
 
 
-METHODS, SPLITTERS = "cleave.method:METHODS", "cleave.split.splitters:SPLITTERS"
-SPACES = "cleave.space.registry:SPACES"
 SIMILARITIES = "cleave.split.similarity:SIMILARITIES"
-"""Where what may be named is registered; a user's file adds to it."""
+"""Where they are registered."""
 SplitterName = Annotated[str, BeforeValidator(partial(known_name, SPLITTERS))]
 SimilarityName = Annotated[str, BeforeValidator(partial(known_name, SIMILARITIES))]
 AverageName = Annotated[
@@ -52,6 +50,7 @@ ImageSize = Annotated[int, Field(strict=True, ge=8, le=4096)]
 Threads = Annotated[int, Field(strict=True, ge=1, le=1024)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
+Level = Annotated[float, Field(ge=0, le=1)]
 Branch = Annotated[int, Field(strict=True, ge=2, le=MOST)]
 
 
@@ -146,6 +145,8 @@ class ViewSettings(ImageSettings):
 
     # Pixels on a side that networks see: the middle of images of image_size, or random pieces; null: image_size.
     view: ImageSize | None = None
+    # 3: grey images have three equal channels, as networks take them that know colours; null: channels as stored.
+    channels: Literal[3] | None = None
     # How files and published sets come to image_size, and random pieces to their size.
     resample: Literal["bilinear", "bicubic"] = "bilinear"
     held_out: Positive | None = None  # images that are held out, as many of every class; null: by train_fraction
@@ -158,6 +159,18 @@ class DataSettings(ViewSettings):
     crop: Annotated[float, Field(gt=0, le=1)] | None = None
     brightness: Annotated[float, Field(ge=0, le=1)] = 0.0  # most that it changes, up or down, as a share
     saturation: Annotated[float, Field(ge=0, le=1)] = 0.0  # the same
+
+
+class BeginSettings(Settings):
+    """The weights that the supernets of a search begin with."""
+
+    # new: drawn by the seed; a file of timm's network that the space has a place for (`Space.pretrained`); timm:NAME,
+    # its own out of a cache on this machine; or auto: this if it is there, else new.
+    weights: Name = "new"
+    # By which images are normalised, red, green and blue in 0 to 1; null: as timm says, of a file ImageNet's. With new
+    # weights: by the training images.
+    mean: tuple[Level, Level, Level] | None = None
+    std: tuple[Share, Share, Share] | None = None
 
 
 class MethodSettings(Settings):
@@ -297,34 +310,6 @@ class TrustSettings(Settings):
     control: NotNegative = 19
 
 
-OPEN = {
-    "space": (SPACES, "name", "nasbench201"),
-    "method": (METHODS, "name", "darts"),
-    "split": (SPLITTERS, "splitter", "gradient"),
-}
-"""The sections whose keys depend on a kind: where kinds are registered, the key that names one, and the usual one."""
-
-
-def of_kind(model: type[Settings], section: str, value: Any = None) -> Any:  # noqa: ANN401
-    """A section of a recipe as the settings of the kind that it names."""
-    given = {} if value is None else value
-    if not isinstance(given, Mapping):
-        return given
-    name, settings = kind_in(model, section, given)
-    return settings.model_validate({**given, OPEN[section][1]: name})
-
-
-def kind_in(model: type[Settings], section: str, given: Mapping[str, Any]) -> tuple[Any, type[Settings]]:
-    """The name of the kind that a section asks for, and its settings; one that is not named is the usual one."""
-    place, key, usual = OPEN[section]
-    name = given.get(key, model.usual.get(section, usual))
-    if section == "space" and isinstance(name, str):  # it may be that of a class in a file, and stays as it is
-        known = known_name(place, import_module("cleave.space.registry").named(name))
-    else:
-        name = known = known_name(place, name)
-    return name, model.of_section(section, registry(place)[known].settings_class)
-
-
 AnySpace = Annotated[SerializeAsAny[SpaceSettings], BeforeValidator(lambda value: of_kind(Recipe, "space", value))]
 AnyMethod = Annotated[SerializeAsAny[MethodSettings], BeforeValidator(lambda value: of_kind(Recipe, "method", value))]
 AnySplit = Annotated[SerializeAsAny[SplitSettings], BeforeValidator(lambda value: of_kind(Recipe, "split", value))]
@@ -334,6 +319,7 @@ class Recipe(Settings):
     """One search, whole."""
 
     space: AnySpace = Field(default_factory=lambda: of_kind(Recipe, "space"))
+    begin: BeginSettings = BeginSettings()
     data: DataSettings = DataSettings()
     method: AnyMethod = Field(default_factory=lambda: of_kind(Recipe, "method"))
     split: AnySplit = Field(default_factory=lambda: of_kind(Recipe, "split"))

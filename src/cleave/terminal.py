@@ -89,6 +89,8 @@ def print_run(result: dict[str, Any], console: Console | None = None) -> None:
         print_unfinished(console, result)
         return
     console.print(split_tree(result))
+    for line in begin_lines(result):
+        console.print(Text(line), soft_wrap=True)
     console.print(leaf_table(result))
     if "selection" in result:  # a run of an earlier version has none
         console.print(selection_table(result))
@@ -103,6 +105,17 @@ def print_run(result: dict[str, Any], console: Console | None = None) -> None:
     for warning in result["trust"]["warnings"]:
         console.print(Text(f"Warning: {warning}"))
     console.print(Text(f"{result['seconds']:.0f} s; all of it is in {result['run']}"), soft_wrap=True)
+
+
+def begin_lines(result: dict[str, Any]) -> list[str]:
+    """What supernets began with, and which architecture is that network; nothing where weights were drawn."""
+    if (begin := result.get("begin")) is None:
+        return []
+    classifier = "" if begin["classifier"] else "; the classifier was new"
+    return [
+        f"Begun with {begin['source']}, licence: {begin['licence']}, SHA-256 {begin['sha256']}{classifier}",
+        f"  that network here: {begin['arch']}",
+    ]
 
 
 def space_of(result: dict[str, Any]) -> Space | None:

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image, ImageOps
 
 from cleave.data.decode import BACKGROUND, Unusable, caught, decode, warnings_caught
-from tests.data.made_folders import photo, random
+from tests.data.made_folders import photo
+from tests.fresh import fresh
 from tests.reference.decode import pixels_of
 
 
@@ -56,6 +57,7 @@ def test_a_large_jpeg_is_decoded_at_no_more_than_is_needed(monkeypatch: pytest.M
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "L", "RGB"])
 def test_transparent_pixels_take_the_background_whatever_lay_under_them(mode: str) -> None:
     """With an alpha channel, or with one colour or palette entry that stands for transparent."""
+    random = fresh()
     clear = random.random((16, 16)) < 0.5
     if mode in ("RGBA", "LA"):
         bands = Image.fromarray(random.integers(0, 200, (16, 16, 4), dtype=np.uint8), "RGBA").convert(mode)
@@ -86,7 +88,7 @@ def test_causes_are_told_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     assert why(io.BytesIO(whole[: len(whole) // 2]), "x.jpg").startswith("is damaged or truncated (")
     assert why(io.BytesIO(b"\0\0\0\x18ftypheic"), "x.heic").startswith("is not an image, or of a format that Pillow")
     assert why(io.BytesIO(b"<html>"), "x.PNG").startswith("does not begin as a .png file does")
-    deep = Image.fromarray(random.integers(0, 65536, (40, 40), dtype=np.uint16))
+    deep = Image.fromarray(fresh().integers(0, 65536, (40, 40), dtype=np.uint16))
     assert why(saved(deep, "PNG"), "x.png").startswith("has pixels of more than 8 bits (mode I;16): convert it")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500_000)
     assert why(saved(Image.new("1", (1000, 2000)), "PNG"), "x.png") == (

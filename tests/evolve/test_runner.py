@@ -13,46 +13,19 @@ import pytest
 import torch
 
 import cleave
-from cleave.cli import run as command
 from cleave.data.chance import Chance
-from cleave.engine.progress import Callback, Progress
+from cleave.engine.progress import Callback
 from cleave.evolve.evaluators import EVALUATORS, Predicted, evaluator
 from cleave.net import one_hot
 from cleave.net.cost import costs
 from cleave.rank.judge import batches_of
 from cleave.search.finished import open_finished, read_recipe
 from cleave.space import Limited, find_space
-from cleave.space.registry import SPACES
-from tests.elastic import RaggedElastic
+from tests.evolve.small import FEW, KINDS, SHARED, Interrupter, plain, searched
 from tests.rank.small import Capture, answer
-from tests.registries import as_they_were
-from tests.tiny import HERE, RSPS, SIZES, Ended, sets, write_images
+from tests.tiny import Ended
 
-SHARED = {key: value for key, value in SIZES.items() if not key.startswith("space.")}
-QUICK = {**SHARED, **RSPS, "split.splits": 1, "trust.control": 0, "trust.panel": 0}
-RAGGED: dict[str, Any] = {"space.name": "raggedelastic", "space.channels": 2, "split.choice": "kernel0"}
-OFA: dict[str, Any] = {"space.name": "mobilenet-ofa", "space.width": 0.1, "space.kernels": "[3, 5]"}
-OFA |= {"space.expansions": "[3, 6]", "space.depths": "[1, 2]"}
-NB201 = {key: value for key, value in SIZES.items() if key.startswith("space.")}
-FEW: dict[str, Any] = {"population": 8, "generations": 3, "check": 5, "threads": 1}
 PREDICTED: dict[str, Any] = {**FEW, "by": "predictor", "fallback": "accuracy", "samples": 12}
-KINDS: dict[str, dict[str, Any]] = {
-    "ragged": {**QUICK, **RAGGED},
-    "nasbench201": {**QUICK, **NB201},
-    "ofa": {**QUICK, **OFA},
-}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _ragged() -> Iterator[None]:
-    with as_they_were():
-        SPACES.register("raggedelastic", RaggedElastic)
-        yield
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_images(tmp_path_factory.mktemp("images"), each=40)
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -60,27 +33,11 @@ def run(request: pytest.FixtureRequest, images: Path, tmp_path_factory: pytest.T
     return searched(images, tmp_path_factory.mktemp(request.param) / "run", KINDS[request.param])
 
 
-def searched(images: Path, out: Path, changes: dict[str, Any]) -> Path:
-    """The folder of a finished run."""
-    assert command(["search", "--data", str(images), "--out", str(out), *HERE, *sets(changes)]) == 0
-    return out
-
-
-@pytest.fixture(scope="module")
-def ragged(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return searched(images, tmp_path_factory.mktemp("one") / "run", KINDS["ragged"])
-
-
 def half(run: Path) -> int:
     """A limit on multiply-adds that about half of the architectures keep."""
     opened = open_finished(run, read_recipe(run, {}), Callback())
     space = opened.problem.space
     return sum(opened.problem.costs().extremes(space.parts(space.region), "multiply_adds")) // 2
-
-
-def plain(told: dict[str, Any]) -> dict[str, Any]:
-    """Without what differs from one call to the next."""
-    return {key: value for key, value in told.items() if key not in ("seconds", "file", "next")}
 
 
 def test_what_is_found_is_in_its_leaf_within_limits_and_as_accurate_as_told(run: Path, tmp_path: Path) -> None:
@@ -137,20 +94,14 @@ def test_neither_threads_nor_a_loss_or_an_earlier_seed_change_what_is_measured(r
     assert loss["evaluators"] == one["evaluators"]
     assert loss["history"] == sorted(loss["history"])
     assert loss["history"][-1] < 0
+    few = {**FEW, "by": "loss", "generations": 1, "shift": 0.1}
+    one, three = (
+        cleave.evolve(run, out=tmp_path / f"shifted{threads}.json", **{**few, "threads": threads}) for threads in (1, 3)
+    )
+    assert plain(one) == plain(three)
+    assert one["judged"] == loss["judged"] - 2 * 6
     other = cleave.evolve(run, out=tmp_path / "other.json", seed=7, **FEW)
     assert other["evaluators"] != one["evaluators"]
-
-
-class Interrupter(Callback):
-    """Asks to stop at a moment."""
-
-    def __init__(self, moment: int) -> None:
-        self.left = moment
-
-    def see(self, progress: Progress) -> None:
-        self.left -= 1
-        if self.left == 0:
-            raise cleave.Interrupted
 
 
 @pytest.mark.parametrize("asked", [FEW, PREDICTED], ids=["accuracy", "predictor"])

@@ -97,6 +97,29 @@ def test_it_goes_on_from_any_generation_as_if_nothing_had_happened(space: Space)
         assert second.sizes == whole["sizes"]
 
 
+def test_under_other_weights_only_its_parents_count_and_none_is_proposed_twice(space: Space) -> None:
+    scores = [additive(space, int(torch.randint(10**6, ()))) for _ in range(PLAN.generations + 1)]
+    evolution, twin, proposed, best = Evolution(space, space.region, PLAN), Population(PLAN.kept), list[str](), []
+    for number, score in enumerate(scores):
+        if number > 0:
+            evolution.renew([score(parent) for parent in evolution.parents])
+            twin.members = [(text, score(space.parse(text))) for text, _ in twin.parents()]
+        children = generation(evolution, score)
+        texts = [space.format(child) for child in children]
+        proposed += texts
+        twin.tell(texts, [score(child) for child in children])
+        assert dict(twin.members) == evolution.scores
+        assert [text for text, _ in twin.parents()] == [space.format(parent) for parent in evolution.parents]
+        best.append(twin.parents()[0][1])
+        second = Evolution(space, space.region, PLAN)
+        second.load_state_dict(json.loads(json.dumps(evolution.state_dict())))
+        evolution = second
+        if evolution.done:
+            break
+    assert evolution.history == best
+    assert len(proposed) == len(set(proposed)) == sum(evolution.sizes)
+
+
 def test_children_keep_hard_limits(space: Space) -> None:
     known = costs(space)
     least, most = known.extremes(space.parts(space.region), "multiply_adds")

@@ -247,7 +247,9 @@ def test_a_teacher_of_one_size_is_told(images: Path, tmp_path: Path) -> None:
 
 def test_without_timm_a_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(extras, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"needs timm, not installed here; pip install 'cleave-nas\[train\]'"):
+    with pytest.raises(
+        UserError, match=r"needs timm, huggingface_hub, not installed here; pip install 'cleave-nas\[train\]'"
+    ):
         resolve_training(load_training(ARCH, "gm-imagenet", {"device": "cpu"}))
     with pytest.raises(UserError, match=r"pip install 'cleave-nas\[train\]'"):
         cleave.timm_model(ARCH)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from cleave.errors import UserError
@@ -16,6 +17,7 @@ from cleave.retrain.settings import RetrainSettings, check_settings
 from cleave.retrain.trainer import RetrainTrainer, retrain_layout
 from cleave.space.nb201 import NASBench201
 from cleave.train import TRACKED
+from cleave.train.statistics import normalisations
 from tests.retrain.small import ALL, SIZE, SPACE, images, in_doubles, task, trainer
 
 
@@ -63,6 +65,18 @@ def test_a_step_is_that_of_plain_torch() -> None:
         assert fast.sums[0] / fast.sums.new_tensor(8 * (step + 1)) == pytest.approx(fast.means()[0])
     for one, two in zip(fast.network.parameters(), parameters, strict=True):
         torch.testing.assert_close(one, two, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_nothing_of_initial_statistics_is_left_after_the_first_steps(accumulate: int) -> None:
+    """As in a training from so few images that it has a few dozen steps."""
+    made, seen = trainer(accumulate=accumulate, ema=None), list[Tensor]()
+    norm = normalisations(made.network)[-1]
+    norm.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].detach().mean(dim=(0, 2, 3))))
+    for _ in range(2):
+        made.advance()
+    assert len(seen) == 2 * accumulate
+    torch.testing.assert_close(norm.running_mean, torch.stack(seen).mean(dim=0))
 
 
 def without_statistics(made: RetrainTrainer) -> RetrainTrainer:

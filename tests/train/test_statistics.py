@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from cleave.net import Network, Norm, build, one_hot
 from cleave.space import NetworkSize, find_space
 from cleave.train import BATCH, INITIAL, RECALIBRATED, TRACKED, Statistics
-from cleave.train.statistics import measured, normalisations, put_back
+from cleave.train.statistics import Following, measured, normalisations, put_back
 from tests.reference.judge import of_batches
 
 SPACE = find_space("nasbench201")
@@ -82,3 +82,16 @@ def test_statistics_that_were_measured_are_put_back() -> None:
     norms[0](torch.randn(4, 3, 2, 2))
     put_back(norms, known)
     assert all(torch.equal(value, before[key]) for key, value in norms[0].state_dict().items())
+
+
+def test_running_statistics_begin_as_the_plain_mean_and_go_on_as_a_moving_average() -> None:
+    norms = nn.Sequential(nn.BatchNorm1d(3, momentum=0.3), nn.BatchNorm1d(3, momentum=None)).double()
+    batches = torch.randn(9, 5, 3, dtype=torch.float64) * torch.rand(9, 1, 1, dtype=torch.float64)
+    following, expected = Following(norms), torch.zeros(3, dtype=torch.float64)
+    for seen, batch in enumerate(batches):
+        following.take(seen)
+        norms[0](batch)
+        mean = batch.mean(dim=0)
+        expected = (expected * seen + mean) / (seen + 1) if seen < 3 else 0.7 * expected + 0.3 * mean
+        torch.testing.assert_close(norms[0].running_mean, expected)
+    assert (norms[0].momentum, norms[1].momentum) == (0.3, None)

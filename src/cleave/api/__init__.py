@@ -4,6 +4,7 @@ None of them changes what belongs to the process for longer than it runs: no sig
 torch. `UserError` is a mistake in what was given, in one line; `Interrupted` says how to go on.
 """
 
+from cleave.api.exports import export, predict
 from cleave.api.measuring import measure
 from cleave.api.searches import evolve, front, load, partition, plan, rank, resume, search
 from cleave.api.studies import is_study, resume_study, study
@@ -13,6 +14,7 @@ __all__ = [
     "compare",
     "evaluate",
     "evolve",
+    "export",
     "front",
     "is_study",
     "is_training",
@@ -21,6 +23,7 @@ __all__ = [
     "opponents",
     "partition",
     "plan",
+    "predict",
     "rank",
     "resume",
     "resume_study",

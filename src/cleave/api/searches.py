@@ -205,6 +205,8 @@ def evolve(
     parents: float = 0.25,
     mutants: float = 0.5,
     mutation: float = 0.1,
+    shift: float | None = None,
+    shift_steps: int | None = None,
     seed: int = 0,
     out: str | Path | None = None,
     data: DataLike | None = None,
@@ -216,8 +218,9 @@ def evolve(
 ) -> dict[str, Any]:
     """The best architecture of a finished run under other limits, found by evolution in a leaf's trained supernet.
 
-    Nothing is trained. What is asked is as in `cleave evolve --help`. `data`: again what was given as tensors. Returns
-    what `cleave evolve --json` prints. Interrupted when asked to stop: the same call goes on.
+    Nothing is trained, unless `shift` is a learning rate. What is asked is as in `cleave evolve --help`. `data`: again
+    what was given as tensors. Returns what `cleave evolve --json` prints. Interrupted when asked to stop: the same call
+    goes on.
     """
     question = EvolveQuestion(
         leaf=leaf,
@@ -238,6 +241,8 @@ def evolve(
         parents=parents,
         mutants=mutants,
         mutation=mutation,
+        shift=shift,
+        shift_steps=shift_steps,
         seed=seed,
         out=path_or_none(out),
         data_root=path_or_none(data_root),

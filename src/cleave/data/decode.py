@@ -57,16 +57,34 @@ def decode(file: BinaryIO, name: str, size: int, resample: Resample = "bilinear"
 
     Of an animation it is the first picture. Raises Unusable; an OSError of the system itself is passed on.
     """
+    with upright(file, name, DRAFT * size) as image:
+        square = ImageOps.fit(image, (size, size), FILTERS[resample])
+    return np.ascontiguousarray(np.asarray(square).transpose(2, 0, 1))
+
+
+def whole(file: BinaryIO, name: str, channels: int) -> Pixels:
+    """The image in an open file at its own size, [channels, height, width]; one channel is grey. Raises as `decode`."""
+    with upright(file, name) as image:
+        pixels = np.array(image if channels == 3 else image.convert("L"))
+    return np.ascontiguousarray(np.atleast_3d(pixels).transpose(2, 0, 1))
+
+
+@contextmanager
+def upright(file: BinaryIO, name: str, enough: int | None = None) -> Iterator[Image.Image]:
+    """The image in red, green and blue, the way its camera was held; what is then done to it may fail as reading may.
+
+    `enough`: pixels on a side that do; a JPEG may come smaller than it is.
+    """
     with opened(file, name) as image:
         if image.mode.startswith(("I", "F")):  # Pillow would clip these to 255, mostly to plain white
             raise Unusable(f"has pixels of more than 8 bits (mode {image.mode}): convert it to an 8-bit image")
-        image.draft("RGB", (DRAFT * size, DRAFT * size))  # of a JPEG it spares most of the work, of others nothing
+        if enough is not None:
+            image.draft("RGB", (enough, enough))  # of a JPEG it spares most of the work, of others nothing
         with telling("is damaged or truncated", "copy it again"):
             image.load()
         with telling("has colours or metadata that cannot be converted", "convert it to a plain PNG or JPEG"):
             ImageOps.exif_transpose(image, in_place=True)
-            square = ImageOps.fit(opaque(image), (size, size), FILTERS[resample])
-    return np.ascontiguousarray(np.asarray(square).transpose(2, 0, 1))
+            yield opaque(image)
 
 
 def form(size: int, resample: Resample) -> str:

@@ -1,12 +1,14 @@
-"""One network, timed as a latency table was."""
+"""Networks timed by themselves: one as a latency table was, or several beside each other."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 import torch
 
 from cleave.deploy.measure import ROUNDS, WARM_UP, Clock, Time, timed
-from cleave.deploy.runtimes import RUNTIMES, check_runtime
+from cleave.deploy.runtimes import RUNTIMES, Call, check_runtime
 from cleave.deploy.subjects import Subject, network_of
 from cleave.deploy.table import Binding
 from cleave.engine.environment import cpu_name
@@ -23,10 +25,17 @@ def time_network(asked: Sized, arch: Arch, binding: Binding, clock: Clock = time
     check_runtime(binding.runtime, device)
     subject = Subject("network", network_of(asked, arch), (binding.batch, *asked.image))
     (call,) = RUNTIMES[binding.runtime]([(subject.module.to(device), subject.input(device))], binding.threads)
-    for _ in range(WARM_UP):
-        call()
-    low, middle, high = np.percentile([clock(subject.key, call, binding.threads) for _ in range(ROUNDS)], (25, 50, 75))
-    return Time(float(middle), float(high - low))
+    return time_calls({subject.key: call}, binding.threads, clock)[subject.key]
+
+
+def time_calls(calls: Mapping[str, Call], threads: int, clock: Clock = timed) -> dict[str, Time]:
+    """How long each takes: the median of rounds in which all take turns."""
+    for call in calls.values():
+        for _ in range(WARM_UP):
+            call()
+    rounds = [[clock(key, call, threads) for key, call in calls.items()] for _ in range(ROUNDS)]
+    low, middle, high = np.percentile(rounds, (25, 50, 75), axis=0)
+    return {key: Time(float(middle[i]), float(high[i] - low[i])) for i, key in enumerate(calls)}
 
 
 def device_of(binding: Binding) -> str:

@@ -111,9 +111,10 @@ def onnx_call(model: bytes, x: Tensor, threads: int) -> Call:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    binding, (given,), (made,) = session.io_binding(), session.get_inputs(), session.get_outputs()
+    binding, (given,) = session.io_binding(), session.get_inputs()
     binding.bind_ortvalue_input(given.name, onnxruntime.OrtValue.ortvalue_from_numpy(x.contiguous().numpy()))
-    binding.bind_output(made.name)
+    for made in session.get_outputs():
+        binding.bind_output(made.name)
     return partial(session.run_with_iobinding, binding)
 
 

@@ -65,6 +65,16 @@ def evolve(
     mutation: Annotated[
         float, typer.Option(metavar="CHANCE", help="Of each choice of a mutant to be drawn anew.")
     ] = 0.1,
+    shift: Annotated[
+        float | None,
+        typer.Option(
+            metavar="RATE",
+            help="Train a copy of the weights by each generation's losses, at this learning rate; default: do not.",
+        ),
+    ] = None,
+    shift_steps: Annotated[
+        int | None, typer.Option(metavar="N", help="Steps of SGD after each generation; default: 1.")
+    ] = None,
     seed: Annotated[int, typer.Option(metavar="S", min=0, help="Seed of all that is random.")] = 0,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE.json", help="Where to; default: evolved.json in the run folder.")
@@ -78,7 +88,8 @@ def evolve(
 ) -> None:
     """Find an architecture under other limits in a finished run, by evolution in its trained supernet.
 
-    Nothing is trained, and the run is not changed. An interrupted evolution goes on with the same command.
+    The run is not changed, and nothing is trained unless --shift is given. An interrupted evolution goes on with the
+    same command.
     """
     from cleave import api
     from cleave.engine.stop import SignalStop
@@ -106,6 +117,8 @@ def evolve(
             parents=parents,
             mutants=mutants,
             mutation=mutation,
+            shift=shift,
+            shift_steps=shift_steps,
             seed=seed,
             out=out,
             data_root=data_root,

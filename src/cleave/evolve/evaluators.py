@@ -35,7 +35,7 @@ class ArchitectureEvaluator(ABC):
 
     @abstractmethod
     def scores(self, archs: Sequence[Arch], purpose: str, doing: str) -> list[float]:
-        """In their order. purpose, doing: as of `Bench.measured`."""
+        """In their order, by the weights that the bench has then. purpose, doing: as of `Bench.measured`."""
 
 
 EVALUATORS: Registry[type[ArchitectureEvaluator]] = Registry("--by")

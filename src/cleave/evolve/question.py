@@ -13,6 +13,8 @@ from cleave.rank.question import RankQuestion
 SAMPLES = 1000
 FEWEST = 5
 """Architectures by which evaluators are compared."""
+LARGEST = 1e38
+"""Of learning rates, about what float32 holds."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,10 @@ class EvolveQuestion:
     forgetting: as of a ranking. samples: architectures measured for a predictor; None for 1000. predictor: an earlier
     answer whose samples are taken instead. check: architectures by which evaluators are compared.
     population, generations, parents, mutants, mutation: as in `Plan`; None for the evaluator's usual number of
-    generations. seed: of all that is random. out: None for evolved.json in the run folder. data_root, device: None for
-    the run's own. threads: architectures evaluated at once, which changes no figure; None for one per core.
+    generations. shift: the learning rate by which weights are shifted between generations; None: they are not.
+    shift_steps: of each shift; None for 1. seed: of all that is random. out: None for evolved.json in the run folder.
+    data_root, device: None for the run's own. threads: architectures evaluated at once, which changes no figure; None
+    for one per core.
     """
 
     leaf: str | None = None
@@ -48,6 +52,8 @@ class EvolveQuestion:
     parents: float = 0.25
     mutants: float = 0.5
     mutation: float = 0.1
+    shift: float | None = None
+    shift_steps: int | None = None
     seed: int = 0
     out: Path | None = None
     data_root: Path | None = None
@@ -57,12 +63,17 @@ class EvolveQuestion:
     def __post_init__(self) -> None:
         """UserError for numbers that nothing could be made of."""
         least = {"images": 1, "samples": 2, "check": FEWEST, "population": 2, "generations": 0, "threads": 1}
+        least |= {"shift_steps": 1} | ({} if self.shift is None else {"generations": 1})  # it is between generations
         for name, fewest in least.items():
             if (given := getattr(self, name)) is not None and given < fewest:
-                raise UserError(f"--{name}={given}: give {fewest} or more")
+                raise UserError(f"{flag(name)}={given}: give {fewest} or more")
         for name in ("parents", "mutants", "mutation"):
             if not 0 <= (share := getattr(self, name)) <= 1:
                 raise UserError(f"--{name}={share}: is a share; give one from 0 to 1")
+        if self.shift is not None and not 0 < self.shift < LARGEST:
+            raise UserError(f"--shift={self.shift}: is a learning rate; give one above 0, and below {LARGEST:g}")
+        if self.shift_steps is not None and self.shift is None:
+            raise UserError("--shift-steps: are those of a shift; give --shift RATE too")
         if self.latency is not None and self.max_latency is None:
             raise UserError("--latency: is the table of a limit in milliseconds; give --max-latency too")
         if self.samples is not None and self.predictor is not None:
@@ -87,7 +98,21 @@ class EvolveQuestion:
         beside = {"latency": self.latency, "data.root": root, "device": self.device}
         return {**{f"limits.{key}": most for key, most in limits.items()}, **beside}
 
+    def how(self, by: str) -> dict[str, Any]:
+        """By what an evolution goes: the evaluator, and how weights are shifted."""
+        return {"by": by, "shift": self.shift, "shift_steps": self.shift_steps or 1}
+
     def plan(self, usual: int) -> Plan:
         """How the evolution goes, for so many generations unless it is asked for others."""
         generations = usual if self.generations is None else self.generations
         return Plan(self.population, generations, self.parents, self.mutants, self.mutation)
+
+
+def flag(name: str) -> str:
+    """The option that a field is given by."""
+    return f"--{name.replace('_', '-')}"
+
+
+def told_as(name: str, value: object) -> str:
+    """How an error says what was asked for."""
+    return f"without {flag(name)}" if value is None else f"with {flag(name)} {value}"

@@ -1,4 +1,4 @@
-"""`cleave evolve`: from a trained supernet to the best architecture under other limits, without training anything."""
+"""`cleave evolve`: from a trained supernet to the best architecture under other limits."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from typing import Any
 from cleave.data.given import Given
 from cleave.engine.progress import Callback
 from cleave.errors import Interrupted, UserError, named, unknown
-from cleave.evolve.bench import ACCURACY, CHECKED, Bench, images_of
+from cleave.evolve.bench import Bench, Diverged, images_of
 from cleave.evolve.evaluators import EVALUATORS, ArchitectureEvaluator
 from cleave.evolve.part import Part
-from cleave.evolve.question import EvolveQuestion
+from cleave.evolve.question import EvolveQuestion, told_as
+from cleave.evolve.shifting import Shifting
 from cleave.evolve.worth import Worth, weighed
 from cleave.files import check_free
 from cleave.memory import memory_for
@@ -23,7 +24,7 @@ from cleave.method.evolution import Evolution, Plan
 from cleave.run.durable import write_json
 from cleave.search.finished import FinishedRun, open_finished, read_recipe
 from cleave.search.latency import hash_of, resolve_latency
-from cleave.search.selection import chosen_leaf, interval
+from cleave.search.selection import chosen_leaf
 from cleave.settings import COST_OF, Recipe
 from cleave.space import Arch
 from cleave.split import Node
@@ -40,9 +41,10 @@ def evolve(path: Path, question: EvolveQuestion, callback: Callback, given: Give
     "checked_images" others), "by", "fallback" (why it is not by what was asked for), "evaluators" (Kendall's tau of
     each, and of "macs", on "check" architectures), "plan", "history" (the best score after each generation), "judged",
     "spent" (passes of the search, and images that went through networks here), "samples" (accuracies, by
-    architecture), "of" (what these are of), "judged_by" and "as_searched" (as of `cleave.rank`), "next" (the command
-    that trains it), "seconds"}. UserError for what the user can correct; Interrupted when asked to stop: the same call
-    then goes on.
+    architecture), "of" (what these are of), "judged_by" and "as_searched" (as of `cleave.rank`), with `--shift` "shift"
+    (see `Shifting.told`; accuracies and "history" are then by shifted weights, and "spent" has passes too), "next" (the
+    command that trains it), "seconds"}. UserError for what the user can correct; Interrupted when asked to stop: the
+    same call then goes on.
     """
     began = time.monotonic()
     names, file = names_of(question), question.out or path / EVOLVED
@@ -59,6 +61,9 @@ def evolve(path: Path, question: EvolveQuestion, callback: Callback, given: Give
         except (Interrupted, KeyboardInterrupt) as error:
             kept = f"; the same command goes on from {part.file}" if part.known else ", and nothing was measured yet"
             raise Interrupted(f"interrupted{kept}") from error
+        except Diverged:
+            part.give_up()
+            raise
         finally:  # after an error too: what was measured is not measured again with another --fallback
             part.save()
     told = {"run": str(path.absolute()), "file": str(file), **found}
@@ -77,7 +82,13 @@ def names_of(question: EvolveQuestion) -> list[str]:
     names = [named(what, name, known) for what, name in given.items() if name is not None]
     if question.fallback is not None and not EVALUATORS[names[0]].floors:
         raise UserError(f"--fallback: has no meaning with --by {names[0]}, which is always used; leave it out")
-    if not any(EVALUATORS[name].learns for name in names):
+    learns = [name for name in names if EVALUATORS[name].learns]
+    if learns and question.shift is not None:
+        raise UserError(
+            f"--shift: {learns[0]} predicts by what it has learned of other weights; give --by accuracy or --by loss, "
+            "or leave --shift out"
+        )
+    if not learns:
         for what, value in (("--samples", question.samples), ("--predictor", question.predictor)):
             if value is not None:
                 raise UserError(f"{what}: has no meaning with --by {names[0]}, which learns nothing; leave it out")
@@ -140,15 +151,19 @@ def searched(bench: Bench, names: list[str], of: dict[str, Any]) -> dict[str, An
         bench.callback.say(f"--by {names[0]}: {worth.against(names[0])}; {by} is used instead")
     plan = bench.question.plan(EVALUATORS[by].generations)
     bench.total += plan.most
-    evolution = run_evolution(bench, plan, by, worth.evaluators[by])
+    shifting = shifting_for(bench, plan)
+    evolution = run_evolution(bench, plan, by, worth.evaluators[by], shifting)
+    found = facts(bench, evolution.best)
+    shift = {} if shifting is None else {"shift": shifting.told(evolution.best)}
     return {
-        **facts(bench, evolution.best),
+        **found,
+        **shift,
         "by": by,
         "fallback": None if by == names[0] else {"asked": names[0], "why": worth.against(names[0])},
         **worth_json(bench, worth),
         "plan": asdict(plan),
         "history": evolution.history,
-        "judged": len(evolution.scores),
+        "judged": sum(evolution.sizes),
         "spent": {"search": asdict(bench.run.state.cost), "evolve": dict(bench.part.spent)},
         "of": of,
         "judged_by": bench.judging.told,
@@ -156,21 +171,35 @@ def searched(bench: Bench, names: list[str], of: dict[str, Any]) -> dict[str, An
     }
 
 
-def run_evolution(bench: Bench, plan: Plan, by: str, evaluator: ArchitectureEvaluator) -> Evolution:
+def shifting_for(bench: Bench, plan: Plan) -> Shifting | None:
+    """What shifts the weights between generations; None where that is not asked for."""
+    rate, steps = bench.question.shift, bench.question.shift_steps
+    if rate is None:
+        return None
+    bench.total += plan.generations * plan.kept
+    return Shifting(bench, rate, steps or 1)
+
+
+def run_evolution(
+    bench: Bench, plan: Plan, by: str, evaluator: ArchitectureEvaluator, shifting: Shifting | None = None
+) -> Evolution:
     """An evolution to its end, from where it was left; it is kept after each generation."""
-    evolution = Evolution(bench.space, bench.region, plan)
+    evolution, how = Evolution(bench.space, bench.region, plan), bench.question.how(by)
     if (kept := bench.part.evolution) is not None:
-        if kept["by"] != by:
-            raise UserError(f"{bench.part.file}: is of an evolution by {kept['by']}; remove it or give another --out")
+        if other := [told_as(key, kept[key]) for key in how if kept[key] != how[key]]:
+            raise UserError(f"{bench.part.file}: is of an evolution {other[0]}; remove it or give another --out")
         evolution.load_state_dict(kept)
-        bench.done += len(evolution.scores)
+        again = 0 if shifting is None else plan.kept * (len(evolution.sizes) - 1)
+        bench.done += sum(evolution.sizes) + again
     while not evolution.done:
         bench.stop.check()
         number = len(evolution.sizes)
-        children = evolution.next(bench.chance.generator("generation", number))
         doing = f"generation {number} of {plan.generations}"
+        if shifting is not None and number:
+            shifting.renew(evolution, evaluator, doing)
+        children = evolution.next(bench.chance.generator("generation", number))
         evolution.tell(children, evaluator.scores(children, "evolution", doing))
-        bench.part.evolution = {"by": by, **evolution.state_dict()}
+        bench.part.evolution = {**how, **evolution.state_dict()}
         bench.part.save_sometimes()
     return evolution
 
@@ -178,7 +207,6 @@ def run_evolution(bench: Bench, plan: Plan, by: str, evaluator: ArchitectureEval
 def facts(bench: Bench, arch: Arch) -> dict[str, Any]:
     """What is known of the architecture that was found."""
     cost, limits = bench.costs.of(arch), bench.problem.recipe.limits
-    (accuracy,), (checked,) = (bench.measured(what, [arch], "found", "found") for what in (ACCURACY, CHECKED))
     latency = {} if limits.latency is None else {"latency": cost.milliseconds}
     return {
         "space": bench.space.name,
@@ -188,11 +216,7 @@ def facts(bench: Bench, arch: Arch) -> dict[str, Any]:
         "params": cost.parameters,
         **latency,
         "limits": {key: {"most": most, "found": getattr(cost, COST_OF[key])} for key, most in limits.given.items()},
-        "accuracy": accuracy,
-        "images": bench.exam.images,
-        "checked_accuracy": checked,
-        "checked_images": bench.checking.images,
-        "interval": list(interval(checked, bench.checking.images)),
+        **bench.found(arch),
     }
 
 

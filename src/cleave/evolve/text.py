@@ -31,9 +31,9 @@ def print_evolved(found: dict[str, Any], console: Console | None = None) -> None
     console.print(Text(found["arch"]), soft_wrap=True)
     console.print(Text(costs(found)))
     console.print(Text(f"  {judged_by(found['judged_by'])}{'' if found['as_searched'] else ', unlike in the search'}"))
-    (low, high), told = found["interval"], f"{found['accuracy']:.2f} % of {found['images']} held-out images"
-    checked = f"{found['checked_accuracy']:.2f} % [{low:.1f}, {high:.1f}] of {found['checked_images']} others"
-    console.print(Text(f"  accuracy {told} that it was found by,\n  {checked}"))
+    console.print(Text(accuracies(found)))
+    if "shift" in found:
+        console.print(Text(shift(found["shift"])))
     console.print(Text(f"{found['seconds']:.0f} s; train it with: {found['next']}"), soft_wrap=True)
 
 
@@ -43,6 +43,18 @@ def costs(found: dict[str, Any]) -> str:
     for key, each in found["limits"].items():
         lines.append(f"  {key}: {amount(each['found'])} of at most {amount(each['most'])}")
     return "\n".join(lines)
+
+
+def accuracies(found: dict[str, Any]) -> str:
+    (low, high), told = found["interval"], f"{found['accuracy']:.2f} % of {found['images']} held-out images"
+    checked = f"{found['checked_accuracy']:.2f} % [{low:.1f}, {high:.1f}] of {found['checked_images']} others"
+    return f"  accuracy {told} that it was found by,\n  {checked}"
+
+
+def shift(told: dict[str, Any]) -> str:
+    """By which weights that is, and what it is by those of the search."""
+    steps = f"rate {told['rate']:g}, {told['shifts']} x {told['steps']} steps"
+    return f"  by shifted weights ({steps}); by those of the search\n{accuracies(told['unshifted'])}"
 
 
 def cells(row: dict[str, Any]) -> list[str]:

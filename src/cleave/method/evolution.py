@@ -55,7 +55,8 @@ class Evolution:
 
     `scores` are of all architectures judged so far, as their space writes them, in their order: the parents are the
     best of them, since what was better than all of a population was never dropped from it. `sizes`: how many each
-    generation judged. No architecture is judged twice.
+    generation judged; `history`: the best score after each. `past`: those whose scores were given up by `renew`. No
+    architecture is proposed twice.
     """
 
     space: Space
@@ -63,6 +64,8 @@ class Evolution:
     plan: Plan
     scores: dict[str, float] = field(default_factory=dict)
     sizes: list[int] = field(default_factory=list)
+    history: list[float] = field(default_factory=list)
+    past: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.genes = Genes(self.space, self.region)
@@ -83,14 +86,8 @@ class Evolution:
         ranked = sorted(self.scores, key=lambda text: -self.scores[text])[: self.plan.kept]
         return [self.space.parse(text) for text in ranked]
 
-    @property
-    def history(self) -> list[float]:
-        """The best score after each generation."""
-        scores, ends = list(self.scores.values()), [sum(self.sizes[: i + 1]) for i in range(len(self.sizes))]
-        return [max(scores[:end]) for end in ends]
-
     def next(self, generator: torch.Generator) -> list[Arch]:
-        """The next generation's new architectures, which all differ and were never judged.
+        """The next generation's new architectures, which all differ and were never proposed.
 
         Fewer than there is room for where hardly any others are allowed.
         """
@@ -111,6 +108,17 @@ class Evolution:
         """The scores of the next generation, higher for better ones."""
         self.sizes.append(len(archs))
         self.scores |= {self.space.format(arch): score for arch, score in zip(archs, scores, strict=True)}
+        self.history.append(max(self.scores.values()))
+
+    def renew(self, scores: Sequence[float]) -> None:
+        """From here on architectures are judged by other weights: these are the scores of the parents by them.
+
+        Those of all others, which are not comparable any more, are given up.
+        """
+        parents = map(self.space.format, self.parents)
+        renewed = dict(zip(parents, scores, strict=True))
+        self.past |= self.scores.keys()
+        self.scores = renewed
 
     def _mutant(self, parents: Sequence[Arch], generator: torch.Generator) -> Arch | None:
         return self.genes.mutant(pick(parents, generator), self.plan.mutation, generator)
@@ -128,15 +136,18 @@ class Evolution:
                 child = source()
                 if child is None or not self.space.valid(child):
                     continue
-                if (text := self.space.format(child)) not in self.scores and text not in found:
+                text = self.space.format(child)
+                if not any(text in known for known in (self.scores, self.past, found)):
                     return child
         return None
 
     def state_dict(self) -> dict[str, Any]:
-        return {"scores": dict(self.scores), "sizes": list(self.sizes)}
+        lists = {"sizes": list(self.sizes), "history": list(self.history), "past": sorted(self.past)}
+        return {"scores": dict(self.scores), **lists}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.scores, self.sizes = dict(state["scores"]), list(state["sizes"])
+        self.history, self.past = list(state["history"]), set(state["past"])
 
 
 def evolved(space: Space, region: Region, plan: Plan, evaluate: Evaluate, generator: torch.Generator) -> Arch:

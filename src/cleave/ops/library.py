@@ -33,7 +33,8 @@ class Zero(nn.Module):
 def zeros(x: Tensor, channels: int, stride: int) -> Tensor:
     """Zeros of the shape that a convolution of `x` has."""
     height, width = (-(-side // stride) for side in x.shape[-2:])
-    return x.new_zeros(len(x), channels, height, width).contiguous(memory_format=torch.channels_last)
+    count = x.shape[0]  # not len(x), by which torch.export takes the number of images for a constant
+    return x.new_zeros(count, channels, height, width).contiguous(memory_format=torch.channels_last)
 
 
 class AveragePool(nn.Module):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from cleave.errors import UserError, brief, shown
+from cleave.errors import UserError, brief, shown, unknown
 from cleave.extras import need_extra
 from cleave.ops.operation import Norm
 from cleave.torch_state import seeded
@@ -93,13 +93,16 @@ def features_of(name: str, width: float, side: int, channels: int) -> int:
 def config_of(name: str, key: str = "space.network") -> dict[str, Any]:
     """What timm says of a network that `key` names; UserError where it has none of that name."""
     need_extra("train")
-    from timm.models import get_pretrained_cfg, is_model, list_models
+    from timm.models import get_pretrained_cfg, is_model, list_models, list_pretrained
 
     if not is_model(name):
         near = get_close_matches(name.partition(".")[0], list_models(), n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise UserError(f"{key}: timm has no network {shown(name)}{hint}")
-    found = get_pretrained_cfg(name, allow_unregistered=True)
+    try:
+        found = get_pretrained_cfg(name, allow_unregistered=True)
+    except RuntimeError as error:  # another tag
+        raise unknown(key, name, list_pretrained(f"{name.partition('.')[0]}.*")) from error
     if found is None:
         raise UserError(f"{key}={name}: timm does not say what images it takes; use another one")
     config: dict[str, Any] = found.to_dict()

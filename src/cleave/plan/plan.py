@@ -13,6 +13,7 @@ from cleave.memory import memory_for
 from cleave.plan.memory import available_bytes, peak_bytes, retraining_memory, step_memory
 from cleave.plan.timing import Stopwatch, some_alone
 from cleave.resolve import resolve
+from cleave.search.beginning import opened
 from cleave.search.problem import Problem, open_problem
 from cleave.search.stages import stages_of
 from cleave.search.work import nodes_at
@@ -51,7 +52,8 @@ def plan_search(recipe: Recipe, callback: Callback | None = None, given: Given |
     weights would fit.
     """
     recipe, notes = resolve(recipe, find_space(recipe.space))
-    problem = open_problem(recipe, callback, given)
+    callback = callback or Callback()
+    problem = opened(open_problem(recipe, callback, given), callback.say)
     with cpu_threads(recipe.threads):
         return planned(problem, notes)
 

@@ -11,13 +11,13 @@ from cleave.bench.table import need
 from cleave.engine.engine import ONE, Engine
 from cleave.engine.progress import Callback
 from cleave.errors import Interrupted, UserError, brief, refuse_repeats, shown
+from cleave.places import absolute
 from cleave.plan import plan_search
 from cleave.reproduce.catalogue import EXPERIMENTS, find_experiment
 from cleave.reproduce.experiment import BUDGETS, Budget
 from cleave.reproduce.figure import draw
 from cleave.reproduce.grid import Finding, Grid, chosen_rows
 from cleave.reproduce.table import TableLine, comparisons, lines, markdown
-from cleave.resolve import absolute
 from cleave.run.durable import saving, write_bytes, write_json
 from cleave.run.folder import make_folder
 from cleave.run.reading import Damaged, Shape, is_there, names_in, read_json

@@ -12,7 +12,8 @@ from cleave.config import Raw, load
 from cleave.errors import UserError, plain, shown
 from cleave.extensions import check_unchanged
 from cleave.given import RecipeLike
-from cleave.resolve import absolute, resolve_device, resolve_images
+from cleave.places import absolute
+from cleave.resolve import resolve_device, resolve_images
 from cleave.retrain.catalogue import FINETUNE, SHORT, is_named, read_recipe
 from cleave.retrain.settings import BeginSettings, RetrainData, RetrainRecipe, check_begin, check_settings
 from cleave.retrain.supernet import find_supernet, finished_search

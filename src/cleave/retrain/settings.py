@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, SerializeAsAny
 
 from cleave.errors import UserError
 from cleave.extras import need_extra
+from cleave.kinds import of_kind
 from cleave.settings import (
     TIMM,
     Extensions,
@@ -18,7 +19,6 @@ from cleave.settings import (
     SpaceSettings,
     Threads,
     ViewSettings,
-    of_kind,
 )
 
 Share = Annotated[float, Field(ge=0, lt=1)]

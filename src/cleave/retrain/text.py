@@ -57,6 +57,7 @@ def print_evaluation(found: dict[str, Any]) -> None:
         f"{found['hits']} of {found['images']} images of {found['data']}",
         f"  balanced accuracy {found['balanced_accuracy']:.2f} %; the most frequent class alone: "
         f"{found['majority_share']:.2f} %",
+        f"hand it over: cleave export {quote(found['model'])} --out {quote(found['model'] + '-export')}",
         sep="\n",
     )
 

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from cleave.data.augment import Normalise
-from cleave.errors import PATH, UserError, brief, cause
+from cleave.errors import PATH, UserError, brief
 from cleave.ops.timm_body import classifier_of, config_of
+from cleave.pretrained.reading import cached, tensors_in
 from cleave.space.timm_networks import BODY
 from cleave.torch_state import seeded
 
-UNREADABLE = (RuntimeError, ValueError, LookupError, EOFError, pickle.UnpicklingError, SafetensorError)
-"""What readers of weights raise on a file that holds none."""
 FILE, NETWORK = "begin.file", "space.network"
 """The keys by which a training names weights, and whose they are."""
-HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 
 
 @dataclass(frozen=True)
@@ -89,18 +85,6 @@ def statistics_of(config: Mapping[str, Any], channels: int) -> Normalise:
     return Normalise(mean, std)
 
 
-def cached(config: Mapping[str, Any]) -> Path | None:
-    """The file of a network's weights in timm's cache, where it is in there. Nothing is downloaded."""
-    from huggingface_hub import try_to_load_from_cache  # timm's own needs it
-
-    hub, named, url = (config.get(key) for key in ("hf_hub_id", "hf_hub_filename", "url"))
-    found = [try_to_load_from_cache(hub, each) for each in ((named,) if named else HUB_FILES)] if hub else []
-    places = [Path(each) for each in found if isinstance(each, str)]
-    if isinstance(url, str) and url:
-        places.append(Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2])
-    return next(filter(Path.is_file, places), None)
-
-
 def find_cached(name: str, config: Mapping[str, Any]) -> Path:
     """The same; UserError where it is not in there."""
     found = cached(config)
@@ -114,18 +98,8 @@ def find_cached(name: str, config: Mapping[str, Any]) -> Path:
 
 def weights_in(file: str, config: Mapping[str, Any], name: str, key: str, of: str) -> dict[str, Tensor]:
     """Tensors by name; UserError where they are not the network's. `key` names the file, and `of` the network."""
-    from timm.models import load_state_dict
-
-    try:
-        open(file, "rb").close()  # timm has no word on why it cannot
-        state: dict[str, Tensor] = load_state_dict(file, weights_only=True)
-    except OSError as error:
-        raise UserError(f"{key}: {brief(file, PATH)}: cannot be read ({cause(error)})") from error
-    except UNREADABLE as error:
-        raise UserError(
-            f"{key}: {brief(file, PATH)}: holds no weights that can be read ({brief(str(error))})"
-        ) from error
-    if not isinstance(state.get(classifier_of(config)), Tensor):
+    state = tensors_in(file, key)
+    if classifier_of(config) not in state:
         raise UserError(
             f"{key}: {brief(file, PATH)}: has no {classifier_of(config)}, so it is not of {name}; "
             f"give {of} the name of its network"

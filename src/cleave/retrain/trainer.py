@@ -43,7 +43,7 @@ from cleave.train import (
     taught,
     whole,
 )
-from cleave.train.statistics import normalisations
+from cleave.train.statistics import Following, normalisations
 
 HALF = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 """Of passes, by `precision`."""
@@ -139,6 +139,8 @@ class RetrainTrainer:
         if task.pretrained is not None:
             self.network.load_state_dict({**self.network.state_dict(), **task.pretrained})
         ranks.prepare(self.network)
+        new = task.inherited is None and task.pretrained is None
+        self.following = Following(self.network) if new else None  # else statistics are there already
         self.loss = smoothed(settings.label_smoothing)
         self.weights = self._trainer(settings)
         self.evaluator = Evaluator(TRACKED)
@@ -198,7 +200,7 @@ class RetrainTrainer:
             self.sums.zero_()
         self.weights.begin()
         found = torch.zeros_like(self.sums)
-        paths = [partial(self._path, part, found) for part in self.parts]
+        paths = [partial(self._path, number, part, found) for number, part in enumerate(self.parts)]
         self.weights.update(self.batches.batch(self.step), paths)
         self.sums += self.ranks.sum(found)
 
@@ -208,7 +210,7 @@ class RetrainTrainer:
 
         def attempt(size: int) -> None:
             part = slice(0, max(1, size // settings.accumulate))
-            path = partial(self._path, part, torch.zeros_like(self.sums))
+            path = partial(self._path, 0, part, torch.zeros_like(self.sums))
             self.weights.update(self.batches.batch(self.step), [path])
 
         key, others = f"{section}.batch_size", f"network, or a larger {section}.accumulate"
@@ -216,11 +218,13 @@ class RetrainTrainer:
             return OutOfMemory(f"{self.task.label}: there is not enough memory; use a smaller {key}, {others}")
         return too_large(self.task.label, key, settings.batch_size, others, attempt, self.task.device)
 
-    def _path(self, part: slice, found: Tensor, batch: Batch) -> Pass:
-        """A forward pass of a part of a batch, with the auxiliary head where there is one; `found` adds up what it came
-        to."""
+    def _path(self, number: int, part: slice, found: Tensor, batch: Batch) -> Pass:
+        """The forward pass of that number in a step, of a part of a batch, with the auxiliary head where there is one;
+        `found` adds up what it came to."""
         images, labels = (each[part] for each in batch)
         now = rates(self.task.settings, self.epoch)
+        if self.following is not None:
+            self.following.take(self.step * len(self.parts) + number)
         with self._noise(part, now.drop_path), self._precision():
             logits, other = self.network.heads(images, self.gates)
         logits = whole(logits)

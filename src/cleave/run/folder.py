@@ -7,7 +7,8 @@ events.jsonl      one line per epoch, split and leaf; the same seed gives the sa
 tree.json         the split tree with all similarity matrices
 checkpoints/      the last two generations of what is known; what `cleave resume` goes on from
 parts/LABEL/      each node or architecture under way, with checkpoints and events of its own
-leaves/LABEL/     the weights of every finished node, and of every rung of a network that halving retrained
+leaves/LABEL/     the weights of every finished node, and of every rung of a network that halving retrained;
+                  in leaves/begin/ those that supernets begin with, where they are not drawn
 result.json       the outcome; the same seed gives the same bytes
 timing.json       the seconds it took, all sessions together
 
@@ -28,7 +29,7 @@ from typing import Any
 from pydantic import Field
 
 from cleave.errors import UserError, cause
-from cleave.run.durable import json_bytes, read_folder, saving, write_bytes
+from cleave.run.durable import Owner, json_bytes, read_folder, saving, write_bytes
 from cleave.run.events import START, Events, Mark, checked
 from cleave.run.generations import Generations, Record, read_record, write_record
 from cleave.run.origin import CHECKPOINTS, SEARCH, Begun, Origin, begin
@@ -59,7 +60,14 @@ class RunFiles:
         """Puts a finished node's state aside; returns its identity."""
         with saving(self.path):
             (self.path / "leaves").mkdir(exist_ok=True)
-        return write_record(self.path / "leaves" / label, record, {"run": self.identity, "leaf": label})
+        return write_record(self.path / "leaves" / label, record, self._owner(label))
+
+    def own(self, label: str) -> Record:
+        """Whatever this run has put aside under a label; Damaged where that is nothing, or not whole."""
+        return read_record(self.path / "leaves" / label, of=self._owner(label))
+
+    def _owner(self, label: str) -> Owner:
+        return {"run": self.identity, "leaf": label}
 
     def leaf(self, label: str, identity: str) -> Record:
         """A finished node's state; UserError where it is not what was put aside."""

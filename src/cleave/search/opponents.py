@@ -15,7 +15,7 @@ from cleave.data.report import IMAGES
 from cleave.net.cost import Cost, cost_alone, costs
 from cleave.net.sized import Sized
 from cleave.ops.timm_body import config_of
-from cleave.retrain.timm_weights import cached
+from cleave.pretrained.reading import cached
 from cleave.run.reading import read_json
 from cleave.search.finished import read_recipe
 from cleave.search.problem import limited_size

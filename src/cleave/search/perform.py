@@ -129,6 +129,8 @@ class Performance(TaskSession):
         """The node's supernet after its epochs, from its parent's weights unless it starts anew."""
 
         def inherit(trainer: NodeTrainer) -> None:
+            if plan.fresh:
+                trainer.begin()
             if parent is None or parent.kept is None:
                 assert plan.fresh, "a node that goes on has a parent that was trained"
             elif not plan.fresh:

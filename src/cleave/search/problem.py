@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from cleave.bench.table import Table, find
 from cleave.data.augment import Normalise
 from cleave.data.chance import Chance
@@ -16,15 +18,17 @@ from cleave.data.stream import Batch, BatchStream
 from cleave.deploy.table import LatencyTable
 from cleave.engine.progress import Callback
 from cleave.errors import UserError
+from cleave.kinds import of_kind
 from cleave.memory import memory_for
 from cleave.method import METHODS, Method
 from cleave.net.cost import Costs, costs
 from cleave.net.sized import Sized
 from cleave.net.units import Image
 from cleave.opening import SMALLER, check_padding, open_images, search_augment
+from cleave.pretrained.opening import Pretrained
 from cleave.search.judging import Judging
 from cleave.search.latency import learns_by_latency, table_for
-from cleave.settings import MethodSettings, Recipe, of_kind
+from cleave.settings import BeginSettings, MethodSettings, Recipe
 from cleave.space import Layout, Limited, Space, find_space
 
 
@@ -47,7 +51,7 @@ class Problem:
     """A resolved recipe with its space and images; `train` learns weights, `valid` is held out. No test images.
 
     `report` tells what is used of the images (`cleave.data.report`). `latency`: of milliseconds, if anything goes by
-    them.
+    them. `begin`: what supernets begin with, of a search that is begun; None: weights that are drawn.
     """
 
     recipe: Recipe
@@ -58,6 +62,7 @@ class Problem:
     table: Table | None
     report: Mapping[str, Any] = field(default_factory=dict)
     latency: LatencyTable | None = None
+    begin: Pretrained | None = None
 
     @property
     def layout(self) -> Layout:
@@ -154,6 +159,14 @@ def limited(recipe: Recipe, space: Space, image: Image, classes: int) -> Space:
         raise UserError(f"{keys}: {error}") from error
 
 
+def normalise_of(begin: BeginSettings, train: Images) -> Normalise:
+    """By the statistics of the images, or as pretrained weights know them."""
+    if begin.mean is None or begin.std is None:
+        return Normalise.of(train)
+    device = train.labels.device
+    return Normalise(torch.tensor(begin.mean, device=device), torch.tensor(begin.std, device=device))
+
+
 WHOLE = 15_625
 """The architectures of NAS-Bench-201."""
 
@@ -185,7 +198,7 @@ def open_problem(recipe: Recipe, callback: Callback | None = None, given: Given 
         limited(recipe, space, image, classes),
         train,
         valid,
-        Normalise.of(train),
+        normalise_of(recipe.begin, train),
         table,
         report,
         latency,

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from cleave.bench.table import Table, dataset_of, trained_accuracies
+from cleave.search.beginning import begin_json
 from cleave.search.problem import Problem
 from cleave.search.selection import chosen_leaf, selection_json
 from cleave.search.state import State
@@ -18,7 +19,7 @@ TOLD = ("path", "arch", "valid_accuracy", "valid_balanced_accuracy", "benchmark"
 
 
 def outcome(problem: Problem, state: State) -> dict[str, Any]:
-    """The content of result.json; a pure function of recipe, images and table: it has no times and no places.
+    """The content of result.json; a pure function of recipe, images, table and weights that are named: it has no times.
 
     `chosen` is the leaf that does best on held-out images by `selection.by`, and `selection` tells the figures of every
     leaf by which it might have been chosen (`cleave.search.selection`). `oracle` is the one with the best test
@@ -33,6 +34,7 @@ def outcome(problem: Problem, state: State) -> dict[str, Any]:
         "method": recipe.method.name,
         "splitter": recipe.split.splitter,
         "seed": recipe.seed,
+        **begin_json(problem),
         "leaves": leaves,
         "splits": [split_json(node) for node in state.tree.nodes.values() if node.split is not None],
         "chosen": {key: best[key] for key in TOLD},

@@ -9,6 +9,7 @@ from typing import Any
 
 from cleave.config import Raw, checked
 from cleave.errors import UserError, plain
+from cleave.kinds import of_kind
 from cleave.opening import augment_of
 from cleave.places import expanded
 from cleave.retrain.catalogue import SHORT, is_named, read_recipe
@@ -16,7 +17,7 @@ from cleave.retrain.settings import RetrainRecipe, RetrainSettings, check_settin
 from cleave.retrain.trainer import Retraining, retrain_layout
 from cleave.search.problem import Problem
 from cleave.search.trainer import Standalone
-from cleave.settings import AnySpace, Recipe, SelectionSettings, Settings, of_kind
+from cleave.settings import AnySpace, Recipe, SelectionSettings, Settings
 from cleave.space import Layout, Space, find_space
 
 SECTION = "selection.training"

@@ -27,6 +27,7 @@ from cleave.run.origin import SEARCH, Origin, check_begun, read_origin, settle
 from cleave.run.reading import Shape
 from cleave.run.resumable import resumable
 from cleave.run.view import is_whole, view
+from cleave.search.beginning import LABEL, begun, opened
 from cleave.search.latency import check_unchanged_table, hash_of
 from cleave.search.loop import Search
 from cleave.search.problem import Problem, limited_size, open_problem
@@ -60,6 +61,7 @@ def start(
     for note in notes:
         callback.say(note)
     problem = open_problem(recipe, callback, given)
+    problem = opened(problem, callback.say)
     stages_of(problem)  # refuses what cannot be done with these images, before there is a folder
     for line in report_lines(problem.report):
         callback.say(line)
@@ -114,6 +116,7 @@ def recipe_of(origin: Origin, flags: Mapping[str, Any]) -> Recipe:
 
 def go_on(folder: RunFolder, problem: Problem, callback: Callback, engine: Engine) -> dict[str, Any]:
     """Runs what is left of a run that this process has locked."""
+    problem = begun(problem, folder)
     recipe, stop = problem.recipe, callback.stop
     with cpu_threads(recipe.threads):
         callback.say(f"run folder: {folder.path}")
@@ -156,6 +159,7 @@ def environment(problem: Problem) -> dict[str, Any]:
     return {
         **surroundings(problem.recipe.device, problem.recipe.threads),
         **hash_of(problem.recipe),
+        **({} if problem.begin is None else {LABEL: problem.begin.told}),
         "extensions": file_hashes(problem.recipe.extensions, problem.recipe.space.name),
         "train_images": len(problem.train),
         "held_out_images": len(problem.valid),

@@ -19,6 +19,7 @@ from cleave.errors import UserError
 from cleave.memory import OutOfMemory, too_large, within_memory
 from cleave.method import Lesson, Method, Phase, SgdStep, StepContext, ValidationLoss, Weights, phase_at
 from cleave.net import Gates, Network, build, noisy
+from cleave.pretrained.mobilenetv3 import embed
 from cleave.run.generations import Record
 from cleave.search.compiling import compile_blocks
 from cleave.search.problem import Problem, Setup
@@ -309,6 +310,11 @@ class NodeTrainer:
             choice: [round(weight, 6) for weight in weights.tolist()]
             for choice, weights in self.method.architecture_weights().items()
         }
+
+    def begin(self) -> None:
+        """Takes the weights that supernets begin with, where these are not drawn."""
+        if self.problem.begin is not None:
+            embed(self.network, self.problem.begin.tensors)
 
     def inherit(self, parent: Record, region: Region) -> None:
         """Takes over the parent's weights, momentum and architecture weights, by name, where still allowed."""

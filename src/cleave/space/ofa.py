@@ -102,6 +102,7 @@ class MobileNetOfa(Space):
 
     name = "mobilenet-ofa"
     elastic = True
+    pretrained = "mobilenetv3_large_100"
     statistics = "forgetting"
     settings_class = OfaSettings
     paper_size = OfaSettings(width=1.2, stem="imagenet")

@@ -38,6 +38,8 @@ class Space(ABC):
     elastic = False
     """Whether its networks are parts of a largest one, and candidates are written as sizes
     (`cleave.space.elastic.numbers`)."""
+    pretrained: ClassVar[str | None] = None
+    """The network of timm's of whose weights its supernets may be made, by timm's name (`cleave.pretrained`)."""
     statistics: ClassVar[StatisticsName] = "batch"
     """By which architectures are judged where neither a recipe (`search.statistics`) nor the method says."""
 

@@ -27,7 +27,8 @@ from cleave.engine.overview import Overview
 from cleave.engine.progress import Callback
 from cleave.errors import UserError
 from cleave.extensions import check_unchanged, file_hashes
-from cleave.resolve import absolute, resolve_data, resolve_device
+from cleave.places import absolute
+from cleave.resolve import resolve_data, resolve_device
 from cleave.run.durable import json_bytes, write_bytes, write_json
 from cleave.run.folder import TIMING, make_folder, new_folder
 from cleave.run.generations import Generations, Record

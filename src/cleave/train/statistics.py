@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
+from math import ceil
 from typing import TypeVar
 
 import torch
@@ -75,6 +76,26 @@ BATCH = Statistics(running=False)
 RECALIBRATED = Statistics(running=True, calibrated=True)
 INITIAL = Statistics(running=True)
 """Running ones as they are before the first batch: nothing is judged well by them, but every operation runs."""
+
+
+class Following:
+    """Running statistics of a network that begins to be trained: at first the plain mean of the batches that were seen.
+
+    A moving average alone remembers the values that they had before the first batch: after 40 batches a variance of 1
+    is still .015 in it, which is more than the variances of many layers, and the network is judged by chance. Once it
+    remembers fewer batches than were seen it goes on as usual, and after a few hundred both are the same.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        known = {norm: norm.momentum for norm in normalisations(network)}
+        self.momentum = {norm: momentum for norm, momentum in known.items() if momentum is not None}
+        self.first = max((ceil(1 / momentum) for momentum in self.momentum.values() if momentum), default=0)
+
+    def take(self, seen: int) -> None:
+        """The next batch is taken in, after so many others."""
+        if seen <= self.first:
+            for norm, momentum in self.momentum.items():
+                norm.momentum = max(momentum, 1 / (seen + 1)) if momentum else momentum
 
 
 def normalisations(module: nn.Module) -> list[_BatchNorm]:

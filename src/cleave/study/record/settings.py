@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny
 
+from cleave.kinds import of_kind
 from cleave.settings import (
     Extensions,
     ImageSettings,
@@ -21,7 +22,6 @@ from cleave.settings import (
     Settings,
     SpaceSettings,
     Threads,
-    of_kind,
 )
 
 StatisticsName = Literal["tracked", "batch", "recalibrated"]

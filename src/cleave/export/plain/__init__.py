@@ -1,0 +1,1 @@
+"""A network as a readable Python file that needs torch alone, beside its weights."""
