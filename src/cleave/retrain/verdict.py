@@ -118,13 +118,14 @@ def same_images(
         images = images_of(ours, callback, data, data_root, given)
     except NoTestPart as error:
         raise UserError(f"{error}; without test images there is no verdict: {by_held_out(best)}") from error
-    prints = {ours.recipe.data.model_dump_json(): fingerprint((images,))}
+    own = fingerprint((images,))
+    prints = {ours.recipe.data.model_dump_json(): own}
     for each in found:
         check_images(images, each.origin, each.result.run, ours.recipe.data.name)
         said = each.recipe.data.model_dump_json()
         if said not in prints:
             prints[said] = fingerprint((images_of(each, callback, data, data_root, given),))
-        if prints[said] != fingerprint((images,)):
+        if prints[said] != own:
             raise UserError(
                 f"{each.result.run}: has other test images than {ours.result.run}; compare trainings on the same ones"
             )
