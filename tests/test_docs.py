@@ -23,7 +23,8 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 TINY = (
     "--set data.limit=96 --set data.image_size=8 --set space.channels=2 --set search.batch_size=32 "
-    "--set search.epochs=1 --set split.batches=1 --set threads=1 --set trust.control=1 --set trust.panel=2"
+    "--set search.epochs=1 --set split.batches=1 --set split.splits=1 --set threads=1 --set trust.control=0 "
+    "--set trust.panel=0"
 )
 
 EVOLVE = "--population 4 --generations 1 --check 5"
@@ -117,7 +118,7 @@ def test_the_guide_to_the_verdict_runs_from_top_to_bottom(tmp_path: Path, monkey
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("cleave.search.opponents.USUAL", ())
-    write_images(tmp_path / "my-images", each=20)
+    write_images(tmp_path / "my-images", each=60)
     (shell,), (code,) = (blocks(ROOT / "docs" / "verdict.md", language) for language in ("sh", "python"))
     small = "training.epochs=1 training.batch_size=20"
     tiny = {"search": f"{TINY} {shlex.join(HERE)}", "train": small}

@@ -45,7 +45,7 @@ KINDS = {
     "darts that inherits": {"split.restart": "false"},
     "rsps": RSPS,
     "evolution": {**RSPS, "method.derive": "evolution", "method.population": 4, "method.generations": 2},
-    "halving": {**RSPS, **HALVING},
+    "halving": {**RSPS, **HALVING, "trust.control": 0, "trust.panel": 0},
     "recalibrated": {**RSPS, "search.statistics": "mean", "search.calibration_images": 9, "search.eval_batch_size": 5},
     "random": {"method.name": "random", "search.epochs": 2},
     "darts2": {"method.name": "darts2", "split.splits": 1},

@@ -96,7 +96,7 @@ def test_other_images_have_another_fingerprint() -> None:
         ["split.splitter=none"],
         ["split.splitter=exhaustive"],
         ["split.splitter=random", "split.branch=[2, 3]"],
-        ["split.splitter=gradient", "split.branch=3", "split.batches=2"],
+        ["split.splitter=gradient", "split.branch=3", "split.splits=1", "split.batches=2"],
         ["method.name=rsps", "method.samples=4"],
         ["method.name=rsps", "method.samples=4", "method.paths=3"],
         [

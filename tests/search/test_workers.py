@@ -120,7 +120,7 @@ def without_workers(words: list[str]) -> list[str]:
 
 
 def test_a_run_whose_processes_are_killed_goes_on_with_any_number_of_workers(images: Path, tmp_path: Path) -> None:
-    changes = {**RSPS, **EVERY_STEP, "search.epochs": 6}
+    changes = {**RSPS, **EVERY_STEP, "search.epochs": 4}
     begin(images, tmp_path / "whole", changes, 1)
     out = tmp_path / "killed"
     for words in (without_workers(search(images, out, changes)), ["resume", str(out)]):
