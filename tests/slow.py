@@ -97,6 +97,7 @@ LEFT_OUT = {
     "every format in export/test_export.py; here a network with a head as plain PyTorch": [
         r"test_a_network_of_every_space_is_written_in_every_format\[(?!toyhead-plain\])",
         r"export/test_environments\.py",
+        r"test_a_network_of_timms_is_written_in_every_format\[(onnx|torch)\]",
         r"test_the_opset_is_the_one_that_was_asked_for",
         r"test_the_guide_to_exporting_runs_from_top_to_bottom",
     ],

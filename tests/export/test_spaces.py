@@ -13,6 +13,7 @@ from cleave.export.deployed import check_alone
 from cleave.export.formats import FORMATS
 from cleave.export.onnx_file import FILE
 from cleave.space import find_space
+from cleave.space.timm_networks import TimmSettings
 from tests.elastic import ToyElastic
 from tests.export.made import check, chosen, handed
 from tests.registries import as_they_were
@@ -35,6 +36,12 @@ def _registries() -> Iterator[None]:
 @pytest.mark.parametrize("space", SPACES, ids=lambda space: space.rpartition("/")[2])
 def test_a_network_of_every_space_is_written_in_every_format(space: str, name: str, tmp_path: Path) -> None:
     check(name, handed(find_space(space)), tmp_path)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_network_of_timms_is_written_in_every_format(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("timm")
+    check(name, handed(find_space(TimmSettings(network="test_efficientnet"))), tmp_path)
 
 
 def test_a_space_that_always_normalises_by_the_batch_is_named() -> None:

@@ -67,7 +67,7 @@ def test_the_text_has_the_same_figures_and_ends_with_a_command_that_runs(runs: l
         assert any(line.startswith(each["name"]) and f"{each['accuracy']:.2f}" in line for line in lines)
     assert any(line.startswith("to use: ") for line in lines)
     assert sum(line.startswith("  classes alike") for line in lines) == 3
-    assert Ended(lines[-1].split("cleave ")[1].split(), capsys).status == 0
+    assert Ended([*lines[-1].split("cleave ")[1].split(), "--format", "plain"], capsys).status == 0
 
 
 def test_a_network_is_asked_once(runs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

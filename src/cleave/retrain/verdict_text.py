@@ -13,7 +13,7 @@ def print_verdict(found: dict[str, Any]) -> None:
 
 def verdict_lines(found: dict[str, Any]) -> list[str]:
     """What there is to say, the figures network by network, and which one to use."""
-    test, first = found["test"], found["runs"][0]["run"]
+    test, used = found["test"], found["chosen"] or found["runs"][0]["run"]
     return [
         test["sentence"],
         f"test accuracy, % of {test['images']} images of {found['data']}, by how much ours is above (95 % intervals),",
@@ -21,7 +21,7 @@ def verdict_lines(found: dict[str, Any]) -> list[str]:
         *table(["network", "accuracy", "ours above by", "p"], rows(test)),
         *table(["network", "held-out", "multiply-adds", "parameters"], list(map(cost_row, found["runs"]))),
         choice(found),
-        f"what it is: cleave show {quote(found['chosen'] or first)}",
+        f"hand it over: cleave export {quote(used)} --out {quote(used + '-export')}",
     ]
 
 
