@@ -129,6 +129,16 @@ LEFT_OUT = {
     "the same for Ctrl-C and a terminal that is closed": [
         r"test_a_process_that_is_asked_to_stop_saves_and_says_how_to_go_on\[1[05]\]",
     ],
+    "a run whose processes are killed goes on with any number of workers": [
+        r"test_a_process_that_is_killed_leaves_what_the_run_goes_on_from",
+    ],
+    "the commands of the README, and tests/evolve and tests/retrain/test_verdict.py": [
+        r"test_the_guide_to_(the_verdict|evolution)_runs_from_top_to_bottom",
+    ],
+    "after each of the first steps both have the same loss; a replay is the race on the network itself": [
+        r"test_curves_have_a_loss_for_every_epoch",
+        r"test_the_command_measures_once_and_reports_every_rule",
+    ],
     "the same for Ctrl-C, and for a closed terminal without workers": [
         r"test_a_search_that_is_asked_to_stop_saves_every_part\[(warned_by_slurm|to_all|closing_the_terminal)\]",
         r"test_ctrl_c_in_the_middle_of_a_fork_is_heard\[15\]",

@@ -17,6 +17,7 @@ from cleave.method.darts import DartsSettings
 from cleave.method.rsps import RspsSettings
 from cleave.settings import Recipe
 from cleave.space.ofa import OfaSettings
+from cleave.space.timm_networks import TimmSettings
 
 NAMES = st.text("abcdefgh_", min_size=1, max_size=6)
 VALUES = st.one_of(st.integers(), st.booleans(), st.text("abc xyz"), st.lists(st.integers(), max_size=3))
@@ -200,6 +201,7 @@ def test_the_known_keys_are_those_of_a_written_recipe() -> None:
     others |= {"space.width", "space.backbone"}  # of MobileNet
     others |= {f"space.{key}" for key in OfaSettings.model_fields} - dotted
     others |= {"space.derivation", "space.split_cells", "space.stem"}  # of DARTS
+    others |= {f"space.{key}" for key in TimmSettings.model_fields} - dotted
     known = set(known_keys(Recipe))
     assert known == {*written, *dotted, *others}
     assert {key for key in known if "." not in key} == set(written)

@@ -10,7 +10,7 @@ import pytest
 
 from cleave.data import cache as module
 from cleave.data.cache import Cache, cache_file, stamp_of
-from tests.data.made_folders import random
+from tests.fresh import fresh
 
 SIZE = 16
 
@@ -26,7 +26,7 @@ def said() -> list[str]:
 
 
 def some(size: int = SIZE) -> np.ndarray:
-    return random.integers(0, 256, (3, size, size), dtype=np.uint8)
+    return fresh().integers(0, 256, (3, size, size), dtype=np.uint8)
 
 
 def keep(
@@ -141,8 +141,8 @@ def test_damage_in_the_middle_never_gives_other_pixels(said: list[str]) -> None:
     for _ in range(20):
         said.clear()
         damaged = bytearray(whole)
-        for place in random.integers(0, len(whole), 50):
-            damaged[place] = random.integers(256)
+        for place in fresh().integers(0, len(whole), 50):
+            damaged[place] = fresh().integers(256)
         cache_file(SIZE).write_bytes(damaged)
         cache = Cache(SIZE, said.append)
         for content, pixels in kept.items():

@@ -11,7 +11,8 @@ import torch
 from cleave.data.cifar import CIFAR10_CLASSES, read_cifar10, read_cifar100
 from cleave.data.images import Images, Part
 from cleave.errors import UserError
-from tests.data.official import made, random, write_batch, write_binary, write_cifar10, write_cifar100
+from tests.data.official import made, write_batch, write_binary, write_cifar10, write_cifar100
+from tests.fresh import fresh
 
 CASES = [
     (read_cifar10, write_cifar10, True, "cifar-10-batches-bin", 10),
@@ -63,7 +64,7 @@ def test_a_file_cut_anywhere_is_named(
     part: Part = "test" if "test" in path.name else "train"
     data = path.read_bytes()
     row = len(data) // (10 if classes == 10 else 20)
-    for length in [0, *random.integers(1, len(data), 10).tolist()]:
+    for length in [0, *fresh().integers(1, len(data), 10).tolist()]:
         if binary and length and length % row == 0:
             continue  # fewer rows, each of them whole
         path.write_bytes(data[:length])
@@ -84,7 +85,7 @@ def test_a_label_that_no_class_has_is_refused_with_its_file(tmp_path: Path) -> N
     write_cifar10(tmp_path, binary=True)
     path = tmp_path / "cifar-10-batches-bin" / "data_batch_2.bin"
     pixels, labels = made(10, 3, 32, 10)
-    labels[random.integers(10)] = 10
+    labels[fresh().integers(10)] = 10
     write_binary(path, (pixels, labels))
     with pytest.raises(UserError, match=f"{path}: label 10 "):
         read_cifar10(tmp_path, "train")
@@ -118,7 +119,7 @@ def test_the_classes_of_cifar10_have_their_names(tmp_path: Path) -> None:
 def test_the_classes_of_cifar100_are_named_by_the_file_beside_them(tmp_path: Path, binary: bool) -> None:
     write_cifar100(tmp_path, binary)
     before = read_cifar100(tmp_path, "train")
-    names = [f"class_{number}" for number in random.permutation(100)]
+    names = [f"class_{number}" for number in fresh().permutation(100)]
     if binary:
         beside = tmp_path / "cifar-100-binary" / "fine_label_names.txt"
         beside.write_text("\n".join(names) + "\n\n")

@@ -8,7 +8,8 @@ import torch
 
 from cleave.data.fashion import read_fashion, read_idx
 from cleave.errors import UserError
-from tests.data.official import made, random, write_fashion, write_idx
+from tests.data.official import made, write_fashion, write_idx
+from tests.fresh import fresh
 
 
 @pytest.mark.parametrize("zipped", [False, True])
@@ -48,13 +49,13 @@ def test_images_without_their_labels_are_refused_by_name(tmp_path: Path) -> None
 @pytest.mark.parametrize("shape", [(7,), (3, 4, 5), (2, 3), (0, 4)])
 @pytest.mark.parametrize("zipped", [False, True])
 def test_an_idx_file_comes_back_equal(tmp_path: Path, shape: tuple[int, ...], zipped: bool) -> None:
-    array = torch.from_numpy(random.integers(0, 256, shape)).byte()
+    array = torch.from_numpy(fresh().integers(0, 256, shape)).byte()
     assert torch.equal(read_idx(write_idx(tmp_path / "some", array, zipped), len(shape)), array)
 
 
 @pytest.mark.parametrize("zipped", [False, True])
 def test_an_idx_file_cut_anywhere_is_named(tmp_path: Path, zipped: bool) -> None:
-    path = write_idx(tmp_path / "some", torch.from_numpy(random.integers(0, 256, (3, 4, 5))), zipped)
+    path = write_idx(tmp_path / "some", torch.from_numpy(fresh().integers(0, 256, (3, 4, 5))), zipped)
     data = path.read_bytes()
     for length in range(len(data)):
         path.write_bytes(data[:length])
@@ -63,12 +64,12 @@ def test_an_idx_file_cut_anywhere_is_named(tmp_path: Path, zipped: bool) -> None
 
 
 def test_a_zipped_file_with_a_flipped_byte_is_named(tmp_path: Path) -> None:
-    path = write_idx(tmp_path / "some", torch.from_numpy(random.integers(0, 256, (3, 4, 5))), zipped=True)
+    path = write_idx(tmp_path / "some", torch.from_numpy(fresh().integers(0, 256, (3, 4, 5))), zipped=True)
     data = bytearray(path.read_bytes())
     # Not in the header, whose time stamp is not checked, nor in the padding bits that end the compressed stream.
     for position in [*range(10, len(data) - 9), *range(len(data) - 8, len(data))]:
         damaged = data.copy()
-        damaged[position] ^= 1 << int(random.integers(8))
+        damaged[position] ^= 1 << int(fresh().integers(8))
         path.write_bytes(damaged)
         with pytest.raises(UserError, match=f"^{path}: "):
             read_idx(path, 3)

@@ -11,7 +11,8 @@ from PIL import Image
 from cleave.data.folder import read_folder
 from cleave.data.images import Images
 from cleave.errors import UserError
-from tests.data.official import random, write_folder
+from tests.data.official import write_folder
+from tests.fresh import fresh
 
 
 def pixels_of(path: Path) -> torch.Tensor:
@@ -55,10 +56,10 @@ def test_a_test_folder_is_the_test_part(tmp_path: Path, name: str) -> None:
 def test_the_tenth_depends_on_the_sorted_names_alone(tmp_path: Path) -> None:
     first = write_folder(tmp_path / "first", {"a": 30, "b": 30})
     second = tmp_path / "second"
-    for path in random.permutation(sorted(first.rglob("*.png"))):
+    for path in fresh().permutation(sorted(first.rglob("*.png"))):
         (second / path.parent.name).mkdir(parents=True, exist_ok=True)
         shutil.copy(path, second / path.parent.name)
-    torch.manual_seed(int(random.integers(2**31)))
+    torch.manual_seed(int(fresh().integers(2**31)))
     assert torch.equal(read_folder(first, "test").pixels, read_folder(second, "test").pixels)
 
 
@@ -77,8 +78,8 @@ def test_hidden_files_and_folders_are_no_part_of_it(tmp_path: Path) -> None:
 
 def test_the_shorter_side_is_resized_and_the_centre_kept(tmp_path: Path) -> None:
     write_folder(tmp_path, {"a": 2, "b": 2})
-    wide = random.integers(0, 256, (20, 60, 3), dtype=np.uint8)
-    wide[:, 20:40] = np.kron(random.integers(0, 256, (2, 2, 3)), np.ones((10, 10, 1)))
+    wide = fresh().integers(0, 256, (20, 60, 3), dtype=np.uint8)
+    wide[:, 20:40] = np.kron(fresh().integers(0, 256, (2, 2, 3)), np.ones((10, 10, 1)))
     Image.fromarray(wide).save(tmp_path / "a" / "000.png")
     Image.fromarray(wide.transpose(1, 0, 2)).save(tmp_path / "a" / "001.png")
     images = read_folder(tmp_path, "train", 20)
@@ -123,7 +124,7 @@ def test_a_truncated_image_is_named(tmp_path: Path, suffix: str) -> None:
     (tmp_path / "a" / "000.png").unlink()
     whole = path.read_bytes()
     assert read_folder(tmp_path, "train").labels.tolist() == [0, 0, 1, 1]
-    for length in [0, *random.integers(1, int(len(whole) * 0.9), 10).tolist()]:
+    for length in [0, *fresh().integers(1, int(len(whole) * 0.9), 10).tolist()]:
         path.write_bytes(whole[:length])
         words = "empty" if length == 0 else "is damaged|does not begin as"
         with pytest.raises(UserError, match=f"^{path}: .*({words}).*copy it again"):
@@ -140,7 +141,7 @@ def test_a_file_that_is_no_image_is_named_and_not_skipped(tmp_path: Path) -> Non
 
 def test_an_image_of_more_than_8_bits_is_refused_by_name(tmp_path: Path) -> None:
     write_folder(tmp_path, {"a": 2, "b": 2})
-    Image.fromarray(random.integers(0, 65536, (40, 40), dtype=np.uint16)).save(tmp_path / "a" / "000.png")
+    Image.fromarray(fresh().integers(0, 65536, (40, 40), dtype=np.uint16)).save(tmp_path / "a" / "000.png")
     with pytest.raises(UserError, match=r"a/000\.png: .*8-bit"):
         read_folder(tmp_path, "train")
 

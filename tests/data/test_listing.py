@@ -9,16 +9,17 @@ from cleave.data.folder import read_folder
 from cleave.data.listing import files_below, list_classes, names
 from cleave.data.reading import Reading
 from cleave.errors import UserError
-from tests.data.made_folders import linked_folder, plain, random
+from tests.data.made_folders import linked_folder, plain
+from tests.fresh import fresh
 from tests.reference.decode import files_of
 
 
 def tree(folder: Path) -> Path:
     """Random folders in folders, some hidden, some linked to a folder outside."""
     other = plain(folder.with_name("other"), ("x", "y"), 2)
-    for number, depth in enumerate(random.integers(0, 4, 30)):
-        steps = [str(random.choice(["a-b", "a", "a.b", ".c", "é", "B"])) for _ in range(depth)]
-        inside = folder.joinpath(str(random.choice(["one", "two"])), *steps)
+    for number, depth in enumerate(fresh().integers(0, 4, 30)):
+        steps = [str(fresh().choice(["a-b", "a", "a.b", ".c", "é", "B"])) for _ in range(depth)]
+        inside = folder.joinpath(str(fresh().choice(["one", "two"])), *steps)
         inside.mkdir(parents=True, exist_ok=True)
         (inside / f"{number}.png").touch()
         if number % 10 == 0:

@@ -26,7 +26,8 @@ from cleave.data.pixel_map import PIXELS, PixelMap
 from cleave.data.reading import Reading
 from cleave.data.stream import BatchStream, InOrder
 from cleave.errors import UserError
-from tests.data.made_folders import photo, plain, random
+from tests.data.made_folders import photo, plain
+from tests.fresh import fresh
 
 SIZE, COUNT = 16, 40
 
@@ -99,7 +100,7 @@ def test_a_map_gives_the_same_images_statistics_and_batches_as_memory(folder: Pa
     one, other = Normalise.of(kept), Normalise.of(held)
     assert torch.equal(one.mean, other.mean)
     assert torch.equal(one.std, other.std)
-    chance = Chance(int(random.integers(1000)), "leaf")
+    chance = Chance(int(fresh().integers(1000)), "leaf")
     streams = [BatchStream(images, 9, Augment(2), one, chance, "train") for images in (kept, held)]
     orders = [InOrder(images, 9, one) for images in (kept, held)]
     for step in (0, 4, 11, 2):
@@ -130,7 +131,7 @@ def test_what_was_found_of_all_images_is_not_looked_for_again(folder: Path, monk
     assert looked(replace(kept, **named), replace(held, **named)) == 2
     for file in mapped(folder).parent.glob("found-*.json"):
         data = bytearray(file.read_bytes())
-        data[int(random.integers(len(data)))] ^= 1 << int(random.integers(8))
+        data[int(fresh().integers(len(data)))] ^= 1 << int(fresh().integers(8))
         file.write_bytes(data)
     assert looked(kept, held) == 2
 
@@ -206,10 +207,10 @@ def test_any_damage_is_said_or_made_good_and_never_gives_other_pixels(folder: Pa
         kept = taken(folder)
         file = mapped(folder).parent / part
         data = bytearray(file.read_bytes())
-        for place in random.integers(len(data), size=int(random.integers(1, 4))):
-            data[place] ^= int(random.integers(1, 256))
-        if random.random() < 0.25:
-            data = data[: random.integers(len(data))]
+        for place in fresh().integers(len(data), size=int(fresh().integers(1, 4))):
+            data[place] ^= int(fresh().integers(1, 256))
+        if fresh().random() < 0.25:
+            data = data[: fresh().integers(len(data))]
         file.write_bytes(data)
         for images in (kept, taken(folder)):  # one that was opened before, and one that is opened on the damaged file
             assert all_or_refused(images) in (right.numpy().tobytes(), b"refused")

@@ -23,13 +23,13 @@ from cleave.data.images import TENSORS, Images
 from cleave.data.sources import SOURCES, Archive, data_root, load
 from cleave.errors import UserError
 from tests.data.official import (
-    random,
     write_cifar10,
     write_cifar100,
     write_fashion,
     write_folder,
     write_imagenet16,
 )
+from tests.fresh import fresh
 from tests.tiny import write_images
 
 WRITERS: dict[str, Callable[[Path], object]] = {
@@ -368,6 +368,6 @@ def test_a_new_source_is_one_entry_of_the_table(tmp_path: Path, monkeypatch: pyt
 def test_cifar10_beside_the_checkout_is_loaded_at_16_pixels(cifar_root: Path) -> None:
     images = load("CIFAR-10", "test", cifar_root, image_size=16)
     assert images.pixels.shape == (10_000, 3, 16, 16)
-    index = torch.tensor([int(random.integers(10_000))])
+    index = torch.tensor([int(fresh().integers(10_000))])
     full = load("cifar10", "test", cifar_root).take(index)
     assert torch.equal(images.take(index).pixels, full.resize(16).pixels)

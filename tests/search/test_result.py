@@ -46,6 +46,7 @@ def a_search(table: Table | None, accuracies: list[float]) -> dict[str, Any]:
         recipe=Recipe(trust=TrustSettings(control=0)),
         valid=range(1000),
         held_out_per_class=[600, 400],
+        begin=None,
     )
     return outcome(problem, state)
 

@@ -41,7 +41,8 @@ class _Unpacker(pickle.Unpickler):
 
     def persistent_load(self, place: tuple[int, str]) -> Tensor:
         number, device = place
-        with warnings.catch_warnings(action="ignore"):  # they are read-only, and nobody writes to images
+        with warnings.catch_warnings():  # they are read-only, and nobody writes to images
+            warnings.simplefilter("ignore")
             return torch.from_numpy(self.arrays[number]).to(device)
 
 
