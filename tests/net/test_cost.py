@@ -15,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from cleave.bench.table import Table
 from cleave.net import Norm, build, count_parameters, extract, one_hot
 from cleave.net.cost import Cost, costs, weights
+from cleave.net.count import MultiplyAdds
 from cleave.ops.library import AveragePool
 from cleave.space import Arch, NetworkSize, Region, Space
 from cleave.space.cells64 import Cells64
@@ -140,3 +141,11 @@ def test_an_elastic_layer_that_does_not_run_has_nothing_to_learn() -> None:
     known = weights(ToyElastic())
     arch = {"depth": "1", "kernel0": "3", "expansion0": "1", "kernel1": "3", "expansion1": "1"}
     assert known.learning(arch) == {"depth", "kernel0", "expansion0"}
+
+
+def test_what_gives_out_another_shape_is_run_on_the_meta_device() -> None:
+    """A clamp by a tensor takes the larger shape of both; what keeps its shape is handed on as it is."""
+    x = torch.zeros(2, 3, 1, 1, device="meta")
+    with MultiplyAdds():
+        assert x.clamp(min=torch.zeros(2, 3, 4, 4, device="meta")).shape == (2, 3, 4, 4)
+        assert x.relu() is x

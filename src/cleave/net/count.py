@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 
 SAME_SHAPE = {
     functional.batch_norm, functional.relu, functional.hardtanh, functional.hardswish, functional.hardsigmoid,
-    torch.relu, Tensor.relu, Tensor.clamp,
+    torch.relu, Tensor.relu,
 }  # fmt: skip
 """What gives out what it is given, but for the values."""
 
