@@ -154,6 +154,24 @@ def test_the_guide_to_once_for_all_runs_from_top_to_bottom(tmp_path: Path, monke
         assert cli.run([*words, *shlex.split(tiny[words[0]])]) == 0, command
 
 
+def test_the_guide_to_designing_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from PIL import Image
+
+    from tests.design.still import SMALL, stand_still, write_folder
+
+    stand_still(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (40, 30), "grey").save("image.png")
+    write_folder(tmp_path / "my-images", {"train": 20, "test": 8})
+    (shell,), (code,) = (blocks(ROOT / "docs" / "design.md", language) for language in ("sh", "python"))
+    tiny = f"--set width={SMALL['width']} --set threads=1"
+    for command in shell.splitlines():
+        words = shlex.split(command.replace("15m", "100s"))[1:]
+        assert cli.run([*words, *shlex.split(tiny if words[0] == "design" else "")]) == 0, command
+    code = code.replace("15m", "100s").replace('out="', 'settings={"width": 0.25, "threads": 1}, out="')
+    exec(compile(code, "design.md", "exec"), {"cleave": cleave})
+
+
 def test_every_file_that_the_docs_point_to_is_there() -> None:
     for path in [README, *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from math import ceil
 from pathlib import Path
@@ -30,6 +31,9 @@ FEWEST_EPOCHS = 3
 MOST_EPOCHS = 200
 TUNED = 2
 """Of the best that the evolution finds, how many are fine-tuned."""
+SECOND = "ours 2"
+ENOUGH_EPOCHS = 10
+"""Of fine-tuning, from which a second network is worth more than more epochs of the first."""
 FEWEST_JUDGED = 12
 """Architectures in an evolution, the least that is one."""
 TABLE = "latency.json"
@@ -123,8 +127,17 @@ def tuned(work: Work, search: Path) -> list[Candidate]:
     if not found:
         return []
 
-    paces = [pace_of(work, each) for each in found]
-    epochs = work.once(TUNE, lambda: max(1, epochs_in(work.share(TUNE), sum(paces))))
-    for each in found:
-        train(work, each, epochs)
-    return found
+    paces = {each.name: pace_of(work, each) for each in found}
+    dealt = work.once(TUNE, lambda: dealt_alike(work.share(TUNE), paces))
+    chosen = [each for each in found if each.name in dealt["names"]]
+    for each in chosen:
+        train(work, each, dealt["epochs"])
+    return chosen
+
+
+def dealt_alike(seconds: float, paces: Mapping[str, float]) -> dict[str, Any]:
+    """{"names", "epochs"}: all get as many epochs, one at least; the second best gets none where these are few."""
+    epochs = epochs_in(seconds, sum(paces.values()))
+    if epochs >= ENOUGH_EPOCHS or SECOND not in paces or len(paces) == 1:
+        return {"names": list(paces), "epochs": max(1, epochs)}
+    return dealt_alike(seconds, {name: pace for name, pace in paces.items() if name != SECOND})
