@@ -29,6 +29,7 @@ from cleave.common import (
     Run,
     Seed,
     SkipDamaged,
+    SlurmWords,
     SpaceName,
     TableFile,
     Workers,
@@ -83,6 +84,7 @@ def search(
     workers: Workers = None,
     engine: EngineName = "process",
     address: Address = None,
+    slurm: SlurmWords = None,
     space: SpaceName = None,
     max_macs: MaxMacs = None,
     max_params: MaxParams = None,
@@ -122,6 +124,7 @@ def search(
             workers=workers,
             engine=engine,
             address=address,
+            slurm=slurm,
             callbacks=[terminal],
             stop=SignalStop(),
         )
@@ -176,6 +179,7 @@ def resume(
     workers: Workers = None,
     engine: EngineName = "process",
     address: Address = None,
+    slurm: SlurmWords = None,
     device: Device = None,
     changed_extensions: Annotated[
         bool,
@@ -192,8 +196,11 @@ def resume(
     from cleave.terminal import Terminal
 
     if api.is_training(run):
-        if workers is not None or address is not None:
-            raise UserError("--workers, --address: a training has no workers; for several GPUs start it by torchrun")
+        if workers is not None or engine != "process" or address is not None or slurm:
+            raise UserError(
+                "--workers, --engine, --address, --slurm: a training has no workers; for several GPUs start it by "
+                "torchrun"
+            )
         resume_training(run, device, changed_extensions, as_json)
         return
     study = api.is_study(run)
@@ -203,6 +210,7 @@ def resume(
             workers=workers,
             engine=engine,
             address=address,
+            slurm=slurm,
             device=device,
             changed_extensions=changed_extensions,
             callbacks=[terminal],

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 
+from cleave.engine.slurm_options import Value, check_time, words_of
 from cleave.errors import UserError, brief, unknown
+from cleave.extras import need_extra
 
-PROCESS, RAY = "process", "ray"
-ENGINES = (PROCESS, RAY)
+PROCESS, RAY, SLURM = "process", "ray", "slurm"
+ENGINES = (PROCESS, RAY, SLURM)
 SAFE = (2, 55)
 """The first release of Ray that is used: those up to 2.53 have known holes (CVE-2026-27482, CVE-2026-32981)."""
 INSTALL = "pip install 'cleave-nas[ray]'"
@@ -20,12 +23,14 @@ INSTALL = "pip install 'cleave-nas[ray]'"
 class Engine:
     """`workers`: None for as many as there is room for. `address`: HOST:PORT of a Ray that runs, None for one's own.
 
-    UserError for a name that is none of `ENGINES`, and for Ray where it cannot be used.
+    `slurm`: what is asked for each job of SLURM's, from `read_options`. UserError for a name that is none of `ENGINES`,
+    for what another engine takes, and for Ray and SLURM where they cannot be used.
     """
 
     workers: int | None = 1
     name: str = PROCESS
     address: str | None = None
+    slurm: Mapping[str, Value] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.name not in ENGINES:
@@ -34,6 +39,11 @@ class Engine:
             check_installed()
         elif self.address is not None:
             raise UserError(f"--address {brief(self.address)}: is that of a Ray; give --engine ray too")
+        if self.name == SLURM:
+            need_extra("slurm", "--engine slurm")
+            check_time(self.slurm)
+        elif self.slurm:
+            raise UserError(f"{brief(' '.join(words_of(self.slurm)))}: is for jobs of SLURM; give --engine slurm too")
         if self.address is not None and re.fullmatch(r"[^\s/:]+:\d{1,5}", self.address) is None:
             raise UserError(f"--address {brief(self.address)}: write HOST:PORT, as `ray start` names it")
 

@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from cleave.common import Address, DataRoot, Device, EngineName, Json, TableFile, Workers, flags_of, numbers, tell
+from cleave.common import (
+    Address,
+    DataRoot,
+    Device,
+    EngineName,
+    Json,
+    SlurmWords,
+    TableFile,
+    Workers,
+    flags_of,
+    numbers,
+    tell,
+)
 from cleave.extras import need_extra
 
 
@@ -26,6 +38,7 @@ def reproduce(
     workers: Workers = None,
     engine: EngineName = "process",
     address: Address = None,
+    slurm: SlurmWords = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder; default: a new one in runs/.")] = None,
     plan_only: Annotated[bool, typer.Option("--plan", help="Only tell how long it would take here.")] = False,
     as_json: Json = False,
@@ -39,6 +52,7 @@ def reproduce(
     need_extra("reproduce")
     from cleave.engine.engine import Engine
     from cleave.engine.progress import Callbacks
+    from cleave.engine.slurm_options import read_options
     from cleave.engine.stop import SignalStop
     from cleave.reproduce.runner import ReproduceRequest, plan_experiment
     from cleave.reproduce.runner import reproduce as run_experiment
@@ -46,7 +60,7 @@ def reproduce(
     from cleave.terminal import Terminal
 
     flags = flags_of(None, data_root, benchmark, None, device)
-    chosen = Engine(workers, engine, address)
+    chosen = Engine(workers, engine, address, read_options(slurm))
     request = ReproduceRequest(name, budget, numbers("--seeds", seeds), only or (), flags, out, chosen)
     if plan_only:
         planned = plan_experiment(request)

@@ -20,6 +20,7 @@ from cleave.common import (
     Json,
     Seed,
     SkipDamaged,
+    SlurmWords,
     SpaceName,
     flags_of,
     tell,
@@ -77,6 +78,7 @@ def run(
     workers: Workers = None,
     engine: EngineName = "process",
     address: Address = None,
+    slurm: SlurmWords = None,
     space: SpaceName = None,
     extensions: ExtensionFiles = None,
     recipe_only: Annotated[bool, typer.Option("--recipe", help="Only print the whole recipe.")] = False,
@@ -108,6 +110,7 @@ def run(
             workers=workers,
             engine=engine,
             address=address,
+            slurm=slurm,
             callbacks=[terminal],
             stop=SignalStop(),
         )
@@ -132,6 +135,7 @@ def table(
     workers: Workers = None,
     engine: EngineName = "process",
     address: Address = None,
+    slurm: SlurmWords = None,
     as_json: Json = False,
 ) -> None:
     """Run all studies of a table of the paper: its figures, ours, the difference.
@@ -147,13 +151,16 @@ def table(
     need_extra("study")
     from cleave.engine.engine import Engine
     from cleave.engine.progress import Callbacks
+    from cleave.engine.slurm_options import read_options
     from cleave.engine.stop import SignalStop
     from cleave.study.tables import TableRequest, make_table
     from cleave.study.telling.tables_text import print_table
     from cleave.terminal import Terminal
 
     flags = {**flags_of(None, data_root, None, seed, device), "truth": truth and str(truth)}
-    request = TableRequest(name, budget, only or (), changes or (), flags, out, Engine(workers, engine, address))
+    request = TableRequest(
+        name, budget, only or (), changes or (), flags, out, Engine(workers, engine, address, read_options(slurm))
+    )
     with Terminal() as terminal:
         found = make_table(request, Callbacks([terminal], SignalStop()))
     tell(found, as_json, lambda: print_table(found))
