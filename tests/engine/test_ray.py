@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
@@ -26,7 +25,7 @@ from cleave.engine.engine import Engine
 from cleave.engine.progress import Callback, Progress
 from cleave.errors import UserError
 from cleave.search.runner import resume, start
-from tests.process import PATIENCE, at_work, until
+from tests.process import PATIENCE, Started, at_work, until
 from tests.registries import as_they_were
 from tests.search.test_workers import begin, content, leaves, without_workers
 from tests.tiny import EVERY_STEP, HERE, RSPS, SIZES, Ended, found, part_generations, same, search, sets, write_images
@@ -47,38 +46,6 @@ def _registries() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_images(tmp_path_factory.mktemp("images"))
-
-
-class Started:
-    """The processes that something started, by a mark in their environment."""
-
-    def __init__(self) -> None:
-        self.mark = f"CLEAVE_TEST={uuid4()}"
-
-    @property
-    def processes(self) -> dict[int, str]:
-        """Their numbers and commands."""
-        marked = {}
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                if self.mark.encode() in (folder / "environ").read_bytes().split(b"\0"):
-                    marked[int(folder.name)] = (folder / "cmdline").read_text().replace("\0", " ")
-            except OSError:  # it has ended, or is somebody else's
-                continue
-        return marked
-
-    @property
-    def heard_at(self) -> set[str]:
-        """The addresses at which they can be reached from somewhere, in the kernel's hexadecimal."""
-        sockets = {os.readlink(file) for process in self.processes for file in open_files(process)}
-        lines = [line.split() for name in ("tcp", "tcp6") for line in Path("/proc/net", name).read_text().splitlines()]
-        return {line[1].split(":")[0] for line in lines if line[3] == "0A" and f"socket:[{line[9]}]" in sockets}
-
-
-def open_files(process: int) -> Iterator[Path]:
-    for file in Path(f"/proc/{process}/fd").glob("*"):
-        if file.is_symlink():
-            yield file
 
 
 @contextmanager

@@ -36,8 +36,10 @@ AGAIN_SECONDS = 90.0
 """In which SLURM puts a job that it preempted back into the queue, if it does."""
 SAVE_SECONDS = 120.0
 """In which a job has saved what it is at."""
+LEAST_SECONDS = 1.0
+"""Between two looks at what a job tells: it may lie on a slow disk."""
 LOOKS = 50
-"""At so many jobs' files is looked in a second, and at each at most once: they may lie on a slow disk."""
+"""So many jobs, at most, are looked at in a second."""
 PATIENCE = 60.0
 """Seconds without a sign of life after which it is said once that a job is waited for."""
 
@@ -81,7 +83,7 @@ class Cluster:
         """`jobs`: at most so many at once. `go_on`: what to do after an error. UserError where there is no SLURM."""
         load_quietly()
         self.folder, self.go_on = folder, go_on
-        self.every = max(1.0, jobs / LOOKS)
+        self.every = max(LEAST_SECONDS, jobs / LOOKS)
         self.executor = submitit_executor(folder, python_words())
         warning = {"signal": f"{SIGNAL}@{options.get(DELAY, WARNING)}", "requeue": True}
         self.executor.update_parameters(**options, additional_parameters=warning)

@@ -72,3 +72,5 @@ def remove_but_logs(folder: Path) -> None:
     logs = {file for pattern in LOGS for file in folder.glob(pattern)}
     for file in set(folder.iterdir()) - logs:
         file.unlink(missing_ok=True)
+    if not logs:
+        remove(folder)
