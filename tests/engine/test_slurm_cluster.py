@@ -59,7 +59,7 @@ class Job:
         self.stopped = (self.order.folder / BEAT).read_text() == STOP
         if self.plan:
             self.plan.pop(0)(self)
-        elif self.stopped and not self.cancelled:
+        elif self.stopped and self.state == "RUNNING":
             self.answer(Interrupted())
         self.over = self.paths.result_pickle.exists() or self.state.split()[0] in {*ENDS, "FAILED", "NODE_FAIL"}
         return self.over

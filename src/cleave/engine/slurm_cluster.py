@@ -33,7 +33,7 @@ CHECK_SECONDS = 30.0
 ANSWER_SECONDS = 15.0
 """How long the answer of a job that has ended may take through the shared disk."""
 AGAIN_SECONDS = 90.0
-"""In which SLURM puts a job that it preempted back into the queue, if it does."""
+"""In which SLURM puts a job whose machine it took back into the queue, if it does."""
 SAVE_SECONDS = 120.0
 """In which a job has saved what it is at."""
 LEAST_SECONDS = 1.0
@@ -157,7 +157,7 @@ class Submitted:
         if self.job.paths.result_pickle.exists():
             answer = self._read()
             return Lost("was asked to stop") if isinstance(answer, Interrupted) else answer
-        if self._for_seconds < (AGAIN_SECONDS if state == PREEMPTED else ANSWER_SECONDS):
+        if self._for_seconds < (AGAIN_SECONDS if state in GONE else ANSWER_SECONDS):
             return None
         if state in GONE:
             self.cancel()
@@ -168,8 +168,9 @@ class Submitted:
         """The same for one that was asked to stop: what it did not save is done again from its last checkpoint."""
         if over and self.job.paths.result_pickle.exists():
             return self._read()
-        if self._for_seconds < ANSWER_SECONDS and time.monotonic() - asked_at < SAVE_SECONDS:
-            return None if self.state not in QUEUED else Interrupted()
+        in_time = self._for_seconds < ANSWER_SECONDS and time.monotonic() - asked_at < SAVE_SECONDS
+        if in_time and self.state not in QUEUED:
+            return None
         self.cancel()
         return Interrupted()
 
@@ -197,9 +198,8 @@ class Submitted:
         )
 
     def ask_to_stop(self) -> None:
+        """What is queued is cancelled when its news are asked for next; what runs hears it from the run's beat."""
         self.asked_at = time.monotonic()
-        if self.state in QUEUED:
-            self.cancel()
 
     def cancel(self) -> None:
         self.job.cancel(check=False)
