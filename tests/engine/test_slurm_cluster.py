@@ -17,16 +17,17 @@ from typing import Any
 
 import pytest
 
-from cleave.engine import slurm_cluster, slurm_executor
+from cleave.engine import slurm_cluster, slurm_executor, slurm_submitted
 from cleave.engine.engine import Engine
 from cleave.engine.losses import LOSSES
 from cleave.engine.overview import Overview
 from cleave.engine.progress import Progress
-from cleave.engine.slurm_cluster import ENDS, check_cluster, end_earlier
+from cleave.engine.slurm_cluster import check_cluster, end_earlier
 from cleave.engine.slurm_executor import SlurmExecutor
 from cleave.engine.slurm_files import write_job
 from cleave.engine.slurm_job import BARREN, SlurmTask
 from cleave.engine.slurm_notes import BEAT, STOP, Notes, notes_of
+from cleave.engine.slurm_submitted import ENDS
 from cleave.engine.stop import Stop
 from cleave.engine.told import Done
 from cleave.errors import Interrupted, UserError
@@ -136,8 +137,10 @@ def cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Submiti
     found = Submitit()
     monkeypatch.setattr(slurm_cluster, "submitit_executor", lambda folder, python: found)
     monkeypatch.setattr(slurm_executor, "check_cluster", lambda: None)
-    for name in ("LEAST_SECONDS", "LOOKS", "ANSWER_SECONDS", "AGAIN_SECONDS"):
-        monkeypatch.setattr(slurm_cluster, name, 1e9 if name == "LOOKS" else 0.0)
+    monkeypatch.setattr(slurm_cluster, "LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(slurm_cluster, "LOOKS", 1e9)
+    for name in ("ANSWER_SECONDS", "AGAIN_SECONDS"):
+        monkeypatch.setattr(slurm_submitted, name, 0.0)
     monkeypatch.setattr(slurm_executor, "LOOK_SECONDS", 0.001)
     yield found
     assert all(job.cancelled or job.over for job in found.jobs), "a job is left"
@@ -191,7 +194,7 @@ def test_a_machine_that_goes_costs_its_task_only_and_its_job_is_ended(cluster: S
 def test_one_that_is_preempted_and_put_back_into_the_queue_is_waited_for(
     cluster: Submitit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(slurm_cluster, "AGAIN_SECONDS", 90.0)
+    monkeypatch.setattr(slurm_submitted, "AGAIN_SECONDS", 90.0)
     jobs, listener = executor()
     cluster.plans["a"] = [[becomes("PREEMPTED"), becomes("PREEMPTED"), becomes("PENDING"), answers(Done("found"))]]
     assert found(jobs, "a") == [(Errand("a"), "found")]
@@ -263,7 +266,7 @@ def test_a_job_that_is_refused_is_one_line(cluster: Submitit, capsys: pytest.Cap
 
 
 def test_who_waits_is_told_once(cluster: Submitit, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slurm_cluster, "PATIENCE", 0.0)
+    monkeypatch.setattr(slurm_submitted, "PATIENCE", 0.0)
     jobs, listener = executor()
     cluster.plans["a"] = [[*[becomes("PENDING")] * 3, answers(Done("found"))]]
     assert found(jobs, "a") == [(Errand("a"), "found")]
@@ -281,7 +284,7 @@ def test_who_is_asked_to_stop_ends_what_is_queued_and_waits_for_what_is_saved(cl
 
 
 def test_one_that_does_not_save_in_time_is_cancelled(cluster: Submitit, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slurm_cluster, "SAVE_SECONDS", 0.01)
+    monkeypatch.setattr(slurm_submitted, "SAVE_SECONDS", 0.01)
     jobs, _ = executor(stop_soon=True)
     cluster.plans["a"] = [[steps("a"), *[becomes("RUNNING")] * 10_000]]
     with pytest.raises(Interrupted):

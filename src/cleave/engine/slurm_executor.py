@@ -18,11 +18,12 @@ from cleave.engine.job import Job, TaskType
 from cleave.engine.losses import Losses
 from cleave.engine.overview import Overview
 from cleave.engine.pool import PoolExecutor
-from cleave.engine.slurm_cluster import Cluster, Submitted, check_cluster
+from cleave.engine.slurm_cluster import Cluster, check_cluster
 from cleave.engine.slurm_files import remove, remove_but_logs, write_job
 from cleave.engine.slurm_job import LOOK_SECONDS
 from cleave.engine.slurm_notes import BEAT, Beat
 from cleave.engine.slurm_options import Options, parameters, words_of
+from cleave.engine.slurm_submitted import Submitted
 from cleave.engine.stop import Stop
 from cleave.engine.told import FoundType, Lost, Told
 from cleave.engine.worker import Worker

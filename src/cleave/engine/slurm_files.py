@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
@@ -61,8 +62,9 @@ def jobs_in(folder: Path) -> list[str]:
 
 
 def remove(folder: Path) -> None:
-    """Removes a folder and, where it was the last, that of them all; a job that ends may still write to it."""
-    shutil.rmtree(folder, ignore_errors=True)
+    """Removes a folder and, where it was the last, that of them all. A job that ends finds nowhere to write to."""
+    with suppress(FileNotFoundError):
+        shutil.rmtree(folder.rename(folder.with_name(f".{folder.name}")), ignore_errors=True)
     if folder.parent.is_dir() and not any(folder.parent.iterdir()):
         folder.parent.rmdir()
 
