@@ -100,7 +100,7 @@ def test_jobs_that_are_preempted_and_whose_run_ends_leave_the_same_bytes(
     end: Callable[[subprocess.Popen[str]], None], images: Path, tmp_path: Path, slurm: Path, capsys: Capture
 ) -> None:
     out, started = tmp_path / "run", Started()
-    changes = {**LONG, "search.epochs": 400}
+    changes = {**LONG, "search.epochs": 300}
 
     def far_enough() -> bool:
         return len(holders(out)) == 2 and len({file.parent for file in part_generations(out)}) == 2

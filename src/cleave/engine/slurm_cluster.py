@@ -19,7 +19,7 @@ from cleave.engine.slurm_job import SlurmTask
 from cleave.engine.slurm_notes import BEAT, Beat, Notes, notes_of
 from cleave.engine.slurm_options import DELAY, WARNING, Options
 from cleave.engine.slurm_submitted import Submitted, last_line
-from cleave.errors import UserError, brief
+from cleave.errors import UserError
 
 COMMANDS = ("sbatch", "srun", "scancel", "scontrol", "sacct")
 SIGNAL = "USR1"
@@ -42,7 +42,7 @@ def check_cluster() -> None:
         )
     asked = subprocess.run(["sacct", "-n", "-X", "-o", "JobID"], capture_output=True, text=True, errors="replace")
     if asked.returncode:
-        why = brief(asked.stderr or asked.stdout, 200)
+        why = last_line(asked.stderr or asked.stdout)
         raise UserError(f"--engine slurm: sacct does not tell how jobs end ({why}); SLURM's accounting has to be on")
 
 
