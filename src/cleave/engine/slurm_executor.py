@@ -32,7 +32,7 @@ from cleave.errors import Interrupted
 MOST = 256
 """Jobs at once, where nobody says how many."""
 END_SECONDS = 5.0
-"""In which a job that is cancelled has mostly ended."""
+"""In which jobs that are cancelled have mostly ended."""
 
 
 class SlurmWorker(Worker[TaskType, FoundType]):
@@ -43,6 +43,7 @@ class SlurmWorker(Worker[TaskType, FoundType]):
         self.cluster, self.beat = cluster, beat
         self.ready = True
         self.submitted: Submitted | None = None
+        self.killed_at = 0.0
         self.told: list[Told[FoundType]] = []
 
     @property
@@ -72,12 +73,15 @@ class SlurmWorker(Worker[TaskType, FoundType]):
         return self.told.pop(0)
 
     def kill(self) -> None:
+        self.killed_at = time.monotonic()
         if self.submitted is not None:
             self.submitted.cancel()
 
     def end(self) -> None:
-        deadline = time.monotonic() + END_SECONDS
-        while self.submitted is not None and not self.submitted.job.done() and time.monotonic() < deadline:
+        """SLURM takes its time; what is left of it after a while is cancelled all the same."""
+        while self.submitted is not None and not self.submitted.job.done():
+            if time.monotonic() - self.killed_at >= END_SECONDS:
+                return
             time.sleep(LOOK_SECONDS)
 
 
