@@ -26,6 +26,7 @@ from cleave.common import (
     MaxMacs,
     MaxParams,
     RecipeFile,
+    ResourceWords,
     Run,
     Seed,
     SkipDamaged,
@@ -84,6 +85,7 @@ def search(
     workers: Workers = None,
     engine: EngineName = "process",
     address: Address = None,
+    resources: ResourceWords = None,
     slurm: SlurmWords = None,
     space: SpaceName = None,
     max_macs: MaxMacs = None,
@@ -124,6 +126,7 @@ def search(
             workers=workers,
             engine=engine,
             address=address,
+            resources=resources,
             slurm=slurm,
             callbacks=[terminal],
             stop=SignalStop(),
@@ -179,6 +182,7 @@ def resume(
     workers: Workers = None,
     engine: EngineName = "process",
     address: Address = None,
+    resources: ResourceWords = None,
     slurm: SlurmWords = None,
     device: Device = None,
     changed_extensions: Annotated[
@@ -196,10 +200,10 @@ def resume(
     from cleave.terminal import Terminal
 
     if api.is_training(run):
-        if workers is not None or engine != "process" or address is not None or slurm:
+        if workers is not None or engine != "process" or address is not None or slurm or resources:
             raise UserError(
-                "--workers, --engine, --address, --slurm: a training has no workers; for several GPUs start it by "
-                "torchrun"
+                "--workers, --engine, --address, --resources, --slurm: a training has no workers; for several GPUs "
+                "start it by torchrun"
             )
         resume_training(run, device, changed_extensions, as_json)
         return
@@ -210,6 +214,7 @@ def resume(
             workers=workers,
             engine=engine,
             address=address,
+            resources=resources,
             slurm=slurm,
             device=device,
             changed_extensions=changed_extensions,

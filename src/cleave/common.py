@@ -75,6 +75,16 @@ Address = Annotated[
         show_default=False,
     ),
 ]
+ResourceWords = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--resources",
+        metavar="NAME=AMOUNT",
+        help="What each worker takes of the Ray at --address: CPU=2, GPU=0.5, or what the Ray has of its own; "
+        "repeatable. Default: a CPU for each thread, and a GPU on --device cuda.",
+        show_default=False,
+    ),
+]
 SlurmWords = Annotated[
     list[str] | None,
     typer.Option(

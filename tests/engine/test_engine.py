@@ -37,7 +37,8 @@ COMMANDS = [["search"], ["resume", "x"], ["reproduce", "table1"], ["study", "--s
     ("words", "said"),
     [
         (["--engine", "rey"], "--engine: unknown 'rey'; did you mean 'ray'? (known: process, ray, slurm)"),
-        (["--address", "127.0.0.1:6379"], "--address 127.0.0.1:6379: is that of a Ray; give --engine ray too"),
+        (["--resources", "GPU=0.5"], "--resources GPU=0.5: is for another engine; give --engine ray too"),
+        (["--address", "127.0.0.1:6379"], "--address 127.0.0.1:6379: is for another engine; give --engine ray too"),
     ],
 )
 def test_a_wrong_engine_is_one_line(

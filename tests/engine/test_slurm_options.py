@@ -9,7 +9,7 @@ import pytest
 import cleave
 from cleave.engine import engine
 from cleave.engine.engine import Engine
-from cleave.engine.slurm_options import LISTS, NUMBERS, TEXTS, in_words, parameters, read_options, words_of
+from cleave.engine.slurm_options import LISTS, NUMBERS, TEXTS, parameters, read_options, words_of
 from cleave.errors import UserError
 from tests.tiny import Ended, search
 
@@ -73,8 +73,11 @@ def test_a_job_has_as_many_cores_as_threads_and_one_gpu_where_it_needs_one() -> 
         (SLURM, "--engine slurm: say how many minutes a job may take, as in --slurm time=60"),
         ((*SLURM, "--slurm", "time=1"), "--slurm time=1: has to be more than the 90 seconds"),
         ((*SLURM, "--slurm", "time=9", "--slurm", "signal_delay_s=540"), "has to be more than the 540 seconds"),
-        (("--slurm", "qos=low"), "--slurm qos=low: is for jobs of SLURM; give --engine slurm too"),
-        ((*SLURM, "--slurm", "time=9", "--address", "h:1"), "--address h:1: is that of a Ray; give --engine ray too"),
+        (("--slurm", "qos=low"), "--slurm qos=low: is for another engine; give --engine slurm too"),
+        (
+            (*SLURM, "--slurm", "time=9", "--address", "h:1"),
+            "--address h:1: is for another engine; give --engine ray too",
+        ),
     ],
 )
 def test_an_engine_that_cannot_be_is_one_line_and_leaves_nothing(
@@ -100,4 +103,3 @@ def test_where_submitit_is_not_installed_is_said_how_to(tmp_path: Path, monkeypa
 @pytest.mark.usefixtures("as_if_installed")
 def test_it_is_never_this_process_alone() -> None:
     assert not Engine(1, "slurm", None, {"time": 60}).here
-    assert in_words(["a=b=c"]) == {"a": ["b=c"]}

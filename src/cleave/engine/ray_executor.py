@@ -21,6 +21,7 @@ from cleave.engine.overview import Overview
 from cleave.engine.packing import pack
 from cleave.engine.pool import LOOK_SECONDS, PipeExecutor
 from cleave.engine.ray_relay import Connected, RayOrder
+from cleave.engine.ray_resources import NOTHING, need
 from cleave.engine.stop import Stop
 from cleave.engine.told import FoundType, Lost
 from cleave.engine.worker import PipeWorker
@@ -60,6 +61,9 @@ class RayExecutor(PipeExecutor[TaskType, FoundType]):
     ) -> None:
         super().__init__(job, stop, overview)
         self.address = engine.address or address_here()
+        if engine.resources and not self.address:
+            raise UserError("--resources: a Ray that is started for a run counts nothing; give the --address of one")
+        self.need = need(engine.resources, job.threads, job.device != "cpu") if self.address else NOTHING
         usual = MOST if self.address else usual_workers(job.device, job.threads)
         self.count = min(engine.workers or usual, tasks)
         self.asked = engine.workers is not None
@@ -73,7 +77,7 @@ class RayExecutor(PipeExecutor[TaskType, FoundType]):
         self.workers = [RelayedWorker(pipe, self.job.run) for pipe in pipes]
         self.relay = start_relay([theirs for _, theirs in pairs])
         data, arrays = pack(self.job)
-        order = RayOrder(self.address, self.job.threads, self.job.device != "cpu", os.getcwd(), data, arrays)
+        order = RayOrder(self.address, self.need, os.getcwd(), data, arrays)
         self._keep(self._connected(order).room)
 
     def _connected(self, order: RayOrder) -> Connected:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from cleave.engine.named import in_words, once
 from cleave.errors import UserError, shown, unknown
 
 Value = str | int | list[str]
@@ -27,19 +28,8 @@ TIME, DELAY, WARNING = "time", "signal_delay_s", 90
 
 def read_options(given: SlurmLike | None) -> dict[str, Value]:
     """What was given, checked: UserError for a name that SLURM has not or a value that it would not take."""
-    by_name = given if isinstance(given, Mapping) else in_words(given or ())
+    by_name = given if isinstance(given, Mapping) else in_words("--slurm", "partition=gpu", given or ())
     return {name: read_value(name, value) for name, value in by_name.items()}
-
-
-def in_words(words: Sequence[str]) -> dict[str, list[str]]:
-    """The values of each name, in their order."""
-    found: dict[str, list[str]] = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not (name and equals and value):
-            raise UserError(f"--slurm {shown(word)}: write NAME=VALUE, as in --slurm partition=gpu")
-        found.setdefault(name, []).append(value)
-    return found
 
 
 def read_value(name: str, given: object) -> Value:
@@ -52,9 +42,8 @@ def read_value(name: str, given: object) -> Value:
             raise UserError(f"--slurm {name}={shown(text)}: has to be one line")
     if name in LISTS:
         return texts
-    if len(texts) != 1:
-        raise UserError(f"--slurm {name}: is there {len(texts)} times; give it once")
-    return read_number(name, texts[0]) if name in NUMBERS else texts[0]
+    text = once("--slurm", name, texts)
+    return read_number(name, text) if name in NUMBERS else text
 
 
 def read_number(name: str, text: str) -> int:

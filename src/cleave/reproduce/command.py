@@ -13,6 +13,7 @@ from cleave.common import (
     Device,
     EngineName,
     Json,
+    ResourceWords,
     SlurmWords,
     TableFile,
     Workers,
@@ -38,6 +39,7 @@ def reproduce(
     workers: Workers = None,
     engine: EngineName = "process",
     address: Address = None,
+    resources: ResourceWords = None,
     slurm: SlurmWords = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder; default: a new one in runs/.")] = None,
     plan_only: Annotated[bool, typer.Option("--plan", help="Only tell how long it would take here.")] = False,
@@ -50,9 +52,8 @@ def reproduce(
         tell({"experiments": list(EXPERIMENTS)}, as_json, lambda: print(listing()))
         return
     need_extra("reproduce")
-    from cleave.engine.engine import Engine
+    from cleave.engine.engine import engine_of
     from cleave.engine.progress import Callbacks
-    from cleave.engine.slurm_options import read_options
     from cleave.engine.stop import SignalStop
     from cleave.reproduce.runner import ReproduceRequest, plan_experiment
     from cleave.reproduce.runner import reproduce as run_experiment
@@ -60,7 +61,7 @@ def reproduce(
     from cleave.terminal import Terminal
 
     flags = flags_of(None, data_root, benchmark, None, device)
-    chosen = Engine(workers, engine, address, read_options(slurm))
+    chosen = engine_of(workers, engine, address, slurm, resources)
     request = ReproduceRequest(name, budget, numbers("--seeds", seeds), only or (), flags, out, chosen)
     if plan_only:
         planned = plan_experiment(request)

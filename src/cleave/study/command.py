@@ -18,6 +18,7 @@ from cleave.common import (
     EngineName,
     ExtensionFiles,
     Json,
+    ResourceWords,
     Seed,
     SkipDamaged,
     SlurmWords,
@@ -78,6 +79,7 @@ def run(
     workers: Workers = None,
     engine: EngineName = "process",
     address: Address = None,
+    resources: ResourceWords = None,
     slurm: SlurmWords = None,
     space: SpaceName = None,
     extensions: ExtensionFiles = None,
@@ -110,6 +112,7 @@ def run(
             workers=workers,
             engine=engine,
             address=address,
+            resources=resources,
             slurm=slurm,
             callbacks=[terminal],
             stop=SignalStop(),
@@ -135,6 +138,7 @@ def table(
     workers: Workers = None,
     engine: EngineName = "process",
     address: Address = None,
+    resources: ResourceWords = None,
     slurm: SlurmWords = None,
     as_json: Json = False,
 ) -> None:
@@ -149,9 +153,8 @@ def table(
         tell({"tables": list(TITLES)}, as_json, lambda: print(*lines, sep="\n"))
         return
     need_extra("study")
-    from cleave.engine.engine import Engine
+    from cleave.engine.engine import engine_of
     from cleave.engine.progress import Callbacks
-    from cleave.engine.slurm_options import read_options
     from cleave.engine.stop import SignalStop
     from cleave.study.tables import TableRequest, make_table
     from cleave.study.telling.tables_text import print_table
@@ -159,7 +162,7 @@ def table(
 
     flags = {**flags_of(None, data_root, None, seed, device), "truth": truth and str(truth)}
     request = TableRequest(
-        name, budget, only or (), changes or (), flags, out, Engine(workers, engine, address, read_options(slurm))
+        name, budget, only or (), changes or (), flags, out, engine_of(workers, engine, address, slurm, resources)
     )
     with Terminal() as terminal:
         found = make_table(request, Callbacks([terminal], SignalStop()))
