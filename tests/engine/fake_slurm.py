@@ -60,11 +60,13 @@ def srun(*words: str) -> None:
 
 
 def scancel(*words: str) -> None:
-    for number in words:
-        if number.isdigit() and (HOME / number).is_dir():
-            (HOME / number / "cancelled").touch()
+    """By number, or by name as in --name=NAME."""
+    names = {f"#SBATCH --job-{word[2:]}\n" for word in words if word.startswith("--name=")}
+    for job in HOME.glob("[0-9]*"):
+        if job.name in words or any(name in (job / "script").read_text() for name in names):
+            (job / "cancelled").touch()
             with suppress(OSError):
-                os.kill(int((HOME / number / "step").read_text()), signal.SIGTERM)
+                os.kill(int((job / "step").read_text()), signal.SIGTERM)
 
 
 def scontrol(what: str, number: str) -> None:

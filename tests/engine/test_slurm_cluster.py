@@ -171,8 +171,9 @@ def test_each_task_is_a_job_and_nothing_is_left_of_it(cluster: Submitit) -> None
     jobs, listener = executor(2)
     cluster.plans = {label: [[steps(label), tells(f"a line of {label}"), answers(Done("found"))]] for label in "ab"}
     assert found(jobs, "a", "b") == [(Errand("a"), "found"), (Errand("b"), "found")]
-    for job, label in zip(cluster.jobs, "ab", strict=True):
-        asked = {"job_name": f"cleave-{label}", "time": 60, "cpus_per_task": 1}
+    assert [job.label for job in cluster.jobs] == ["a", "b"]
+    for job in cluster.jobs:
+        asked = {"job_name": f"cleave-{job.order.folder.name}", "time": 60, "cpus_per_task": 1}
         assert job.parameters == {**asked, "additional_parameters": {"signal": "USR1@90", "requeue": True}}
     assert sorted(listener.seen) == ["a", "a, b"]
     assert sorted(listener.lines) == ["a line of a", "a line of b"]
@@ -318,11 +319,10 @@ def test_the_jobs_of_a_run_that_was_killed_are_ended_by_whoever_goes_on(
 ) -> None:
     commands(tmp_path / "bin", scancel=f'echo "$@" >> {tmp_path / "asked"}')
     monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
-    for numbers in ((7, 8), ()):
-        folder = write_job(tmp_path / "run", Idle())
-        for number in numbers:
-            (folder / f"{number}_submitted.pkl").touch()
+    folders = [write_job(tmp_path / "run", Idle()) for _ in range(2)]
+    (tmp_path / "run" / "slurm" / "logs").mkdir()
     end_earlier(tmp_path / "run")
-    assert sorted((tmp_path / "asked").read_text().split()) == ["--quiet", "7", "8"]
+    asked = {f"--quiet --name=cleave-{folder.name}" for folder in folders}
+    assert set((tmp_path / "asked").read_text().splitlines()) == asked
     assert list((tmp_path / "run").iterdir()) == []
     end_earlier(tmp_path / "run")

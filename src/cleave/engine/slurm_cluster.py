@@ -14,7 +14,7 @@ from contextlib import redirect_stderr, suppress
 from pathlib import Path
 from typing import Any
 
-from cleave.engine.slurm_files import earlier, jobs_in, remove
+from cleave.engine.slurm_files import JOB, earlier, name_of, remove
 from cleave.engine.slurm_job import SlurmTask
 from cleave.engine.slurm_notes import BEAT, Beat, Notes, notes_of
 from cleave.engine.slurm_options import DELAY, WARNING, Options
@@ -63,12 +63,11 @@ class Cluster:
         self.every = max(LEAST_SECONDS, jobs / LOOKS)
         self.executor = submitit_executor(folder, python_words())
         warning = {"signal": f"{SIGNAL}@{options.get(DELAY, WARNING)}", "requeue": True}
-        self.executor.update_parameters(**options, additional_parameters=warning)
+        self.executor.update_parameters(**options, job_name=name_of(folder), additional_parameters=warning)
         self.count, self.checked_at = 0, time.monotonic()
 
     def submit(self, task: bytes, label: str) -> Submitted:
         """A job for a task; UserError where SLURM refuses it."""
-        self.executor.update_parameters(job_name=f"cleave-{label}")
         order = SlurmTask(self.folder, self.count, os.getcwd(), task)
         try:
             with redirect_stderr(io.StringIO()):  # submitit repeats there what it raises
@@ -112,7 +111,7 @@ def end_earlier(run: Path) -> None:
     """Ends the jobs of a process that worked on a run and is gone; the caller holds the run's lock."""
     for folder in earlier(run):
         Beat(folder / BEAT).ask_to_stop()
-        if numbers := jobs_in(folder):
+        if (folder / JOB).exists():
             with suppress(FileNotFoundError):  # no SLURM here: they hear the word above
-                subprocess.run(["scancel", "--quiet", *numbers], capture_output=True)
+                subprocess.run(["scancel", "--quiet", f"--name={name_of(folder)}"], capture_output=True)
         remove(folder)

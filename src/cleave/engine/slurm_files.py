@@ -1,6 +1,6 @@
 """The folder RUN/slurm, which a run and its jobs share: what they work on, what they tell, what submitit writes.
 
-slurm/NUMBER/     of one process that had jobs done; the next one ends the jobs of those before it, and removes them
+slurm/NAME/       of one process that had jobs done; the next one ends the jobs of those before it, and removes them
     job.pkl, 0.npy, ...   the work and its images, read by every job
     beat                  the run's sign of life
     N.jsonl               what the job of the Nth task tells
@@ -25,8 +25,6 @@ from cleave.errors import UserError, refusal
 
 SLURM, JOB = "slurm", "job.pkl"
 LOGS = ("*.out", "*.err")
-SUBMITTED = "_submitted.pkl"
-"""After the number of a job in the name of a file that submitit writes."""
 
 
 def write_job(run: Path, job: Job[TaskType, FoundType]) -> Path:
@@ -56,9 +54,9 @@ def earlier(run: Path) -> list[Path]:
     return [folder for folder in (run.absolute() / SLURM).glob("*") if folder.is_dir()]
 
 
-def jobs_in(folder: Path) -> list[str]:
-    """The numbers of the jobs that were submitted from it."""
-    return [file.name.removesuffix(SUBMITTED) for file in folder.glob(f"*{SUBMITTED}")]
+def name_of(folder: Path) -> str:
+    """The name of all its jobs, which no others have: numbers of jobs come again, on another cluster or in a year."""
+    return f"cleave-{folder.name}"
 
 
 def remove(folder: Path) -> None:
