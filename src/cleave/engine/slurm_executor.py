@@ -46,7 +46,6 @@ class SlurmWorker(Worker[TaskType, FoundType]):
         self.killed_at = 0.0
         self.told: list[Told[FoundType]] = []
 
-    @property
     def tells(self) -> bool:
         """Whether there is something to hear."""
         if self.submitted is not None and not self.told:
@@ -68,7 +67,7 @@ class SlurmWorker(Worker[TaskType, FoundType]):
         self.submitted = self.cluster.submit(pickle.dumps(task), task.label)
 
     def _next(self) -> Told[FoundType]:
-        while not self.tells:
+        while not self.tells():
             time.sleep(LOOK_SECONDS)
         return self.told.pop(0)
 
@@ -118,7 +117,7 @@ class SlurmExecutor(PoolExecutor[TaskType, FoundType]):
 
     def _telling(self) -> Sequence[SlurmWorker[TaskType, FoundType]]:
         self.beat.tell()
-        telling = [worker for worker in self.workers if worker.tells]
+        telling = [worker for worker in self.workers if worker.tells()]
         if not telling:
             time.sleep(LOOK_SECONDS)
         return telling
