@@ -201,8 +201,9 @@ def resume(
     from cleave.engine.stop import SignalStop
     from cleave.terminal import Terminal
 
+    workers_asked = workers is not None or engine != "process" or address is not None or resources or slurm
     if api.is_training(run):
-        if workers is not None or engine != "process" or address is not None or slurm or resources:
+        if workers_asked:
             raise UserError(
                 "--workers, --engine, --address, --resources, --slurm: a training has no workers; for several GPUs "
                 "start it by torchrun"
@@ -210,8 +211,11 @@ def resume(
         resume_training(run, device, changed_extensions, as_json)
         return
     if api.is_design(run):
-        if workers is not None or address is not None or device is not None:
-            raise UserError("--workers, --address, --device: a design goes on as it was begun; leave them out")
+        if workers_asked or device is not None:
+            raise UserError(
+                "--workers, --engine, --address, --resources, --slurm, --device: a design goes on as it was begun; leave "
+                "them out"
+            )
         with Terminal() as terminal:
             designed = api.resume_design(run, callbacks=[terminal], stop=SignalStop())
         tell_design(designed, as_json)

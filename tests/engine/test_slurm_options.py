@@ -88,10 +88,15 @@ def test_an_engine_that_cannot_be_is_one_line_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_training_has_no_jobs(tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cleave.api.is_training", lambda run: True)
-    for words in (SLURM, ("--slurm", "time=60")):
-        assert Ended(["resume", str(tmp_path), *words], capsys).refuses("a training has no workers")
+@pytest.mark.parametrize(
+    ("kind", "said"), [("is_training", "a training has no workers"), ("is_design", "a design goes on as it was begun")]
+)
+def test_what_has_no_workers_takes_no_words_about_them(
+    kind: str, said: str, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"cleave.api.{kind}", lambda run: True)
+    for words in (SLURM, ("--slurm", "time=60"), ("--resources", "GPU=1")):
+        assert Ended(["resume", str(tmp_path), *words], capsys).refuses(said)
 
 
 def test_where_submitit_is_not_installed_is_said_how_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
