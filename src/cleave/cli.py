@@ -213,8 +213,8 @@ def resume(
     if api.is_design(run):
         if workers_asked or device is not None:
             raise UserError(
-                "--workers, --engine, --address, --resources, --slurm, --device: a design goes on as it was begun; leave "
-                "them out"
+                "--workers, --engine, --address, --resources, --slurm, --device: a design goes on as it was begun; "
+                "leave them out"
             )
         with Terminal() as terminal:
             designed = api.resume_design(run, callbacks=[terminal], stop=SignalStop())
