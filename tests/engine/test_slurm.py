@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(find_spec("submitit") is None, reason="needs sub
 
 Capture = pytest.CaptureFixture[str]
 LONG = {
-    **RSPS, "search.checkpoint_seconds": 0.05, "search.epochs": 150, "split.splits": 1, "trust.control": 0,
+    **RSPS, "search.checkpoint_seconds": 0.05, "search.epochs": 100, "split.splits": 1, "trust.control": 0,
 }  # fmt: skip
 """Two leaves, for long enough to be found at work."""
 SLURM = ("--engine", "slurm", "--slurm", "time=60", "--slurm", "setup=export OMP_NUM_THREADS=1", "--workers", "2")
