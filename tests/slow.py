@@ -180,6 +180,9 @@ LEFT_OUT = {
     "with Ray: a worker that is killed costs its task only, and the bytes are the same": [
         r"engine/test_ray\.py::test_(?!a_worker_that_is_killed)(?!.*refused)(?!.*address)",
     ],
+    "one job that is preempted, in submitit's executor for one machine; other ends in test_slurm_cluster.py": [
+        r"engine/test_slurm\.py::test_(?!a_search_whose_job_is_preempted)(?!.*refuses)",
+    ],
     "the same of other random networks, and of weights in a search's own process": [
         r"test_it_computes_what_timms_network_computes\[(?!0\])",
         r"search/test_beginning\.py::test_workers_get_them_too",
