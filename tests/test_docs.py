@@ -87,6 +87,8 @@ def test_the_commands_of_the_readme_work(
     commands = readme_commands()
     assert len(commands) >= 5
     for command in commands:
+        if command.startswith("cleave design "):
+            continue  # the guide to designing runs it
         words = shlex.split(command.replace("--sample 500", "--sample 50"))[1:]
         parallel = words[0] in ("search", "resume", "reproduce") or words[1:2] in (["table"], ["table1/seeds"])
         here = HERE if parallel else ()
