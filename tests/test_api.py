@@ -113,7 +113,8 @@ def calls_of(module: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "file", ["cli.py", "design/command.py", "evolve/command.py", "rank/command.py", "study/command.py", "export/command.py"]
+    "file",
+    ["cli.py", "design/command.py", "evolve/command.py", "rank/command.py", "study/command.py", "export/command.py"],
 )
 def test_the_command_line_reaches_runs_through_the_api_alone(file: str) -> None:
     inner = {"cleave.search.runner", "cleave.study.runner", "cleave.rank.runner", "cleave.plan.plan", "cleave.plan"}

@@ -11,7 +11,7 @@ import pytest
 
 import cleave
 from cleave import cli
-from cleave.config import checked
+from cleave.config import checked, parse_change
 from cleave.resolve import resolve
 from cleave.settings import Recipe
 from cleave.space import find_space
@@ -154,6 +154,19 @@ def test_the_guide_to_once_for_all_runs_from_top_to_bottom(tmp_path: Path, monke
     for command in shell.splitlines():
         words = shlex.split(command)[1:]
         assert cli.run([*words, *shlex.split(tiny[words[0]])]) == 0, command
+
+
+def test_the_guide_to_comparing_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Searches, ranking and training cut down."""
+    pytest.importorskip("scipy")
+    monkeypatch.chdir(tmp_path)
+    changes = dict(parse_change(word) for word in shlex.split(TINY) if "=" in word)
+    small = {key: value for key, value in changes.items() if not key.startswith("split.")}
+    small = {**small, "method.samples": 3}
+    one, other = blocks(ROOT / "docs" / "comparing.md", "python")
+    code = (one + other).replace("sample=30, alone=10", "sample=3, alone=1").replace("epochs=20", "epochs=1")
+    code = code.replace("seed=seed)", f"seed=seed, settings={small!r})")
+    exec(compile(code, "comparing.md", "exec"), {})
 
 
 def test_the_guide_to_designing_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
