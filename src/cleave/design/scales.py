@@ -18,7 +18,6 @@ from cleave.design.scale import IMAGENET_SIDE, ChosenScale, Scale
 from cleave.design.settings import DesignRecipe
 from cleave.design.work import SEARCH, Work
 from cleave.engine.progress import Callback
-from cleave.errors import UserError
 from cleave.opening import find_part, reading_of
 from cleave.plan.plan import planned
 from cleave.pretrained.opening import KEY, NEW
@@ -27,6 +26,7 @@ from cleave.search.beginning import opened as begun_with
 from cleave.search.problem import Problem, open_problem
 from cleave.settings import DataSettings, Recipe
 from cleave.space import find_space
+from cleave.space.limits import NothingWithin
 from cleave.torch_state import cpu_threads
 
 SPACE, METHOD = "mobilenet-ofa", "subnets"
@@ -155,7 +155,7 @@ def chosen_scale(work: Work) -> ChosenScale:
     for scale in scales(recipe, native, pretrained):
         try:
             timed = timing(work, scale, native)
-        except UserError:
+        except NothingWithin:
             if found is None:
                 raise
             break  # larger ones have no network within the limits either

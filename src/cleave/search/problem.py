@@ -156,7 +156,7 @@ def limited(recipe: Recipe, space: Space, image: Image, classes: int) -> Space:
         return Limited(space, prices(recipe, space, image, classes), recipe.limits.most)
     except UserError as error:
         keys = ", ".join(f"limits.{key}" for key in recipe.limits.given)
-        raise UserError(f"{keys}: {error}") from error
+        raise type(error)(f"{keys}: {error}") from error
 
 
 def normalise_of(begin: BeginSettings, train: Images) -> Normalise:

@@ -50,6 +50,10 @@ class Prices(Protocol):
     def groups(self, parts: Sequence[Sequence[Arch]]) -> Sequence[Sequence[tuple[Arch, Priced]]]: ...
 
 
+class NothingWithin(UserError):
+    """No architecture of a space is within limits; the message tells the least."""
+
+
 class Limited(Space):
     """The architectures of a space that cost no more than said: they alone are drawn, derived and compared.
 
@@ -67,7 +71,7 @@ class Limited(Space):
         self._known: dict[Any, Within] = {}
         self._expected: dict[Any, ExpectedCosts] = {}
         if not self.holds_valid(self.region):
-            raise UserError(f"space {self.name}: {self._nearest()}; allow more")
+            raise NothingWithin(f"space {self.name}: {self._nearest()}; allow more")
 
     def tightened(self, what: str, most: float) -> Limited:
         """The same with another limit of one of the costs that are limited; what is known of costs is used again."""
