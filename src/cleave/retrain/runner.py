@@ -18,6 +18,7 @@ from cleave.resolve import resolve_device
 from cleave.retrain.problem import TrainingProblem, open_training
 from cleave.retrain.ranks import Ranks, device_of, joined
 from cleave.retrain.recipes import recipe_of, resolve_training
+from cleave.retrain.seen import keep_seen
 from cleave.retrain.session import TrainingSession
 from cleave.retrain.settings import RetrainRecipe
 from cleave.run.durable import write_json
@@ -98,6 +99,7 @@ def go_on(
         callback.say(f"run folder: {path}")
         if folder is not None:
             write_json(path / IMAGES, dict(problem.report))
+            keep_seen(folder.files, problem.task.train, problem.valid)
         session = TrainingSession(problem, folder, ranks, callback)
         session.run()
         session.finish()
