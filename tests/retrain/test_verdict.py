@@ -116,6 +116,7 @@ def test_without_test_images_it_says_what_is_chosen_and_by_what(
     (images / "test").rename(images.with_name("away"))
     try:
         ended = Ended(["verdict", *map(str, runs)], capsys)
+        assert Ended(["evaluate", str(runs[0])], capsys).refuses(f"{images}: has train/ but none of test")
     finally:
         images.with_name("away").rename(images / "test")
     best = Path(cleave.verdict(runs)["chosen"]).name

@@ -12,7 +12,8 @@ leaves/LABEL/     the weights of every finished node, and of every rung of a net
 result.json       the outcome; the same seed gives the same bytes
 timing.json       the seconds it took, all sessions together
 
-That is a search's. A training from scratch has train.yaml for recipe.yaml, no tree.json, and one network in leaves/.
+That is a search's. A training from scratch has train.yaml for recipe.yaml, no tree.json, and in leaves/ one network, and
+in leaves/seen/ hashes of the images that it has seen.
 
 The last checkpoint of a finished run holds the SHA-256 of tree.json, timing.json and result.json.
 """
