@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         SpaceSettings,
     )  # fmt: skip
     from cleave.terminal import Terminal
+    from cleave.tracking.tracking import Tracking
 
 __version__: str
 
@@ -82,6 +83,7 @@ __all__ = [
     "SpaceSettings",
     "Stop",
     "Terminal",
+    "Tracking",
     "TrainResult",
     "UserError",
     "compare",
@@ -128,6 +130,7 @@ _HOMES = {
         "Region", "Space", "SpaceSettings",
     ),
     "cleave.terminal": ("Terminal",),
+    "cleave.tracking.tracking": ("Tracking",),
 }  # fmt: skip
 
 

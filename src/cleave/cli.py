@@ -31,6 +31,7 @@ from cleave.common import (
     SkipDamaged,
     SpaceName,
     TableFile,
+    Trackers,
     Workers,
     flags_of,
     tell,
@@ -89,6 +90,7 @@ def search(
     max_latency: MaxLatency = None,
     latency: Latency = None,
     extensions: ExtensionFiles = None,
+    trackers: Trackers = None,
     as_json: Json = False,
 ) -> None:
     """Search an architecture.
@@ -99,6 +101,7 @@ def search(
     from cleave.config import load_recipe
     from cleave.engine.stop import SignalStop
     from cleave.terminal import Terminal
+    from cleave.tracking.tracking import Tracking
 
     flags = flags_of(
         data,
@@ -122,7 +125,7 @@ def search(
             workers=workers,
             engine=engine,
             address=address,
-            callbacks=[terminal],
+            callbacks=[terminal, Tracking(trackers, terminal.say)],
             stop=SignalStop(),
         )
     tell_run(result.to_json(), as_json)
@@ -181,6 +184,7 @@ def resume(
         bool,
         typer.Option("--changed-extensions", help="Go on even if a Python file that the run names has changed."),
     ] = False,
+    trackers: Trackers = None,
     as_json: Json = False,
 ) -> None:
     """Go on with an interrupted search, study or training; it ends as if nothing had happened.
@@ -190,11 +194,12 @@ def resume(
     from cleave import api
     from cleave.engine.stop import SignalStop
     from cleave.terminal import Terminal
+    from cleave.tracking.tracking import Tracking
 
     if api.is_training(run):
         if workers is not None or address is not None:
             raise UserError("--workers, --address: a training has no workers; for several GPUs start it by torchrun")
-        resume_training(run, device, changed_extensions, as_json)
+        resume_training(run, device, changed_extensions, trackers, as_json)
         return
     study = api.is_study(run)
     with Terminal() as terminal:
@@ -205,7 +210,7 @@ def resume(
             address=address,
             device=device,
             changed_extensions=changed_extensions,
-            callbacks=[terminal],
+            callbacks=[terminal, Tracking(trackers, terminal.say)],
             stop=SignalStop(),
         )
     if isinstance(found, dict):

@@ -77,6 +77,18 @@ Address = Annotated[
 Device = Annotated[str | None, typer.Option(metavar="D", help="auto, cpu, cuda or cuda:N.")]
 
 
+Trackers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tracker",
+        metavar="NAME",
+        help="Where to show the run too: tensorboard (the default where it is installed), wandb, trackio, mlflow; or "
+        "none. Repeatable.",
+        show_default=False,
+    ),
+]
+
+
 MaxMacs = Annotated[
     str | None,
     typer.Option(

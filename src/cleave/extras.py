@@ -12,6 +12,7 @@ EXTRAS = {
     "front": ("moocore",),
     "reproduce": ("matplotlib", "scipy"),
     "study": ("matplotlib", "pyarrow", "scipy"),
+    "tracking": ("tensorboard",),
     "train": ("timm", "huggingface_hub"),
     "verdict": ("scipy",),
 }

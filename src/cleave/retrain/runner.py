@@ -10,7 +10,7 @@ from typing import Any
 from cleave.data.given import Given
 from cleave.data.report import IMAGES, report_lines
 from cleave.engine.environment import compare
-from cleave.engine.progress import Callback, Callbacks
+from cleave.engine.progress import Callback, Callbacks, following
 from cleave.errors import UserError
 from cleave.extensions import check_unchanged
 from cleave.memory import memory_for
@@ -95,7 +95,8 @@ def go_on(
     path: Path, folder: RunFolder | None, problem: TrainingProblem, ranks: Ranks, callback: Callback
 ) -> dict[str, Any]:
     """Takes the steps that are left of a training whose folder the first process has locked."""
-    with cpu_threads(problem.recipe.threads), memory_for("training", MEMORY):
+    settings = problem.recipe.model_dump(mode="json")
+    with cpu_threads(problem.recipe.threads), memory_for("training", MEMORY), following(callback, path, settings):
         callback.say(f"run folder: {path}")
         if folder is not None:
             write_json(path / IMAGES, dict(problem.report))

@@ -21,6 +21,7 @@ from cleave.common import (
     Seed,
     SkipDamaged,
     SpaceName,
+    Trackers,
     flags_of,
     tell,
 )
@@ -79,6 +80,7 @@ def run(
     address: Address = None,
     space: SpaceName = None,
     extensions: ExtensionFiles = None,
+    trackers: Trackers = None,
     recipe_only: Annotated[bool, typer.Option("--recipe", help="Only print the whole recipe.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -92,6 +94,7 @@ def run(
     from cleave.study.record.recipes import as_yaml, read
     from cleave.study.telling.metrics_text import print_metrics
     from cleave.terminal import Terminal
+    from cleave.tracking.tracking import Tracking
 
     if recipe is None and space is None:
         tell({"studies": list(ENTRIES)}, as_json, lambda: print(listing()))
@@ -108,7 +111,7 @@ def run(
             workers=workers,
             engine=engine,
             address=address,
-            callbacks=[terminal],
+            callbacks=[terminal, Tracking(trackers, terminal.say)],
             stop=SignalStop(),
         )
     tell(found, as_json, lambda: print_metrics(found))
