@@ -82,6 +82,7 @@ Trackers = Annotated[
     typer.Option(
         "--tracker",
         metavar="NAME",
+        envvar="CLEAVE_TRACKER",
         help="Where to show the run too: tensorboard (the default where it is installed), wandb, trackio, mlflow; or "
         "none. Repeatable.",
         show_default=False,

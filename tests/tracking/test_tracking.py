@@ -118,14 +118,14 @@ def test_what_cannot_be_meant_is_one_line(names: list[str], words: list[str], tm
 
 
 def test_a_training_that_is_interrupted_goes_on_in_the_same_place(
-    package: Package, tmp_path: Path, capsys: Capture
+    package: Package, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its answer is alone on standard output, and the same as without trackers."""
     package("trackio", RECORDING.format(folder=str(tmp_path)))
     images, run = write_parts(tmp_path / "images"), tmp_path / "run"
     sizes = ["training.epochs=2", "training.batch_size=12", "space.channels=2", "space.cells=3"]
     words = ["train", GENOTYPE, *sizes, "--space", "darts", "--data", str(images), "--json"]
-    plain = json.loads(Ended([*words, "--out", str(tmp_path / "plain"), "--tracker", "none"], capsys).out)
+    plain = json.loads(Ended([*words, "--out", str(tmp_path / "plain")], capsys).out)
     assert not list((tmp_path / "plain" / "trackers").iterdir())
 
     class Stopping(Recorder):
@@ -136,6 +136,7 @@ def test_a_training_that_is_interrupted_goes_on_in_the_same_place(
     looking = [Stopping(), cleave.Tracking("trackio")]
     with pytest.raises(cleave.Interrupted):
         cleave.train(GENOTYPE, space="darts", data=images, out=run, settings=settings, callbacks=looking)
+    monkeypatch.delenv("CLEAVE_TRACKER")  # which says that there are to be none
     found = json.loads(Ended(["resume", str(run), "--json"], capsys).out)
     assert {**found, "run": "", "seconds": 0} == {**plain, "run": "", "seconds": 0}
     told = [json.loads(line) for line in (tmp_path / "told").read_text().splitlines()]
