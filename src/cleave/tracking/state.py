@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from cleave.run.durable import write_json
+from cleave.run.durable import saving, write_json
 from cleave.run.reading import Shape, is_there, read_json
 
 TRACKERS = "trackers"
@@ -28,8 +29,16 @@ def file_of(run: Path, name: str) -> Path:
 
 def begin(run: Path, name: str, settings: Mapping[str, Any]) -> None:
     """Writes it for a tracker that knows nothing of the run yet; raises as `write_json` does."""
+    with saving(run / TRACKERS):
+        (run / TRACKERS).mkdir(exist_ok=True)
     if not is_there(file_of(run, name)):
         write_json(file_of(run, name), {"settings": dict(settings), "id": None, "told": {}})
+
+
+def begin_none(run: Path) -> None:
+    """Has a run that goes on know that there was to be no tracker."""
+    with suppress(OSError):
+        (run / TRACKERS).mkdir(exist_ok=True)
 
 
 def read(run: Path, name: str) -> Kept:

@@ -7,19 +7,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 from cleave.engine.progress import Callback
-from cleave.errors import UserError, named, refuse_repeats
+from cleave.errors import UserError, brief, named, refuse_repeats
 from cleave.tracking import state
 from cleave.tracking.trackers import KINDS
 
 NONE, USUAL = "none", "tensorboard"
 PATIENCE = 30.0
 """Seconds that the end of a run waits for all trackers together."""
+REASON = 200
+"""Letters of the reason of a failure that are shown."""
 
 
 def to_stderr(line: str) -> None:
@@ -41,23 +44,20 @@ class Tracking(Callback):
         self.tellers: list[Teller] = []
 
     def begin(self, run: Path, settings: Mapping[str, Any]) -> None:
-        try:
-            names = self._names(run)
-            (run / state.TRACKERS).mkdir(exist_ok=True)  # so that a resumed run knows that there was a choice
-        except OSError as error:
-            self.tell_person(f"trackers: {error}; the run goes on without them")
-            return
+        names = self._names(run)
         for name in names:
             try:
                 state.begin(run, name, settings)
                 self.tellers.append(Teller(name, run, self.tell_person))
-            except (OSError, UserError) as error:
-                self.tell_person(failed(name, str(error)))
+            except Exception as error:  # whatever keeps a process from being started is no reason to stop a run
+                self.tell_person(failed(name, brief(str(error), REASON)))
+        if self.names == []:
+            state.begin_none(run)
 
     def _names(self, run: Path) -> Sequence[str]:
         usual = [USUAL] if find_spec(USUAL) else []
         known = state.known(run) if self.names is None else self.names
-        return usual if known is None else known
+        return usual if known is None else [name for name in known if name in KINDS]
 
     def end(self) -> None:
         until = time.monotonic() + PATIENCE
@@ -101,9 +101,11 @@ class Teller:
             self.say(failed(self.name, self._reason()))
 
     def _reason(self) -> str:
-        said = self.log.read_text(errors="replace").splitlines()
+        said = list[str]()
+        with suppress(OSError):
+            said = self.log.read_text(errors="replace").splitlines()
         if self.process.returncode > 0 and said:
-            return said[-1]
+            return brief(said[-1], REASON)
         return f"its process ended with status {self.process.returncode}"
 
     def ask_to_end(self) -> None:
