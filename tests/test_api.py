@@ -113,11 +113,12 @@ def calls_of(module: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "file", ["cli.py", "evolve/command.py", "rank/command.py", "study/command.py", "export/command.py"]
+    "file",
+    ["cli.py", "design/command.py", "evolve/command.py", "rank/command.py", "study/command.py", "export/command.py"],
 )
 def test_the_command_line_reaches_runs_through_the_api_alone(file: str) -> None:
     inner = {"cleave.search.runner", "cleave.study.runner", "cleave.rank.runner", "cleave.plan.plan", "cleave.plan"}
-    inner |= {"cleave.evolve.runner", "cleave.export.runner"}
+    inner |= {"cleave.evolve.runner", "cleave.export.runner", "cleave.design.runner"}
     assert not calls_of(ROOT / "src" / "cleave" / file) & (inner | {"cleave.split.matrix"})
 
 
@@ -129,6 +130,7 @@ def test_signals_are_heard_by_commands_alone() -> None:
         "rank/command.py",
         "study/command.py",
         "deploy/command.py",
+        "design/command.py",
         "evolve/command.py",
         "export/command.py",
         "pareto/command.py",

@@ -26,9 +26,11 @@ from cleave.common import (
     MaxMacs,
     MaxParams,
     RecipeFile,
+    ResourceWords,
     Run,
     Seed,
     SkipDamaged,
+    SlurmWords,
     SpaceName,
     TableFile,
     Trackers,
@@ -38,6 +40,7 @@ from cleave.common import (
 )
 from cleave.cost_command import cost
 from cleave.deploy.command import measure
+from cleave.design.command import design, tell_design
 from cleave.errors import Interrupted, UserError, refusal
 from cleave.evolve.command import evolve
 from cleave.export.command import export, predict
@@ -84,6 +87,8 @@ def search(
     workers: Workers = None,
     engine: EngineName = "process",
     address: Address = None,
+    resources: ResourceWords = None,
+    slurm: SlurmWords = None,
     space: SpaceName = None,
     max_macs: MaxMacs = None,
     max_params: MaxParams = None,
@@ -125,6 +130,8 @@ def search(
             workers=workers,
             engine=engine,
             address=address,
+            resources=resources,
+            slurm=slurm,
             callbacks=[terminal, Tracking(trackers, terminal.say)],
             stop=SignalStop(),
         )
@@ -165,6 +172,7 @@ def plan(
     tell(found, as_json, lambda: print(text(found)))
 
 
+app.command()(design)
 app.command()(train)
 app.command()(compare)
 app.command()(evaluate)
@@ -179,6 +187,8 @@ def resume(
     workers: Workers = None,
     engine: EngineName = "process",
     address: Address = None,
+    resources: ResourceWords = None,
+    slurm: SlurmWords = None,
     device: Device = None,
     changed_extensions: Annotated[
         bool,
@@ -187,7 +197,7 @@ def resume(
     trackers: Trackers = None,
     as_json: Json = False,
 ) -> None:
-    """Go on with an interrupted search, study or training; it ends as if nothing had happened.
+    """Go on with an interrupted search, study, training or design; it ends as if nothing had happened.
 
     Python files that the run names (extensions, its space) are run: of a run folder from somebody else, look first.
     """
@@ -196,10 +206,24 @@ def resume(
     from cleave.terminal import Terminal
     from cleave.tracking.tracking import Tracking
 
+    workers_asked = workers is not None or engine != "process" or address is not None or resources or slurm
     if api.is_training(run):
-        if workers is not None or address is not None:
-            raise UserError("--workers, --address: a training has no workers; for several GPUs start it by torchrun")
+        if workers_asked:
+            raise UserError(
+                "--workers, --engine, --address, --resources, --slurm: a training has no workers; for several GPUs "
+                "start it by torchrun"
+            )
         resume_training(run, device, changed_extensions, trackers, as_json)
+        return
+    if api.is_design(run):
+        if workers_asked or device is not None:
+            raise UserError(
+                "--workers, --engine, --address, --resources, --slurm, --device: a design goes on as it was begun; "
+                "leave them out"
+            )
+        with Terminal() as terminal:
+            designed = api.resume_design(run, callbacks=[terminal, Tracking(trackers, terminal.say)], stop=SignalStop())
+        tell_design(designed, as_json)
         return
     study = api.is_study(run)
     with Terminal() as terminal:
@@ -208,6 +232,8 @@ def resume(
             workers=workers,
             engine=engine,
             address=address,
+            resources=resources,
+            slurm=slurm,
             device=device,
             changed_extensions=changed_extensions,
             callbacks=[terminal, Tracking(trackers, terminal.say)],
@@ -225,10 +251,12 @@ def resume(
 def show(run: Run, as_json: Json = False) -> None:
     """Show what a run found, or how far it is."""
     from cleave.retrain.text import print_training
-    from cleave.run.origin import TRAIN, holds
+    from cleave.run.origin import DESIGN, TRAIN, holds
     from cleave.run.view import view
 
-    if holds(run, TRAIN):
+    if holds(run, DESIGN):
+        tell_design(view(run, DESIGN), as_json)
+    elif holds(run, TRAIN):
         found = view(run, TRAIN)
         tell(found, as_json, lambda: print_training(found))
     else:

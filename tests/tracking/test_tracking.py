@@ -62,8 +62,8 @@ def test_one_that_fails_is_said_once(
     write(tmp_path / "run" / "events.jsonl", epoch("0", 1))
     lines = list[str]()
     looking = Tracking("wandb", lines.append)
-    looking.begin(tmp_path / "run", SETTINGS)
-    looking.end()
+    looking.begin_run(tmp_path / "run", SETTINGS)
+    looking.end_run()
     assert lines == [f"wandb: {said}"]
 
 
@@ -77,8 +77,8 @@ def test_the_others_are_told(package: Package, tmp_path: Path) -> None:
     lines = list[str]()
     looking = Tracking(["wandb", "mlflow", "trackio"], lines.append)
     for _ in range(2):
-        looking.begin(tmp_path / "run", SETTINGS)
-        looking.end()
+        looking.begin_run(tmp_path / "run", SETTINGS)
+        looking.end_run()
     assert sorted({line.split(":")[0] for line in lines}) == ["mlflow", "wandb"]
     assert any(f"{tmp_path}/run/trackers/mlflow.json" in line for line in lines)
     told = [json.loads(line)[0] for line in (tmp_path / "told").read_text().splitlines()]
@@ -97,9 +97,9 @@ def test_the_end_waits_for_what_is_not_told_yet(package: Package, tmp_path: Path
     package("trackio", RECORDING.format(folder=str(tmp_path)))
     (tmp_path / "run").mkdir()
     looking = Tracking("trackio")
-    looking.begin(tmp_path / "run", SETTINGS)
+    looking.begin_run(tmp_path / "run", SETTINGS)
     write(tmp_path / "run" / "events.jsonl", epoch("0", 1))
-    looking.end()
+    looking.end_run()
     assert [json.loads(line)[0] for line in (tmp_path / "told").read_text().splitlines()] == ["init", "log", "finish"]
 
 
@@ -167,5 +167,5 @@ def test_tensorboard_is_told_unless_something_else_is_asked_for(
         for asked in (names, None):  # then the run goes on
             looking = Tracking(asked)
             begun.clear()
-            looking.begin(run, SETTINGS)
+            looking.begin_run(run, SETTINGS)
             assert begun == expected

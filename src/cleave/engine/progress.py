@@ -43,8 +43,8 @@ class CallbackLike(Protocol):
 class RunCallback(Protocol):
     """What also follows whole runs, one after the other: see `Callback`."""
 
-    def begin(self, run: Path, settings: Mapping[str, Any]) -> None: ...
-    def end(self) -> None: ...
+    def begin_run(self, run: Path, settings: Mapping[str, Any]) -> None: ...
+    def end_run(self) -> None: ...
 
 
 class Callback:
@@ -59,10 +59,10 @@ class Callback:
     def say(self, line: str) -> None:
         """Called with something a person should know."""
 
-    def begin(self, run: Path, settings: Mapping[str, Any]) -> None:
+    def begin_run(self, run: Path, settings: Mapping[str, Any]) -> None:
         """Called before the first step, when there is a folder of the run. `settings`: its recipe, as JSON has it."""
 
-    def end(self) -> None:
+    def end_run(self) -> None:
         """Called when nothing more is to come of that run, however it ended."""
 
 
@@ -80,13 +80,13 @@ class Callbacks(Callback):
         for each in self.callbacks:
             self._heard(each.say, line)
 
-    def begin(self, run: Path, settings: Mapping[str, Any]) -> None:
+    def begin_run(self, run: Path, settings: Mapping[str, Any]) -> None:
         for each in self._following:
-            each.begin(run, settings)
+            each.begin_run(run, settings)
 
-    def end(self) -> None:
+    def end_run(self) -> None:
         for each in self._following:
-            each.end()
+            each.end_run()
 
     @property
     def _following(self) -> list[RunCallback]:
@@ -103,8 +103,8 @@ class Callbacks(Callback):
 @contextmanager
 def following(callback: Callback, run: Path, settings: Mapping[str, Any]) -> Iterator[None]:
     """Meanwhile a run is at work in its folder, before a callback's eyes."""
-    callback.begin(run, settings)
+    callback.begin_run(run, settings)
     try:
         yield
     finally:
-        callback.end()
+        callback.end_run()

@@ -18,8 +18,10 @@ from cleave.common import (
     EngineName,
     ExtensionFiles,
     Json,
+    ResourceWords,
     Seed,
     SkipDamaged,
+    SlurmWords,
     SpaceName,
     Trackers,
     flags_of,
@@ -78,6 +80,8 @@ def run(
     workers: Workers = None,
     engine: EngineName = "process",
     address: Address = None,
+    resources: ResourceWords = None,
+    slurm: SlurmWords = None,
     space: SpaceName = None,
     extensions: ExtensionFiles = None,
     trackers: Trackers = None,
@@ -111,6 +115,8 @@ def run(
             workers=workers,
             engine=engine,
             address=address,
+            resources=resources,
+            slurm=slurm,
             callbacks=[terminal, Tracking(trackers, terminal.say)],
             stop=SignalStop(),
         )
@@ -135,6 +141,8 @@ def table(
     workers: Workers = None,
     engine: EngineName = "process",
     address: Address = None,
+    resources: ResourceWords = None,
+    slurm: SlurmWords = None,
     as_json: Json = False,
 ) -> None:
     """Run all studies of a table of the paper: its figures, ours, the difference.
@@ -148,7 +156,7 @@ def table(
         tell({"tables": list(TITLES)}, as_json, lambda: print(*lines, sep="\n"))
         return
     need_extra("study")
-    from cleave.engine.engine import Engine
+    from cleave.engine.engine import engine_of
     from cleave.engine.progress import Callbacks
     from cleave.engine.stop import SignalStop
     from cleave.study.tables import TableRequest, make_table
@@ -156,7 +164,9 @@ def table(
     from cleave.terminal import Terminal
 
     flags = {**flags_of(None, data_root, None, seed, device), "truth": truth and str(truth)}
-    request = TableRequest(name, budget, only or (), changes or (), flags, out, Engine(workers, engine, address))
+    request = TableRequest(
+        name, budget, only or (), changes or (), flags, out, engine_of(workers, engine, address, slurm, resources)
+    )
     with Terminal() as terminal:
         found = make_table(request, Callbacks([terminal], SignalStop()))
     tell(found, as_json, lambda: print_table(found))

@@ -43,7 +43,7 @@ class Tracking(Callback):
         self.tell_person = say
         self.tellers: list[Teller] = []
 
-    def begin(self, run: Path, settings: Mapping[str, Any]) -> None:
+    def begin_run(self, run: Path, settings: Mapping[str, Any]) -> None:
         names = self._names(run)
         for name in names:
             try:
@@ -59,7 +59,7 @@ class Tracking(Callback):
         known = state.known(run) if self.names is None else self.names
         return usual if known is None else [name for name in known if name in KINDS]
 
-    def end(self) -> None:
+    def end_run(self) -> None:
         until = time.monotonic() + PATIENCE
         for teller in self.tellers:
             teller.ask_to_end()
