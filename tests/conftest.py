@@ -29,6 +29,7 @@ SEED = "CLEAVE_TEST_SEED"
 def pytest_configure(config: pytest.Config) -> None:
     """One seed for the whole run, drawn unless it is given; workers inherit it."""
     seed = os.environ.setdefault(SEED, str(secrets.randbelow(2**32)))
+    os.environ["CLEAVE_TRACKER"] = "none"  # each would be a process beside every run
     if config.option.hypothesis_seed is None:
         config.option.hypothesis_seed = seed
 

@@ -66,6 +66,7 @@ def contents(folder: Path) -> dict[str, bytes]:
         ({"split.splitter": "gradent"}, ["split.splitter", "'gradent'", "gradient"]),
         ({"device": "abacus"}, ["device", "abacus", "cpu"]),
         ({"device": f"cuda:{torch.cuda.device_count()}"}, ["device=cuda", "device=cpu"]),
+        ({"limits.params": 10}, ["limits.params", "no architecture keeps to 10 parameters", "the least is"]),
         ({"benchmark": "nowhere.npz"}, ["nowhere.npz", "cleave benchmark import"]),
     ],
 )
@@ -152,6 +153,15 @@ def test_a_folder_without_images_is_named(tmp_path: Path, capsys: Capture) -> No
     (tmp_path / "empty" / "cats").mkdir()
     (tmp_path / "empty" / "dogs").mkdir()
     assert Ended(search(tmp_path / "empty", tmp_path / "run"), capsys).refuses(str(tmp_path / "empty" / "cats"))
+
+
+def test_a_folder_with_one_class_is_named(tmp_path: Path, capsys: Capture) -> None:
+    write_images(tmp_path / "images", classes=1)
+    told = (str(tmp_path / "images"), "1 class folders, where two or more are needed", "it holds class0/")
+    assert Ended(search(tmp_path / "images", tmp_path / "run"), capsys).refuses(*told)
+    train = ["train", "timm:resnet18", "--data", str(tmp_path / "images"), "--out", str(tmp_path / "run")]
+    assert Ended(train, capsys).refuses(*told)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_class_with_one_image_is_named(images: Path, tmp_path: Path, capsys: Capture) -> None:

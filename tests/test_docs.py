@@ -115,6 +115,28 @@ def test_the_guide_to_evolution_runs_from_top_to_bottom(tmp_path: Path, monkeypa
     exec(compile(code, "evolve.md", "exec"), {"cleave": cleave})
 
 
+def test_the_guide_to_tracking_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With trackers that fail: nothing of a test may go to where a developer's own settings say."""
+    from tests.tiny import HERE, write_images
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path / "broken"))
+    (tmp_path / "broken").mkdir()
+    monkeypatch.delenv("CLEAVE_TRACKER")
+    for name in ("wandb", "mlflow"):
+        (tmp_path / "broken" / f"{name}.py").write_text("raise OSError('broken')")
+    write_images(tmp_path / "my-images", each=60)
+    (shell,), (code,) = (blocks(ROOT / "docs" / "tracking.md", language) for language in ("sh", "python"))
+    tiny = {"search": f"{TINY} {shlex.join(HERE)}", "train": "training.epochs=1 training.batch_size=20"}
+    for command in shell.splitlines():
+        words = shlex.split(command, comments=True)[1:]
+        assert cli.run([*words, *shlex.split(tiny[words[0]])]) == 0, command
+    sizes = {key: int(value) for key, value in (word.split("=") for word in TINY.split() if "=" in word)}
+    small = code.replace('data="bundled"', f"data='my-images', settings={sizes}")
+    exec(compile(small, "tracking.md", "exec"), {"cleave": cleave})
+    assert (tmp_path / "runs" / "watched" / "trackers" / "wandb.json").is_file()
+
+
 def test_the_guide_to_the_verdict_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.tiny import HERE, write_images
 

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         SpaceSettings,
     )  # fmt: skip
     from cleave.terminal import Terminal
+    from cleave.tracking.tracking import Tracking
 
 __version__: str
 
@@ -84,6 +85,7 @@ __all__ = [
     "SpaceSettings",
     "Stop",
     "Terminal",
+    "Tracking",
     "TrainResult",
     "UserError",
     "compare",
@@ -132,6 +134,7 @@ _HOMES = {
         "Region", "Space", "SpaceSettings",
     ),
     "cleave.terminal": ("Terminal",),
+    "cleave.tracking.tracking": ("Tracking",),
 }  # fmt: skip
 
 

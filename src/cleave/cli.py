@@ -33,6 +33,7 @@ from cleave.common import (
     SlurmWords,
     SpaceName,
     TableFile,
+    Trackers,
     Workers,
     flags_of,
     tell,
@@ -94,6 +95,7 @@ def search(
     max_latency: MaxLatency = None,
     latency: Latency = None,
     extensions: ExtensionFiles = None,
+    trackers: Trackers = None,
     as_json: Json = False,
 ) -> None:
     """Search an architecture.
@@ -104,6 +106,7 @@ def search(
     from cleave.config import load_recipe
     from cleave.engine.stop import SignalStop
     from cleave.terminal import Terminal
+    from cleave.tracking.tracking import Tracking
 
     flags = flags_of(
         data,
@@ -129,7 +132,7 @@ def search(
             address=address,
             resources=resources,
             slurm=slurm,
-            callbacks=[terminal],
+            callbacks=[terminal, Tracking(trackers, terminal.say)],
             stop=SignalStop(),
         )
     tell_run(result.to_json(), as_json)
@@ -191,6 +194,7 @@ def resume(
         bool,
         typer.Option("--changed-extensions", help="Go on even if a Python file that the run names has changed."),
     ] = False,
+    trackers: Trackers = None,
     as_json: Json = False,
 ) -> None:
     """Go on with an interrupted search, study, training or design; it ends as if nothing had happened.
@@ -200,6 +204,7 @@ def resume(
     from cleave import api
     from cleave.engine.stop import SignalStop
     from cleave.terminal import Terminal
+    from cleave.tracking.tracking import Tracking
 
     workers_asked = workers is not None or engine != "process" or address is not None or resources or slurm
     if api.is_training(run):
@@ -208,7 +213,7 @@ def resume(
                 "--workers, --engine, --address, --resources, --slurm: a training has no workers; for several GPUs "
                 "start it by torchrun"
             )
-        resume_training(run, device, changed_extensions, as_json)
+        resume_training(run, device, changed_extensions, trackers, as_json)
         return
     if api.is_design(run):
         if workers_asked or device is not None:
@@ -217,7 +222,7 @@ def resume(
                 "leave them out"
             )
         with Terminal() as terminal:
-            designed = api.resume_design(run, callbacks=[terminal], stop=SignalStop())
+            designed = api.resume_design(run, callbacks=[terminal, Tracking(trackers, terminal.say)], stop=SignalStop())
         tell_design(designed, as_json)
         return
     study = api.is_study(run)
@@ -231,7 +236,7 @@ def resume(
             slurm=slurm,
             device=device,
             changed_extensions=changed_extensions,
-            callbacks=[terminal],
+            callbacks=[terminal, Tracking(trackers, terminal.say)],
             stop=SignalStop(),
         )
     if isinstance(found, dict):

@@ -98,6 +98,19 @@ SlurmWords = Annotated[
 Device = Annotated[str | None, typer.Option(metavar="D", help="auto, cpu, cuda or cuda:N.")]
 
 
+Trackers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tracker",
+        metavar="NAME",
+        envvar="CLEAVE_TRACKER",
+        help="Where to show the run too: tensorboard (the default where it is installed), wandb, trackio, mlflow; or "
+        "none. Repeatable.",
+        show_default=False,
+    ),
+]
+
+
 MaxMacs = Annotated[
     str | None,
     typer.Option(

@@ -13,6 +13,7 @@ EXTRAS = {
     "reproduce": ("matplotlib", "scipy"),
     "slurm": ("submitit",),
     "study": ("matplotlib", "pyarrow", "scipy"),
+    "tracking": ("tensorboard",),
     "train": ("timm", "huggingface_hub"),
     "verdict": ("scipy",),
 }

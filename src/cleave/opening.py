@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -102,10 +103,11 @@ def open_images(
     chosen = cut_of(source, data)
     if trained is not None and not whole:
         check_held_out(chosen[1], cut_of(source, trained)[0], trained)
-    parts = source.take_each(*((torch.cat(chosen), chosen[1][:0]) if whole else chosen))
-    train, valid = (viewed(part, data) for part in parts)
+    sides = (torch.cat(chosen), chosen[1][:0]) if whole else chosen
+    train, valid = (viewed(part, data) for part in source.take_each(*sides))
     reading.check()
-    report = image_report(data.name, source, train, valid, sum(map(len, chosen)), reading)
+    files = partial(source.files_of, *sides)
+    report = image_report(data.name, source, train, valid, sum(map(len, chosen)), reading, files=files)
     report["warnings"][:0] = unused_keys(data, source)
     return train, valid, report
 

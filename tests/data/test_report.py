@@ -1,21 +1,26 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
 from cleave.data.images import Images
-from cleave.data.reading import Reading
+from cleave.data.reading import Reading, Storage
 from cleave.data.report import image_report, report_lines
 from cleave.data.sources import find
 from cleave.data.split import cut
+from cleave.engine.progress import Callback
+from cleave.opening import open_images
+from cleave.settings import DataSettings
 from tests.data.made_folders import parts, plain
 
 
 def images(labels: list[int], classes: int = 3) -> Images:
     names = tuple(f"class{number}" for number in range(classes))
-    return Images(torch.zeros(len(labels), 1, 8, 8).byte(), torch.tensor(labels), names, shuffled=True)
+    pixels = torch.randint(256, (len(labels), 1, 8, 8), dtype=torch.uint8)
+    return Images(pixels, torch.tensor(labels), names, shuffled=True)
 
 
 def test_counts_are_of_the_images_that_are_used() -> None:
@@ -38,8 +43,8 @@ def test_counts_are_of_the_images_that_are_used() -> None:
 
 @pytest.mark.parametrize(("of_first", "told"), [(89, None), (90, 90), (99, 99), (100, 100)])
 def test_a_majority_is_told_from_nine_in_ten_on(of_first: int, told: int | None) -> None:
-    held = images([0] * of_first + [1] * (100 - of_first))
-    warnings = image_report("some", held, held, held, 200, Reading())["warnings"]
+    train, held = (images([0] * of_first + [1] * (100 - of_first)) for _ in range(2))
+    warnings = image_report("some", held, train, held, 200, Reading())["warnings"]
     expected = f"the majority class alone (class0) is {told} % right on the held-out images"
     assert [warning.split(",")[0] for warning in warnings] == ([] if told is None else [expected])
 
@@ -85,7 +90,32 @@ def test_a_class_that_is_called_like_a_part_is_told(tmp_path: Path) -> None:
 
 
 def test_lines_of_many_classes_fit_a_terminal() -> None:
-    many = images(list(range(1000)) * 2, 1000)
-    lines = report_lines(image_report("many", many, many, many, 4000, Reading()))
+    many, more = (images(list(range(1000)) * 2, 1000) for _ in range(2))
+    lines = report_lines(image_report("many", many, many, more, 4000, Reading()))
     assert max(map(len, lines)) <= 80
     assert any("and 980 more" in line for line in lines)
+
+
+@pytest.mark.parametrize("storage", ["memory", "map"])
+def test_copies_in_a_folder_are_told_with_their_files(tmp_path: Path, storage: Storage) -> None:
+    """A damaged file before them, which is left out, does not shift the names."""
+    parts(tmp_path, ("train", "val", "test"), 4)
+    shutil.copy(tmp_path / "train" / "dogs" / "001.png", tmp_path / "val" / "dogs" / "new.png")
+    shutil.copy(tmp_path / "train" / "owls" / "002.png", tmp_path / "train" / "cats" / "other.png")
+    shutil.copy(tmp_path / "train" / "dogs" / "003.png", tmp_path / "test" / "dogs" / "new.png")
+    (tmp_path / "train" / "cats" / "000.png").write_bytes(b"")
+    data = DataSettings(name=str(tmp_path), image_size=8, skip_damaged=True, storage=storage)
+    *_, report = open_images(data, Callback(), None)
+    assert report["copies"] == {
+        "held_out": 1,
+        "files": [["val/dogs/new.png", "train/dogs/001.png"]],
+        "classes": 2,
+        "class_files": ["train/cats/other.png", "train/owls/002.png"],
+    }
+    lines = [line for line in report_lines(report) if "pixels of" in line]
+    assert lines == [
+        "Warning: 1 of 13 held-out images have the pixels of images to train on, such as val/dogs/new.png (of "
+        "train/dogs/001.png), so that they are judged too well; remove these copies",
+        "Warning: 2 images have the pixels of one in another class, such as train/cats/other.png and "
+        "train/owls/002.png; remove the wrong ones",
+    ]

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import resource
 import shutil
 import sys
 from collections.abc import Callable
@@ -264,6 +265,21 @@ def test_a_failing_export_leaves_nothing(
     ended = Ended(["export", str(trained.run), "--out", str(out), "--format", "plain"], capsys)
     assert ended.refuses("--format plain: answers otherwise", "nothing was exported")
     assert list(tmp_path.rglob("*")) == [tmp_path / "new"]
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(trained: cleave.TrainResult, tmp_path: Path) -> None:
+    """The system takes no file above a size, as it takes none where the disk is full."""
+    whole = Path(cleave.export(trained, tmp_path / "whole", formats=["plain"])["folder"])
+    weights, text = (whole / name for name in ("weights.safetensors", "model.py"))
+    assert weights.stat().st_size > text.stat().st_size
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (weights.stat().st_size - 1, before[1]))
+    try:
+        with pytest.raises(cleave.UserError, match="cannot be saved: file too large"):
+            cleave.export(trained, tmp_path / "out", formats=["plain"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [path.name for path in tmp_path.iterdir()] == ["whole"]
 
 
 def test_an_interrupted_export_leaves_nothing(

@@ -116,7 +116,35 @@ def test_without_test_images_it_says_what_is_chosen_and_by_what(
     (images / "test").rename(images.with_name("away"))
     try:
         ended = Ended(["verdict", *map(str, runs)], capsys)
+        assert Ended(["evaluate", str(runs[0])], capsys).refuses(f"{images}: has train/ but none of test")
     finally:
         images.with_name("away").rename(images / "test")
     best = Path(cleave.verdict(runs)["chosen"]).name
     assert ended.refuses("put the test images there", f"by the held-out images {best} is chosen", "too high"), ended.err
+
+
+def test_test_images_that_were_trained_on_are_told_with_their_files(tmp_path: Path, capsys: Capture) -> None:
+    """The training keeps hashes of its images; the test part is opened by those who open it anyway."""
+    images = write_parts(tmp_path / "images")
+    shutil.copy(images / "train" / "cat" / "003.png", images / "test" / "cat" / "copy.png")
+    shutil.copy(images / "train" / "dog" / "004.png", images / "test" / "cat" / "wrong.png")
+    runs = [tmp_path / "one", tmp_path / "other"]
+    for seed, run in enumerate(runs):
+        cleave.train(GENOTYPE, space="darts", data=images, out=run, seed=seed, settings=DARTS)
+    (images / "train").rename(tmp_path / "train")  # hashes are enough
+    (images / "train").mkdir()
+    for name in ("cat", "dog"):
+        shutil.copytree(write_parts(tmp_path / name) / "train" / name, images / "train" / name)
+    found = cleave.evaluate(runs[0])["copies"]
+    assert found == {"images": 2, "other_class": 1, "files": ["test/cat/copy.png", "test/cat/wrong.png"]}
+    assert cleave.verdict(runs)["copies"] == found
+    line = (
+        "Warning: 2 of 30 test images have the pixels of images that were trained on or held out, such as "
+        "test/cat/copy.png, test/cat/wrong.png; 1 of them have another class there, so that the accuracy on them says "
+        "too much; remove these copies"
+    )
+    for command in (["evaluate", str(runs[0])], ["verdict", *map(str, runs)]):
+        assert line in Ended(command, capsys).out.splitlines()
+    shutil.rmtree(runs[0] / "leaves" / "seen")
+    assert cleave.evaluate(runs[0])["copies"] is None
+    assert "is not known: the training kept no hashes" in Ended(["evaluate", str(runs[0])], capsys).out

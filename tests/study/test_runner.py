@@ -15,6 +15,7 @@ from cleave.engine.engine import Engine
 from cleave.engine.progress import Callback, Progress
 from cleave.engine.stop import SignalStop
 from cleave.errors import Interrupted, UserError
+from cleave.run.events import Events
 from cleave.run.folder import new_folder
 from cleave.run.reading import read_json
 from cleave.study import runner
@@ -226,3 +227,20 @@ def test_a_folder_without_a_name_is_one_that_is_free(tmp_path: Path, monkeypatch
     recipe = recipe_of({"seed": 5, "training.order": "iid"})
     assert new_folder(name_of(recipe)) == Path("runs/study-cells64-all-iid-seed5")
     assert new_folder(name_of(recipe)) == Path("runs/study-cells64-all-iid-seed5-2")
+
+
+def test_each_supernet_leaves_the_mean_and_best_accuracy_of_its_children_by_epoch(whole: Path) -> None:
+    """Those of its log, for whoever follows the study; tuned snapshots are single children."""
+    parts = {path.name: path for path in (whole / "parts").iterdir()}
+    told = {name for name, part in parts.items() if (part / "events.jsonl").exists()}
+    assert told == {name for name in parts if "tune" not in name}
+    for name in told:
+        log = read_log(parts[name] / "done" / "log.parquet")
+        plain = ~log.rows["dense"].astype(bool)
+        events = Events.read(parts[name] / "events.jsonl")
+        assert len({(event["phase"], event["epoch"]) for event in events}) == len(events) > 2
+        for event in events:
+            statistics, images = event["phase"].split()
+            here = plain & (log.rows["epoch"] == event["epoch"]) & (log.rows["images"] == images)
+            accuracy = log.rows["accuracy"][here & (log.rows["statistics"] == statistics)]
+            assert (event["accuracy"], event["best"]) == (pytest.approx(accuracy.mean()), accuracy.max())

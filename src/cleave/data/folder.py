@@ -60,6 +60,11 @@ class Folder:
         parts = zip(pixels.split(counts), labels, strict=True)
         return [Images(*part, self.classes, shuffled=False) for part in parts]
 
+    def files_of(self, *several: Tensor) -> list[str]:
+        """The files of the images that `take_each` gave, one after the other."""
+        listed = [self.files[index] for index in torch.cat(several).tolist()]
+        return [file for file in listed if os.path.join(self.root, file) not in self.reading.unusable]
+
     def _read(self, paths: list[str]) -> tuple[Tensor | PixelMap, Tensor]:
         """The pixels of the files that can be used, and for each path whether it can."""
         if on_disk(len(paths), self.size, self.reading.storage):

@@ -83,6 +83,10 @@ class Images:
         """The images at each of several indices (int64 [k])."""
         return [self.take(indices) for indices in several]
 
+    def files_of(self, *several: Tensor) -> Sequence[str]:
+        """None."""
+        return ()
+
     @property
     def held_out_from(self) -> None:
         """Nothing says which of them are to be held out."""

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
+from cleave.data.copies import Files, copies_between
+from cleave.data.copies_text import copy_warnings
 from cleave.data.images import Images
 from cleave.data.listing import names
 from cleave.data.parts import part_of
@@ -30,13 +32,17 @@ def image_report(
     chosen: int,
     reading: Reading,
     by_test: bool = False,
+    files: Files = tuple,
 ) -> dict[str, Any]:
-    """{"name", "size" (pixels on a side), "channels", "parts", "classes", "left_out", "judged_by", "warnings"}.
+    """{"name", "size" (pixels on a side), "channels", "parts", "classes", "left_out", "judged_by", "copies",
+    "warnings"}.
 
     "parts" names the folders of train, held_out and test, null where one is drawn from the training part; null for a
     published set. "classes": [{"name", "train", "held_out"}], the images used. `chosen`: how many of `source`.
-    `by_test`: the held-out images are those of the test part.
+    "copies": as of `copies_between`. `by_test`: the held-out images are those of the test part. `files`: of the images
+    to train on, then of those held out.
     """
+    copies = copies_between(train, held_out, files)
     counts = [images.labels.bincount(minlength=len(images.classes)).tolist() for images in (train, held_out)]
     classes = [
         {"name": each, "train": trained, "held_out": held}
@@ -50,7 +56,12 @@ def image_report(
         "classes": classes,
         "left_out": left_out(source, chosen, reading),
         "judged_by": "test" if by_test else "held-out",
-        "warnings": [*majority_warnings(classes), *(class_warnings(train.classes) if source.found else [])],
+        "copies": copies,
+        "warnings": [
+            *majority_warnings(classes),
+            *(class_warnings(train.classes) if source.found else []),
+            *copy_warnings(copies, len(held_out), "test" if by_test else "held-out"),
+        ],
     }
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cleave.common import Data, DataRoot, Device, Json, Seed, SkipDamaged, tell, whole
+from cleave.common import Data, DataRoot, Device, Json, Seed, SkipDamaged, Trackers, tell, whole
 
 
 def design(
@@ -50,6 +50,7 @@ def design(
     ] = None,
     device: Device = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Run folder; default: a new one in runs/.")] = None,
+    trackers: Trackers = None,
     as_json: Json = False,
 ) -> None:
     """From a folder of images to the best network that this machine, the time and the limits allow, exported.
@@ -63,6 +64,7 @@ def design(
     from cleave.design.settings import DesignRecipe
     from cleave.engine.stop import SignalStop
     from cleave.terminal import Terminal
+    from cleave.tracking.tracking import Tracking
 
     flags = {
         "data.name": data,
@@ -80,7 +82,9 @@ def design(
     }
     recipe = load(DesignRecipe, {}, changes or (), flags)
     with Terminal() as terminal:
-        found = api.design(recipe=recipe, out=out, callbacks=[terminal], stop=SignalStop())
+        found = api.design(
+            recipe=recipe, out=out, callbacks=[terminal, Tracking(trackers, terminal.say)], stop=SignalStop()
+        )
     tell_design(found, as_json)
 
 

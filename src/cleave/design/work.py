@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -96,6 +96,12 @@ class Overall(Callback):
         self.part = ""
         """What is being done, for people."""
         self.said: set[str] = set()
+
+    def begin_run(self, run: Path, settings: Mapping[str, Any]) -> None:
+        self.callback.begin_run(run, settings)
+
+    def end_run(self) -> None:
+        self.callback.end_run()
 
     def see(self, progress: Progress) -> None:
         words = " ".join(filter(None, (progress.kind, progress.leaf, progress.doing)))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol, TypeVar, runtime_checkable
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from cleave.engine.stop import NEVER, Stop
 from cleave.errors import Interrupted
@@ -37,6 +39,14 @@ class CallbackLike(Protocol):
     def say(self, line: str) -> None: ...
 
 
+@runtime_checkable
+class RunCallback(Protocol):
+    """What also follows whole runs, one after the other: see `Callback`."""
+
+    def begin_run(self, run: Path, settings: Mapping[str, Any]) -> None: ...
+    def end_run(self) -> None: ...
+
+
 class Callback:
     """Looks on. This one says nothing."""
 
@@ -48,6 +58,12 @@ class Callback:
 
     def say(self, line: str) -> None:
         """Called with something a person should know."""
+
+    def begin_run(self, run: Path, settings: Mapping[str, Any]) -> None:
+        """Called before the first step, when there is a folder of the run. `settings`: its recipe, as JSON has it."""
+
+    def end_run(self) -> None:
+        """Called when nothing more is to come of that run, however it ended."""
 
 
 class Callbacks(Callback):
@@ -64,8 +80,31 @@ class Callbacks(Callback):
         for each in self.callbacks:
             self._heard(each.say, line)
 
+    def begin_run(self, run: Path, settings: Mapping[str, Any]) -> None:
+        for each in self._following:
+            each.begin_run(run, settings)
+
+    def end_run(self) -> None:
+        for each in self._following:
+            each.end_run()
+
+    @property
+    def _following(self) -> list[RunCallback]:
+        """Those of them that follow whole runs; an object of a user's need not."""
+        return [each for each in self.callbacks if isinstance(each, RunCallback)]
+
     def _heard(self, told: Callable[[Told], None], what: Told) -> None:
         try:
             told(what)
         except Interrupted:
             self.stop.requested = True
+
+
+@contextmanager
+def following(callback: Callback, run: Path, settings: Mapping[str, Any]) -> Iterator[None]:
+    """Meanwhile a run is at work in its folder, before a callback's eyes."""
+    callback.begin_run(run, settings)
+    try:
+        yield
+    finally:
+        callback.end_run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -15,7 +16,9 @@ CLASSES = "classes.json"
 
 
 def write(handed: Handed, folder: Path) -> None:
-    torch.export.save(handed.program, folder / FILE, extra_files={CLASSES: json.dumps(handed.classes)})
+    program = io.BytesIO()
+    torch.export.save(handed.program, program, extra_files={CLASSES: json.dumps(handed.classes)})
+    (folder / FILE).write_bytes(program.getvalue())
 
 
 def opened(folder: Path) -> Classifier:

@@ -19,7 +19,7 @@ from cleave.export.deployed import Deployed, check_alone
 from cleave.export.formats import FORMATS, asked_formats
 from cleave.export.handed import Handed
 from cleave.export.onnx_file import check_opset
-from cleave.export.quantised import CALIBRATION, compared, quantise
+from cleave.export.quantised import CALIBRATION, FILE, compared, quantise
 from cleave.export.subject import Subject, Whose, open_subject, some
 from cleave.export.text import readme_of
 from cleave.export.usage import usage
@@ -112,7 +112,8 @@ def written(
 def checked(name: str, handed: Handed, examples: Examples, folder: Path, callback: Callback) -> dict[str, Any]:
     """How a format that is written and opened again agrees with the run's own network."""
     callback.say(f"{name}: writing")
-    FORMATS[name].write(handed, folder)
+    with saving(folder / FORMATS[name].file):
+        FORMATS[name].write(handed, folder)
     callback.say(f"{name}: checking by {len(examples.pixels)} images")
     return examples.check(name, FORMATS[name].opened(folder), callback.stop)
 
@@ -120,5 +121,6 @@ def checked(name: str, handed: Handed, examples: Examples, folder: Path, callbac
 def in_int8(subject: Subject, examples: Examples, folder: Path, callback: Callback) -> dict[str, Any]:
     callback.say("int8: calibrating, then comparing accuracy and latency")
     train = some(subject.train, CALIBRATION)
-    quantise(folder, train)
+    with saving(folder / FILE):
+        quantise(folder, train)
     return compared(folder, examples, len(train), callback.stop)

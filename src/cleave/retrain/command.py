@@ -8,7 +8,19 @@ from typing import Annotated, Any
 
 import typer
 
-from cleave.common import Data, DataRoot, Device, ExtensionFiles, Json, Seed, SkipDamaged, SpaceName, flags_of, tell
+from cleave.common import (
+    Data,
+    DataRoot,
+    Device,
+    ExtensionFiles,
+    Json,
+    Seed,
+    SkipDamaged,
+    SpaceName,
+    Trackers,
+    flags_of,
+    tell,
+)
 
 Changed = Annotated[
     list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Change keys of the recipe.", show_default=False)
@@ -60,6 +72,7 @@ def train(
     device: Device = None,
     space: SpaceName = None,
     extensions: ExtensionFiles = None,
+    trackers: Trackers = None,
     as_json: Json = False,
 ) -> None:
     """Train one architecture: what a search chose, or one that you write down, or a network of timm's.
@@ -74,6 +87,7 @@ def train(
     from cleave.engine.stop import SignalStop
     from cleave.given import without
     from cleave.terminal import Terminal
+    from cleave.tracking.tracking import Tracking
 
     keys = dict(parse_change(change, "", "training.epochs=5") for change in changes or ())
     flags = without(flags_of(data, data_root, None, seed, device, skip_damaged, space, extensions))
@@ -88,21 +102,28 @@ def train(
             recipe=recipe,
             settings={**keys, **flags},
             out=out,
-            callbacks=[terminal],
+            callbacks=[terminal, Tracking(trackers, terminal.say)],
             stop=SignalStop(),
         )
     tell_training(result.to_json(), as_json)
 
 
-def resume_training(run: Path, device: str | None, changed_extensions: bool, as_json: bool) -> None:
+def resume_training(
+    run: Path, device: str | None, changed_extensions: bool, trackers: list[str] | None, as_json: bool
+) -> None:
     """What `cleave resume` does with a training."""
     from cleave import api
     from cleave.engine.stop import SignalStop
     from cleave.terminal import Terminal
+    from cleave.tracking.tracking import Tracking
 
     with Terminal() as terminal:
         result = api.resume_training(
-            run, device=device, changed_extensions=changed_extensions, callbacks=[terminal], stop=SignalStop()
+            run,
+            device=device,
+            changed_extensions=changed_extensions,
+            callbacks=[terminal, Tracking(trackers, terminal.say)],
+            stop=SignalStop(),
         )
     tell_training(result.to_json(), as_json)
 

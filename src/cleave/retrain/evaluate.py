@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from cleave.data.copies import Files
 from cleave.data.given import Given
 from cleave.data.images import Images
 from cleave.engine.progress import Callback
@@ -19,6 +21,7 @@ from cleave.resolve import resolve_device, resolve_images
 from cleave.retrain.answers import answers
 from cleave.retrain.ranks import device_of
 from cleave.retrain.recipes import recipe_of
+from cleave.retrain.seen import copies_in
 from cleave.retrain.settings import RetrainData
 from cleave.run.origin import TRAIN, Origin, read_origin
 from cleave.stats.accuracy import Accuracy, majority_share
@@ -34,21 +37,21 @@ def evaluate(
     given: Given | None = None,
 ) -> dict[str, Any]:
     """How well a finished training does on test images: {"model", "data", "images", "hits", "accuracy", "interval",
-    "balanced_accuracy", "majority_share", "classes"}, shares in percent.
+    "balanced_accuracy", "majority_share", "classes", "copies"}, shares in percent.
 
     `data`: other images of the same classes; None: those that it was trained on, their test part. `interval`: 95 %
-    (Wilson). UserError where classes or size are others.
+    (Wilson). "copies": test images that it has seen, as of `copies_in`. UserError where classes or size are others.
     """
     origin = read_origin(model, TRAIN)
     check_unchanged(origin.environment.get("extensions", {}), None, lambda line: None)
     recipe = recipe_of(origin)
     settings = data_settings(recipe.data, data, data_root)
     with memory_for("the images", SMALLER):
-        images = test_images(settings, callback, given)
+        images, files = test_images(settings, callback, given)
     check_images(images, origin, model, settings.name)
     right = answers(model, images, device_of(resolve_device(device or recipe.device)), callback) == images.labels
     hits = images.labels[right].bincount(minlength=len(images.classes))
-    return told(str(model), settings.name, images, hits.tolist())
+    return {**told(str(model), settings.name, images, hits.tolist()), "copies": copies_in(images, files, [model])}
 
 
 def data_settings(settings: RetrainData, data: str | None, root: str | None) -> RetrainData:
@@ -57,13 +60,14 @@ def data_settings(settings: RetrainData, data: str | None, root: str | None) -> 
     return settings.model_copy(update={"name": name, "root": found})
 
 
-def test_images(settings: RetrainData, callback: Callback, given: Given | None) -> Images:
-    """All of the test part."""
+def test_images(settings: RetrainData, callback: Callback, given: Given | None) -> tuple[Images, Files]:
+    """All of the test part, and their files."""
     reading = reading_of(settings, callback)
     source = find_part(settings, "test", reading, given)
-    images = viewed(source.take_each(torch.arange(len(source)))[0], settings)
+    everything = torch.arange(len(source))
+    images = viewed(source.take_each(everything)[0], settings)
     reading.check()
-    return images
+    return images, partial(source.files_of, everything)
 
 
 def check_images(images: Images, origin: Origin, model: Path, name: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from cleave.data.given import Given
 from cleave.data.report import IMAGES, report_lines
 from cleave.engine.environment import compare
-from cleave.engine.progress import Callback, Callbacks
+from cleave.engine.progress import Callback, Callbacks, following
 from cleave.errors import UserError
 from cleave.extensions import check_unchanged
 from cleave.memory import memory_for
@@ -18,6 +18,7 @@ from cleave.resolve import resolve_device
 from cleave.retrain.problem import TrainingProblem, open_training
 from cleave.retrain.ranks import Ranks, device_of, joined
 from cleave.retrain.recipes import recipe_of, resolve_training
+from cleave.retrain.seen import keep_seen
 from cleave.retrain.session import TrainingSession
 from cleave.retrain.settings import RetrainRecipe
 from cleave.run.durable import write_json
@@ -94,10 +95,12 @@ def go_on(
     path: Path, folder: RunFolder | None, problem: TrainingProblem, ranks: Ranks, callback: Callback
 ) -> dict[str, Any]:
     """Takes the steps that are left of a training whose folder the first process has locked."""
-    with cpu_threads(problem.recipe.threads), memory_for("training", MEMORY):
+    settings = problem.recipe.model_dump(mode="json")
+    with cpu_threads(problem.recipe.threads), memory_for("training", MEMORY), following(callback, path, settings):
         callback.say(f"run folder: {path}")
         if folder is not None:
             write_json(path / IMAGES, dict(problem.report))
+            keep_seen(folder.files, problem.task.train, problem.valid)
         session = TrainingSession(problem, folder, ranks, callback)
         session.run()
         session.finish()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from shlex import quote
 from typing import Any
 
+from cleave.data.copies_text import seen_warnings
+
 
 def print_training(result: dict[str, Any]) -> None:
     print(*training_lines(result), sep="\n")
@@ -57,6 +59,7 @@ def print_evaluation(found: dict[str, Any]) -> None:
         f"{found['hits']} of {found['images']} images of {found['data']}",
         f"  balanced accuracy {found['balanced_accuracy']:.2f} %; the most frequent class alone: "
         f"{found['majority_share']:.2f} %",
+        *(f"Warning: {line}" for line in seen_warnings(found["copies"], found["images"])),
         f"hand it over: cleave export {quote(found['model'])} --out {quote(found['model'] + '-export')}",
         sep="\n",
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cleave.data.copies import Files
 from cleave.data.given import Given
 from cleave.data.images import Images, fingerprint
 from cleave.data.parts import NoTestPart
@@ -26,6 +27,7 @@ from cleave.retrain.evaluate import check_images, data_settings, test_images
 from cleave.retrain.ranks import device_of
 from cleave.retrain.recipes import recipe_of
 from cleave.retrain.result import TrainResult, read_training
+from cleave.retrain.seen import copies_in
 from cleave.retrain.settings import RetrainRecipe
 from cleave.run.origin import TRAIN, Origin, read_origin
 from cleave.stats.verdict import Answers, judge
@@ -61,16 +63,17 @@ def find_verdict(
     device: str | None = None,
     given: Given | None = None,
 ) -> dict[str, Any]:
-    """{"runs", "data", "chosen", "chosen_by", "test"}; ours is the first of two runs or more.
+    """{"runs", "data", "chosen", "chosen_by", "test", "copies"}; ours is the first of two runs or more.
 
     "runs": each with its costs and held-out accuracy. "chosen": the run to use, by held-out images ("chosen_by"); null
-    where these are not the same ones. "test": as of `cleave.stats.verdict.Verdict.to_json`. The other arguments are as
-    of `evaluate`. UserError for runs that are unfinished or of other images, and where there are no test images.
+    where these are not the same ones. "test": as of `cleave.stats.verdict.Verdict.to_json`. "copies": test images that
+    any of them has seen, as of `copies_in`. The other arguments are as of `evaluate`. UserError for runs that are
+    unfinished or of other images, and where there are no test images.
     """
     need_extra("verdict")
     found = contenders(runs)
     best = chosen(found)
-    images = same_images(found, best, callback, data, data_root, given)
+    images, files = same_images(found, best, callback, data, data_root, given)
     asked = [answered(each, images, callback, device) for each in found]
     verdict = judge(asked[0], asked[1:], images.labels.cpu().numpy())
     return {
@@ -79,6 +82,7 @@ def find_verdict(
         "chosen": best and str(best.result.run),
         "chosen_by": HOW,
         "test": verdict.to_json(),
+        "copies": copies_in(images, files, runs),
     }
 
 
@@ -111,11 +115,11 @@ def same_images(
     data: str | None,
     data_root: str | None,
     given: Given | None,
-) -> Images:
-    """The test images of all of them; UserError where they are not the same, or there are none."""
+) -> tuple[Images, Files]:
+    """The test images of all of them, and their files; UserError where they are not the same, or there are none."""
     ours = found[0]
     try:
-        images = images_of(ours, callback, data, data_root, given)
+        images, files = images_of(ours, callback, data, data_root, given)
     except NoTestPart as error:
         raise UserError(f"{error}; without test images there is no verdict: {by_held_out(best)}") from error
     own = fingerprint((images,))
@@ -124,17 +128,17 @@ def same_images(
         check_images(images, each.origin, each.result.run, ours.recipe.data.name)
         said = each.recipe.data.model_dump_json()
         if said not in prints:
-            prints[said] = fingerprint((images_of(each, callback, data, data_root, given),))
+            prints[said] = fingerprint((images_of(each, callback, data, data_root, given)[0],))
         if prints[said] != own:
             raise UserError(
                 f"{each.result.run}: has other test images than {ours.result.run}; compare trainings on the same ones"
             )
-    return images
+    return images, files
 
 
 def images_of(
     contender: Contender, callback: Callback, data: str | None, data_root: str | None, given: Given | None
-) -> Images:
+) -> tuple[Images, Files]:
     with memory_for("the images", SMALLER):
         return test_images(data_settings(contender.recipe.data, data, data_root), callback, given)
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from shlex import quote
 from typing import Any
 
+from cleave.data.copies_text import seen_warnings
+
 
 def print_verdict(found: dict[str, Any]) -> None:
     print(*verdict_lines(found), sep="\n")
@@ -20,6 +22,7 @@ def verdict_lines(found: dict[str, Any]) -> list[str]:
         f"p of McNemar's test, corrected for the number of comparisons (Holm): {len(test['comparisons'])}",
         *table(["network", "accuracy", "ours above by", "p"], rows(test)),
         *table(["network", "held-out", "multiply-adds", "parameters"], list(map(cost_row, found["runs"]))),
+        *(f"Warning: {line}" for line in seen_warnings(found["copies"], test["images"])),
         choice(found),
         f"hand it over: cleave export {quote(used)} --out {quote(used + '-export')}",
     ]

@@ -14,6 +14,9 @@ from cleave.errors import UserError
 from cleave.run.durable import fsync_folder, saving
 from cleave.run.reading import Damaged, Shape, open_plain, parse_json, read_file
 
+EVENTS = "events.jsonl"
+"""Their file in the folder of a run or a task."""
+
 
 class Mark(Shape):
     """A place in a file of events: how many bytes are before it, and their SHA-256."""

@@ -13,7 +13,8 @@ slurm/            while jobs of SLURM work on it: see `cleave.engine.slurm_files
 result.json       the outcome; the same seed gives the same bytes
 timing.json       the seconds it took, all sessions together
 
-That is a search's. A training from scratch has train.yaml for recipe.yaml, no tree.json, and one network in leaves/.
+That is a search's. A training from scratch has train.yaml for recipe.yaml, no tree.json, and in leaves/ one network,
+and in leaves/seen/ hashes of the images that it has seen.
 
 The last checkpoint of a finished run holds the SHA-256 of tree.json, timing.json and result.json.
 """
@@ -31,6 +32,7 @@ from pydantic import Field
 
 from cleave.errors import UserError, cause
 from cleave.run.durable import Owner, json_bytes, read_folder, saving, write_bytes
+from cleave.run.events import EVENTS as EVENTS
 from cleave.run.events import START, Events, Mark, checked
 from cleave.run.generations import Generations, Record, read_record, write_record
 from cleave.run.origin import CHECKPOINTS, SEARCH, Begun, Origin, begin
@@ -38,7 +40,7 @@ from cleave.run.outcome import hashes_of
 from cleave.run.reading import Damaged, Timing, read_json, shaped
 from cleave.settings import Settings
 
-EVENTS, RESULT, TREE, TIMING = "events.jsonl", "result.json", "tree.json", "timing.json"
+RESULT, TREE, TIMING = "result.json", "tree.json", "timing.json"
 LATENCY = "latency.json"
 """How long the chosen network takes, where that was limited."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cleave.run.durable import clear_unfinished, remove_folder, saving
-from cleave.run.events import Events
+from cleave.run.events import EVENTS, Events
 from cleave.run.generations import Generations
 from cleave.run.lock import RunLock
 from cleave.run.reading import Damaged, Shape, is_there, names_in, shaped
@@ -38,7 +38,7 @@ class TaskFolder:
     def __init__(self, run: Path, identity: str, label: str) -> None:
         """`identity`: of the run's origin."""
         self.path, self.label = path_of(run, label), label
-        self.events = Events(self.path / "events.jsonl")
+        self.events = Events(self.path / EVENTS)
         self.generations = Generations(self.path / "checkpoints", {"run": identity, "part": label})
 
 
@@ -78,7 +78,7 @@ def remove_last_tasks(run: Path, labels: Collection[str]) -> None:
 def last_events(run: Path) -> dict[str, dict[str, Any] | None]:
     """The last event of each task that has a folder, None before its first; nothing is touched."""
     labels = names_in(run / PARTS)
-    return {label: last_event(path_of(run, label) / "events.jsonl") for label in labels if not label.startswith(".")}
+    return {label: last_event(path_of(run, label) / EVENTS) for label in labels if not label.startswith(".")}
 
 
 def last_event(path: Path) -> dict[str, Any] | None:

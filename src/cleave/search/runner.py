@@ -16,7 +16,7 @@ from cleave.deploy.table import open_table
 from cleave.engine.engine import ONE, Engine
 from cleave.engine.environment import compare, surroundings
 from cleave.engine.executor import make_executor
-from cleave.engine.progress import Callback
+from cleave.engine.progress import Callback, following
 from cleave.errors import UserError
 from cleave.extensions import check_unchanged, file_hashes
 from cleave.resolve import resolve, resolve_device
@@ -118,7 +118,7 @@ def go_on(folder: RunFolder, problem: Problem, callback: Callback, engine: Engin
     """Runs what is left of a run that this process has locked."""
     problem = begun(problem, folder)
     recipe, stop = problem.recipe, callback.stop
-    with cpu_threads(recipe.threads):
+    with cpu_threads(recipe.threads), following(callback, folder.path, folder.origin.recipe):
         callback.say(f"run folder: {folder.path}")
         write_json(folder.path / IMAGES, problem.report)
         search = Search(problem, folder, stop, callback)

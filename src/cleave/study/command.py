@@ -23,6 +23,7 @@ from cleave.common import (
     SkipDamaged,
     SlurmWords,
     SpaceName,
+    Trackers,
     flags_of,
     tell,
 )
@@ -83,6 +84,7 @@ def run(
     slurm: SlurmWords = None,
     space: SpaceName = None,
     extensions: ExtensionFiles = None,
+    trackers: Trackers = None,
     recipe_only: Annotated[bool, typer.Option("--recipe", help="Only print the whole recipe.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -96,6 +98,7 @@ def run(
     from cleave.study.record.recipes import as_yaml, read
     from cleave.study.telling.metrics_text import print_metrics
     from cleave.terminal import Terminal
+    from cleave.tracking.tracking import Tracking
 
     if recipe is None and space is None:
         tell({"studies": list(ENTRIES)}, as_json, lambda: print(listing()))
@@ -114,7 +117,7 @@ def run(
             address=address,
             resources=resources,
             slurm=slurm,
-            callbacks=[terminal],
+            callbacks=[terminal, Tracking(trackers, terminal.say)],
             stop=SignalStop(),
         )
     tell(found, as_json, lambda: print_metrics(found))

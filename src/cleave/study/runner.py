@@ -5,7 +5,8 @@ environment.json  versions, hardware, fingerprint of the images
 images.json       which images are used: the classes, how many of each, what is left out and why
 supernets.json    the children of each supernet
 checkpoints/      what the study was begun as
-parts/LABEL/      every supernet and every tuned snapshot: checkpoints, then (in done/) rows and cost
+parts/LABEL/      every supernet and every tuned snapshot: checkpoints, then (in done/) rows and cost; of a supernet
+                  events.jsonl, the mean and best accuracy after each epoch
 log.parquet       all rows; the same seed gives the same bytes
 ledger.json       what each task cost
 timing.json       the seconds that the tasks took together
@@ -24,7 +25,7 @@ from cleave.engine.engine import ONE, Engine
 from cleave.engine.environment import compare, surroundings
 from cleave.engine.executor import Executor, make_executor
 from cleave.engine.overview import Overview
-from cleave.engine.progress import Callback
+from cleave.engine.progress import Callback, following
 from cleave.errors import UserError
 from cleave.extensions import check_unchanged, file_hashes
 from cleave.places import absolute
@@ -146,7 +147,7 @@ def go_on(job: StudyJob, origin: Origin, callback: Callback, engine: Engine) -> 
     """Does the tasks that are left of a study that this process has locked, then the results."""
     path, study = job.run, job.study
     stages = [trainings(study), tunings(study)]
-    with cpu_threads(study.recipe.threads):
+    with cpu_threads(study.recipe.threads), following(callback, path, origin.recipe):
         callback.say(f"study folder: {path}")
         write_json(path / IMAGES, study.report)
         overview = Overview(callback)

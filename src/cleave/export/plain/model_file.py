@@ -9,7 +9,7 @@ from inspect import getsource
 from pathlib import Path
 from textwrap import indent
 
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from cleave.export import alone
@@ -78,7 +78,8 @@ def write(handed: Handed, folder: Path) -> None:
     network = in_torchs_layers(Gated(chosen.network, chosen.gates))
     text = text_of(program_of(network, (pixels.channels, pixels.view, pixels.view)), network)
     (folder / FILE).write_text(module_text(handed, text), encoding="utf-8")
-    save_file({name: tensor.clone().contiguous() for name, tensor in text.weights.items()}, folder / WEIGHTS)
+    weights = save({name: tensor.clone().contiguous() for name, tensor in text.weights.items()})
+    (folder / WEIGHTS).write_bytes(weights)
 
 
 def module_text(handed: Handed, text: NetworkText) -> str:

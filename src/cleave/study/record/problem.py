@@ -13,6 +13,8 @@ from torch import Tensor
 
 from cleave.data.augment import Normalise
 from cleave.data.chance import Chance
+from cleave.data.copies import Marks, copies_of
+from cleave.data.copies_text import seen_warnings
 from cleave.data.folder import Folder
 from cleave.data.images import Images, Part, fingerprint
 from cleave.data.reading import Reading
@@ -227,18 +229,29 @@ def load_images(
     """Images to train on, to rank children by, and (or None) to report by; and the report on what is used of them."""
     data, reading = recipe.data, reading_of(recipe.data, callback or Callback())
     source = found(data, "train", reading)
-    tested = found(data, "test", reading) if data.judge == "test" or data.report_test else None
-    chosen = choose(source, data)
-    train, held = source.take_each(chosen[0], chosen[1][: recipe.looks.images])
-    test = None if tested is None else tested.take_each(choose_test(tested, recipe))[0]
+    by_test, chosen = data.judge == "test", choose(source, data)
+    sides = chosen[0], chosen[1][: recipe.looks.images]
+    test, test_files = open_test(recipe, reading) if by_test or data.report_test else (None, ())
+    train, held = source.take_each(*sides)
     reading.check()
-    judged, reported = (held, test) if data.judge == "held-out" else (test, None)
+    judged, reported = (test, None) if by_test else (held, test)
     assert judged is not None
     check_padding(data.padding, train.pixels.shape[-1])
-    report = image_report(data.name, source, train, judged, sum(map(len, chosen)), reading, data.judge == "test")
+    files = [*source.files_of(*sides), *(test_files if by_test else ())]
+    report = image_report(data.name, source, train, judged, sum(map(len, chosen)), reading, by_test, lambda: files)
     report["warnings"][:0] = unused_keys(data, source)
+    if reported is not None:
+        copies = copies_of(Marks.of(train, held), reported, lambda: test_files)
+        report["warnings"] += seen_warnings(copies, len(reported))
     reported = None if reported is None else reported.to(recipe.device)
     return train.to(recipe.device), judged.to(recipe.device), reported, report
+
+
+def open_test(recipe: StudyRecipe, reading: Reading) -> tuple[Images, Sequence[str]]:
+    """The test images that are used, and their files."""
+    source = found(recipe.data, "test", reading)
+    chosen = choose_test(source, recipe)
+    return source.take_each(chosen)[0], source.files_of(chosen)
 
 
 def found(data: StudyData, part: Part, reading: Reading) -> Images | Folder:

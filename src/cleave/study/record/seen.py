@@ -28,6 +28,17 @@ class Look:
     def to_list(self) -> list[Any]:
         return [getattr(self, name) for name in FIELDS]
 
+    def event(self, label: str) -> dict[str, Any]:
+        """What it says of all children together, as a line of a file of events."""
+        found = {"accuracy": float(np.mean(self.accuracy)), "best": max(self.accuracy)}
+        return {
+            "kind": "epoch",
+            "leaf": label,
+            "phase": f"{self.statistics} {self.images}",
+            "epoch": self.epoch,
+            **found,
+        }
+
     def log(self, name: str, meta: dict[str, Any], instance: int, group: int) -> Log:
         """As rows."""
         rows = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from cleave.data.images import Images
 from cleave.engine.progress import Callback, Progress
 from cleave.engine.stop import Stop
 from cleave.errors import Interrupted, UserError
-from cleave.run.durable import json_bytes, read_folder, remove_folder, saving, write_folder
+from cleave.run.durable import json_bytes, read_folder, remove_folder, saving, write_bytes, write_folder
+from cleave.run.events import EVENTS
 from cleave.run.generations import Generations, NotFinite, Record, read_record, write_record
 from cleave.run.reading import Damaged, Timing, is_there, read_json, shaped
 from cleave.run.task_folder import path_of, task_lock
@@ -229,9 +231,16 @@ class StudySession:
 
     def finish(self) -> None:
         """The task's rows and what they cost."""
+        self._write_events()
         looks = to_log(self.learner.looks, self.task.label, self.study.meta(), self.task.instance, self.task.group)
         cost = entry(self.study, self.task.label, self.learner, self.seconds)
         files = {LOG: log_bytes(looks), COST: json_bytes(cost)}
         write_folder(self.path / DONE, files, self.job.owner(self.task))
         with saving(self.path):
             remove_folder(self.path / "checkpoints")
+
+    def _write_events(self) -> None:
+        """How a supernet's children did after each epoch, for whoever follows the study; the figures are in its log."""
+        if self.task.epoch is None:
+            events = [look.event(self.task.label) for look in self.learner.looks if not look.dense]
+            write_bytes(self.path / EVENTS, "".join(f"{json.dumps(event)}\n" for event in events).encode())

@@ -1,0 +1,1 @@
+"""Runs as TensorBoard, Weights & Biases, Trackio and MLflow show them."""
