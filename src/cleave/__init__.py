@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         plan,
         predict,
         rank,
+        report,
         resume,
         resume_study,
         resume_training,
@@ -98,6 +99,7 @@ __all__ = [
     "plan",
     "predict",
     "rank",
+    "report",
     "resume",
     "resume_study",
     "resume_training",
@@ -109,7 +111,7 @@ __all__ = [
     "verdict",
 ]
 
-_MODULES = ("evolve", "export", "method", "plan", "rank", "search", "settings", "study", "train")
+_MODULES = ("evolve", "export", "method", "plan", "rank", "report", "search", "settings", "study", "train")
 """Those that are verbs are called as the functions of their names: see `cleave.callable_module`."""
 
 _HOMES = {
