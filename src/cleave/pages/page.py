@@ -17,14 +17,25 @@ LAST = ("cost", "environment", "cite")
 """The order of sections by name; what is in neither stands between them, as it comes."""
 
 
-def make_page(runs: Sequence[Facts], between: Sequence[Facts] = ()) -> Page:
-    """The page of what one run or several tell, and of what was found between them."""
+def make_page(told: Sequence[Sequence[Facts]], between: Sequence[Facts] = ()) -> Page:
+    """The page of what each run tells, and of what was found between them. A run may tell of parts behind itself."""
+    runs = [each for run in told for each in run]
     facts = [*between, *runs]
     own = [verdict_section(facts), *headed(facts)]
     common = [standing_section(facts), curve_section(facts), cost_section(facts)]
     made_with = [environment_section(facts), cite_section(facts)]
     sections = united([each for each in (*own, *common, *made_with) if each is not None])
-    return Page(title(runs), opening(runs), sorted(sections, key=place))
+    if len(told) == 1:
+        first, *parts = runs
+        return Page(first.title, [*map(Paragraph, first.summary), *listed(parts)], sorted(sections, key=place))
+    title = f"{len(told)} runs: {', '.join(run[0].name for run in told)}"
+    return Page(title, listed(runs), sorted(sections, key=place))
+
+
+def listed(facts: Sequence[Facts]) -> list[Element]:
+    """What was run."""
+    lines = [f"{each.name}: {'; '.join([each.title, *each.summary])}" for each in facts]
+    return [Bullets(lines)] if lines else []
 
 
 def united(sections: Sequence[Section]) -> list[Section]:
@@ -34,17 +45,6 @@ def united(sections: Sequence[Section]) -> list[Section]:
         before = found[each.name].parts if each.name in found else ()
         found[each.name] = replace(found.get(each.name, each), parts=[*before, *each.parts])
     return list(found.values())
-
-
-def title(facts: Sequence[Facts]) -> str:
-    return facts[0].title if len(facts) == 1 else f"{len(facts)} runs: {', '.join(each.name for each in facts)}"
-
-
-def opening(facts: Sequence[Facts]) -> list[Element]:
-    """What was run."""
-    if len(facts) == 1:
-        return [Paragraph(line) for line in facts[0].summary]
-    return [Bullets([f"{each.name}: {'; '.join([each.title, *each.summary])}" for each in facts])]
 
 
 def verdict_section(facts: Sequence[Facts]) -> Section | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,9 @@ def write_report(runs: Sequence[Path], out: Path | None, asked: Asked) -> dict[s
     if not runs:
         raise UserError("cleave report: give one finished run or more: cleave report RUN...")
     refuse_repeats("RUN", [str(run.resolve()) for run in runs])
-    facts = [each for run, name in zip(runs, names_of(runs), strict=True) for each in told_by(run, name, asked)]
+    told = [told_by(run, name, asked) for run, name in zip(runs, names_of(runs), strict=True)]
     path = out or page_of(runs[0])
-    write_bytes(path, make_page(facts, between(facts, asked)).html().encode())
+    write_bytes(path, make_page(told, between(list(chain.from_iterable(told)), asked)).html().encode())
     return {"page": str(path), "runs": [str(run) for run in runs]}
 
 

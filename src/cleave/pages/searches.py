@@ -19,9 +19,8 @@ from cleave.pages.splits import split_sections
 from cleave.pages.strengths import strength_sections
 from cleave.report import Bullets, Element, PageTable, Paragraph, Section, Series
 from cleave.result import read_result
-from cleave.run.events import Events
-from cleave.run.folder import EVENTS
 from cleave.run.origin import SEARCH, holds, read_origin
+from cleave.run.view import events_of
 from cleave.search.drawn import of_run
 from cleave.search.halving import scope_label
 from cleave.terminal import FIGURES, begin_lines, chosen_lines, figure_text
@@ -47,7 +46,7 @@ def of_search(path: Path, name: str, asked: Asked) -> Sequence[Facts]:
     origin = read_origin(path, SEARCH)
     space = asked.space if is_entry(origin.recipe["space"]["name"]) else None
     drawn, result = of_run(path, space), read_result(path)
-    told, events = result.to_json(), Events.read(path / EVENTS)
+    told, events = result.to_json(), events_of(path)
     chosen = told["chosen"]["path"]
     lines = [Bullets([line.strip() for line in chosen_lines(told).splitlines()])]
     return [
@@ -59,7 +58,7 @@ def of_search(path: Path, name: str, asked: Asked) -> Sequence[Facts]:
             warnings=told["trust"]["warnings"],
             standings=standings(path, name, told, space),
             curves=curves(name, events, result.tree, chosen),
-            costs={**named_costs(told["cost"]), "seconds": told["seconds"]},
+            costs={"seconds": told["seconds"], **named_costs(told["cost"])},
             environment=origin.environment,
             used=used(told, origin.recipe["data"]["name"]),
             sections=[
@@ -76,7 +75,8 @@ def of_search(path: Path, name: str, asked: Asked) -> Sequence[Facts]:
 def used(told: Mapping[str, Any], data: str) -> list[str]:
     """What is to be cited."""
     kinds = {"method": told["method"], "splitter": told["splitter"], "space": told["space"], "data": data}
-    return [*(f"{what} {name}" for what, name in kinds.items()), f"selection {told['selection']['by']}"]
+    by = [f"selection {told['selection']['by']}"] if "selection" in told else []  # not in earlier versions' runs
+    return [*(f"{what} {name}" for what, name in kinds.items()), *by]
 
 
 def named_costs(cost: Mapping[str, int]) -> dict[str, int]:
@@ -165,7 +165,8 @@ def leaf_section(told: Mapping[str, Any]) -> Section:
     ]
     head = ("leaf", "held out, %", "95 % interval", "architecture")
     table = PageTable("What each leaf came to", head, rows)
-    return Section("leaves", "Leaves", [table, *halving(told["selection"]), ways(told["selection"])])
+    choice = told.get("selection")  # not in earlier versions' runs
+    return Section("leaves", "Leaves", [table, *([*halving(choice), ways(choice)] if choice else [])])
 
 
 def halving(selection: Mapping[str, Any]) -> list[Element]:

@@ -22,10 +22,9 @@ from cleave.retrain.recipes import recipe_of, trained_layout
 from cleave.retrain.result import read_training
 from cleave.retrain.settings import RetrainRecipe
 from cleave.retrain.text import made_lines
-from cleave.run.events import Events
-from cleave.run.folder import EVENTS
 from cleave.run.origin import TRAIN, holds, read_origin
 from cleave.run.reading import names_in
+from cleave.run.view import events_of
 from cleave.search.drawn import Drawn, refuse_unasked
 from cleave.space import find_space
 from cleave.terminal import accuracy_text
@@ -49,8 +48,8 @@ def of_training(path: Path, name: str, asked: Asked) -> Sequence[Facts]:
         summary=made_lines(told),
         verdicts=held_out_sentences(told),
         standings=[] if held is None else [held_out_standing(name, held, **costs_of(told))],
-        curves=curves(name, Events.read(path / EVENTS)),
-        costs={"epochs": told["epochs"], "training images": told["train"]["images"], "seconds": told["seconds"]},
+        curves=curves(name, events_of(path)),
+        costs={"seconds": told["seconds"], "epochs": told["epochs"], "training images": told["train"]["images"]},
         environment=origin.environment,
         used=[f"space {told['space']}", f"data {recipe.data.name}"],
         sections=architecture_section(drawn(recipe, len(origin.environment["mean"]))),

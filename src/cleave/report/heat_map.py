@@ -9,7 +9,7 @@ from html import escape
 from cleave.report.elements import joined, scrolling
 
 SHADES = ((70, "strong"), (45, "mid"))
-"""Classes of cells from so many percent of the scale on: letters are inverted in the last third, on dark pages sooner."""
+"""Classes of cells from so many percent of the scale on: there letters are inverted, on dark pages sooner."""
 HINT = "Point at a cell, or go from cell to cell with the Tab key: what it is stands here."
 
 
@@ -66,5 +66,5 @@ def cell_html(cell: Cell | None, edge: str, low: float, high: float) -> str:
     share = round(100 * (cell.value - low) / (high - low)) if high > low else 0
     shade = next((name for least, name in SHADES if share >= least), "")
     focus = ' tabindex="0"' if cell.reached else ""
-    said = f'<span class="said">{escape(cell.said)}</span>'
-    return f'<td class="{edge} {shade}" style="--v:{share}%"{focus}><span aria-hidden="true">{escape(cell.text)}</span>{said}</td>'
+    shown = f'<span aria-hidden="true">{escape(cell.text)}</span><span class="said">{escape(cell.said)}</span>'
+    return f'<td class="{edge} {shade}" style="--v:{share}%"{focus}>{shown}</td>'
