@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import cleave.api  # noqa: F401  what it registers is there before anything is put back
 from cleave import extensions
 from cleave.data.sources import SOURCES
 from cleave.method import METHODS

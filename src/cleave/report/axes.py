@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from math import ceil, floor, log10
 
 STEPS = (1, 2, 2.5, 5, 10)
+ROUNDING = 1e-9
+"""Of a step: what is that close to a tick lies on it."""
 UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -31,7 +33,8 @@ class Axis:
         step = nice((high - low) / ticks)
         if whole:
             step = ceil(step)
-        return Axis(floor(low / step) * step, ceil(high / step) * step, step, start, end)
+        first, last = floor(low / step + ROUNDING), ceil(high / step - ROUNDING)
+        return Axis(first * step, last * step, step, start, end)
 
     @property
     def ticks(self) -> list[float]:
@@ -58,4 +61,4 @@ def decimals(step: float) -> int:
 def nice(rough: float) -> float:
     """The least of 1, 2, 2.5 and 5 times a power of ten that is not below."""
     power = 10.0 ** floor(log10(rough))
-    return next(step * power for step in STEPS if step * power >= rough * (1 - 1e-9))
+    return next(step * power for step in STEPS if step * power >= rough * (1 - ROUNDING))

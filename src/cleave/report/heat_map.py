@@ -8,8 +8,9 @@ from html import escape
 
 from cleave.report.elements import joined, scrolling
 
-SHADES = ((70, "strong"), (45, "mid"))
-"""Classes of cells from so many percent of the scale on: there letters are inverted, on dark pages sooner."""
+SHADES = ((75, "strong"), (55, "mid"))
+"""Classes of cells from so many percent of the scale on, where black and white letters are as easy to read: on light
+pages, and on dark ones."""
 HINT = "Point at a cell, or go from cell to cell with the Tab key: what it is stands here."
 
 
