@@ -67,5 +67,5 @@ def cell_html(cell: Cell | None, edge: str, low: float, high: float) -> str:
     share = round(100 * (cell.value - low) / (high - low)) if high > low else 0
     shade = next((name for least, name in SHADES if share >= least), "")
     focus = ' tabindex="0"' if cell.reached else ""
-    shown = f'<span aria-hidden="true">{escape(cell.text)}</span><span class="said">{escape(cell.said)}</span>'
-    return f'<td class="{edge} {shade}" style="--v:{share}%"{focus}>{shown}</td>'
+    said = f'<span class="said">{escape(cell.said)}</span>'
+    return f'<td class="{edge} {shade}" style="--v:{share}%"{focus}>{escape(cell.text)}{said}</td>'
