@@ -26,7 +26,7 @@ from cleave.report import (
     SideBySide,
     picture,
 )
-from cleave.report.axes import Axis
+from cleave.report.axes import Axis, LogAxis
 from cleave.report.charts import COLOURS, MOST, thinned
 from tests.fresh import fresh
 from tests.report.parsed import check_page
@@ -77,6 +77,21 @@ def test_an_axis_goes_from_tick_to_tick_around_its_values(whole: bool) -> None:
         assert max(map(len, texts)) <= 11, texts
         assert (axis.at(low), axis.at(high)) == pytest.approx((10, 110))
         assert not whole or all(float(tick).is_integer() for tick in axis.ticks)
+
+
+def test_costs_of_different_sizes_are_drawn_in_powers_of_ten() -> None:
+    for _ in range(100):
+        values = [10 ** random.uniform(-3, 11) for _ in range(random.randint(2, 5))]
+        axis = LogAxis.over(values, 10, 110)
+        assert axis.low <= min(values) <= max(values) <= axis.high
+        assert [axis.at(tick) for tick in axis.ticks] == sorted(axis.at(tick) for tick in axis.ticks)
+        assert (axis.at(axis.low), axis.at(axis.high)) == pytest.approx((10, 110))
+        texts = [axis.text(tick) for tick in axis.ticks]
+        assert len(set(texts)) == len(texts)
+    html = Scatter("costs", [Point(str(cost), cost, 50.0, (40.0, 60.0)) for cost in (12e3, 1.2e6, 12e6)], "", "").html()
+    places = [float(x) for x in re.findall(r'<circle cx="([\d.]+)"', html)]
+    assert (places[1] - places[0]) == pytest.approx(2 * (places[2] - places[1]), abs=0.2)
+    assert [text for text in ("10k", "100k", "1M", "10M") if f">{text}<" in html] == ["10k", "100k", "1M", "10M"]
 
 
 @pytest.mark.parametrize(

@@ -76,5 +76,8 @@ def test_the_file_of_a_runs_space_is_not_run_unasked(
     changes = {**sizes, **QUICK, "space.name": f"{own}:Ours", "trust.control": 0}
     ended = Ended(["search", "--data", str(images), "--out", str(tmp_path / "run"), *HERE, *sets(changes)], capsys)
     assert ended.status == 0, ended.err
+    told = Ended(["report", str(tmp_path / "run"), "--space", f"{own}:Ours"], capsys)
+    assert told.out == f"{tmp_path / 'run' / 'report.html'}\n"
     own.write_text(own.read_text() + "\nraise SystemExit('run')\n")
-    assert Ended(["draw", str(tmp_path / "run")], capsys).refuses("would be run", f"--space {own}:Ours")
+    for command in ("draw", "report"):
+        assert Ended([command, str(tmp_path / "run")], capsys).refuses("would be run", f"--space {own}:Ours")

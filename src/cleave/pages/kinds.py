@@ -74,9 +74,3 @@ def told_by(path: Path, name: str, asked: Asked) -> Sequence[Facts]:
         if each.holds(path):
             return each.tell(path, name, asked)
     raise UserError(f"{path}: is nothing that a page can be made of ({', '.join(KINDS)}); give the folder of a run")
-
-
-def names_of(paths: Sequence[Path]) -> list[str]:
-    """What a page calls runs: by the last part of each path, by all of it where that is not enough."""
-    short = [path.resolve().name for path in paths]
-    return [name if short.count(name) == 1 else str(path) for path, name in zip(paths, short, strict=True)]

@@ -51,8 +51,9 @@ def verdict_section(facts: Sequence[Facts]) -> Section | None:
     """One run after the other; what decides between several comes first."""
     found = list[Element]()
     for each in sorted(facts, key=lambda each: not each.decides):
-        name = "" if len(facts) == 1 or each.decides else f"{each.name}: "
-        found += [Paragraph(f"{name}{sentence}") for sentence in each.verdicts]
+        alone = len(facts) == 1 or each.decides
+        name = "" if alone else f"{each.name}: "
+        found += [Paragraph(f"{name}{text}", lead=alone and not found) for text in each.verdicts]
         if each.warnings:
             found.append(Bullets(each.warnings))
     return Section("verdict", "Verdict", found) if found else None

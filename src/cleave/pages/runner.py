@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from cleave.errors import UserError, refuse_repeats
-from cleave.pages.kinds import Asked, names_of, told_by
+from cleave.pages.kinds import Asked, told_by
 from cleave.pages.page import make_page
 from cleave.pages.verdicts import between
 from cleave.run.durable import write_bytes
+from cleave.run.folder import names_of
 
 
 def write_report(runs: Sequence[Path], out: Path | None, asked: Asked) -> dict[str, Any]:

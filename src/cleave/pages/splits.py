@@ -88,4 +88,5 @@ def choices_compared(scores: Mapping[str, Mapping[str, Any]]) -> list[Element]:
         )
         for choice, score in sorted(scores.items(), key=lambda each: each[1]["mean_link"])
     ]
-    return [PageTable("All choices compared", ("choice", "cut", "mean of what is cut", "groups"), rows)]
+    table = PageTable("The loosest first", ("choice", "cut", "mean of what is cut", "groups"), rows)
+    return [Details(f"All {len(rows)} choices compared", [table])]

@@ -9,6 +9,8 @@ from math import ceil, floor, log10
 STEPS = (1, 2, 2.5, 5, 10)
 ROUNDING = 1e-9
 """Of a step: what is that close to a tick lies on it."""
+MOST = 7
+"""Ticks in powers of ten."""
 UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -51,6 +53,41 @@ class Axis:
         most = max(abs(self.low), abs(self.high))
         size, letter = next((unit for unit in UNITS if most >= unit[0] and self.step >= unit[0] / 100), (1, ""))
         return f"{value / size:.{decimals(self.step / size)}f}{letter}"
+
+
+@dataclass(frozen=True)
+class LogAxis:
+    """The same in powers of ten, for values above 0 that are of different sizes; ticks are 1, 2 and 5 times these."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    @staticmethod
+    def over(values: Iterable[float], start: float, end: float) -> LogAxis:
+        found = list(values)
+        below = [tick for tick in powers() if tick <= min(found)]
+        above = [tick for tick in powers() if tick >= max(found)]
+        return LogAxis(below[-1], above[0], start, end)
+
+    @property
+    def ticks(self) -> list[float]:
+        """Of many only the powers of ten."""
+        found = [tick for tick in powers() if self.low <= tick <= self.high]
+        return found if len(found) <= MOST else [tick for tick in found if log10(tick).is_integer()]
+
+    def at(self, value: float) -> float:
+        return self.start + log10(value / self.low) / log10(self.high / self.low) * (self.end - self.start)
+
+    def text(self, value: float) -> str:
+        size, letter = next((unit for unit in UNITS if value >= unit[0]), (1, ""))
+        return f"{value / size:g}{letter}"
+
+
+def powers() -> list[float]:
+    """1, 2 and 5 times powers of ten."""
+    return [float(f"{digit}e{power}") for power in range(-9, 16) for digit in (1, 2, 5)]
 
 
 def decimals(step: float) -> int:

@@ -6,11 +6,11 @@ Drawn small, so that their letters can be read on a phone, and never blown up to
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from math import ceil
 
-from cleave.report.axes import Axis
+from cleave.report.axes import Axis, LogAxis
 from cleave.report.elements import joined
 
 Size = tuple[int, int, int, int, int, int]
@@ -23,6 +23,8 @@ MOST = 300
 """Points of a line that are drawn."""
 GREY = "line grey"
 """The class of lines without a colour of their own."""
+WIDE = 20
+"""From what ratio of the largest to the smallest cost points are drawn in powers of ten."""
 LABEL = 11
 """Pixels between two labels."""
 
@@ -101,12 +103,10 @@ class Scatter:
     y: str
 
     def html(self) -> str:
-        ends = [end for each in self.points for end in each.interval]
-        frame = Frame.around(
-            [each.x for each in self.points],
-            [*ends, *(each.y for each in self.points)],
-            USUAL,
-        )
+        xs, ys = [each.x for each in self.points], [y for each in self.points for y in (each.y, *each.interval)]
+        frame = Frame.around(xs, ys, USUAL)
+        if min(xs) > 0 and max(xs) / min(xs) >= WIDE:
+            frame = replace(frame, across=LogAxis.over(xs, frame.across.start, frame.across.end))
         drawn = list(map(self.point, self.points, [frame] * len(self.points)))
         return chart_html(frame.svg([*drawn, *self.labels(frame)], self.x, self.y, self.caption), self.caption)
 
@@ -139,7 +139,7 @@ class Scatter:
 class Frame:
     """What is around the lines or points of a chart."""
 
-    across: Axis
+    across: Axis | LogAxis
     up: Axis
     width: int
     height: int

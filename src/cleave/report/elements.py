@@ -17,13 +17,14 @@ class Element(Protocol):
 
 @dataclass(frozen=True)
 class Paragraph:
-    """Words, those between backticks as code; a note is smaller and paler."""
+    """Words, those between backticks as code; a note is smaller and paler, a lead larger and bold."""
 
     text: str
     note: bool = False
+    lead: bool = False
 
     def html(self) -> str:
-        start = '<p class="note">' if self.note else "<p>"
+        start = '<p class="note">' if self.note else '<p class="lead">' if self.lead else "<p>"
         return start + re.sub("`([^`]+)`", r"<code>\1</code>", escape(self.text)) + "</p>"
 
 
