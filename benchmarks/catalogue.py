@@ -67,17 +67,19 @@ def of_elastic(scale: Scale) -> dict[str, Work]:
     return {name: Work(text, scale, partial(elastic_step, method=name), repeats=15) for name, text in words.items()}
 
 
-WORKS: dict[str, Work] = {
+STEPS: dict[str, Work] = {
     **of_training(PAPER),
     **{f"darts-{name}": work for name, work in of_training(DARTS).items()},
     **{f"mobilenet-{name}": work for name, work in of_paths(MOBILE).items()},
     **{f"mobilenet64-{name}": work for name, work in of_paths(MOBILE64).items()},
     **of_elastic(ELASTIC),
+}
+OTHERS: dict[str, Work] = {
     "evaluation": Work("an architecture on {0.held} images", PAPER, pairs.evaluation),
     "choice": Work(
         "RSPS, the best of {0.samples} architectures by {0.held} images", MANY, pairs.choice, repeats=1, long=True
     ),
-    "subnets": Work(
+    "recalibration": Work(
         "{0.samples} subnets recalibrated by forgetting, by {0.held} images, against 2,000 images one by one",
         SUBNETS,
         pairs.subnets,
@@ -106,3 +108,6 @@ WORKS: dict[str, Work] = {
         long=True,
     ),
 }
+
+WORKS = STEPS | OTHERS
+assert len(WORKS) == len(STEPS) + len(OTHERS), "a name of two works"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cleave import method, settings
     from cleave.api import (
         compare,
+        design,
         evaluate,
         evolve,
         export,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         rank,
         report,
         resume,
+        resume_design,
         resume_study,
         resume_training,
         search,
@@ -86,6 +88,7 @@ __all__ = [
     "TrainResult",
     "UserError",
     "compare",
+    "design",
     "evaluate",
     "evolve",
     "export",
@@ -101,6 +104,7 @@ __all__ = [
     "rank",
     "report",
     "resume",
+    "resume_design",
     "resume_study",
     "resume_training",
     "search",
@@ -111,13 +115,15 @@ __all__ = [
     "verdict",
 ]
 
-_MODULES = ("evolve", "export", "method", "plan", "rank", "report", "search", "settings", "study", "train")
+_MODULES = (
+    "design", "evolve", "export", "method", "plan", "rank", "report", "search", "settings", "study", "train",
+)  # fmt: skip
 """Those that are verbs are called as the functions of their names: see `cleave.callable_module`."""
 
 _HOMES = {
     "cleave.api": (
         "compare", "evaluate", "front", "load", "measure", "opponents", "partition", "predict", "resume",
-        "resume_study", "resume_training", "timm_model", "verdict",
+        "resume_design", "resume_study", "resume_training", "timm_model", "verdict",
     ),
     "cleave.errors": ("Interrupted", "UserError"),
     "cleave.ops": ("Norm", "Operation", "operation"),

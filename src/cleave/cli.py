@@ -37,6 +37,7 @@ from cleave.common import (
 )
 from cleave.cost_command import cost
 from cleave.deploy.command import measure
+from cleave.design.command import design, tell_design
 from cleave.errors import Interrupted, UserError, refusal
 from cleave.evolve.command import evolve
 from cleave.export.command import export, predict
@@ -163,6 +164,7 @@ def plan(
     tell(found, as_json, lambda: print(text(found)))
 
 
+app.command()(design)
 app.command()(train)
 app.command()(compare)
 app.command()(evaluate)
@@ -184,7 +186,7 @@ def resume(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Go on with an interrupted search, study or training; it ends as if nothing had happened.
+    """Go on with an interrupted search, study, training or design; it ends as if nothing had happened.
 
     Python files that the run names (extensions, its space) are run: of a run folder from somebody else, look first.
     """
@@ -196,6 +198,13 @@ def resume(
         if workers is not None or address is not None:
             raise UserError("--workers, --address: a training has no workers; for several GPUs start it by torchrun")
         resume_training(run, device, changed_extensions, as_json)
+        return
+    if api.is_design(run):
+        if workers is not None or address is not None or device is not None:
+            raise UserError("--workers, --address, --device: a design goes on as it was begun; leave them out")
+        with Terminal() as terminal:
+            designed = api.resume_design(run, callbacks=[terminal], stop=SignalStop())
+        tell_design(designed, as_json)
         return
     study = api.is_study(run)
     with Terminal() as terminal:
@@ -221,10 +230,12 @@ def resume(
 def show(run: Run, as_json: Json = False) -> None:
     """Show what a run found, or how far it is."""
     from cleave.retrain.text import print_training
-    from cleave.run.origin import TRAIN, holds
+    from cleave.run.origin import DESIGN, TRAIN, holds
     from cleave.run.view import view
 
-    if holds(run, TRAIN):
+    if holds(run, DESIGN):
+        tell_design(view(run, DESIGN), as_json)
+    elif holds(run, TRAIN):
         found = view(run, TRAIN)
         tell(found, as_json, lambda: print_training(found))
     else:

@@ -4,6 +4,7 @@ None of them changes what belongs to the process for longer than it runs: no sig
 torch. `UserError` is a mistake in what was given, in one line; `Interrupted` says how to go on.
 """
 
+from cleave.api.designs import design, is_design, resume_design
 from cleave.api.exports import export, predict
 from cleave.api.measuring import measure
 from cleave.api.reports import report
@@ -13,10 +14,12 @@ from cleave.api.trainings import compare, evaluate, is_training, opponents, resu
 
 __all__ = [
     "compare",
+    "design",
     "evaluate",
     "evolve",
     "export",
     "front",
+    "is_design",
     "is_study",
     "is_training",
     "load",
@@ -28,6 +31,7 @@ __all__ = [
     "rank",
     "report",
     "resume",
+    "resume_design",
     "resume_study",
     "resume_training",
     "search",

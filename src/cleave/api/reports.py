@@ -10,7 +10,7 @@ from cleave.api.arguments import SpaceObject, checked_callbacks, path_or_none, s
 from cleave.engine.progress import CallbackLike, Callbacks
 from cleave.extensions import load_all
 from cleave.given import DataLike, images_from
-from cleave.pages import reproductions, searches, studies, trainings  # they register what they tell of
+from cleave.pages import designs, reproductions, searches, studies, trainings  # they register what they tell of
 from cleave.pages.kinds import Asked
 from cleave.pages.runner import write_report
 from cleave.result import SearchResult
@@ -18,7 +18,7 @@ from cleave.retrain.result import TrainResult
 
 Run = str | Path | SearchResult | TrainResult
 
-KINDS = (searches, trainings, studies, reproductions)
+KINDS = (designs, searches, trainings, studies, reproductions)
 """What tells of each kind of run, loaded before any is asked for."""
 
 
@@ -34,10 +34,10 @@ def report(
 ) -> dict[str, Any]:
     """Writes one finished run or several as one page of HTML that needs no network.
 
-    `runs`: folders of searches, trainings, studies and reproductions, and JSON files of `cleave verdict`, in any mix;
-    what can be compared stands side by side. `out`: None for report.html in the first one. Networks are asked nothing:
-    of test images is told what trainings said of them when they were asked. `data`, `data_root`: these images, as of
-    `evaluate`, where they are not the runs' own. `space`: again that of a run, where it is an object, or a class in a
+    `runs`: folders of designs, searches, trainings, studies and reproductions, and JSON files of `cleave verdict`, in
+    any mix; what can be compared stands side by side. `out`: None for report.html in the first one. Networks are asked
+    nothing: of test images is told what trainings said of them when they were asked. `data`, `data_root`: these images,
+    as of `evaluate`, where they are not the runs' own. `space`: again that of a run, where it is an object, or a class in a
     file, which is run.
 
     Returns what `cleave report --json` prints. UserError where a run is not finished, or not as it was written.
@@ -48,9 +48,12 @@ def report(
     images, given = images_from(data)
     root = None if data_root is None else str(data_root)
     named = space if isinstance(space, str) else None
-    asked = Asked(Callbacks(checked_callbacks(callbacks)), named, images.get("data.name"), root, given)
-    several = [runs] if isinstance(runs, str | Path | SearchResult | TrainResult) else runs
-    return write_report([folder_of(each) for each in several], path_or_none(out), asked)
+    paths = [
+        folder_of(each) for each in ([runs] if isinstance(runs, str | Path | SearchResult | TrainResult) else runs)
+    ]
+    several, callback = len(paths) > 1, Callbacks(checked_callbacks(callbacks))
+    asked = Asked(callback, named, images.get("data.name"), root, given, several)
+    return write_report(paths, path_or_none(out), asked)
 
 
 def folder_of(run: Run) -> Path:

@@ -31,6 +31,8 @@ from cleave.split import Node
 from cleave.torch_state import cpu_threads
 
 EVOLVED = "evolved.json"
+BEST = 5
+"""So many are told."""
 
 
 def evolve(path: Path, question: EvolveQuestion, callback: Callback, given: Given | None = None) -> dict[str, Any]:
@@ -39,12 +41,12 @@ def evolve(path: Path, question: EvolveQuestion, callback: Callback, given: Give
     Returns {"run", "file", "space", "leaf", "arch", "macs", "params", with a limit on it "latency" (ms), "limits",
     "accuracy" (percent of the "images" that it was found by), "checked_accuracy" with its "interval" (of the
     "checked_images" others), "by", "fallback" (why it is not by what was asked for), "evaluators" (Kendall's tau of
-    each, and of "macs", on "check" architectures), "plan", "history" (the best score after each generation), "judged",
-    "spent" (passes of the search, and images that went through networks here), "samples" (accuracies, by
-    architecture), "of" (what these are of), "judged_by" and "as_searched" (as of `cleave.rank`), with `--shift` "shift"
-    (see `Shifting.told`; accuracies and "history" are then by shifted weights, and "spent" has passes too), "next" (the
-    command that trains it), "seconds"}. UserError for what the user can correct; Interrupted when asked to stop: the
-    same call then goes on.
+    each, and of "macs", on "check" architectures), "plan", "best" (architectures with their scores, of which the first
+    is "arch"), "history" (the best score after each generation), "judged", "spent" (passes of the search, and images
+    that went through networks here), "samples" (accuracies, by architecture), "of" (what these are of), "judged_by" and
+    "as_searched" (as of `cleave.rank`), with `--shift` "shift" (see `Shifting.told`; accuracies and "history" are then
+    by shifted weights, and "spent" has passes too), "next" (the command that trains it), "seconds"}. UserError for what
+    the user can correct; Interrupted when asked to stop: the same call then goes on.
     """
     began = time.monotonic()
     names, file = names_of(question), question.out or path / EVOLVED
@@ -162,6 +164,7 @@ def searched(bench: Bench, names: list[str], of: dict[str, Any]) -> dict[str, An
         "fallback": None if by == names[0] else {"asked": names[0], "why": worth.against(names[0])},
         **worth_json(bench, worth),
         "plan": asdict(plan),
+        "best": [{"arch": text, "score": score} for text, score in evolution.ranked[:BEST]],
         "history": evolution.history,
         "judged": sum(evolution.sizes),
         "spent": {"search": asdict(bench.run.state.cost), "evolve": dict(bench.part.spent)},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
 from typing import Any, TypeVar
@@ -25,11 +25,11 @@ from cleave.opening import SMALLER, open_images
 from cleave.retrain.answers import classes_of
 from cleave.retrain.problem import open_training
 from cleave.retrain.recipes import is_file, load_training, recipe_of, resolve_training, trained_layout
-from cleave.retrain.result import read_training, trained_network
+from cleave.retrain.result import finished_trainings, read_training, trained_network
 from cleave.retrain.settings import RetrainRecipe
 from cleave.retrain.supernet import finished_search
 from cleave.retrain.trainer import RetrainTrainer
-from cleave.run.origin import SEARCH, TRAIN, Origin, holds, read_origin
+from cleave.run.origin import DESIGN, SEARCH, TRAIN, Origin, holds, read_origin
 from cleave.run.reading import is_there
 from cleave.search.chosen import chosen_network
 from cleave.search.runner import recipe_of as search_recipe_of
@@ -94,11 +94,20 @@ def some(images: Images, most: int) -> Images:
 
 def open_subject(whose: Whose, callback: Callback, given: Given | None = None) -> Subject:
     """That of a finished run; UserError where it is not finished, keeps no weights, or its images are others now."""
+    if not is_file(whose.source) and holds(whose.source, DESIGN):
+        whose = replace(whose, source=best_in(whose.source))
     opener = Opener(whose, callback, given)
     with memory_for("the images", SMALLER):
         if not is_file(whose.source) and holds(whose.source, TRAIN):
             return opener.of_training()
         return opener.of_search()
+
+
+def best_in(design: Path) -> Path:
+    """The training whose network is to be used so far; UserError where none is finished."""
+    if not (found := finished_trainings(design)):
+        raise UserError(f"{design}: nothing is trained yet; go on with: cleave resume {quote(str(design))}")
+    return found[0].run
 
 
 class Opener:

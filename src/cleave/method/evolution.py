@@ -83,8 +83,12 @@ class Evolution:
     @property
     def parents(self) -> list[Arch]:
         """Those of the next generation, the best first."""
-        ranked = sorted(self.scores, key=lambda text: -self.scores[text])[: self.plan.kept]
-        return [self.space.parse(text) for text in ranked]
+        return [self.space.parse(text) for text, _ in self.ranked[: self.plan.kept]]
+
+    @property
+    def ranked(self) -> list[tuple[str, float]]:
+        """Architectures, as their space writes them, with their scores, the best first."""
+        return sorted(self.scores.items(), key=lambda each: -each[1])
 
     def next(self, generator: torch.Generator) -> list[Arch]:
         """The next generation's new architectures, which all differ and were never proposed.

@@ -26,8 +26,8 @@ def report(
 ) -> None:
     """Write what runs found, with pictures, as one page of HTML that needs no network.
 
-    Searches, trainings, studies, reproductions; several stand side by side. Of test images it tells what trainings said
-    when cleave evaluate or cleave verdict asked them.
+    Designs, searches, trainings, studies, reproductions; several stand side by side. Of test images it tells what
+    trainings said when cleave evaluate or cleave verdict asked them.
     """
     from cleave import api
     from cleave.terminal import Terminal

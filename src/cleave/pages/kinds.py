@@ -29,6 +29,8 @@ class Asked:
     data: str | None = None
     data_root: str | None = None
     given: Given | None = None
+    several: bool = False
+    """Whether there are other runs on the page, which may call their parts by the same names."""
     seen: dict[str, Images] = field(default_factory=dict)
 
     def test_images(self, settings: RetrainData) -> tuple[str, Images]:

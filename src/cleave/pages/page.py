@@ -10,8 +10,8 @@ from cleave.pages.facts import Facts
 from cleave.report import Bullets, Element, Heading, Page, PageFigure, Paragraph, Section
 
 FIRST = (
-    "verdict", "accuracy", "comparisons", "architecture", "trust", "splits", "leaves", "learning", "weights", "classes",
-    "worst",
+    "verdict", "accuracy", "comparisons", "networks", "architecture", "trust", "splits", "leaves", "learning",
+    "weights", "classes", "worst",
 )  # fmt: skip
 LAST = ("cost", "environment", "cite")
 """The order of sections by name; what is in neither stands between them, as it comes."""

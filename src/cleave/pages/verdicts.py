@@ -63,17 +63,21 @@ def between(facts: Sequence[Facts], asked: Asked) -> list[Facts]:
 def verdict_facts(found: Mapping[str, Any], name: str) -> Facts:
     """`found` is what `cleave verdict --json` prints."""
     test, used = found["test"], choice(found)
-    head = ("network", "accuracy (95 %)", "ours above by (95 %)", "p, corrected")
-    table = PageTable("McNemar's exact test with Holm's correction", head, rows(test))
     return Facts(
         name,
         f"Verdict on {test['images']} test images of {found['data']}",
         verdicts=[test["sentence"], f"{used[0].upper()}{used[1:]}."],
         standings=[*tested(found), *held_out(found)],
         used=["test mcnemar"],
-        sections=[Section("comparisons", "Ours against the others", [table])],
+        sections=[comparison_section(test)],
         decides=True,
     )
+
+
+def comparison_section(test: Mapping[str, Any]) -> Section:
+    head = ("network", "accuracy (95 %)", "ours above by (95 %)", "p, corrected")
+    table = PageTable("McNemar's exact test with Holm's correction", head, rows(test))
+    return Section("comparisons", "Ours against the others", [table])
 
 
 def tested(found: Mapping[str, Any]) -> list[Standing]:

@@ -14,8 +14,8 @@ from cleave.net.chosen import ChosenNetwork, standalone
 from cleave.retrain.problem import LABEL
 from cleave.retrain.recipes import recipe_of, trained_layout
 from cleave.run.folder import RunFiles
-from cleave.run.origin import TRAIN, read_origin
-from cleave.run.view import newest_saved, view
+from cleave.run.origin import TRAIN, holds, read_origin
+from cleave.run.view import is_finished, newest_saved, view
 from cleave.space import find_space
 
 
@@ -74,6 +74,19 @@ def read_training(path: Path) -> TrainResult:
         seconds=told["seconds"],
         _told=told,
     )
+
+
+TRAININGS = "trainings"
+"""The folder of trainings in that of a design."""
+
+
+def finished_trainings(design: Path) -> list[TrainResult]:
+    """Those of a design, finished or not: the best on held-out images first, of equals the cheapest.
+
+    A design trains nothing that is above its limits, so that the first is the network to use.
+    """
+    folders = [each for each in sorted((design / TRAININGS).glob("*")) if holds(each, TRAIN) and is_finished(each)]
+    return sorted(map(read_training, folders), key=lambda each: (-(each.accuracy or 0.0), each.multiply_adds))
 
 
 def trained_network(path: Path) -> ChosenNetwork:

@@ -13,18 +13,30 @@ from typing import Any, Literal
 
 from cleave.errors import UserError, shown
 from cleave.run.durable import clear_unfinished, json_bytes, saving, write_bytes
-from cleave.run.generations import Generations, Record, last_number, newest_of
+from cleave.run.generations import Generations, Record, last_number, newest_meta_of
 from cleave.run.lock import LOCK
 from cleave.run.reading import Damaged, Shape, is_there, names_in, read_file, shaped
 from cleave.yaml_text import parse, written
 
 CHECKPOINTS, ENVIRONMENT = "checkpoints", "environment.json"
-SEARCH, TRIALS, STUDY, TRAIN = "search", "trials", "study", "train"
-RECIPES = {SEARCH: "recipe.yaml", TRIALS: "recipe.yaml", STUDY: "study.yaml", TRAIN: "train.yaml"}
+SEARCH, TRIALS, STUDY, TRAIN, DESIGN = "search", "trials", "study", "train", "design"
+RECIPES = {
+    SEARCH: "recipe.yaml",
+    TRIALS: "recipe.yaml",
+    STUDY: "study.yaml",
+    TRAIN: "train.yaml",
+    DESIGN: "design.yaml",
+}
 """By kind of run, where its recipe is."""
 WHOLE = {"part": "the whole"}
 """What checkpoints at the top of a folder are of."""
-COMMANDS = {SEARCH: "cleave search", TRIALS: "cleave reproduce", STUDY: "cleave study", TRAIN: "cleave train"}
+COMMANDS = {
+    SEARCH: "cleave search",
+    TRIALS: "cleave reproduce",
+    STUDY: "cleave study",
+    TRAIN: "cleave train",
+    DESIGN: "cleave design",
+}
 MOST_RECIPE = 2**20
 """Bytes; no recipe that cleave writes comes near."""
 NAMED = 3
@@ -32,7 +44,7 @@ NAMED = 3
 
 
 class OriginShape(Shape):
-    kind: Literal["search", "trials", "study", "train"]
+    kind: Literal["search", "trials", "study", "train", "design"]
     recipe: dict[str, Any]
     environment: dict[str, Any]
     more: dict[str, dict[str, Any]]
@@ -127,7 +139,7 @@ def newest_meta(path: Path) -> dict[str, Any]:
     folder = path / CHECKPOINTS
     if last_number(folder) == 0:
         raise UserError(f"{path}: holds no checkpoint of this version of cleave: start again in a new folder")
-    return shaped(folder, Begun, newest_of(folder, WHOLE).meta)
+    return shaped(folder, Begun, newest_meta_of(folder, WHOLE))
 
 
 def read_origin(path: Path, kind: str) -> Origin:

@@ -1,0 +1,63 @@
+"""From images to the best network, in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from cleave.api.arguments import checked_callbacks, given_again, path_or_none
+from cleave.design import runner
+from cleave.design.settings import DesignRecipe
+from cleave.engine.progress import CallbackLike, Callbacks
+from cleave.engine.stop import Stop
+from cleave.given import DataLike, RecipeLike, images_from, once, recipe_from, without
+from cleave.run.origin import DESIGN, holds
+
+
+def design(
+    *,
+    data: DataLike | None = None,
+    time: float | str | None = None,
+    max_macs: int | str | None = None,
+    max_params: int | str | None = None,
+    max_latency: float | str | None = None,
+    init: str | None = None,
+    out: str | Path | None = None,
+    recipe: RecipeLike | None = None,
+    settings: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    device: str | None = None,
+    callbacks: Iterable[CallbackLike] = (),
+    stop: Stop | None = None,
+) -> dict[str, Any]:
+    """The best network for images that this machine, `time` (seconds, or as in "15m") and the limits allow, exported.
+
+    What is asked is as in `cleave design --help`; `settings`: other keys of it by dotted name, as in {"width": 0.5}.
+    `data` as of `search`; images that are given as tensors have no test part, so that there is no verdict.
+
+    Returns what `cleave design --json` prints. UserError for a mistake in what was given; Interrupted, with everything
+    saved, where it was asked to stop.
+    """
+    images, given = images_from(data)
+    limits = {"limits.macs": max_macs, "limits.params": max_params, "limits.latency": max_latency}
+    keys = {**images, **without({"time": time, **limits, "init": init, "seed": seed, "device": device})}
+    once(keys, settings or {})
+    asked = recipe_from(DesignRecipe, recipe, keys, settings or {})
+    return runner.start(asked, path_or_none(out), Callbacks(checked_callbacks(callbacks), stop), given)
+
+
+def resume_design(
+    run: str | Path,
+    *,
+    data: DataLike | None = None,
+    callbacks: Iterable[CallbackLike] = (),
+    stop: Stop | None = None,
+) -> dict[str, Any]:
+    """Goes on with an interrupted design; a finished one is told again. `data`: again what was given as tensors."""
+    return runner.resume(Path(run), Callbacks(checked_callbacks(callbacks), stop), given_again(data))
+
+
+def is_design(folder: Path) -> bool:
+    """Whether a folder is that of a design, which `resume_design` goes on with."""
+    return holds(folder, DESIGN)

@@ -1,0 +1,130 @@
+"""Our networks: a supernet is trained, an evolution finds the best in it, and these are fine-tuned."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from cleave.deploy.measure import MeasureRequest, measure
+from cleave.design.latency import device_of, runtime_of, within
+from cleave.design.scales import Scale, search_recipe
+from cleave.design.trainings import Candidate, epochs_in, pace_of, train
+from cleave.design.work import EVOLVE, SEARCH, TUNE, Work
+from cleave.engine.engine import ONE
+from cleave.evolve.question import EvolveQuestion
+from cleave.evolve.runner import EVOLVED, evolve
+from cleave.net.sized import Sized
+from cleave.resolve import resolve
+from cleave.run.origin import SEARCH as SEARCH_KIND
+from cleave.run.origin import holds
+from cleave.run.reading import is_there, read_json
+from cleave.search import runner
+from cleave.search.problem import limited_size
+from cleave.settings import Recipe
+from cleave.space import find_space
+
+FEWEST_EPOCHS = 3
+"""Of a supernet, below which all of its networks are as good as random ones."""
+MOST_EPOCHS = 200
+TUNED = 2
+"""Of the best that the evolution finds, how many are fine-tuned."""
+FEWEST_JUDGED = 12
+"""Architectures in an evolution, the least that is one."""
+TABLE = "latency.json"
+
+
+def our_recipe(work: Work, epochs: int) -> Recipe:
+    """Of the search."""
+    told, limits = work.known["scale"], work.recipe.limits.given
+    recipe = search_recipe(work.recipe, Scale(told["side"], told["width"]), epochs, told["batch_size"], limits)
+    table = str(work.path / TABLE) if "latency" in limits else None
+    return recipe.model_copy(update={"latency": table})
+
+
+def our_size(work: Work) -> Sized:
+    """Our space at the size that was chosen."""
+    told = work.known["scale"]
+    asked = search_recipe(work.recipe, Scale(told["side"], told["width"]), 1, told["batch_size"], {})
+    resolved, _ = resolve(asked, find_space(asked.space))
+    image = (told["image_channels"], told["side"], told["side"])
+    return limited_size(resolved, find_space(resolved.space), image, told["classes"])
+
+
+def measured(work: Work, asked: Sized) -> None:
+    """The latency table of our space, where there is a limit by it."""
+    file = work.path / TABLE
+    if work.recipe.limits.latency is None or is_there(file):
+        return
+    measure(MeasureRequest(asked, device_of(work), runtime_of(work)), file, work.callback)
+
+
+def searched(work: Work) -> Path | None:
+    """The folder of the finished search; None where there is no time for one."""
+    told = work.known["scale"]
+
+    def epochs_left() -> int:
+        return min(MOST_EPOCHS, epochs_in(work.share(SEARCH) - told["fixed_seconds"], told["epoch_seconds"]))
+
+    epochs = work.once(SEARCH, epochs_left)
+    if epochs < FEWEST_EPOCHS:
+        work.callback.say(
+            f"no search: an epoch of the supernet takes {told['epoch_seconds']:.0f} s, and there is no time for "
+            f"{FEWEST_EPOCHS}; give more --time, or a smaller data.image_size"
+        )
+        return None
+    path = work.path / "search"
+    if holds(path, SEARCH_KIND):
+        runner.resume(path, work.callback, given=work.given)
+    else:
+        runner.start(our_recipe(work, epochs), path, work.callback, ONE, work.given)
+    return path
+
+
+def evolved(work: Work, search: Path) -> dict[str, Any]:
+    """What an evolution in the supernet finds, as `cleave evolve` tells it."""
+    each = work.known["scale"]["arch_seconds"]
+    plan: dict[str, Any] = work.once(EVOLVE, lambda: evolution_plan(work.share(EVOLVE), each))
+    file = search / EVOLVED
+    if is_there(file):
+        return read_json(file)
+    question = replace(EvolveQuestion(seed=work.recipe.seed, out=file, threads=work.recipe.threads), **plan)
+    return evolve(search, question, work.callback, work.given)
+
+
+def evolution_plan(seconds: float, each: float) -> dict[str, Any]:
+    """How many architectures an evolution judges in about so many seconds: as many in its first generation as later
+    ones add, a tenth of them to tell what its judgement is worth."""
+    judged = max(FEWEST_JUDGED, int(seconds / max(each, 1e-6)))
+    population = min(100, max(4, judged // 4))
+    added = ceil(0.75 * population)
+    return {
+        "population": population,
+        "generations": min(20, max(1, (judged - population) // added)),
+        "check": min(30, max(5, judged // 10)),
+    }
+
+
+def our_candidates(search: Path, found: dict[str, Any]) -> list[Candidate]:
+    """The best of the evolution with their weights, then the best of all with new ones."""
+    archs = [each["arch"] for each in found["best"][:TUNED]]
+    keys = {"begin.weights": "supernet", "begin.leaf": found["leaf"]}
+    tuned = [
+        Candidate(f"ours {number}", str(search), {**keys, "arch": arch}, ours=True)
+        for number, arch in enumerate(archs, start=1)
+    ]
+    return [*tuned, Candidate("ours from scratch", str(search), {"begin.weights": "new", "arch": archs[0]}, ours=True)]
+
+
+def tuned(work: Work, search: Path) -> list[Candidate]:
+    """Those of our networks that are within the limits, trained."""
+    found = [each for each in our_candidates(search, evolved(work, search)) if within(work, each)]
+    if not found:
+        return []
+
+    paces = [pace_of(work, each) for each in found]
+    epochs = work.once(TUNE, lambda: max(1, epochs_in(work.share(TUNE), sum(paces))))
+    for each in found:
+        train(work, each, epochs)
+    return found

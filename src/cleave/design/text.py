@@ -1,0 +1,53 @@
+"""A design for a person. Needs no torch."""
+
+from __future__ import annotations
+
+from shlex import quote
+from typing import Any
+
+
+def lines(found: dict[str, Any]) -> list[str]:
+    """The verdict, every network with its figures, what was chosen, and the next command; or how far it is."""
+    if found.get("status") == "unfinished":
+        return [
+            f"{found['run']}: unfinished after {found['seconds']:.0f} s",
+            f"go on with: cleave resume {quote(found['run'])}",
+        ]
+    verdict = found["verdict"]
+    return [
+        verdict["test"]["sentence"] if "test" in verdict else f"no verdict: {verdict['none']}",
+        *table(found["networks"], found["chosen"]),
+        f"to use: {found['chosen']}, the best on {found['chosen_by']}",
+        *export_lines(found["export"]),
+        f"{found['seconds']:.0f} of {found['time']:.0f} s; all of it is in {found['run']}",
+        f"next: {next_command(found)}",
+    ]
+
+
+def table(networks: list[dict[str, Any]], chosen: str) -> list[str]:
+    """A line for every network; the one that is used has a star."""
+    width = max(len(each["name"]) for each in networks)
+    head = f"  {'network':{width}}  held out  test (95 % interval)     ms   multiply-adds  epochs"
+    return [head, *(f"{'*' if each['name'] == chosen else ' '} {row(each, width)}" for each in networks)]
+
+
+def row(network: dict[str, Any], width: int) -> str:
+    test = network["test"]
+    told = "" if test is None else "{:.2f} % ({:.1f} to {:.1f})".format(test["accuracy"], *test["interval"])
+    held = network["held_out"]["accuracy"]
+    costs = f"{network['latency_ms']:5.2f}  {network['multiply_adds']:14,}  {network['epochs']:6}"
+    return f"{network['name']:{width}}  {held:6.2f} %  {told:22}  {costs}"
+
+
+def export_lines(card: dict[str, Any]) -> list[str]:
+    if "error" in card:
+        return [f"not exported: {card['error']}"]
+    agreed = ", ".join(card["formats"])
+    return [f"exported as {agreed}, checked on {card['check']['images']} images"]
+
+
+def next_command(found: dict[str, Any]) -> str:
+    """What a person may do now."""
+    if "error" in found["export"]:
+        return f"cleave export {quote(found['run'])} --out {quote(found['run'] + '-export')}"
+    return f"cleave predict {quote(found['run'] + '/' + found['export']['folder'])} IMAGE..."

@@ -1,0 +1,208 @@
+"""`cleave design` from beginning to end, with decisions that hang on no clock."""
+
+from __future__ import annotations
+
+import json
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import cleave
+from cleave.design import runner as design_runner
+from cleave.design.decide import no_test_part
+from cleave.design.ours import FEWEST_JUDGED, evolution_plan
+from cleave.design.work import Work
+from cleave.engine.progress import Callback
+from cleave.engine.stop import Stop
+from cleave.run.origin import DESIGN
+from tests.design.still import SMALL, stand_still, write_folder
+from tests.report.parsed import check_page
+from tests.tiny import Ended
+
+Capture = pytest.CaptureFixture[str]
+
+
+def designed(images: Path, out: Path, **changes: Any) -> dict[str, Any]:  # noqa: ANN401
+    return cleave.design(data=images, out=out, settings={**SMALL, **changes}, init="new")
+
+
+def timeless(found: dict[str, Any]) -> dict[str, Any]:
+    """An outcome without places and seconds."""
+    told = deepcopy(found)
+    del told["run"], told["seconds"]
+    for each in told["networks"]:
+        del each["seconds"]
+    told["export"] = {key: told["export"][key] for key in ("classes", "formats", "arch")}
+    return told
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_folder(tmp_path_factory.mktemp("images"), {"train": 20, "test": 8})
+
+
+@pytest.fixture(scope="module")
+def run(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("designs") / "whole"
+    with pytest.MonkeyPatch.context() as patch:
+        stand_still(patch)
+        designed(images, out)
+    return out
+
+
+def test_a_design_is_told_as_a_page_with_its_search_and_its_trainings(run: Path, tmp_path: Path) -> None:
+    found = json.loads((run / "result.json").read_text())
+    cleave.report(run, tmp_path / "page.html")
+    lines = check_page((tmp_path / "page.html").read_text()).lines
+    assert lines[0] == f"Design for {found['data']}"
+    assert found["verdict"]["test"]["sentence"] in lines
+    for number, each in enumerate(found["networks"], start=1):
+        chosen = " (chosen)" * (each["name"] == found["chosen"])
+        row = lines.index(f"{number} {each['name']}{chosen}")
+        figures = f"{each['test']['accuracy']:.2f}", "{:.1f} to {:.1f}".format(*each["test"]["interval"])
+        costs = f"{each['multiply_adds']:,}", f"{each['parameters']:,}", f"{each['latency_ms']:.3f}"
+        assert tuple(lines[row + 1 : row + 6]) == (*figures, *costs)
+    assert {"Splits", "Class by class"} & set(lines)
+
+
+def test_the_network_to_use_is_the_best_on_held_out_images(run: Path) -> None:
+    found = json.loads((run / "result.json").read_text())
+    names = [each["name"] for each in found["networks"]]
+    assert {"ours 1", "ours 2", "ours from scratch", "test_resnet", "random"} <= set(names)
+    assert found["networks"][0]["ours"], "ours is compared with the others"
+    held = {each["name"]: each["held_out"]["accuracy"] for each in found["networks"]}
+    assert held[found["chosen"]] == max(held.values())
+    assert len(found["verdict"]["test"]["comparisons"]) == len(names) - 1
+    for each in found["networks"]:
+        told = json.loads((run / each["run"] / "result.json").read_text())
+        assert (told["held_out"], told["epochs"]) == (each["held_out"], each["epochs"])
+        assert each["test"]["accuracy"] == cleave.evaluate(run / each["run"])["accuracy"]
+    (exported,) = {each["arch"] for each in found["networks"] if each["name"] == found["chosen"]}
+    assert found["export"]["arch"] == exported
+    card = json.loads((run / "export" / "card.json").read_text())
+    assert card["check"]["images"] == found["scale"]["held_out"]
+
+
+def test_ours_is_trained_from_the_supernet_and_from_scratch_for_as_long(run: Path) -> None:
+    found = {each["name"]: each for each in json.loads((run / "result.json").read_text())["networks"]}
+    assert found["ours 1"]["inherited"]["held_out"] is not None
+    assert found["ours from scratch"]["inherited"] is None
+    assert found["ours 1"]["epochs"] == found["ours 2"]["epochs"] == found["ours from scratch"]["epochs"]
+    assert found["ours 1"]["arch"] == found["ours from scratch"]["arch"] != found["ours 2"]["arch"]
+    evolved = json.loads((run / "search" / "evolved.json").read_text())
+    assert [each["arch"] for each in evolved["best"][:2]] == [found["ours 1"]["arch"], found["ours 2"]["arch"]]
+
+
+def test_every_command_knows_a_design(run: Path, capsys: Capture, tmp_path: Path) -> None:
+    shown = Ended(["show", str(run)], capsys).out.splitlines()
+    resumed = Ended(["resume", str(run)], capsys).out.splitlines()
+    assert shown == resumed
+    assert any(line.startswith("* ") for line in shown)
+    assert shown[-1].startswith("next: cleave predict")
+    folder = shown[-1].split()[3]
+    image = next((run.parent / "..").resolve().rglob("*.png"))
+    assert Ended(["predict", folder, str(image)], capsys).status == 0
+    assert Ended(["export", str(run), "--format", "plain", "--out", str(tmp_path / "again")], capsys).status == 0
+    told = json.loads(Ended(["show", str(run), "--json"], capsys).out)
+    assert json.loads((tmp_path / "again" / "card.json").read_text())["arch"] == told["export"]["arch"]
+
+
+class After(Stop):
+    """Asks to stop when it was asked itself so many times."""
+
+    def __init__(self, checks: int) -> None:
+        super().__init__()
+        self.left = checks
+
+    def check(self) -> None:
+        self.left -= 1
+        self.requested = self.requested or self.left <= 0
+        super().check()
+
+
+def test_a_design_goes_on_wherever_it_was_interrupted(
+    images: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """Again and again, a few checks further each time; the best so far can be exported on the way."""
+    stand_still(monkeypatch)
+    out, checks, said, exported = tmp_path / "parts", 3, list[str](), 0
+    begun = {"data": images, "out": out, "settings": SMALL, "init": "new"}
+    while True:
+        try:
+            if out.exists():
+                found = cleave.resume_design(out, stop=After(checks))
+            else:
+                found = cleave.design(**begun, stop=After(checks))
+            break
+        except cleave.Interrupted as error:
+            said.append(str(error))
+            checks += 40
+            if "the best so far" in said[-1] and not exported:
+                exported += 1
+                ended = Ended(["export", str(out), "--format", "plain", "--out", str(tmp_path / "early")], capsys)
+                assert ended.status == 0
+    assert len(said) >= 5
+    assert all(f"go on with: cleave resume {out}" in line for line in said)
+    assert exported
+    assert timeless(found) == timeless(cleave.resume_design(run))
+
+
+def test_without_time_for_a_supernet_others_get_it(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    stand_still(monkeypatch)
+    found = designed(images, tmp_path / "short", time=36.0)
+    assert found["search"] is None
+    assert {each["ours"] for each in found["networks"]} == {False}
+    assert any("longer" in each["name"] for each in found["networks"])
+
+
+def test_too_little_time_is_one_line(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_still(monkeypatch)
+    with pytest.raises(cleave.UserError, match="--time 1s: not even an epoch of the smallest network fits; give more"):
+        designed(images, tmp_path / "none", time=1.0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--time", "soon"], "time: "),
+        (["--max-macs", "10"], "the least is 371,480 multiply-adds"),
+        (["--set", "hight=3"], "unknown 'hight'"),
+        (["--against", "resnet81"], "resnet81"),
+        (["--init", "nothing.safetensors"], "nothing.safetensors"),
+        (["--data", "no/such"], "no/such"),
+    ],
+)
+def test_mistakes_are_one_line(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture, arguments: list[str], said: str
+) -> None:
+    stand_still(monkeypatch)
+    given = ["design", "--data", str(images), "--time", "60s", "--threads", "1", "--out", str(tmp_path / "run")]
+    ended = Ended([*given, *arguments], capsys)
+    assert (ended.status, ended.out) == (2, "")
+    assert said in ended.err.splitlines()[-1]
+    assert not (tmp_path / "run").exists()
+
+
+def test_without_a_test_part_there_is_no_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_still(monkeypatch)
+    images = write_folder(tmp_path / "images", {"train": 12})
+    recipe = design_runner.DesignRecipe.model_validate({"data": {"name": str(images)}})
+    work = Work.__new__(Work)
+    work.recipe, work.given, work.callback = recipe, None, Callback()
+    assert "put the test images there" in str(no_test_part(work))
+
+
+def test_an_evolution_fits_into_its_time_where_that_is_long_enough() -> None:
+    for seconds, each in ((1000.0, 1.0), (60.0, 0.5), (5000.0, 0.1)):
+        plan = evolution_plan(seconds, each)
+        judged = plan["check"] + plan["population"] * (1 + 0.75 * plan["generations"])
+        assert judged * each <= 1.3 * seconds
+    assert evolution_plan(0.0, 1.0)["population"] == max(4, FEWEST_JUDGED // 4)
+
+
+def test_a_design_is_a_kind_of_run(run: Path) -> None:
+    assert cleave.run.origin.holds(run, DESIGN)  # type: ignore[attr-defined]
