@@ -37,8 +37,8 @@ def report(
     `runs`: folders of designs, searches, trainings, studies and reproductions, and JSON files of `cleave verdict`, in
     any mix; what can be compared stands side by side. `out`: None for report.html in the first one. Networks are asked
     nothing: of test images is told what trainings said of them when they were asked. `data`, `data_root`: these images,
-    as of `evaluate`, where they are not the runs' own. `space`: again that of a run, where it is an object, or a class in a
-    file, which is run.
+    as of `evaluate`, where they are not the runs' own. `space`: again that of a run, where it is an object, or a class
+    in a file, which is run.
 
     Returns what `cleave report --json` prints. UserError where a run is not finished, or not as it was written.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -41,10 +42,8 @@ def of_design(path: Path, name: str, asked: Asked) -> Sequence[Facts]:
         decides=True,
     )
     searches = [] if told["search"] is None else told_by(path / told["search"], f"{name}: search", asked)
-    trainings = [
-        fact for each in told["networks"] for fact in told_by(path / each["run"], before + each["name"], asked)
-    ]
-    return [whole, *searches, *(replace(each, verdicts=()) for each in trainings)]
+    trainings = [told_by(path / each["run"], before + each["name"], asked) for each in told["networks"]]
+    return [whole, *searches, *(replace(each, verdicts=()) for each in chain.from_iterable(trainings))]
 
 
 def limits(given: Mapping[str, Any]) -> str:
