@@ -48,12 +48,10 @@ def report(
     images, given = images_from(data)
     root = None if data_root is None else str(data_root)
     named = space if isinstance(space, str) else None
-    paths = [
-        folder_of(each) for each in ([runs] if isinstance(runs, str | Path | SearchResult | TrainResult) else runs)
-    ]
-    several, callback = len(paths) > 1, Callbacks(checked_callbacks(callbacks))
+    listed = [runs] if isinstance(runs, str | Path | SearchResult | TrainResult) else runs
+    callback, several = Callbacks(checked_callbacks(callbacks)), len(listed) > 1
     asked = Asked(callback, named, images.get("data.name"), root, given, several)
-    return write_report(paths, path_or_none(out), asked)
+    return write_report([folder_of(each) for each in listed], path_or_none(out), asked)
 
 
 def folder_of(run: Run) -> Path:
