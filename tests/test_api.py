@@ -114,11 +114,14 @@ def calls_of(module: Path) -> set[str]:
 
 @pytest.mark.parametrize(
     "file",
-    ["cli.py", "evolve/command.py", "rank/command.py", "study/command.py", "export/command.py", "pages/command.py"],
-)
+    [
+        "cli.py", "design/command.py", "evolve/command.py", "rank/command.py", "study/command.py", "export/command.py",
+        "pages/command.py",
+    ],
+)  # fmt: skip
 def test_the_command_line_reaches_runs_through_the_api_alone(file: str) -> None:
     inner = {"cleave.search.runner", "cleave.study.runner", "cleave.rank.runner", "cleave.plan.plan", "cleave.plan"}
-    inner |= {"cleave.evolve.runner", "cleave.export.runner", "cleave.pages.runner"}
+    inner |= {"cleave.evolve.runner", "cleave.export.runner", "cleave.design.runner", "cleave.pages.runner"}
     assert not calls_of(ROOT / "src" / "cleave" / file) & (inner | {"cleave.split.matrix"})
 
 
@@ -130,6 +133,7 @@ def test_signals_are_heard_by_commands_alone() -> None:
         "rank/command.py",
         "study/command.py",
         "deploy/command.py",
+        "design/command.py",
         "evolve/command.py",
         "export/command.py",
         "pareto/command.py",

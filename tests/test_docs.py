@@ -11,7 +11,7 @@ import pytest
 
 import cleave
 from cleave import cli
-from cleave.config import checked
+from cleave.config import checked, parse_change
 from cleave.resolve import resolve
 from cleave.settings import Recipe
 from cleave.space import find_space
@@ -87,6 +87,8 @@ def test_the_commands_of_the_readme_work(
     commands = readme_commands()
     assert len(commands) >= 5
     for command in commands:
+        if command.startswith("cleave design "):
+            continue  # the guide to designing runs it
         words = shlex.split(command.replace("--sample 500", "--sample 50"))[1:]
         parallel = words[0] in ("search", "resume", "reproduce") or words[1:2] in (["table"], ["table1/seeds"])
         here = HERE if parallel else ()
@@ -153,6 +155,37 @@ def test_the_guide_to_once_for_all_runs_from_top_to_bottom(tmp_path: Path, monke
     for command in shell.splitlines():
         words = shlex.split(command)[1:]
         assert cli.run([*words, *shlex.split(tiny[words[0]])]) == 0, command
+
+
+def test_the_guide_to_comparing_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Searches, ranking and training cut down."""
+    pytest.importorskip("scipy")
+    monkeypatch.chdir(tmp_path)
+    changes = dict(parse_change(word) for word in shlex.split(TINY) if "=" in word)
+    small = {key: value for key, value in changes.items() if not key.startswith("split.")}
+    small = {**small, "method.samples": 3}
+    one, other = blocks(ROOT / "docs" / "comparing.md", "python")
+    code = (one + other).replace("sample=30, alone=10", "sample=3, alone=1").replace("epochs=20", "epochs=1")
+    code = code.replace("seed=seed)", f"seed=seed, settings={small!r})")
+    exec(compile(code, "comparing.md", "exec"), {})
+
+
+def test_the_guide_to_designing_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from PIL import Image
+
+    from tests.design.still import SMALL, stand_still, write_folder
+
+    stand_still(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (40, 30), "grey").save("image.png")
+    write_folder(tmp_path / "my-images", {"train": 20, "test": 8})
+    (shell,), (code,) = (blocks(ROOT / "docs" / "design.md", language) for language in ("sh", "python"))
+    tiny = f"--set width={SMALL['width']} --set threads=1"
+    for command in shell.splitlines():
+        words = shlex.split(command.replace("15m", "100s"))[1:]
+        assert cli.run([*words, *shlex.split(tiny if words[0] == "design" else "")]) == 0, command
+    code = code.replace("15m", "100s").replace('out="', 'settings={"width": 0.25, "threads": 1}, out="')
+    exec(compile(code, "design.md", "exec"), {"cleave": cleave})
 
 
 def test_every_file_that_the_docs_point_to_is_there() -> None:

@@ -26,9 +26,11 @@ from cleave.common import (
     MaxMacs,
     MaxParams,
     RecipeFile,
+    ResourceWords,
     Run,
     Seed,
     SkipDamaged,
+    SlurmWords,
     SpaceName,
     TableFile,
     Workers,
@@ -85,6 +87,8 @@ def search(
     workers: Workers = None,
     engine: EngineName = "process",
     address: Address = None,
+    resources: ResourceWords = None,
+    slurm: SlurmWords = None,
     space: SpaceName = None,
     max_macs: MaxMacs = None,
     max_params: MaxParams = None,
@@ -124,6 +128,8 @@ def search(
             workers=workers,
             engine=engine,
             address=address,
+            resources=resources,
+            slurm=slurm,
             callbacks=[terminal],
             stop=SignalStop(),
         )
@@ -179,6 +185,8 @@ def resume(
     workers: Workers = None,
     engine: EngineName = "process",
     address: Address = None,
+    resources: ResourceWords = None,
+    slurm: SlurmWords = None,
     device: Device = None,
     changed_extensions: Annotated[
         bool,
@@ -194,14 +202,21 @@ def resume(
     from cleave.engine.stop import SignalStop
     from cleave.terminal import Terminal
 
+    workers_asked = workers is not None or engine != "process" or address is not None or resources or slurm
     if api.is_training(run):
-        if workers is not None or address is not None:
-            raise UserError("--workers, --address: a training has no workers; for several GPUs start it by torchrun")
+        if workers_asked:
+            raise UserError(
+                "--workers, --engine, --address, --resources, --slurm: a training has no workers; for several GPUs "
+                "start it by torchrun"
+            )
         resume_training(run, device, changed_extensions, as_json)
         return
     if api.is_design(run):
-        if workers is not None or address is not None or device is not None:
-            raise UserError("--workers, --address, --device: a design goes on as it was begun; leave them out")
+        if workers_asked or device is not None:
+            raise UserError(
+                "--workers, --engine, --address, --resources, --slurm, --device: a design goes on as it was begun; "
+                "leave them out"
+            )
         with Terminal() as terminal:
             designed = api.resume_design(run, callbacks=[terminal], stop=SignalStop())
         tell_design(designed, as_json)
@@ -213,6 +228,8 @@ def resume(
             workers=workers,
             engine=engine,
             address=address,
+            resources=resources,
+            slurm=slurm,
             device=device,
             changed_extensions=changed_extensions,
             callbacks=[terminal],

@@ -61,9 +61,10 @@ EngineName = Annotated[
     str,
     typer.Option(
         "--engine",
-        metavar="process|ray",
-        help="What the workers are: processes of this machine, or Ray's (pip install 'cleave-nas\\[ray]'). Anybody who "
-        "reaches a Ray can run code on its machines: see docs/workers.md.",
+        metavar="process|ray|slurm",
+        help="What the workers are: processes of this machine, Ray's (pip install 'cleave-nas\\[ray]'), or jobs of "
+        "SLURM (pip install 'cleave-nas\\[slurm]'). Anybody who reaches a Ray can run code on its machines: see "
+        "docs/workers.md.",
     ),
 ]
 Address = Annotated[
@@ -71,6 +72,26 @@ Address = Annotated[
     typer.Option(
         metavar="HOST:PORT",
         help="A Ray that runs already; otherwise one is started for this run, at 127.0.0.1 alone.",
+        show_default=False,
+    ),
+]
+ResourceWords = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--resources",
+        metavar="NAME=AMOUNT",
+        help="What each worker takes of the Ray at --address: CPU=2, GPU=0.5, or what the Ray has of its own; "
+        "repeatable. Default: a CPU for each thread, and a GPU on --device cuda.",
+        show_default=False,
+    ),
+]
+SlurmWords = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--slurm",
+        metavar="NAME=VALUE",
+        help="What each job asks of SLURM: partition=gpu, time=60 (minutes), mem=16G, account, qos, constraint, gres, "
+        "gpus_per_node, cpus_per_task, setup='module load cuda', ...; repeatable.",
         show_default=False,
     ),
 ]

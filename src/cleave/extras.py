@@ -1,4 +1,4 @@
-"""Packages that only some commands need: the extras of the installation, each named after a command."""
+"""Packages that only some commands need: the extras of the installation, each named after a command or engine."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ EXTRAS = {
     "export": ("onnx", "onnxruntime", "onnxscript"),
     "front": ("moocore",),
     "reproduce": ("matplotlib", "scipy"),
+    "slurm": ("submitit",),
     "study": ("matplotlib", "pyarrow", "scipy"),
     "train": ("timm", "huggingface_hub"),
     "verdict": ("scipy",),

@@ -17,6 +17,7 @@ from rich.tree import Tree
 
 from cleave.bench.table import DATASETS
 from cleave.engine.progress import Callback, Progress
+from cleave.method import METHODS
 from cleave.run.origin import SEARCH, holds, read_origin
 from cleave.search.judging import judged_by
 from cleave.space import Space, find_space
@@ -105,6 +106,14 @@ def print_run(result: dict[str, Any], console: Console | None = None) -> None:
     for warning in result["trust"]["warnings"]:
         console.print(Text(f"Warning: {warning}"))
     console.print(Text(f"{result['seconds']:.0f} s; all of it is in {result['run']}"), soft_wrap=True)
+    console.print(Text(f"train it: {training(result)}"), soft_wrap=True)
+
+
+def training(result: dict[str, Any]) -> str:
+    """The command that trains the chosen network, from its weights in the search where it has some."""
+    method = METHODS.get(result["method"])
+    begun = "" if method is None or method.alone else " --from supernet"
+    return f"cleave train {quote(result['run'])}{begun}"
 
 
 def begin_lines(result: dict[str, Any]) -> list[str]:

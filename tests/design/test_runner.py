@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ import pytest
 import cleave
 from cleave.design import runner as design_runner
 from cleave.design.decide import no_test_part
-from cleave.design.ours import FEWEST_JUDGED, evolution_plan
+from cleave.design.ours import FEWEST_JUDGED, dealt_alike, evolution_plan
 from cleave.design.work import Work
 from cleave.engine.progress import Callback
 from cleave.engine.stop import Stop
 from cleave.run.origin import DESIGN
 from tests.design.still import SMALL, stand_still, write_folder
+from tests.pretrained.nets import network, write
 from tests.report.parsed import check_page
 from tests.tiny import Ended
 
@@ -43,13 +45,52 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_folder(tmp_path_factory.mktemp("images"), {"train": 20, "test": 8})
 
 
+class After(Stop):
+    """Asks to stop when it was asked itself so many times."""
+
+    def __init__(self, checks: int) -> None:
+        super().__init__()
+        self.left = checks
+
+    def check(self) -> None:
+        self.left -= 1
+        self.requested = self.requested or self.left <= 0
+        super().check()
+
+
+@dataclass
+class Parts:
+    """A design that was interrupted again and again: its folder, what was said, and what could be exported early."""
+
+    run: Path
+    said: list[str]
+    early: Path
+
+
 @pytest.fixture(scope="module")
-def run(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("designs") / "whole"
+def parts(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Parts:
+    """A few checks further each time; the best so far is exported as soon as there is one."""
+    base = tmp_path_factory.mktemp("designs")
+    found, checks = Parts(base / "run", [], base / "early"), 3
     with pytest.MonkeyPatch.context() as patch:
         stand_still(patch)
-        designed(images, out)
-    return out
+        while not (found.run / "result.json").exists():
+            try:
+                if found.run.exists():
+                    cleave.resume_design(found.run, stop=After(checks))
+                else:
+                    cleave.design(data=images, out=found.run, settings=SMALL, init="new", stop=After(checks))
+            except cleave.Interrupted as error:
+                found.said.append(str(error))
+                checks += 40
+                if "the best so far" in found.said[-1] and not found.early.exists():
+                    cleave.export(found.run, found.early, formats=["plain"])
+    return found
+
+
+@pytest.fixture(scope="module")
+def run(parts: Parts) -> Path:
+    return parts.run
 
 
 def test_a_design_is_told_as_a_page_with_its_search_and_its_trainings(run: Path, tmp_path: Path) -> None:
@@ -70,7 +111,7 @@ def test_a_design_is_told_as_a_page_with_its_search_and_its_trainings(run: Path,
 def test_the_network_to_use_is_the_best_on_held_out_images(run: Path) -> None:
     found = json.loads((run / "result.json").read_text())
     names = [each["name"] for each in found["networks"]]
-    assert {"ours 1", "ours 2", "ours from scratch", "test_resnet", "random"} <= set(names)
+    assert {"ours 1", "ours from scratch", "test_resnet", "random"} <= set(names)
     assert found["networks"][0]["ours"], "ours is compared with the others"
     held = {each["name"]: each["held_out"]["accuracy"] for each in found["networks"]}
     assert held[found["chosen"]] == max(held.values())
@@ -89,10 +130,11 @@ def test_ours_is_trained_from_the_supernet_and_from_scratch_for_as_long(run: Pat
     found = {each["name"]: each for each in json.loads((run / "result.json").read_text())["networks"]}
     assert found["ours 1"]["inherited"]["held_out"] is not None
     assert found["ours from scratch"]["inherited"] is None
-    assert found["ours 1"]["epochs"] == found["ours 2"]["epochs"] == found["ours from scratch"]["epochs"]
-    assert found["ours 1"]["arch"] == found["ours from scratch"]["arch"] != found["ours 2"]["arch"]
+    assert found["ours 1"]["epochs"] == found["ours from scratch"]["epochs"]
     evolved = json.loads((run / "search" / "evolved.json").read_text())
-    assert [each["arch"] for each in evolved["best"][:2]] == [found["ours 1"]["arch"], found["ours 2"]["arch"]]
+    assert (
+        evolved["best"][0]["arch"] == evolved["arch"] == found["ours 1"]["arch"] == found["ours from scratch"]["arch"]
+    )
 
 
 def test_every_command_knows_a_design(run: Path, capsys: Capture, tmp_path: Path) -> None:
@@ -109,44 +151,17 @@ def test_every_command_knows_a_design(run: Path, capsys: Capture, tmp_path: Path
     assert json.loads((tmp_path / "again" / "card.json").read_text())["arch"] == told["export"]["arch"]
 
 
-class After(Stop):
-    """Asks to stop when it was asked itself so many times."""
-
-    def __init__(self, checks: int) -> None:
-        super().__init__()
-        self.left = checks
-
-    def check(self) -> None:
-        self.left -= 1
-        self.requested = self.requested or self.left <= 0
-        super().check()
+def test_a_design_goes_on_wherever_it_was_interrupted(parts: Parts) -> None:
+    assert len(parts.said) >= 5
+    assert all(f"go on with: cleave resume {parts.run}" in line for line in parts.said)
+    assert (parts.early / "card.json").exists()
 
 
-def test_a_design_goes_on_wherever_it_was_interrupted(
-    images: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+def test_interrupted_it_ends_as_if_it_had_not_been(
+    images: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Again and again, a few checks further each time; the best so far can be exported on the way."""
     stand_still(monkeypatch)
-    out, checks, said, exported = tmp_path / "parts", 3, list[str](), 0
-    begun = {"data": images, "out": out, "settings": SMALL, "init": "new"}
-    while True:
-        try:
-            if out.exists():
-                found = cleave.resume_design(out, stop=After(checks))
-            else:
-                found = cleave.design(**begun, stop=After(checks))
-            break
-        except cleave.Interrupted as error:
-            said.append(str(error))
-            checks += 40
-            if "the best so far" in said[-1] and not exported:
-                exported += 1
-                ended = Ended(["export", str(out), "--format", "plain", "--out", str(tmp_path / "early")], capsys)
-                assert ended.status == 0
-    assert len(said) >= 5
-    assert all(f"go on with: cleave resume {out}" in line for line in said)
-    assert exported
-    assert timeless(found) == timeless(cleave.resume_design(run))
+    assert timeless(designed(images, tmp_path / "whole")) == timeless(cleave.resume_design(run))
 
 
 def test_without_time_for_a_supernet_others_get_it(
@@ -157,6 +172,21 @@ def test_without_time_for_a_supernet_others_get_it(
     assert found["search"] is None
     assert {each["ours"] for each in found["networks"]} == {False}
     assert any("longer" in each["name"] for each in found["networks"])
+
+
+def test_pretrained_weights_are_begun_with_and_fine_tuned(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Images are enlarged to what the weights know; the network that the weights are of is one of ours."""
+    stand_still(monkeypatch)
+    weights = write(tmp_path / "weights.safetensors", network(classes=1000).state_dict())
+    found = cleave.design(data=images, out=tmp_path / "run", settings={"threads": 1, "time": 80.0}, init=str(weights))
+    assert (found["scale"]["side"], found["scale"]["width"], found["scale"]["pretrained"]) == (64, 1.0, True)
+    searched = cleave.load(tmp_path / "run" / "search")
+    assert searched.to_json()["begin"]["source"] == str(weights)
+    assert {each["recipe"] for each in found["networks"] if each["inherited"]} == {"finetune"}
+    card = json.loads((tmp_path / "run" / "export" / "card.json").read_text())
+    assert (card["pretrained"] is not None) == (found["networks"][0]["name"] == found["chosen"])
 
 
 def test_too_little_time_is_one_line(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,6 +224,13 @@ def test_without_a_test_part_there_is_no_verdict(tmp_path: Path, monkeypatch: py
     work = Work.__new__(Work)
     work.recipe, work.given, work.callback = recipe, None, Callback()
     assert "put the test images there" in str(no_test_part(work))
+
+
+def test_few_epochs_are_for_the_best_alone() -> None:
+    paces = {"ours 1": 1.0, "ours 2": 2.0, "ours from scratch": 1.0}
+    assert dealt_alike(40.0, paces) == {"names": list(paces), "epochs": 10}
+    assert dealt_alike(39.0, paces) == {"names": ["ours 1", "ours from scratch"], "epochs": 19}
+    assert dealt_alike(0.1, {"ours 2": 2.0}) == {"names": ["ours 2"], "epochs": 1}
 
 
 def test_an_evolution_fits_into_its_time_where_that_is_long_enough() -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from cleave.data.folder import Folder, open_folder
 from cleave.data.reading import Reading
-from cleave.design.scales import PHOTOGRAPHS, SMALL_WIDTHS, Scale, batch_of, median_side, scales, seconds_of
+from cleave.design.scale import Scale
+from cleave.design.scales import PHOTOGRAPHS, SMALL_WIDTHS, batch_of, median_side, scales, seconds_of
 from cleave.design.settings import DesignRecipe
 from tests.design.still import PHASES, write_folder
 

@@ -36,8 +36,9 @@ COMMANDS = [["search"], ["resume", "x"], ["reproduce", "table1"], ["study", "--s
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--engine", "rey"], "--engine: unknown 'rey'; did you mean 'ray'? (known: process, ray)"),
-        (["--address", "127.0.0.1:6379"], "--address 127.0.0.1:6379: is that of a Ray; give --engine ray too"),
+        (["--engine", "rey"], "--engine: unknown 'rey'; did you mean 'ray'? (known: process, ray, slurm)"),
+        (["--resources", "GPU=0.5"], "--resources GPU=0.5: is for another engine; give --engine ray too"),
+        (["--address", "127.0.0.1:6379"], "--address 127.0.0.1:6379: is for another engine; give --engine ray too"),
     ],
 )
 def test_a_wrong_engine_is_one_line(
@@ -51,8 +52,9 @@ def test_a_wrong_engine_is_one_line(
 @pytest.mark.parametrize("command", [["search"], ["resume"], ["reproduce"], ["study", "run"], ["study", "table"]])
 def test_help_tells_the_engines_and_their_danger(command: list[str], capsys: Capture) -> None:
     told = " ".join(Ended([*command, "--help"], capsys).out.replace("│", " ").split())
-    assert "process|ray" in told
+    assert "process|ray|slurm" in told
     assert "pip install 'cleave-nas[ray]'" in told
+    assert "pip install 'cleave-nas[slurm]'" in told
     assert "Anybody who reaches a Ray can run code on its machines" in told
     assert "--address" in told
 

@@ -12,8 +12,7 @@ import torch
 
 from cleave.data.images import Images
 from cleave.data.pixel_map import PixelMap, digest_of
-from cleave.engine.packing import pack, unpack
-from cleave.engine.ray_worker import opened
+from cleave.engine.packing import opened, pack, unpack
 from cleave.errors import UserError
 
 
@@ -62,7 +61,7 @@ def test_arrays_that_may_not_be_written_are_taken_without_a_copy() -> None:
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_a_worker_of_rays_is_at_work_where_the_search_began_and_needs_its_run_folder(
+def test_a_worker_elsewhere_is_at_work_where_the_search_began_and_needs_its_run_folder(
     there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -74,7 +73,7 @@ def test_a_worker_of_rays_is_at_work_where_the_search_began_and_needs_its_run_fo
         assert torch.equal(opened(str(began), data, arrays).train.pixels, job.train.pixels)
         assert Path.cwd() == began
     else:
-        with pytest.raises(UserError, match=r"^run: is not there on .*; with Ray it has to be on a disk that all"):
+        with pytest.raises(UserError, match=r"^run: is not there on .*; it has to be on a disk that all"):
             opened(str(tmp_path / "gone"), data, arrays)
 
 

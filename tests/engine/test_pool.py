@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from cleave.engine.engine import Engine
+from cleave.engine.losses import LOSSES
 from cleave.engine.overview import Overview
 from cleave.engine.progress import Callback, Progress
-from cleave.engine.ray_executor import LOSSES, RayExecutor, RelayedWorker
+from cleave.engine.ray_executor import RayExecutor, RelayedWorker
 from cleave.engine.stop import Stop
 from cleave.engine.told import Done, Lost, Ready
 from cleave.errors import Interrupted, UserError

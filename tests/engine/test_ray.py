@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
@@ -26,7 +25,7 @@ from cleave.engine.engine import Engine
 from cleave.engine.progress import Callback, Progress
 from cleave.errors import UserError
 from cleave.search.runner import resume, start
-from tests.process import PATIENCE, at_work, until
+from tests.process import PATIENCE, Started, at_work, until
 from tests.registries import as_they_were
 from tests.search.test_workers import begin, content, leaves, without_workers
 from tests.tiny import EVERY_STEP, HERE, RSPS, SIZES, Ended, found, part_generations, same, search, sets, write_images
@@ -47,38 +46,6 @@ def _registries() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_images(tmp_path_factory.mktemp("images"))
-
-
-class Started:
-    """The processes that something started, by a mark in their environment."""
-
-    def __init__(self) -> None:
-        self.mark = f"CLEAVE_TEST={uuid4()}"
-
-    @property
-    def processes(self) -> dict[int, str]:
-        """Their numbers and commands."""
-        marked = {}
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                if self.mark.encode() in (folder / "environ").read_bytes().split(b"\0"):
-                    marked[int(folder.name)] = (folder / "cmdline").read_text().replace("\0", " ")
-            except OSError:  # it has ended, or is somebody else's
-                continue
-        return marked
-
-    @property
-    def heard_at(self) -> set[str]:
-        """The addresses at which they can be reached from somewhere, in the kernel's hexadecimal."""
-        sockets = {os.readlink(file) for process in self.processes for file in open_files(process)}
-        lines = [line.split() for name in ("tcp", "tcp6") for line in Path("/proc/net", name).read_text().splitlines()]
-        return {line[1].split(":")[0] for line in lines if line[3] == "0A" and f"socket:[{line[9]}]" in sockets}
-
-
-def open_files(process: int) -> Iterator[Path]:
-    for file in Path(f"/proc/{process}/fd").glob("*"):
-        if file.is_symlink():
-            yield file
 
 
 @contextmanager
@@ -214,20 +181,23 @@ import sys
 import ray
 import cleave
 
-ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+ray.init(num_cpus=2, resources={"fast": 1}, include_dashboard=False, log_to_driver=False)
 address = ray.get_runtime_context().gcs_address
 folder, chain, images = sys.argv[1:]
 small = {"space.channels": 2, "data.image_size": 8, "search.epochs": 1, "search.batch_size": 8, "split.batches": 1,
          "split.splits": 1, "trust.control": 1, "trust.panel": 2, "threads": 1, "method.name": "rsps"}
 print(*(cleave.search(space=f"{chain}:Chain", data=images, out=f"{folder}/{name}", settings=small, workers=workers,
-    engine=engine, address=given).arch for name, workers, engine, given in (
-    ("one", 1, "process", None), ("found", None, "ray", None), ("given", 9, "ray", address))))
+    engine=engine, address=given, resources=resources).arch for name, workers, engine, given, resources in (
+    ("one", 1, "process", None, {}), ("found", None, "ray", None, {"CPU": 0.5, "fast": 0.5}),
+    ("given", 9, "ray", address, {}))))
 assert ray.is_initialized()
 assert ray.get(ray.remote(lambda: 5).remote()) == 5
-try:
-    cleave.search(data=images, out=f"{folder}/large", settings={**small, "threads": 64}, engine="ray")
-except cleave.UserError as error:
-    print(error)
+for name, threads, resources in (("large", 64, {}), ("fast", 1, {"fast": 2})):
+    try:
+        cleave.search(data=images, out=f"{folder}/{name}", settings={**small, "threads": threads}, engine="ray",
+            resources=resources)
+    except cleave.UserError as error:
+        print(error)
 """
 
 
@@ -242,9 +212,10 @@ def test_a_ray_that_runs_already_is_used_and_left_alone_also_for_a_space_of_ones
         paths = {"PYTHONPATH": os.pathsep.join(sys.path), "HOME": str(tmp_path / "home")}
         ended = subprocess.run(words, env={**marked, **paths}, capture_output=True, text=True, timeout=PATIENCE)
         assert ended.returncode == 0, ended.stderr
-    first, second = ended.stdout.splitlines()[-2:]
+    first, *refused = ended.stdout.splitlines()[-3:]
     assert len(set(first.split())) == 1
-    assert re.fullmatch(r"--address .*: none of its machines has 64 CPU for a worker .*", second)
+    for line, words in zip(refused, ("64 CPU", "1 CPU and 2 fast"), strict=True):
+        assert re.fullmatch(rf"--address .*: none of its machines has {words} for a worker .*", line)
     for name in ("found", "given"):
         assert same(tmp_path / "one", tmp_path / name)
 

@@ -18,8 +18,10 @@ from cleave.api.arguments import (
     path_or_none,
     space_again,
 )
-from cleave.engine.engine import ONE, PROCESS, Engine
+from cleave.engine.engine import ONE, PROCESS, engine_of
 from cleave.engine.progress import CallbackLike, Callbacks
+from cleave.engine.ray_resources import ResourcesLike
+from cleave.engine.slurm_options import SlurmLike
 from cleave.engine.stop import Stop
 from cleave.errors import UserError, shown
 from cleave.evolve import runner as evolve_runner
@@ -50,6 +52,8 @@ def search(
     workers: int | None = 1,
     engine: str = PROCESS,
     address: str | None = None,
+    resources: ResourcesLike | None = None,
+    slurm: SlurmLike | None = None,
     callbacks: Iterable[CallbackLike] = (),
     stop: Stop | None = None,
 ) -> SearchResult:
@@ -60,13 +64,14 @@ def search(
     or `settings.SplitSettings`. `data`: a name, a folder, (images, labels) with images [n, channels, size, size] of
     uint8 or floats in 0 to 1, or a torch Dataset. `settings`: any other keys of the recipe by dotted name, as in
     {"search.epochs": 5}. `out`: the run folder; None: a new one in runs/. `workers`: processes, None for as many as
-    there are cores for; more than one needs a main program that can be imported. `engine`: "process" or "ray"; a Ray
-    is started for the run unless this process has one or `address` ("HOST:PORT") names one. `callbacks` see every
-    step, and `stop.requested` may be set from another thread.
+    there are cores for; more than one needs a main program that can be imported. `engine`: "process", "ray" or
+    "slurm"; a Ray is started for the run unless this process has one or `address` ("HOST:PORT") names one.
+    `resources`: what each worker takes of that, as in {"GPU": 0.5}. `slurm`: what each job asks of SLURM, as in
+    {"partition": "gpu", "time": 60}. `callbacks` see every step, and `stop.requested` may be set from another thread.
 
     UserError for a mistake in what was given; Interrupted, with everything saved, where it was asked to stop.
     """
-    chosen = Engine(workers, engine, address)
+    chosen = engine_of(workers, engine, address, slurm, resources)
     asked, given = asked_for(space, method, splitter, data, recipe, settings, seed, device, chosen)
     folder = None if out is None else Path(out)
     found = search_runner.start(asked, folder, Callbacks(checked_callbacks(callbacks), stop), chosen, given)
@@ -82,6 +87,8 @@ def resume(
     workers: int | None = 1,
     engine: str = PROCESS,
     address: str | None = None,
+    resources: ResourcesLike | None = None,
+    slurm: SlurmLike | None = None,
     changed_extensions: bool = False,
     callbacks: Iterable[CallbackLike] = (),
     stop: Stop | None = None,
@@ -91,7 +98,7 @@ def resume(
     `data` and `space`: again what was given as tensors, as a Dataset, as an object. `changed_extensions`: even if a
     user's file that the run names is another now.
     """
-    chosen = Engine(workers, engine, address)
+    chosen = engine_of(workers, engine, address, slurm, resources)
     space_again(space, chosen)
     callback = Callbacks(checked_callbacks(callbacks), stop)
     images = given_again(data)

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from cleave.api.arguments import checked_callbacks, path_or_none
-from cleave.engine.engine import PROCESS, Engine
+from cleave.engine.engine import PROCESS, engine_of
 from cleave.engine.progress import CallbackLike, Callbacks
+from cleave.engine.ray_resources import ResourcesLike
+from cleave.engine.slurm_options import SlurmLike
 from cleave.engine.stop import Stop
 from cleave.errors import UserError, shown
 from cleave.extras import need_extra
@@ -30,6 +32,8 @@ def study(
     workers: int | None = 1,
     engine: str = PROCESS,
     address: str | None = None,
+    resources: ResourcesLike | None = None,
+    slurm: SlurmLike | None = None,
     callbacks: Iterable[CallbackLike] = (),
     stop: Stop | None = None,
 ) -> dict[str, Any]:
@@ -44,7 +48,7 @@ def study(
     from cleave.study.record.settings import StudyRecipe
     from cleave.study.runner import start
 
-    chosen = Engine(workers, engine, address)
+    chosen = engine_of(workers, engine, address, slurm, resources)
     if data is not None and not isinstance(data, str | Path):
         raise UserError(f"data: a study takes a name or a folder, not {shown(data)}")
     read = recipes.raw(recipe, budget) if isinstance(recipe, str | Path) else recipe
@@ -63,6 +67,8 @@ def resume_study(
     workers: int | None = 1,
     engine: str = PROCESS,
     address: str | None = None,
+    resources: ResourcesLike | None = None,
+    slurm: SlurmLike | None = None,
     changed_extensions: bool = False,
     callbacks: Iterable[CallbackLike] = (),
     stop: Stop | None = None,
@@ -71,7 +77,7 @@ def resume_study(
     need_extra("study")
     from cleave.study.runner import resume
 
-    chosen = Engine(workers, engine, address)
+    chosen = engine_of(workers, engine, address, slurm, resources)
     callback = Callbacks(checked_callbacks(callbacks), stop)
     return resume(Path(folder), callback, chosen, device, changed_extensions)
 

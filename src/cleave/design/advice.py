@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from cleave.design.ours import FEWEST_EPOCHS
-from cleave.design.trainings import epochs_in
 from cleave.design.work import SEARCH, Work
 from cleave.net.sized import Sized
 from cleave.ops.timm_body import config_of
@@ -23,17 +22,17 @@ def advise(work: Work, asked: Sized) -> None:
 
 def plan_lines(work: Work) -> list[str]:
     """What the time is spent on."""
-    told, recipe = work.known["scale"], work.recipe
-    epochs = epochs_in(work.share(SEARCH) - told["fixed_seconds"], told["epoch_seconds"])
-    begun = "pretrained weights" if told["pretrained"] else "new weights"
+    told, recipe = work.scale, work.recipe
+    epochs = told.epochs(work.share(SEARCH))
+    begun = "pretrained weights" if told.pretrained else "new weights"
     supernet = (
-        f"a supernet of width {told['width']:g} for about {epochs} epochs"
+        f"a supernet of width {told.width:g} for about {epochs} epochs"
         if epochs >= FEWEST_EPOCHS
         else ("no supernet, for which there is no time")
     )
     return [
-        f"plan for {duration(recipe.time)}: {told['train']} images of {told['classes']} classes at "
-        f"{told['side']} x {told['side']} pixels, {told['held_out']} held out; {begun}",
+        f"plan for {duration(recipe.time)}: {told.train} images of {told.classes} classes at "
+        f"{told.side} x {told.side} pixels, {told.held_out} held out; {begun}",
         f"  known networks for {duration(work.share('first'))}; {supernet}; the best of both for longer; "
         "then test images, once",
     ]
@@ -41,10 +40,10 @@ def plan_lines(work: Work) -> list[str]:
 
 def few_lines(work: Work) -> list[str]:
     """Of few images without a limit: what to fine-tune."""
-    told = work.known["scale"]
-    if told["train"] >= FEW or work.recipe.limits.given:
+    told = work.scale
+    if told.train >= FEW or work.recipe.limits.given:
         return []
-    few = f"few images ({told['train']}) and no limit"
+    few = f"few images ({told.train}) and no limit"
     data = work.recipe.data.name
     if cached(config_of(NAME)):
         return [

@@ -32,9 +32,8 @@ def milliseconds(work: Work, candidate: Candidate) -> float:
 
 def timed_whole(work: Work, candidate: Candidate) -> float:
     recipe = resolve_training(recipe_for(work, candidate, 1))
-    scale, space = work.known["scale"], find_space(recipe.space)
-    image = (scale["image_channels"], scale["side"], scale["side"])
-    asked = Sized(space, recipe.space.size, image, scale["classes"])
+    scale, space = work.scale, find_space(recipe.space)
+    asked = Sized(space, recipe.space.size, scale.image, scale.classes)
     request = MeasureRequest(asked, device_of(work), runtime_of(work))
     return time_network(asked, space.parse(recipe.arch), request.binding).milliseconds
 

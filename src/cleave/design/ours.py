@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from math import ceil
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from cleave.deploy.measure import MeasureRequest, measure
 from cleave.design.latency import device_of, runtime_of, within
-from cleave.design.scales import Scale, search_recipe
+from cleave.design.scales import search_recipe
 from cleave.design.trainings import Candidate, epochs_in, pace_of, train
 from cleave.design.work import EVOLVE, SEARCH, TUNE, Work
 from cleave.engine.engine import ONE
@@ -30,6 +31,9 @@ FEWEST_EPOCHS = 3
 MOST_EPOCHS = 200
 TUNED = 2
 """Of the best that the evolution finds, how many are fine-tuned."""
+SECOND = "ours 2"
+ENOUGH_EPOCHS = 10
+"""Of fine-tuning, from which a second network is worth more than more epochs of the first."""
 FEWEST_JUDGED = 12
 """Architectures in an evolution, the least that is one."""
 TABLE = "latency.json"
@@ -37,19 +41,18 @@ TABLE = "latency.json"
 
 def our_recipe(work: Work, epochs: int) -> Recipe:
     """Of the search."""
-    told, limits = work.known["scale"], work.recipe.limits.given
-    recipe = search_recipe(work.recipe, Scale(told["side"], told["width"]), epochs, told["batch_size"], limits)
+    told, limits = work.scale, work.recipe.limits.given
+    recipe = search_recipe(work.recipe, told.scale, epochs, told.batch_size, limits)
     table = str(work.path / TABLE) if "latency" in limits else None
     return recipe.model_copy(update={"latency": table})
 
 
 def our_size(work: Work) -> Sized:
     """Our space at the size that was chosen."""
-    told = work.known["scale"]
-    asked = search_recipe(work.recipe, Scale(told["side"], told["width"]), 1, told["batch_size"], {})
+    told = work.scale
+    asked = search_recipe(work.recipe, told.scale, 1, told.batch_size, {})
     resolved, _ = resolve(asked, find_space(asked.space))
-    image = (told["image_channels"], told["side"], told["side"])
-    return limited_size(resolved, find_space(resolved.space), image, told["classes"])
+    return limited_size(resolved, find_space(resolved.space), told.image, told.classes)
 
 
 def measured(work: Work, asked: Sized) -> None:
@@ -62,15 +65,11 @@ def measured(work: Work, asked: Sized) -> None:
 
 def searched(work: Work) -> Path | None:
     """The folder of the finished search; None where there is no time for one."""
-    told = work.known["scale"]
-
-    def epochs_left() -> int:
-        return min(MOST_EPOCHS, epochs_in(work.share(SEARCH) - told["fixed_seconds"], told["epoch_seconds"]))
-
-    epochs = work.once(SEARCH, epochs_left)
+    scale = work.scale
+    epochs = work.once(SEARCH, lambda: min(MOST_EPOCHS, scale.epochs(work.share(SEARCH))))
     if epochs < FEWEST_EPOCHS:
         work.callback.say(
-            f"no search: an epoch of the supernet takes {told['epoch_seconds']:.0f} s, and there is no time for "
+            f"no search: an epoch of the supernet takes {scale.epoch_seconds:.0f} s, and there is no time for "
             f"{FEWEST_EPOCHS}; give more --time, or a smaller data.image_size"
         )
         return None
@@ -84,7 +83,7 @@ def searched(work: Work) -> Path | None:
 
 def evolved(work: Work, search: Path) -> dict[str, Any]:
     """What an evolution in the supernet finds, as `cleave evolve` tells it."""
-    each = work.known["scale"]["arch_seconds"]
+    each = work.scale.arch_seconds
     plan: dict[str, Any] = work.once(EVOLVE, lambda: evolution_plan(work.share(EVOLVE), each))
     file = search / EVOLVED
     if is_there(file):
@@ -123,8 +122,17 @@ def tuned(work: Work, search: Path) -> list[Candidate]:
     if not found:
         return []
 
-    paces = [pace_of(work, each) for each in found]
-    epochs = work.once(TUNE, lambda: max(1, epochs_in(work.share(TUNE), sum(paces))))
-    for each in found:
-        train(work, each, epochs)
-    return found
+    paces = {each.name: pace_of(work, each) for each in found}
+    dealt = work.once(TUNE, lambda: dealt_alike(work.share(TUNE), paces))
+    chosen = [each for each in found if each.name in dealt["names"]]
+    for each in chosen:
+        train(work, each, dealt["epochs"])
+    return chosen
+
+
+def dealt_alike(seconds: float, paces: Mapping[str, float]) -> dict[str, Any]:
+    """{"names", "epochs"}: all get as many epochs, one at least; the second best gets none where these are few."""
+    epochs = epochs_in(seconds, sum(paces.values()))
+    if epochs >= ENOUGH_EPOCHS or SECOND not in paces or len(paces) == 1:
+        return {"names": list(paces), "epochs": max(1, epochs)}
+    return dealt_alike(seconds, {name: pace for name, pace in paces.items() if name != SECOND})

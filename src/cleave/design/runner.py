@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -16,7 +17,7 @@ from cleave.design.others import check_names, first_round, long_round
 from cleave.design.ours import measured, our_size, searched, tuned
 from cleave.design.scales import cheapest, chosen_scale, resolved_init, test_images
 from cleave.design.settings import DesignRecipe
-from cleave.design.work import Overall, Work
+from cleave.design.work import SCALE, Overall, Work
 from cleave.engine.environment import surroundings
 from cleave.engine.progress import Callback
 from cleave.errors import Interrupted, UserError
@@ -101,7 +102,7 @@ def how_to_go_on(path: Path) -> str:
 def designed(work: Work, overall: Overall) -> dict[str, Any]:
     """The content of result.json."""
     overall.begin("measuring")
-    scale = work.once("scale", lambda: chosen_scale(work))
+    work.once(SCALE, lambda: asdict(chosen_scale(work)))
     work.once("test", lambda: test_images(work))
     asked = our_size(work)
     advise(work, asked)
@@ -125,7 +126,7 @@ def designed(work: Work, overall: Overall) -> dict[str, Any]:
         "data": work.recipe.data.name,
         "seed": work.recipe.seed,
         "time": work.recipe.time,
-        "scale": scale,
+        "scale": asdict(work.scale),
         "limits": work.recipe.limits.model_dump(mode="json"),
         "search": None if search is None else search.name,
         "networks": networks,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
@@ -14,6 +14,7 @@ from cleave.data.folder import Folder
 from cleave.data.given import Given
 from cleave.data.parts import NoTestPart
 from cleave.data.sources import SOURCES
+from cleave.design.scale import IMAGENET_SIDE, ChosenScale, Scale
 from cleave.design.settings import DesignRecipe
 from cleave.design.work import SEARCH, Work
 from cleave.engine.progress import Callback
@@ -35,22 +36,8 @@ LOOKED_AT = 64
 """Files of a folder whose sizes are read."""
 LARGE = 48
 """Pixels on a side from which images are taken for photographs, not for small pictures such as CIFAR's."""
-PRETRAINED_SIDE = 64
-"""The least at which pretrained weights mean something; smaller images are enlarged."""
 FEW = 4000
 """Training images below which batches are small, so that there are enough steps."""
-
-
-class Scale(NamedTuple):
-    """Pixels on a side, and a factor of all channels."""
-
-    side: int
-    width: float
-
-    @property
-    def stem(self) -> str:
-        """Which one of the space's suits it."""
-        return "imagenet" if self.side >= PRETRAINED_SIDE else "cifar"
 
 
 SMALL_WIDTHS = (0.25, 0.35, 0.5, 0.75, 1.0)
@@ -71,7 +58,7 @@ def scales(recipe: DesignRecipe, native: int, pretrained: bool) -> list[Scale]:
     if native < LARGE and not pretrained:
         found = [Scale(side or native, each) for each in SMALL_WIDTHS]
     else:
-        most = max(native, PRETRAINED_SIDE)
+        most = max(native, IMAGENET_SIDE)
         found = [each for each in PHOTOGRAPHS if each.side <= most]
     if pretrained:
         found = [Scale(each, 1.0) for each in sorted({each.side for each in found})]
@@ -85,8 +72,7 @@ def test_images(work: Work) -> int:
         return 0
     data = work.recipe.data
     if data.name in SOURCES:
-        scale = work.known["scale"]
-        return int(scale["train"] + scale["held_out"]) // 5
+        return (work.scale.train + work.scale.held_out) // 5
     try:
         return len(find_part(data, "test", reading_of(data, Callback()), None))
     except NoTestPart:
@@ -159,25 +145,22 @@ def counted(recipe: DesignRecipe) -> dict[str, Any]:
     return {key: most for key, most in recipe.limits.given.items() if key != "latency"}
 
 
-def chosen_scale(work: Work) -> dict[str, Any]:
+def chosen_scale(work: Work) -> ChosenScale:
     """The largest scale at which there is time to train a supernet; else the smallest.
 
-    {"side", "width", "stem", "batch_size", "epoch_seconds", "fixed_seconds", "arch_seconds" (to judge one),
-    "pretrained", "native", "channels"}. UserError where nothing of the smallest is within the limits.
+    UserError where nothing of the smallest is within the limits.
     """
-    recipe, limits = work.recipe, counted(work.recipe)
-    native, found = native_side(recipe, work.given), None
-    pretrained = recipe.init != NEW
+    recipe, found = work.recipe, None
+    native, pretrained = native_side(recipe, work.given), recipe.init != NEW
     for scale in scales(recipe, native, pretrained):
         try:
-            timed = timing(work, scale, limits)
+            timed = timing(work, scale, native)
         except UserError:
             if found is None:
                 raise
             break  # larger ones have no network within the limits either
-        enough = work.share(SEARCH) >= timed["fixed_seconds"] + EPOCHS[pretrained] * timed["epoch_seconds"]
-        if found is None or enough:
-            found = {**timed, "native": native}
+        enough = timed.epochs(work.share(SEARCH)) >= EPOCHS[pretrained]
+        found = timed if found is None or enough else found
         if not enough:
             break
     assert found is not None, "there is always one"
@@ -186,35 +169,35 @@ def chosen_scale(work: Work) -> dict[str, Any]:
 
 def resolved_init(recipe: DesignRecipe) -> tuple[str, list[str]]:
     """The weights that supernets begin with, in full, and what is to be said; UserError where they are not there."""
-    asked = search_recipe(recipe, Scale(PRETRAINED_SIDE, 1.0), 1, 2, {})
+    asked = search_recipe(recipe, Scale(IMAGENET_SIDE, 1.0), 1, 2, {})
     resolved, notes = resolve(asked, find_space(asked.space))
     begun = resolved.begin.weights
     return begun, [note for note in notes if begun != NEW or note.startswith(KEY)]
 
 
-def timing(work: Work, scale: Scale, limits: dict[str, Any]) -> dict[str, Any]:
+def timing(work: Work, scale: Scale, native: int) -> ChosenScale:
     """What a search at a scale takes here, from a few steps."""
+    limits = counted(work.recipe)
     small = open_search(search_recipe(work.recipe, scale, 1, 2, limits), work.callback, work.given)
     batch_size = batch_of(len(small.train), len(small.valid))
     problem = open_search(search_recipe(work.recipe, scale, 1, batch_size, limits), work.callback, work.given)
     with cpu_threads(problem.recipe.threads):
-        plan = planned(problem, [])
-    told = seconds_of(plan["phases"])
-    return {
-        **scale._asdict(),
-        "stem": scale.stem,
-        "batch_size": batch_size,
-        **told,
-        "pretrained": problem.begin is not None,
-        "channels": problem.recipe.data.channels,
-        "image_channels": problem.train.pixels.shape[1],
-        "train": len(problem.train),
-        "held_out": len(problem.valid),
-        "classes": problem.classes,
-    }
+        seconds = seconds_of(planned(problem, [])["phases"])
+    return ChosenScale(
+        *scale,
+        native,
+        batch_size,
+        **seconds,
+        pretrained=problem.begin is not None,
+        channels=problem.recipe.data.channels,
+        image_channels=problem.image[0],
+        train=len(problem.train),
+        held_out=len(problem.valid),
+        classes=problem.classes,
+    )
 
 
-def seconds_of(phases: Sequence[dict[str, Any]]) -> dict[str, float]:
+def seconds_of(phases: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Of an epoch of training, of what is done once, and of judging one architecture."""
     trained = [phase for phase in phases if phase["epochs"]]
     judged = [phase for phase in phases if not phase["epochs"]]

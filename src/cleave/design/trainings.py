@@ -62,14 +62,14 @@ class Candidate:
 
 def recipe_for(work: Work, candidate: Candidate, epochs: int) -> RetrainRecipe:
     """How a candidate is trained: all have the same images, cut in the same way, and the same steps."""
-    recipe, scale = work.recipe, work.known["scale"]
+    recipe, scale = work.recipe, work.scale
     images = recipe.data.model_dump(include=TAKEN | {"train_fraction", "held_out"}, exclude_none=True)
-    images |= {"image_size": scale["side"], "limit": recipe.data.limit}
-    images |= {} if scale["channels"] is None else {"channels": scale["channels"]}
+    images |= {"image_size": scale.side, "limit": recipe.data.limit}
+    images |= {} if scale.channels is None else {"channels": scale.channels}
     keys = {
         **{f"data.{key}": value for key, value in images.items()},
         "training.epochs": epochs,
-        "training.batch_size": scale["batch_size"],
+        "training.batch_size": scale.batch_size,
         "training.drop_path": 0.0,  # of networks with cells
         "seed": recipe.seed,
         "device": recipe.device,

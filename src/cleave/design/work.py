@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cleave.data.given import Given
+from cleave.design.scale import ChosenScale
 from cleave.design.settings import DesignRecipe
 from cleave.engine.progress import Callback, Progress
 from cleave.run.durable import write_json
@@ -17,9 +18,10 @@ from cleave.run.generations import Record
 Found = TypeVar("Found")
 
 FIRST, SEARCH, EVOLVE, TUNE, LONG = "first", "search", "evolve", "tune", "long"
-SHARES = {FIRST: 0.15, SEARCH: 0.33, EVOLVE: 0.05, TUNE: 0.14, LONG: 0.33}
+SHARES = {FIRST: 0.12, SEARCH: 0.27, EVOLVE: 0.04, TUNE: 0.23, LONG: 0.34}
 """Of the time but for the end, in the order in which it is spent: the others get about as much as ours, which are what
 is between the first and the last."""
+SCALE = "scale"
 PACE = "pace of "
 """What the names of paces in `known` begin with."""
 FIXED, EXPORTED, END_AT_MOST = 25.0, 6000, 0.4
@@ -45,6 +47,11 @@ class Work:
     @property
     def path(self) -> Path:
         return self.folder.path
+
+    @property
+    def scale(self) -> ChosenScale:
+        """Known once it was chosen."""
+        return ChosenScale(**self.known[SCALE])
 
     @property
     def left(self) -> float:

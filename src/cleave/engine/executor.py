@@ -1,15 +1,17 @@
-"""Who does the tasks of a search: this process, one after the other, worker processes, or Ray."""
+"""Who does the tasks of a search: this process, one after the other, worker processes, Ray, or jobs of SLURM."""
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import Generic, Protocol
 
-from cleave.engine.engine import RAY, Engine, usual_workers
+from cleave.engine.engine import RAY, SLURM, Engine, usual_workers
 from cleave.engine.job import FoundOut, Job, TaskType, performed
 from cleave.engine.overview import Overview
 from cleave.engine.processes import ProcessExecutor
 from cleave.engine.ray_executor import RayExecutor
+from cleave.engine.slurm_cluster import end_earlier
+from cleave.engine.slurm_executor import SlurmExecutor
 from cleave.engine.stop import Stop
 from cleave.engine.told import FoundType
 
@@ -56,9 +58,15 @@ class SerialExecutor(Generic[TaskType, FoundType]):
 def make_executor(
     engine: Engine, tasks: int, job: Job[TaskType, FoundType], stop: Stop, overview: Overview
 ) -> AbstractContextManager[Executor[TaskType, FoundType]]:
-    """The executor of an engine, for no more workers than there can ever be `tasks` at once."""
+    """The executor of an engine, for no more workers than there can ever be `tasks` at once.
+
+    The caller holds the run's lock: whoever else had jobs done for it is gone, and they are ended.
+    """
+    end_earlier(job.run)
     if engine.name == RAY and tasks:
         return RayExecutor(engine, tasks, job, stop, overview)
+    if engine.name == SLURM and tasks:
+        return SlurmExecutor(engine, tasks, job, stop, overview)
     count = min(engine.workers or usual_workers(job.device, job.threads), tasks)
     if count > 1:
         return ProcessExecutor(count, job, stop, overview)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
 import pickle
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +19,7 @@ from torch import Tensor
 from cleave.engine.job import Job, TaskType
 from cleave.engine.told import FoundType
 from cleave.engine.worker_start import Parcel
+from cleave.errors import UserError
 
 Array = NDArray[np.generic]
 
@@ -62,3 +66,14 @@ def unpack(data: bytes, arrays: Sequence[Array]) -> Any:  # noqa: ANN401
     """The job, once the files that it is made of are loaded; UserError where one of them is another now."""
     parcel: Parcel = pickle.loads(data)
     return parcel.open(lambda content: _Unpacker(io.BytesIO(content), arrays).load())
+
+
+def opened(folder: str, data: bytes, arrays: Sequence[Array]) -> Any:  # noqa: ANN401
+    """The job in a process that is at work where the search was started, if that is there."""
+    with suppress(OSError):  # where it is not there, whole paths are all right
+        os.chdir(folder)
+    job = unpack(data, arrays)
+    run: Path = job.run
+    if not run.is_dir():
+        raise UserError(f"{run}: is not there on {os.uname().nodename}; it has to be on a disk that all machines share")
+    return job

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from multiprocessing.connection import wait
 from types import TracebackType
@@ -13,7 +14,7 @@ from cleave.engine.overview import Overview
 from cleave.engine.progress import Progress
 from cleave.engine.stop import Stop
 from cleave.engine.told import Done, FoundType, Lost, Ready, Told
-from cleave.engine.worker import Worker
+from cleave.engine.worker import PipeWorker, Worker
 from cleave.errors import Interrupted, UserError
 
 LOOK_SECONDS = 0.1
@@ -25,7 +26,7 @@ class PoolExecutor(ABC, Generic[TaskType, FoundType]):
 
     def __init__(self, job: Job[TaskType, FoundType], stop: Stop, overview: Overview) -> None:
         self.job, self.stop, self.overview = job, stop, overview
-        self.workers: list[Worker[TaskType, FoundType]] = []
+        self.workers: Sequence[Worker[TaskType, FoundType]] = []
         self.waiting: list[TaskType] = []
         """Tasks for the next workers that are ready."""
 
@@ -45,6 +46,10 @@ class PoolExecutor(ABC, Generic[TaskType, FoundType]):
     @abstractmethod
     def _start(self) -> None:
         """Fills `workers`; what was started is ended by `_end` if this fails."""
+
+    @abstractmethod
+    def _telling(self) -> Sequence[Worker[TaskType, FoundType]]:
+        """Waits a little for workers that have something to tell, or are no more; gives those."""
 
     @abstractmethod
     def _lose(self, task: TaskType | None, lost: Lost) -> None:
@@ -82,8 +87,7 @@ class PoolExecutor(ABC, Generic[TaskType, FoundType]):
             for worker in self.workers:
                 if self.waiting and worker.idle:
                     worker.begin(self.waiting.pop(0))
-            telling = wait([worker.pipe for worker in self.workers], LOOK_SECONDS)  # or they are no more
-            for worker in [worker for worker in self.workers if worker.pipe in telling]:
+            for worker in self._telling():
                 task, told = worker.task, worker.hear()
                 if isinstance(told, Done):
                     assert task is not None
@@ -112,3 +116,15 @@ class PoolExecutor(ABC, Generic[TaskType, FoundType]):
                 raise answer
             if isinstance(answer, Lost):
                 self._lose(task, answer)
+
+
+class PipeExecutor(PoolExecutor[TaskType, FoundType]):
+    """One whose workers are at the other ends of pipes."""
+
+    def __init__(self, job: Job[TaskType, FoundType], stop: Stop, overview: Overview) -> None:
+        super().__init__(job, stop, overview)
+        self.workers: list[PipeWorker[TaskType, FoundType]] = []
+
+    def _telling(self) -> Sequence[PipeWorker[TaskType, FoundType]]:
+        telling = wait([worker.pipe for worker in self.workers], LOOK_SECONDS)
+        return [worker for worker in self.workers if worker.pipe in telling]

@@ -15,16 +15,16 @@ import torch.multiprocessing  # noqa: F401  sends tensors through shared memory
 from cleave.data.images import Images
 from cleave.engine.job import Job, TaskType
 from cleave.engine.overview import Overview
-from cleave.engine.pool import PoolExecutor
+from cleave.engine.pool import PipeExecutor
 from cleave.engine.stop import Stop
 from cleave.engine.told import FoundType, Lost
-from cleave.engine.worker import Worker
+from cleave.engine.worker import PipeWorker
 from cleave.engine.worker_start import Parcel, begin
 from cleave.errors import UserError
 from cleave.signals import ASKING
 
 
-class ProcessWorker(Worker[TaskType, FoundType]):
+class ProcessWorker(PipeWorker[TaskType, FoundType]):
     """A worker process and the pipe to it."""
 
     def __init__(self, job: Job[TaskType, FoundType]) -> None:
@@ -57,7 +57,7 @@ def ending(status: int | None) -> str:
     return f"ended with exit status {status}"
 
 
-class ProcessExecutor(PoolExecutor[TaskType, FoundType]):
+class ProcessExecutor(PipeExecutor[TaskType, FoundType]):
     """An executor of `count` processes."""
 
     def __init__(self, count: int, job: Job[TaskType, FoundType], stop: Stop, overview: Overview) -> None:

@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 import time
-from collections import Counter
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -17,13 +16,15 @@ from shlex import quote
 
 from cleave.engine.engine import Engine, usual_workers
 from cleave.engine.job import Job, TaskType
+from cleave.engine.losses import Losses
 from cleave.engine.overview import Overview
 from cleave.engine.packing import pack
-from cleave.engine.pool import LOOK_SECONDS, PoolExecutor
+from cleave.engine.pool import LOOK_SECONDS, PipeExecutor
 from cleave.engine.ray_relay import Connected, RayOrder
+from cleave.engine.ray_resources import NOTHING, need
 from cleave.engine.stop import Stop
 from cleave.engine.told import FoundType, Lost
-from cleave.engine.worker import Worker
+from cleave.engine.worker import PipeWorker
 from cleave.errors import UserError
 
 CONNECT_SECONDS = 90.0
@@ -32,12 +33,10 @@ END_SECONDS = 20.0
 """In which it has to be gone."""
 MOST = 256
 """Workers, where nobody says how many and a Ray has room for more."""
-LOSSES = 3
-"""So often a task may lose its worker."""
 PROGRAM = "from cleave.engine.ray_relay import main; main()"
 
 
-class RelayedWorker(Worker[TaskType, FoundType]):
+class RelayedWorker(PipeWorker[TaskType, FoundType]):
     """A worker of Ray's, at the other end of the relay."""
 
     def __init__(self, pipe: Connection, run: Path) -> None:
@@ -54,7 +53,7 @@ class RelayedWorker(Worker[TaskType, FoundType]):
         """The relay does, which is waited for."""
 
 
-class RayExecutor(PoolExecutor[TaskType, FoundType]):
+class RayExecutor(PipeExecutor[TaskType, FoundType]):
     """An executor of Ray's workers. What a worker was at that is lost is begun again, from its last checkpoint."""
 
     def __init__(
@@ -62,11 +61,15 @@ class RayExecutor(PoolExecutor[TaskType, FoundType]):
     ) -> None:
         super().__init__(job, stop, overview)
         self.address = engine.address or address_here()
+        if engine.resources and not self.address:
+            raise UserError("--resources: a Ray that is started for a run counts nothing; give the --address of one")
+        self.need = need(engine.resources, job.threads, job.device != "cpu") if self.address else NOTHING
         usual = MOST if self.address else usual_workers(job.device, job.threads)
         self.count = min(engine.workers or usual, tasks)
         self.asked = engine.workers is not None
         self.relay: subprocess.Popen[bytes] | None = None
-        self.losses = Counter[str]()
+        fewer = f"go on with fewer workers, as in: cleave resume {quote(str(job.run))} --workers 1"
+        self.losses = Losses("a Ray worker", fewer, overview.callback)
 
     def _start(self) -> None:
         pairs = [Pipe() for _ in range(1 + self.count)]
@@ -74,7 +77,7 @@ class RayExecutor(PoolExecutor[TaskType, FoundType]):
         self.workers = [RelayedWorker(pipe, self.job.run) for pipe in pipes]
         self.relay = start_relay([theirs for _, theirs in pairs])
         data, arrays = pack(self.job)
-        order = RayOrder(self.address, self.job.threads, self.job.device != "cpu", os.getcwd(), data, arrays)
+        order = RayOrder(self.address, self.need, os.getcwd(), data, arrays)
         self._keep(self._connected(order).room)
 
     def _connected(self, order: RayOrder) -> Connected:
@@ -105,14 +108,7 @@ class RayExecutor(PoolExecutor[TaskType, FoundType]):
             self.overview.callback.say(f"the Ray at {self.address} has room for {room} of {self.count} workers")
 
     def _lose(self, task: TaskType | None, lost: Lost) -> None:
-        label = "its start" if task is None else task.label
-        self.losses[label] += 1
-        if self.losses[label] >= LOSSES:
-            raise UserError(
-                f"a Ray worker ended at {label} for the {LOSSES}rd time ({lost.reason}); what was saved is intact: "
-                f"go on with fewer workers, as in: cleave resume {quote(str(self.job.run))} --workers 1"
-            )
-        self.overview.callback.say(f"a Ray worker ended at {label} ({lost.reason}); another one goes on with it")
+        self.losses.add(None if task is None else task.label, lost)
         if task is not None:
             self.waiting.insert(0, task)
 

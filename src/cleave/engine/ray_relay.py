@@ -22,6 +22,7 @@ from multiprocessing.reduction import ForkingPickler
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
+from cleave.engine.ray_resources import Need
 from cleave.engine.ray_worker import RayWorker
 from cleave.engine.told import Lost
 from cleave.errors import UserError, brief
@@ -50,20 +51,14 @@ STORE = 100 * 2**20
 
 @dataclass(frozen=True)
 class RayOrder:
-    """What is wanted. `address`: of a Ray that runs, None for one of our own. `threads`: each worker's CPU cores."""
+    """What is wanted. `address`: of a Ray that runs, None for one of our own. `need`: what each worker takes of it."""
 
     address: str | None
-    threads: int
-    on_gpu: bool
+    need: Need
     folder: str
     job: bytes
     arrays: list[Array]
     environment: dict[str, str] = field(default_factory=lambda: {"OMP_WAIT_POLICY": "passive"})
-
-    @property
-    def resources(self) -> dict[str, int]:
-        """What a worker takes of a Ray. One of our own counts nothing: there are as many workers as are asked for."""
-        return {"CPU": self.threads, "GPU": int(self.on_gpu)} if self.address else {"CPU": 0, "GPU": 0}
 
 
 @dataclass(frozen=True)
@@ -86,10 +81,9 @@ class Link:
     def _start(self) -> None:
         import ray
 
-        cores, gpus = self.order.resources["CPU"], self.order.resources["GPU"]
         kind = ray.remote(concurrency_groups={"asked": 1})(RayWorker)
         environment = {"env_vars": self.order.environment}
-        self.actor = kind.options(num_cpus=cores, num_gpus=gpus, runtime_env=environment).remote()
+        self.actor = kind.options(**self.order.need.options, runtime_env=environment).remote()
         self.told = self.actor.open.remote(self.order.folder, *self.objects)
         self.began, self.ready = time.monotonic(), False
 
@@ -202,14 +196,15 @@ def room(order: RayOrder) -> int | None:
     """How many workers there is room for; UserError for none."""
     import ray
 
-    wanted = {name: count for name, count in order.resources.items() if count}
-    if not wanted:
+    fits = [order.need.fits(node["Resources"]) for node in ray.nodes() if node["Alive"]]
+    if None in fits:
         return None
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    found = sum(min(int(node.get(name, 0) // count) for name, count in wanted.items()) for node in nodes)
+    found = sum(count for count in fits if count is not None)
     if found == 0:
-        words = " and ".join(f"{count} {name}" for name, count in wanted.items())
-        raise UserError(f"--address {order.address}: none of its machines has {words} for a worker (threads, device)")
+        raise UserError(
+            f"--address {order.address}: none of its machines has {order.need.words} for a worker (threads, device, "
+            "--resources)"
+        )
     return found
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +25,8 @@ class RayWorker:
 
     def open(self, folder: str, data: bytes, *arrays: Array) -> bytes:
         """Ready, or a UserError. `folder`: where the search was started, as paths may begin there."""
+        from cleave.engine.packing import opened
+
         try:
             self.job = opened(folder, data, arrays)
         except UserError as error:
@@ -56,17 +55,3 @@ class RayWorker:
 
     def ask_to_stop(self) -> None:
         self.stop.requested = True
-
-
-def opened(folder: str, data: bytes, arrays: Sequence[Array]) -> Any:  # noqa: ANN401
-    """The job in a process that is at work where the search was started, if that is there."""
-    from cleave.engine.packing import unpack
-
-    with suppress(OSError):  # where it is not there, whole paths are all right
-        os.chdir(folder)
-    job = unpack(data, arrays)
-    run: Path = job.run
-    if not run.is_dir():
-        machine = os.uname().nodename
-        raise UserError(f"{run}: is not there on {machine}; with Ray it has to be on a disk that all machines share")
-    return job

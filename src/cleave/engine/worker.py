@@ -1,4 +1,4 @@
-"""One worker, as the process that gives it tasks sees it: the other end of a pipe."""
+"""One worker, as the process that gives it tasks sees it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from cleave.engine.told import Answer, FoundType, Lost, Ready, Told
 class Worker(ABC, Generic[TaskType, FoundType]):
     """`ready`: it has loaded what it needs. `task` is what it is at, None while it waits for one."""
 
-    def __init__(self, pipe: Connection) -> None:
-        self.pipe = pipe
+    def __init__(self) -> None:
         self.ready = False
         self.task: TaskType | None = None
 
@@ -27,22 +26,12 @@ class Worker(ABC, Generic[TaskType, FoundType]):
 
     def begin(self, task: TaskType) -> None:
         assert self.idle
+        self._give(task)
         self.task = task
-        self._tell(task)
-
-    def ask_to_stop(self) -> None:
-        self._tell(None)
-
-    def _tell(self, word: TaskType | None) -> None:
-        with suppress(ConnectionError):  # that it is no more is heard next
-            self.pipe.send(word)
 
     def hear(self) -> Told[FoundType]:
         """What it tells next; an answer is the last of its task."""
-        try:
-            told = cast("Told[FoundType]", self.pipe.recv())
-        except (EOFError, OSError):
-            told = self.ended()
+        told = self._next()
         if isinstance(told, Ready):
             self.ready = True
         elif isinstance(told, Lost):
@@ -58,8 +47,16 @@ class Worker(ABC, Generic[TaskType, FoundType]):
         return told
 
     @abstractmethod
-    def ended(self) -> Told[FoundType]:
-        """What is to be said once nobody is at the other end of the pipe."""
+    def ask_to_stop(self) -> None:
+        """Has it save what it is at; that is its answer then."""
+
+    @abstractmethod
+    def _give(self, task: TaskType) -> None:
+        """Has it begin a task."""
+
+    @abstractmethod
+    def _next(self) -> Told[FoundType]:
+        """Waits for what it tells next."""
 
     @abstractmethod
     def kill(self) -> None:
@@ -68,3 +65,31 @@ class Worker(ABC, Generic[TaskType, FoundType]):
     @abstractmethod
     def end(self) -> None:
         """The same, and waits until it has ended."""
+
+
+class PipeWorker(Worker[TaskType, FoundType]):
+    """A worker at the other end of a pipe."""
+
+    def __init__(self, pipe: Connection) -> None:
+        super().__init__()
+        self.pipe = pipe
+
+    def ask_to_stop(self) -> None:
+        self._send(None)
+
+    def _give(self, task: TaskType) -> None:
+        self._send(task)
+
+    def _send(self, word: TaskType | None) -> None:
+        with suppress(ConnectionError):  # that it is no more is heard next
+            self.pipe.send(word)
+
+    def _next(self) -> Told[FoundType]:
+        try:
+            return cast("Told[FoundType]", self.pipe.recv())
+        except (EOFError, OSError):
+            return self.ended()
+
+    @abstractmethod
+    def ended(self) -> Told[FoundType]:
+        """What is to be said once nobody is at the other end of the pipe."""

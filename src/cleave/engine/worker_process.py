@@ -48,12 +48,15 @@ def prepare(job: Job[TaskType, FoundType]) -> None:
     keep_memory()
 
 
-def answered(work: Callable[[], FoundType]) -> Answer[FoundType]:
-    """What a task comes to, or why there is nothing. A mistake of ours ends the process with its traceback."""
+def answered(work: Callable[[], FoundType], advice: str = "go on with fewer --workers") -> Answer[FoundType]:
+    """What a task comes to, or why there is nothing. A mistake of ours ends the process with its traceback.
+
+    `advice`: what else to do where there is not enough memory.
+    """
     try:
         return Done(work())
     except OutOfMemory as error:
-        return OutOfMemory(f"{error}; or go on with fewer --workers")
+        return OutOfMemory(f"{error}; or {advice}")
     except (Interrupted, UserError) as error:
         return error
     except OSError as error:
@@ -87,14 +90,15 @@ def stop_of_worker(pipe: Connection) -> Stop:
 class Teller(Callback):
     """Sends on what a task shows, but not more often than somebody can look, and at last the last of it."""
 
-    def __init__(self, send: Callable[[Progress | str], None]) -> None:
-        self.send = send
+    def __init__(self, send: Callable[[Progress | str], None], every: float = TELL_SECONDS) -> None:
+        """`every`: at least so many seconds between two signs of life."""
+        self.send, self.every = send, every
         self.told_at = 0.0
         self.untold: Progress | None = None
 
     def see(self, progress: Progress) -> None:
         self.untold = progress
-        if time.monotonic() - self.told_at >= TELL_SECONDS:
+        if time.monotonic() - self.told_at >= self.every:
             self.catch_up()
 
     def catch_up(self) -> None:

@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from cleave.common import Address, DataRoot, Device, EngineName, Json, TableFile, Workers, flags_of, numbers, tell
+from cleave.common import (
+    Address,
+    DataRoot,
+    Device,
+    EngineName,
+    Json,
+    ResourceWords,
+    SlurmWords,
+    TableFile,
+    Workers,
+    flags_of,
+    numbers,
+    tell,
+)
 from cleave.extras import need_extra
 
 
@@ -26,6 +39,8 @@ def reproduce(
     workers: Workers = None,
     engine: EngineName = "process",
     address: Address = None,
+    resources: ResourceWords = None,
+    slurm: SlurmWords = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder; default: a new one in runs/.")] = None,
     plan_only: Annotated[bool, typer.Option("--plan", help="Only tell how long it would take here.")] = False,
     as_json: Json = False,
@@ -37,7 +52,7 @@ def reproduce(
         tell({"experiments": list(EXPERIMENTS)}, as_json, lambda: print(listing()))
         return
     need_extra("reproduce")
-    from cleave.engine.engine import Engine
+    from cleave.engine.engine import engine_of
     from cleave.engine.progress import Callbacks
     from cleave.engine.stop import SignalStop
     from cleave.reproduce.runner import ReproduceRequest, plan_experiment
@@ -46,7 +61,7 @@ def reproduce(
     from cleave.terminal import Terminal
 
     flags = flags_of(None, data_root, benchmark, None, device)
-    chosen = Engine(workers, engine, address)
+    chosen = engine_of(workers, engine, address, slurm, resources)
     request = ReproduceRequest(name, budget, numbers("--seeds", seeds), only or (), flags, out, chosen)
     if plan_only:
         planned = plan_experiment(request)

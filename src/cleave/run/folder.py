@@ -9,6 +9,7 @@ checkpoints/      the last two generations of what is known; what `cleave resume
 parts/LABEL/      each node or architecture under way, with checkpoints and events of its own
 leaves/LABEL/     the weights of every finished node, and of every rung of a network that halving retrained;
                   in leaves/begin/ those that supernets begin with, where they are not drawn
+slurm/            while jobs of SLURM work on it: see `cleave.engine.slurm_files`
 result.json       the outcome; the same seed gives the same bytes
 timing.json       the seconds it took, all sessions together
 

@@ -18,8 +18,10 @@ from cleave.common import (
     EngineName,
     ExtensionFiles,
     Json,
+    ResourceWords,
     Seed,
     SkipDamaged,
+    SlurmWords,
     SpaceName,
     flags_of,
     tell,
@@ -77,6 +79,8 @@ def run(
     workers: Workers = None,
     engine: EngineName = "process",
     address: Address = None,
+    resources: ResourceWords = None,
+    slurm: SlurmWords = None,
     space: SpaceName = None,
     extensions: ExtensionFiles = None,
     recipe_only: Annotated[bool, typer.Option("--recipe", help="Only print the whole recipe.")] = False,
@@ -108,6 +112,8 @@ def run(
             workers=workers,
             engine=engine,
             address=address,
+            resources=resources,
+            slurm=slurm,
             callbacks=[terminal],
             stop=SignalStop(),
         )
@@ -132,6 +138,8 @@ def table(
     workers: Workers = None,
     engine: EngineName = "process",
     address: Address = None,
+    resources: ResourceWords = None,
+    slurm: SlurmWords = None,
     as_json: Json = False,
 ) -> None:
     """Run all studies of a table of the paper: its figures, ours, the difference.
@@ -145,7 +153,7 @@ def table(
         tell({"tables": list(TITLES)}, as_json, lambda: print(*lines, sep="\n"))
         return
     need_extra("study")
-    from cleave.engine.engine import Engine
+    from cleave.engine.engine import engine_of
     from cleave.engine.progress import Callbacks
     from cleave.engine.stop import SignalStop
     from cleave.study.tables import TableRequest, make_table
@@ -153,7 +161,9 @@ def table(
     from cleave.terminal import Terminal
 
     flags = {**flags_of(None, data_root, None, seed, device), "truth": truth and str(truth)}
-    request = TableRequest(name, budget, only or (), changes or (), flags, out, Engine(workers, engine, address))
+    request = TableRequest(
+        name, budget, only or (), changes or (), flags, out, engine_of(workers, engine, address, slurm, resources)
+    )
     with Terminal() as terminal:
         found = make_table(request, Callbacks([terminal], SignalStop()))
     tell(found, as_json, lambda: print_table(found))
