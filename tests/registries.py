@@ -7,16 +7,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import cleave.api  # noqa: F401  what it registers is there before anything is put back
 from cleave import extensions
 from cleave.data.sources import SOURCES
 from cleave.method import METHODS
 from cleave.ops import OPERATIONS
 from cleave.ops.mobile import ACTIVATIONS
+from cleave.pages.kinds import KINDS
 from cleave.space.registry import SPACES
 from cleave.split.similarity import SIMILARITIES
 from cleave.split.splitters import SPLITTERS
 
-REGISTRIES: list[Any] = [METHODS, SPLITTERS, SIMILARITIES, OPERATIONS, ACTIVATIONS, SPACES, SOURCES]
+REGISTRIES: list[Any] = [METHODS, SPLITTERS, SIMILARITIES, OPERATIONS, ACTIVATIONS, SPACES, SOURCES, KINDS]
 
 
 @contextmanager

@@ -99,7 +99,7 @@ def test_the_docs_list_the_public_names() -> None:
     assert sorted(names) == cleave.__all__
 
 
-@pytest.mark.parametrize("name", ["search", "rank", "plan", "evolve", "export", "study"])
+@pytest.mark.parametrize("name", ["search", "rank", "plan", "evolve", "export", "report", "study"])
 def test_a_subpackage_is_called_as_the_function_of_its_name(name: str) -> None:
     assert callable(getattr(cleave, name))
     assert signature(getattr(cleave, name)) == signature(getattr(api, name))
@@ -114,11 +114,14 @@ def calls_of(module: Path) -> set[str]:
 
 @pytest.mark.parametrize(
     "file",
-    ["cli.py", "design/command.py", "evolve/command.py", "rank/command.py", "study/command.py", "export/command.py"],
-)
+    [
+        "cli.py", "design/command.py", "evolve/command.py", "rank/command.py", "study/command.py", "export/command.py",
+        "pages/command.py",
+    ],
+)  # fmt: skip
 def test_the_command_line_reaches_runs_through_the_api_alone(file: str) -> None:
     inner = {"cleave.search.runner", "cleave.study.runner", "cleave.rank.runner", "cleave.plan.plan", "cleave.plan"}
-    inner |= {"cleave.evolve.runner", "cleave.export.runner", "cleave.design.runner"}
+    inner |= {"cleave.evolve.runner", "cleave.export.runner", "cleave.design.runner", "cleave.pages.runner"}
     assert not calls_of(ROOT / "src" / "cleave" / file) & (inner | {"cleave.split.matrix"})
 
 
@@ -147,6 +150,7 @@ COMMANDS = {
     "plan": (["plan", "--seed-less"], {}),
     "rank": (["rank", "runs/a", "--sample", "5"], {"sample": 5, "images": 500}),
     "evolve": (["evolve", "runs/a", "--max-macs", "2000"], {"max_macs": 2000, "by": "accuracy", "generations": None}),
+    "report": (["report", "runs/a", "runs/b", "--data", "c"], {"data": "c", "space": None}),
     "partition": (["partition", "m.csv", "--parts", "2"], {"distance": False}),
     "resume": (["resume", "runs/a", "--device", "cpu"], {"device": "cpu", "workers": None}),
     "study": (["study", "run", "table1/seeds", "--budget", "tiny"], {"out": None}),
@@ -171,7 +175,7 @@ def test_a_command_is_a_call_of_the_public_function(name: str, tmp_path: Path, m
     with pytest.raises(Called):
         cli.run([word for word in words if word != "--seed-less"])
     assert {key: seen[key] for key in wanted} == wanted
-    assert name in ("plan", "partition") or isinstance(seen["stop"], SignalStop)
+    assert name in ("plan", "partition", "report") or isinstance(seen["stop"], SignalStop)
 
 
 def test_a_search_from_python_is_the_one_of_the_command_line(

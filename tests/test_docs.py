@@ -97,9 +97,10 @@ def test_the_commands_of_the_readme_work(
         tiny = kinds.get(words[0], "")
         status = cli.run([*words, *here, *shlex.split(tiny)])
         assert status == 0, (command, capsys.readouterr().err)
-    (shell,), (code,) = (blocks(ROOT / "docs" / "limits.md", language) for language in ("sh", "python"))
-    assert set(shell.splitlines()) <= set(commands)
-    exec(compile(code, "limits.md", "exec"), {"cleave": cleave})
+    for guide in ("limits.md", "report.md"):
+        (shell,), (code,) = (blocks(ROOT / "docs" / guide, language) for language in ("sh", "python"))
+        assert set(shell.splitlines()) <= set(commands)
+        exec(compile(code, guide, "exec"), {"cleave": cleave})
 
 
 def test_the_guide_to_evolution_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         plan,
         predict,
         rank,
+        report,
         resume,
         resume_design,
         resume_study,
@@ -103,6 +104,7 @@ __all__ = [
     "plan",
     "predict",
     "rank",
+    "report",
     "resume",
     "resume_design",
     "resume_study",
@@ -115,7 +117,9 @@ __all__ = [
     "verdict",
 ]
 
-_MODULES = ("design", "evolve", "export", "method", "plan", "rank", "search", "settings", "study", "train")
+_MODULES = (
+    "design", "evolve", "export", "method", "plan", "rank", "report", "search", "settings", "study", "train",
+)  # fmt: skip
 """Those that are verbs are called as the functions of their names: see `cleave.callable_module`."""
 
 _HOMES = {

@@ -45,6 +45,7 @@ from cleave.errors import Interrupted, UserError, refusal
 from cleave.evolve.command import evolve
 from cleave.export.command import export, predict
 from cleave.memory import keep_memory, lacks_memory
+from cleave.pages.command import report
 from cleave.pareto.command import front
 from cleave.process import DONE, WRONG, complain, run_process
 from cleave.rank.command import rank
@@ -52,7 +53,7 @@ from cleave.reproduce.command import reproduce
 from cleave.retrain.command import evaluate, resume_training, train
 from cleave.retrain.compare_command import compare
 from cleave.retrain.verdict_command import verdict
-from cleave.search.draw_command import draw, report
+from cleave.search.draw_command import draw
 from cleave.search.opponents_command import opponents
 from cleave.signals import INTERRUPTED
 from cleave.study.command import app as study_app

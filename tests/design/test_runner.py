@@ -20,6 +20,7 @@ from cleave.engine.stop import Stop
 from cleave.run.origin import DESIGN
 from tests.design.still import SMALL, stand_still, write_folder
 from tests.pretrained.nets import network, write
+from tests.report.parsed import check_page
 from tests.tiny import Ended
 
 Capture = pytest.CaptureFixture[str]
@@ -32,7 +33,7 @@ def designed(images: Path, out: Path, **changes: Any) -> dict[str, Any]:  # noqa
 def timeless(found: dict[str, Any]) -> dict[str, Any]:
     """An outcome without places and seconds."""
     told = deepcopy(found)
-    del told["run"], told["seconds"]
+    del told["run"], told["seconds"], told["page"]
     for each in told["networks"]:
         del each["seconds"]
     told["export"] = {key: told["export"][key] for key in ("classes", "formats", "arch")}
@@ -92,6 +93,21 @@ def run(parts: Parts) -> Path:
     return parts.run
 
 
+def test_a_design_is_told_as_a_page_with_its_search_and_its_trainings(run: Path, tmp_path: Path) -> None:
+    found = json.loads((run / "result.json").read_text())
+    cleave.report(run, tmp_path / "page.html")
+    lines = check_page((tmp_path / "page.html").read_text()).lines
+    assert lines[0] == f"Design for {found['data']}"
+    assert found["verdict"]["test"]["sentence"] in lines
+    for number, each in enumerate(found["networks"], start=1):
+        chosen = " (chosen)" * (each["name"] == found["chosen"])
+        row = lines.index(f"{number} {each['name']}{chosen}")
+        figures = f"{each['test']['accuracy']:.2f}", "{:.1f} to {:.1f}".format(*each["test"]["interval"])
+        costs = f"{each['multiply_adds']:,}", f"{each['parameters']:,}", f"{each['latency_ms']:.3f}"
+        assert tuple(lines[row + 1 : row + 6]) == (*figures, *costs)
+    assert {"Splits", "Class by class"} & set(lines)
+
+
 def test_the_network_to_use_is_the_best_on_held_out_images(run: Path) -> None:
     found = json.loads((run / "result.json").read_text())
     names = [each["name"] for each in found["networks"]]
@@ -124,7 +140,9 @@ def test_ours_is_trained_from_the_supernet_and_from_scratch_for_as_long(run: Pat
 def test_every_command_knows_a_design(run: Path, capsys: Capture, tmp_path: Path) -> None:
     shown = Ended(["show", str(run)], capsys).out.splitlines()
     resumed = Ended(["resume", str(run)], capsys).out.splitlines()
-    assert shown == resumed
+    page = run / "report.html"
+    assert [line for line in resumed if line != f"as a page: {page}"] == shown
+    assert page.stat().st_size < 5 * 2**20
     assert any(line.startswith("* ") for line in shown)
     assert shown[-1].startswith("next: cleave predict")
     folder = shown[-1].split()[3]

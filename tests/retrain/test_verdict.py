@@ -74,13 +74,13 @@ def test_a_network_is_asked_once(runs: list[Path], tmp_path: Path, monkeypatch: 
     """Unless what was kept is of other weights or images, or not as it was written."""
     copies = [shutil.copytree(run, tmp_path / run.name) for run in runs[:2]]
     first = cleave.verdict(copies)["test"]
-    asked, classes_of = list[int](), answers.classes_of
+    asked, surest = list[int](), answers.surest
 
-    def counting(*arguments: Any) -> torch.Tensor:  # noqa: ANN401
+    def counting(*arguments: Any) -> tuple[torch.Tensor, torch.Tensor]:  # noqa: ANN401
         asked.append(len(arguments[2]))
-        return classes_of(*arguments)
+        return surest(*arguments)
 
-    monkeypatch.setattr(answers, "classes_of", counting)
+    monkeypatch.setattr(answers, "surest", counting)
     assert cleave.verdict(copies)["test"] == first
     assert cleave.evaluate(copies[0])["hits"] == first["networks"][0]["hits"]
     assert asked == []

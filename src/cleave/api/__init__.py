@@ -7,6 +7,7 @@ torch. `UserError` is a mistake in what was given, in one line; `Interrupted` sa
 from cleave.api.designs import design, is_design, resume_design
 from cleave.api.exports import export, predict
 from cleave.api.measuring import measure
+from cleave.api.reports import report
 from cleave.api.searches import evolve, front, load, partition, plan, rank, resume, search
 from cleave.api.studies import is_study, resume_study, study
 from cleave.api.trainings import compare, evaluate, is_training, opponents, resume_training, timm_model, train, verdict
@@ -28,6 +29,7 @@ __all__ = [
     "plan",
     "predict",
     "rank",
+    "report",
     "resume",
     "resume_design",
     "resume_study",

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from cleave.api.arguments import checked_callbacks, given_again, path_or_none
+from cleave.api.reports import report
 from cleave.design import runner
 from cleave.design.settings import DesignRecipe
 from cleave.engine.progress import CallbackLike, Callbacks
 from cleave.engine.stop import Stop
 from cleave.given import DataLike, RecipeLike, images_from, once, recipe_from, without
+from cleave.pages.runner import page_of
 from cleave.run.origin import DESIGN, holds
 
 
@@ -44,7 +46,7 @@ def design(
     keys = {**images, **without({"time": time, **limits, "init": init, "seed": seed, "device": device})}
     once(keys, settings or {})
     asked = recipe_from(DesignRecipe, recipe, keys, settings or {})
-    return runner.start(asked, path_or_none(out), Callbacks(checked_callbacks(callbacks), stop), given)
+    return with_page(runner.start(asked, path_or_none(out), Callbacks(checked_callbacks(callbacks), stop), given))
 
 
 def resume_design(
@@ -55,7 +57,15 @@ def resume_design(
     stop: Stop | None = None,
 ) -> dict[str, Any]:
     """Goes on with an interrupted design; a finished one is told again. `data`: again what was given as tensors."""
-    return runner.resume(Path(run), Callbacks(checked_callbacks(callbacks), stop), given_again(data))
+    return with_page(runner.resume(Path(run), Callbacks(checked_callbacks(callbacks), stop), given_again(data)))
+
+
+def with_page(found: dict[str, Any]) -> dict[str, Any]:
+    """An outcome with the place of its page, which is written unless it is there."""
+    page = page_of(Path(found["run"]))
+    if not page.exists():
+        report(found["run"])
+    return {**found, "page": str(page)}
 
 
 def is_design(folder: Path) -> bool:

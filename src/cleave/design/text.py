@@ -20,6 +20,7 @@ def lines(found: dict[str, Any]) -> list[str]:
         f"to use: {found['chosen']}, the best on {found['chosen_by']}",
         *export_lines(found["export"]),
         f"{found['seconds']:.0f} of {found['time']:.0f} s; all of it is in {found['run']}",
+        *([f"as a page: {found['page']}"] if "page" in found else []),
         f"next: {next_command(found)}",
     ]
 

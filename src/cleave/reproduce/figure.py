@@ -23,7 +23,7 @@ def draw(report: dict[str, Any], path: Path) -> None:
         panel.set_xlabel(report["unit"])
     panels[0].set_yticks(range(len(rows)), rows)
     panels[0].invert_yaxis()
-    figure.suptitle(f"{report['title']} ({report['source']}), budget {report['budget']}")
+    figure.suptitle(f"{report['title']} ({report['source']}), budget {report['budget']}", wrap=True)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     figure.savefig(path, dpi=150)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +24,9 @@ from cleave.run.reading import Damaged, Shape, is_there, read_json
 from cleave.run.view import newest_saved
 from cleave.torch_state import cpu_threads
 
+DIGITS = 4
+"""Of a probability that is kept."""
+
 
 class KeptAnswers(Shape):
     """`weights`, `images`: the SHA-256 of what was asked and about what. `seal`: that of the rest."""
@@ -29,7 +34,16 @@ class KeptAnswers(Shape):
     weights: str
     images: str
     predicted: list[int]
+    probability: list[float]
     seal: str
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a network says images are of: classes [n], and the probability [n] that it gives each of these."""
+
+    predicted: Tensor
+    probability: Tensor
 
 
 def answers(run: Path, images: Images, device: str, callback: Callback) -> Tensor:
@@ -39,51 +53,72 @@ def answers(run: Path, images: Images, device: str, callback: Callback) -> Tenso
     not finished, or its weights are not as they were written.
     """
     network = trained_network(run)
-    weights = newest_saved(run)["search"]["kept"][LABEL]
-    asked = {"weights": weights, "images": fingerprint((images,)), "side": images.side}
-    file = run / f"answers-{asked['images'][:16]}.json"
-    known = kept(file, asked)
-    if known is not None:
-        return torch.tensor(known)
-    found = predicted(network.to(device), recipe_of(read_origin(run, TRAIN)), images, device, callback)
-    content = {**asked, "predicted": found.tolist()}
+    if (known := kept_answers(run, images)) is not None:
+        return known.predicted
+    found = said_by(network.to(device), recipe_of(read_origin(run, TRAIN)), images, device, callback)
+    asked = asked_of(run, images)
+    probability = [round(each, DIGITS) for each in found.probability.tolist()]
+    content = {**asked, "predicted": found.predicted.tolist(), "probability": probability}
     try:
-        write_json(file, {**content, "seal": seal(content)})
+        write_json(file_of(run, asked), {**content, "seal": seal(content)})
     except UserError as error:
         callback.say(f"the answers are not kept: {error}")
-    return found
+    return found.predicted
 
 
-def kept(file: Path, asked: dict[str, object]) -> list[int] | None:
-    """The classes that were kept; None where nothing was asked, or what is there is not what was written."""
+def kept_answers(run: Path, images: Images) -> Said | None:
+    """What the network of a finished training said of these images when it was asked; None where it was not, or what is
+    there is not what was written."""
+    asked = asked_of(run, images)
+    file = file_of(run, asked)
     if not is_there(file):
         return None
     try:
         found = read_json(file, KeptAnswers)
     except Damaged:
         return None
-    content = {**asked, "predicted": found["predicted"]}
-    return found["predicted"] if found == {**content, "seal": seal(content)} else None
+    content = {**asked, **{key: found[key] for key in ("predicted", "probability")}}
+    if found != {**content, "seal": seal(content)}:
+        return None
+    return Said(torch.tensor(found["predicted"]), torch.tensor(found["probability"]))
+
+
+def asked_of(run: Path, images: Images) -> dict[str, Any]:
+    """What tells these answers from others."""
+    weights = newest_saved(run)["search"]["kept"][LABEL]
+    return {"weights": weights, "images": fingerprint((images,)), "side": images.side}
+
+
+def file_of(run: Path, asked: dict[str, Any]) -> Path:
+    return run / f"answers-{asked['images'][:16]}.json"
 
 
 def seal(content: dict[str, object]) -> str:
     return hashlib.sha256(json_bytes(content)).hexdigest()
 
 
-def predicted(network: nn.Module, recipe: RetrainRecipe, images: Images, device: str, callback: Callback) -> Tensor:
+def said_by(network: nn.Module, recipe: RetrainRecipe, images: Images, device: str, callback: Callback) -> Said:
     """The same, by the network on this device."""
-    found, size = list[Tensor](), recipe.training.eval_batch_size
+    found, size = list[tuple[Tensor, Tensor]](), recipe.training.eval_batch_size
     with cpu_threads(recipe.threads), callback.stop as stop, memory_for("evaluating", "training.eval_batch_size"):
         for piece in torch.split(torch.arange(len(images)), size):
             stop.check()
-            found.append(classes_of(network, images, piece, device))
+            found.append(surest(network, images, piece, device))
             callback.see(Progress(int(piece[-1]) + 1, len(images), "", "evaluate", kind=""))
-    return torch.cat(found)
+    classes, probabilities = zip(*found, strict=True)
+    return Said(torch.cat(classes), torch.cat(probabilities))
+
+
+def classes_of(network: nn.Module, images: Images, piece: Tensor, device: str) -> Tensor:
+    """Of the images at `piece` [k], on the CPU."""
+    return surest(network, images, piece, device)[0]
 
 
 @torch.inference_mode()
-def classes_of(network: nn.Module, images: Images, piece: Tensor, device: str) -> Tensor:
-    """Of the images at `piece` [k], on the CPU."""
+def surest(network: nn.Module, images: Images, piece: Tensor, device: str) -> tuple[Tensor, Tensor]:
+    """The most probable class of each image at `piece` [k], and its probability, on the CPU."""
     pixels, _ = images.at(piece)
     logits: Tensor = network(central(pixels, images.side).to(device))
-    return logits.argmax(dim=1).cpu()
+    classes = logits.argmax(dim=1)
+    probability = logits.float().softmax(dim=1).gather(1, classes.unsqueeze(1)).squeeze(1)
+    return classes.cpu(), probability.nan_to_num().cpu()  # logits that are infinite have none

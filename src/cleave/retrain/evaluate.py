@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from cleave.data.copies import Files
 from cleave.data.given import Given
@@ -49,9 +49,8 @@ def evaluate(
     with memory_for("the images", SMALLER):
         images, files = test_images(settings, callback, given)
     check_images(images, origin, model, settings.name)
-    right = answers(model, images, device_of(resolve_device(device or recipe.device)), callback) == images.labels
-    hits = images.labels[right].bincount(minlength=len(images.classes))
-    return {**told(str(model), settings.name, images, hits.tolist()), "copies": copies_in(images, files, [model])}
+    predicted = answers(model, images, device_of(resolve_device(device or recipe.device)), callback)
+    return {**judged(str(model), settings.name, images, predicted), "copies": copies_in(images, files, [model])}
 
 
 def data_settings(settings: RetrainData, data: str | None, root: str | None) -> RetrainData:
@@ -87,8 +86,10 @@ def check_images(images: Images, origin: Origin, model: Path, name: str) -> None
         )
 
 
-def told(model: str, name: str, images: Images, hits: Sequence[int]) -> dict[str, Any]:
-    counts = images.labels.bincount(minlength=len(hits)).tolist()
+def judged(model: str, name: str, images: Images, predicted: Tensor) -> dict[str, Any]:
+    """What `evaluate` tells of answers [n]."""
+    right = images.labels[predicted == images.labels]
+    hits, counts = (labels.bincount(minlength=len(images.classes)).tolist() for labels in (right, images.labels))
     accuracy, total = Accuracy.of(hits, counts), len(images)
     each = zip(images.classes, counts, hits, strict=True)
     return {

@@ -20,21 +20,8 @@ def training_lines(result: dict[str, Any]) -> list[str]:
         where = f"epoch {last['epoch']} is done" if last else "no epoch is done yet"
         seconds = f"{result['seconds']:.0f} s"
         return [f"{result['run']}: unfinished after {seconds}, {where}", f"go on with: cleave resume {run}"]
-    train, held = result["train"], result["held_out"]
-    taken = result["inherited"]
-    lines = [
-        result["arch"],
-        f"{result['space']}, {result['parameters']:,} parameters, {result['multiply_adds']:,} multiply-adds",
-        f"{result['epochs']} epochs on {train['images']} images: training loss {train['loss']:.3f}, "
-        f"training accuracy {train['accuracy']:.2f} %",
-    ]
-    if taken is not None:
-        lines.insert(2, f"begun with the weights of leaf {taken['leaf']}: {inherited_text(taken['held_out'])}")
-    if (known := result.get("pretrained")) is not None:
-        licence = f", licence {known['license']}" if known["license"] else ""
-        lines.insert(
-            2, f"begun with pretrained weights: {known['source']}{licence}, SHA-256 {known['weights'][:16]}..."
-        )
+    held = result["held_out"]
+    lines = [result["arch"], *made_lines(result)]
     if held is not None:
         lines.append(
             f"held-out accuracy {held['accuracy']:.2f} % of {held['images']} images, "
@@ -45,6 +32,24 @@ def training_lines(result: dict[str, Any]) -> list[str]:
         f"{result['seconds']:.0f} s; all of it is in {result['run']}",
         f"its accuracy on test images: cleave evaluate {run}",
     ]
+
+
+def made_lines(result: dict[str, Any]) -> list[str]:
+    """What network was trained, and how, of a finished training."""
+    train, taken = result["train"], result["inherited"]
+    lines = [
+        f"{result['space']}, {result['parameters']:,} parameters, {result['multiply_adds']:,} multiply-adds",
+        f"{result['epochs']} epochs on {train['images']} images: training loss {train['loss']:.3f}, "
+        f"training accuracy {train['accuracy']:.2f} %",
+    ]
+    if taken is not None:
+        lines.insert(1, f"begun with the weights of leaf {taken['leaf']}: {inherited_text(taken['held_out'])}")
+    if (known := result.get("pretrained")) is not None:
+        licence = f", licence {known['license']}" if known["license"] else ""
+        lines.insert(
+            1, f"begun with pretrained weights: {known['source']}{licence}, SHA-256 {known['weights'][:16]}..."
+        )
+    return lines
 
 
 def inherited_text(held: dict[str, Any] | None) -> str:

@@ -29,6 +29,7 @@ from cleave.retrain.recipes import recipe_of
 from cleave.retrain.result import TrainResult, read_training
 from cleave.retrain.seen import copies_in
 from cleave.retrain.settings import RetrainRecipe
+from cleave.run.folder import names_of
 from cleave.run.origin import TRAIN, Origin, read_origin
 from cleave.stats.verdict import Answers, judge
 
@@ -87,12 +88,11 @@ def find_verdict(
 
 
 def contenders(runs: Sequence[Path]) -> list[Contender]:
-    """The runs, each with a name: that of its folder, or its whole path where names are equal."""
+    """The runs, each with a name."""
     refuse_repeats("RUN", list(map(str, runs)))
     if len(runs) < 2:
         raise UserError("cleave verdict: give two finished trainings or more, ours first: cleave verdict RUN RUN")
-    names = [run.resolve().name for run in runs]
-    return [contender(run, name if names.count(name) == 1 else str(run)) for run, name in zip(runs, names, strict=True)]
+    return list(map(contender, runs, names_of(runs)))
 
 
 def contender(run: Path, name: str) -> Contender:

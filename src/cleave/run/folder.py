@@ -22,7 +22,7 @@ The last checkpoint of a finished run holds the SHA-256 of tree.json, timing.jso
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -179,6 +179,12 @@ def make_folder(path: Path) -> Path:
     with making(path):
         path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def names_of(paths: Sequence[Path]) -> list[str]:
+    """What people are told runs are called: the last part of each path, or all of it where that is not enough."""
+    names = [path.resolve().name for path in paths]
+    return [name if names.count(name) == 1 else str(path) for path, name in zip(paths, names, strict=True)]
 
 
 def new_folder(name: str) -> Path:

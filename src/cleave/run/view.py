@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cleave.run.events import Mark, checked
+from cleave.run.events import Events, Mark, checked
 from cleave.run.folder import EVENTS, LATENCY, RESULT, TIMING, RunFiles, Saved
 from cleave.run.origin import CHECKPOINTS, SEARCH, check_begun, is_as_written, newest_meta, read_origin
 from cleave.run.outcome import altered, check_written
@@ -69,6 +69,12 @@ def is_whole(path: Path, say: Callable[[str], None], kind: str = SEARCH) -> bool
     for name in odd:
         say(f"{path / name}: is not as it was written; it is made again")
     return not odd and all(is_as_written(path / name, data) for name, data in origin.files().items())
+
+
+def events_of(path: Path) -> list[dict[str, Any]]:
+    """All events of a finished run, oldest first; Damaged where they are not as they were written."""
+    checked(path / EVENTS, Mark(**newest_saved(path)["events"]))
+    return Events.read(path / EVENTS)
 
 
 def newest_saved(path: Path) -> dict[str, Any]:

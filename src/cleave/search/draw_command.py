@@ -1,4 +1,4 @@
-"""`cleave draw` and `cleave report`: an architecture as a picture, and a search as a page."""
+"""`cleave draw`: an architecture as a picture."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cleave.common import ExtensionFiles, Json, Run, SpaceName, tell
+from cleave.common import ExtensionFiles, Json, SpaceName, tell
 
 
 def draw(
@@ -36,26 +36,3 @@ def draw(
         write_bytes(out, drawn.svg().encode())
     found = {**drawn.to_json(), "file": None if out is None else str(out)}
     tell(found, as_json, lambda: print(found["drawing"] if out is None else out))
-
-
-def report(
-    run: Run,
-    space: SpaceName = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="FILE.html", help="Where to; default: report.html in the run folder.")
-    ] = None,
-    extensions: ExtensionFiles = None,
-    as_json: Json = False,
-) -> None:
-    """Write what a search found, with a picture, as one page of HTML that needs no network."""
-    from cleave.extensions import load_all
-    from cleave.run.durable import write_bytes
-    from cleave.run.view import view
-    from cleave.search.drawn import of_run
-    from cleave.search.page import page
-
-    load_all(extensions or ())
-    drawn = of_run(run, space)
-    path = out or run / "report.html"
-    write_bytes(path, page(view(run), drawn).html().encode())
-    tell({"page": str(path), "run": str(run)}, as_json, lambda: print(path))

@@ -62,12 +62,15 @@ def of_run(run: Path, name: str | None) -> Drawn:
     told, settings = view(run), read_origin(run, SEARCH).recipe["space"]
     if told.get("status") == "unfinished":
         raise UserError(f"{run}: is not finished, so that nothing is chosen; go on with cleave resume {run}")
-    if is_entry(settings["name"]) and name != settings["name"]:
-        raise UserError(
-            f"{run}: its space is a class in a file, which would be run; name it: --space {settings['name']}"
-        )
+    refuse_unasked(run, settings["name"], name)
     if name is not None and find_space(name).name != told["space"]:
         raise UserError(f"{run}: is of the space {told['space']}; leave --space out")
     asked = settings_from(settings)
     space = find_space(asked)
     return Drawn(space, space.layout(asked.size, 3), space.parse(told["chosen"]["arch"]))
+
+
+def refuse_unasked(run: Path, space: str, name: str | None) -> None:
+    """UserError where a run's space is a class in a file, which would be run, and it was not named again."""
+    if is_entry(space) and name != space:
+        raise UserError(f"{run}: its space is a class in a file, which would be run; name it: --space {space}")

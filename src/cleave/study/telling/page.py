@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cleave.errors import UserError
-from cleave.report import Page, Paragraph
+from cleave.report import Page, Paragraph, Section
 from cleave.run.durable import write_bytes
 from cleave.run.reading import read_json
 from cleave.study.telling.figures import Drawings, Subject, draw
@@ -61,8 +61,17 @@ def write_page(
     `drawings`: the study's figures where they were drawn before. Equal arguments give equal bytes. UserError where
     the file cannot be written.
     """
+    page = Page(f"Weight sharing in {report['space']}", opening(report), sections(subject, report, made, drawings))
+    write_bytes(path, page.html().encode())
+    return path
+
+
+def sections(
+    subject: Subject, report: Part, made: Provenance | None = None, drawings: Drawings | None = None
+) -> list[Section]:
+    """What is on the page of a study, as in `write_page`."""
     made = made or Provenance()
-    sections = [
+    found = [
         ranking_section(report),
         stability_section(report),
         interference_section(subject),
@@ -72,9 +81,7 @@ def write_page(
         cost_section(made.ledger),
         recipe_section(made.recipe, made.environment),
     ]
-    page = Page(f"Weight sharing in {report['space']}", opening(report), [each for each in sections if each])
-    write_bytes(path, page.html().encode())
-    return path
+    return [each for each in found if each]
 
 
 def opening(report: Part) -> list[Paragraph]:

@@ -1,0 +1,195 @@
+"""How to cite what a run used: BibTeX by what is used, as in "method darts". What has no paper has no entry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+PAPERS = {
+    "bender2018": """@inproceedings{bender2018understanding,
+  title = {Understanding and Simplifying One-Shot Architecture Search},
+  author = {Bender, Gabriel and Kindermans, Pieter-Jan and Zoph, Barret and Vasudevan, Vijay and Le, Quoc},
+  booktitle = {International Conference on Machine Learning (ICML)},
+  year = {2018}
+}""",
+    "cai2019": """@inproceedings{cai2019proxylessnas,
+  title = {{ProxylessNAS}: Direct Neural Architecture Search on Target Task and Hardware},
+  author = {Cai, Han and Zhu, Ligeng and Han, Song},
+  booktitle = {International Conference on Learning Representations (ICLR)},
+  year = {2019}
+}""",
+    "cai2020": """@inproceedings{cai2020once,
+  title = {Once-for-All: Train One Network and Specialize it for Efficient Deployment},
+  author = {Cai, Han and Gan, Chuang and Wang, Tianzhe and Zhang, Zhekai and Han, Song},
+  booktitle = {International Conference on Learning Representations (ICLR)},
+  year = {2020}
+}""",
+    "chen2021": """@inproceedings{chen2021drnas,
+  title = {{DrNAS}: {Dirichlet} Neural Architecture Search},
+  author = {Chen, Xiangning and Wang, Ruochen and Cheng, Minhao and Tang, Xiaocheng and Hsieh, Cho-Jui},
+  booktitle = {International Conference on Learning Representations (ICLR)},
+  year = {2021}
+}""",
+    "chrabaszcz2017": """@article{chrabaszcz2017downsampled,
+  title = {A Downsampled Variant of {ImageNet} as an Alternative to the {CIFAR} Datasets},
+  author = {Chrabaszcz, Patryk and Loshchilov, Ilya and Hutter, Frank},
+  journal = {arXiv preprint arXiv:1707.08819},
+  year = {2017}
+}""",
+    "deng2009": """@inproceedings{deng2009imagenet,
+  title = {{ImageNet}: A Large-Scale Hierarchical Image Database},
+  author = {Deng, Jia and Dong, Wei and Socher, Richard and Li, Li-Jia and Li, Kai and Fei-Fei, Li},
+  booktitle = {IEEE Conference on Computer Vision and Pattern Recognition (CVPR)},
+  year = {2009}
+}""",
+    "dong2019": """@inproceedings{dong2019searching,
+  title = {Searching for a Robust Neural Architecture in Four {GPU} Hours},
+  author = {Dong, Xuanyi and Yang, Yi},
+  booktitle = {IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR)},
+  year = {2019}
+}""",
+    "dong2020": """@inproceedings{dong2020nasbench201,
+  title = {{NAS-Bench-201}: Extending the Scope of Reproducible Neural Architecture Search},
+  author = {Dong, Xuanyi and Yang, Yi},
+  booktitle = {International Conference on Learning Representations (ICLR)},
+  year = {2020}
+}""",
+    "howard2019": """@inproceedings{howard2019searching,
+  title = {Searching for {MobileNetV3}},
+  author = {Howard, Andrew and Sandler, Mark and Chu, Grace and Chen, Liang-Chieh and Chen, Bo and Tan, Mingxing and
+    Wang, Weijun and Zhu, Yukun and Pang, Ruoming and Vasudevan, Vijay and Le, Quoc V. and Adam, Hartwig},
+  booktitle = {IEEE/CVF International Conference on Computer Vision (ICCV)},
+  year = {2019}
+}""",
+    "hu2022": """@inproceedings{hu2022generalizing,
+  title = {Generalizing Few-Shot {NAS} with Gradient Matching},
+  author = {Hu, Shoukang and Wang, Ruochen and Hong, Lanqing and Li, Zhenguo and Hsieh, Cho-Jui and Feng, Jiashi},
+  booktitle = {International Conference on Learning Representations (ICLR)},
+  year = {2022}
+}""",
+    "jamieson2016": """@inproceedings{jamieson2016non,
+  title = {Non-stochastic Best Arm Identification and Hyperparameter Optimization},
+  author = {Jamieson, Kevin and Talwalkar, Ameet},
+  booktitle = {International Conference on Artificial Intelligence and Statistics (AISTATS)},
+  year = {2016}
+}""",
+    "krizhevsky2009": """@techreport{krizhevsky2009learning,
+  title = {Learning Multiple Layers of Features from Tiny Images},
+  author = {Krizhevsky, Alex},
+  institution = {University of Toronto},
+  year = {2009}
+}""",
+    "li2019": """@inproceedings{li2019random,
+  title = {Random Search and Reproducibility for Neural Architecture Search},
+  author = {Li, Liam and Talwalkar, Ameet},
+  booktitle = {Conference on Uncertainty in Artificial Intelligence (UAI)},
+  year = {2019}
+}""",
+    "liu2019": """@inproceedings{liu2019darts,
+  title = {{DARTS}: Differentiable Architecture Search},
+  author = {Liu, Hanxiao and Simonyan, Karen and Yang, Yiming},
+  booktitle = {International Conference on Learning Representations (ICLR)},
+  year = {2019}
+}""",
+    "mcnemar1947": """@article{mcnemar1947note,
+  title = {Note on the Sampling Error of the Difference Between Correlated Proportions or Percentages},
+  author = {McNemar, Quinn},
+  journal = {Psychometrika},
+  volume = {12},
+  number = {2},
+  pages = {153--157},
+  year = {1947}
+}""",
+    "wightman2019": """@misc{wightman2019timm,
+  title = {{PyTorch} Image Models},
+  author = {Wightman, Ross},
+  howpublished = {GitHub repository},
+  year = {2019}
+}""",
+    "xiao2017": """@article{xiao2017fashion,
+  title = {{Fashion-MNIST}: a Novel Image Dataset for Benchmarking Machine Learning Algorithms},
+  author = {Xiao, Han and Rasul, Kashif and Vollgraf, Roland},
+  journal = {arXiv preprint arXiv:1708.07747},
+  year = {2017}
+}""",
+    "xie2019": """@inproceedings{xie2019snas,
+  title = {{SNAS}: Stochastic Neural Architecture Search},
+  author = {Xie, Sirui and Zheng, Hehui and Liu, Chunxiao and Lin, Liang},
+  booktitle = {International Conference on Learning Representations (ICLR)},
+  year = {2019}
+}""",
+    "yu2019": """@inproceedings{yu2019universally,
+  title = {Universally Slimmable Networks and Improved Training Techniques},
+  author = {Yu, Jiahui and Huang, Thomas},
+  booktitle = {IEEE/CVF International Conference on Computer Vision (ICCV)},
+  year = {2019}
+}""",
+    "yu2020": """@inproceedings{yu2020bignas,
+  title = {{BigNAS}: Scaling up Neural Architecture Search with Big Single-Stage Models},
+  author = {Yu, Jiahui and Jin, Pengchong and Liu, Hanxiao and Bender, Gabriel and Kindermans, Pieter-Jan and
+    Tan, Mingxing and Huang, Thomas and Song, Xiaodan and Pang, Ruoming and Le, Quoc},
+  booktitle = {European Conference on Computer Vision (ECCV)},
+  year = {2020}
+}""",
+    "zhang2020": """@article{zhang2020deeper,
+  title = {Deeper Insights into Weight Sharing in Neural Architecture Search},
+  author = {Zhang, Yuge and Lin, Zejun and Jiang, Junyang and Zhang, Quanlu and Wang, Yujing and Xue, Hui and
+    Zhang, Chen and Yang, Yaming},
+  journal = {arXiv preprint arXiv:2001.01431},
+  year = {2020}
+}""",
+    "zhao2021": """@inproceedings{zhao2021few,
+  title = {Few-Shot Neural Architecture Search},
+  author = {Zhao, Yiyang and Wang, Linnan and Tian, Yuandong and Fonseca, Rodrigo and Guo, Tian},
+  booktitle = {International Conference on Machine Learning (ICML)},
+  year = {2021}
+}""",
+}
+
+CITED: dict[str, tuple[str, ...]] = {}
+"""BibTeX entries by what is used."""
+
+
+def cite(used: str, *bibtex: str) -> None:
+    """Has a page of whatever uses this, as in "method mine", list these entries."""
+    CITED[used] = bibtex
+
+
+def entries(used: Iterable[str]) -> list[str]:
+    """The entries of all that was used, each once."""
+    return list(dict.fromkeys(entry for each in used for entry in CITED.get(each, ())))
+
+
+OWN = {
+    "method darts": ("liu2019",),
+    "method darts2": ("liu2019",),
+    "method snas": ("xie2019",),
+    "method gdas": ("dong2019",),
+    "method drnas": ("chen2021",),
+    "method proxyless": ("cai2019",),
+    "method rsps": ("li2019",),
+    "method random": ("li2019",),
+    "method sandwich": ("yu2019", "yu2020"),
+    "method subnets": ("yu2020",),
+    "method shrinking": ("cai2020",),
+    "splitter none": ("bender2018",),
+    "splitter exhaustive": ("zhao2021",),
+    "splitter random": ("hu2022",),
+    "splitter gradient": ("hu2022",),
+    "selection halving": ("jamieson2016", "hu2022"),
+    "space nasbench201": ("dong2020",),
+    "space cells64": ("zhang2020",),
+    "space darts": ("liu2019",),
+    "space mobilenet-proxyless": ("cai2019",),
+    "space mobilenet-ofa": ("cai2020", "howard2019"),
+    "space timm": ("wightman2019",),
+    "data bundled": ("xiao2017",),
+    "data fashion-mnist": ("xiao2017",),
+    "data cifar10": ("krizhevsky2009",),
+    "data cifar100": ("krizhevsky2009",),
+    "data imagenet16-120": ("chrabaszcz2017",),
+    "data imagenet-1k": ("deng2009",),
+    "study deeper-insights": ("zhang2020",),
+    "test mcnemar": ("mcnemar1947",),
+}
+for _used, _papers in OWN.items():
+    cite(_used, *(PAPERS[paper] for paper in _papers))
