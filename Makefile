@@ -22,8 +22,13 @@ QUICK := -m "not slow"
 
 .PHONY: demo test test-all test-portable test-training lint clean
 
+# A folder of its own each time: nothing is overwritten.
+demo: DEMO := runs/demo-$(shell date +%Y%m%d-%H%M%S)
 demo: $(VENV)/.demo
-	$(BIN)/cleave search
+	$(BIN)/cleave search --out $(DEMO)/search
+	$(BIN)/cleave train $(DEMO)/search --from supernet --epochs 3 --out $(DEMO)/network
+	$(BIN)/cleave export $(DEMO)/network --format onnx --out $(DEMO)/export
+	$(BIN)/cleave report $(DEMO)/search $(DEMO)/network --out $(DEMO)/report.html
 
 test: $(VENV)/.test
 	$(PYTEST) $(QUICK) --durations=20
@@ -49,7 +54,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: $(BIN)/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m pip install --quiet --editable '.[export]'
 	@touch $@
 
 $(VENV)/.test: $(BIN)/python pyproject.toml

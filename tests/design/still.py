@@ -20,7 +20,7 @@ from tests.fresh import fresh
 TIME = 100.0
 SMALL: dict[str, Any] = {"width": 0.25, "threads": 1, "time": TIME}
 PHASES = [
-    {"name": "search", "epochs": 1, "seconds": 5.0, "seconds_per_step": 0.1},
+    {"name": "search", "epochs": 1, "seconds": 1.5, "seconds_per_step": 0.1},
     {"name": "evaluate", "epochs": 0, "seconds": 1.0, "seconds_per_step": 1.0},
     {"name": "calibrate", "epochs": 0, "seconds": 0.0, "seconds_per_step": 0.5},
 ]

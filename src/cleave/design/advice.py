@@ -27,7 +27,7 @@ def plan_lines(work: Work) -> list[str]:
     begun = "pretrained weights" if told.pretrained else "new weights"
     supernet = (
         f"a supernet of width {told.width:g} for about {epochs} epochs"
-        if epochs >= FEWEST_EPOCHS
+        if epochs >= FEWEST_EPOCHS[told.pretrained]
         else ("no supernet, for which there is no time")
     )
     return [

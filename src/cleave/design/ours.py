@@ -26,8 +26,9 @@ from cleave.search.problem import limited_size
 from cleave.settings import Recipe
 from cleave.space import find_space
 
-FEWEST_EPOCHS = 3
-"""Of a supernet, below which all of its networks are as good as random ones."""
+FEWEST_EPOCHS = {False: 10, True: 3}
+"""Of a supernet, by whether its weights are pretrained: with fewer its networks lose by far to one that is trained by
+itself for as long (docs/results/journey.md)."""
 MOST_EPOCHS = 200
 TUNED = 2
 """Of the best that the evolution finds, how many are fine-tuned."""
@@ -67,10 +68,10 @@ def searched(work: Work) -> Path | None:
     """The folder of the finished search; None where there is no time for one."""
     scale = work.scale
     epochs = work.once(SEARCH, lambda: min(MOST_EPOCHS, scale.epochs(work.share(SEARCH))))
-    if epochs < FEWEST_EPOCHS:
+    if epochs < (fewest := FEWEST_EPOCHS[scale.pretrained]):
         work.callback.say(
             f"no search: an epoch of the supernet takes {scale.epoch_seconds:.0f} s, and there is no time for "
-            f"{FEWEST_EPOCHS}; give more --time, or a smaller data.image_size"
+            f"{fewest}; give more --time, or a smaller data.image_size"
         )
         return None
     path = work.path / "search"
