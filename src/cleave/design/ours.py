@@ -64,11 +64,18 @@ def measured(work: Work, asked: Sized) -> None:
     measure(MeasureRequest(asked, device_of(work), runtime_of(work)), file, work.callback)
 
 
-def searched(work: Work) -> Path | None:
+def searched(work: Work, asked: Sized) -> Path | None:
     """The folder of the finished search; None where there is no time for one."""
     scale = work.scale
-    epochs = work.once(SEARCH, lambda: min(MOST_EPOCHS, scale.epochs(work.share(SEARCH))))
-    if epochs < (fewest := FEWEST_EPOCHS[scale.pretrained]):
+    fewest = FEWEST_EPOCHS[scale.pretrained]
+
+    def epochs_left() -> int:
+        if scale.epochs(work.share(SEARCH)) >= fewest:
+            measured(work, asked)
+        return min(MOST_EPOCHS, scale.epochs(work.share(SEARCH)))
+
+    epochs = work.once(SEARCH, epochs_left)
+    if epochs < fewest:
         work.callback.say(
             f"no search: an epoch of the supernet takes {scale.epoch_seconds:.0f} s, and there is no time for "
             f"{fewest}; give more --time, or a smaller data.image_size"

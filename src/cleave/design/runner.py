@@ -14,7 +14,7 @@ from cleave.data.report import report_lines
 from cleave.design.advice import advise
 from cleave.design.decide import chosen_of, exported, facts, ordered, verdict_on
 from cleave.design.others import check_names, first_round, long_round
-from cleave.design.ours import measured, our_size, searched, tuned
+from cleave.design.ours import our_size, searched, tuned
 from cleave.design.scales import cheapest, chosen_scale, resolved_init, test_images
 from cleave.design.settings import DesignRecipe
 from cleave.design.work import SCALE, Overall, Work
@@ -107,10 +107,9 @@ def designed(work: Work, overall: Overall) -> dict[str, Any]:
     asked = our_size(work)
     advise(work, asked)
     overall.begin("networks of others, for a start")
-    measured(work, asked)
     others = first_round(work, asked)
     overall.begin("our supernet")
-    search = searched(work)
+    search = searched(work, asked)
     overall.begin("our best")
     ours = [] if search is None else tuned(work, search)
     overall.begin("the best of the others, for longer")

@@ -33,7 +33,7 @@ def of_design(path: Path, name: str, asked: Asked) -> Sequence[Facts]:
         name,
         f"Design for {told['data']}",
         summary=[f"{told['seconds']:.0f} of {told['time']:.0f} s, seed {told['seed']}; {limits(told['limits'])}"],
-        verdicts=[test["sentence"] if test else f"No verdict: {verdict['none']}.", used(told)],
+        verdicts=[used(told), test["sentence"] if test else f"No verdict: {verdict['none']}."],
         standings=[replace(each, name=before + each.name) for each in standings(told)],
         costs={"seconds": told["seconds"]},
         environment=read_origin(path, DESIGN).environment,
@@ -43,7 +43,7 @@ def of_design(path: Path, name: str, asked: Asked) -> Sequence[Facts]:
     )
     searches = [] if told["search"] is None else told_by(path / told["search"], f"{name}: search", asked)
     trainings = [told_by(path / each["run"], before + each["name"], asked) for each in told["networks"]]
-    return [whole, *searches, *(replace(each, verdicts=()) for each in chain.from_iterable(trainings))]
+    return [whole, *(replace(each, verdicts=()) for each in chain(searches, *trainings))]
 
 
 def limits(given: Mapping[str, Any]) -> str:

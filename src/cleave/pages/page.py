@@ -27,7 +27,8 @@ def make_page(told: Sequence[Sequence[Facts]], between: Sequence[Facts] = ()) ->
     sections = united([each for each in (*own, *common, *made_with) if each is not None])
     if len(told) == 1:
         first, *parts = runs
-        return Page(first.title, [*map(Paragraph, first.summary), *listed(parts)], sorted(sections, key=place))
+        sections += [Section("parts", "What was run", listed(parts))] if parts else []
+        return Page(first.title, list(map(Paragraph, first.summary)), sorted(sections, key=place))
     title = f"{len(told)} runs: {', '.join(run[0].name for run in told)}"
     return Page(title, listed(runs), sorted(sections, key=place))
 
