@@ -175,7 +175,8 @@ def test_a_kind_of_run_of_ones_own_has_a_page(tmp_path: Path) -> None:
         found = cleave.report(tmp_path)
     assert found == {"page": str(tmp_path / "report.html"), "runs": [str(tmp_path)]}
     lines = check_page((tmp_path / "report.html").read_text()).lines
-    assert lines[:3] == ["Mine", "Mine", f"{tmp_path.name}: a part: Part of it"]
+    assert lines[:2] == ["Mine", "Mine"]
+    assert f"{tmp_path.name}: a part: Part of it" in lines
     assert "42.50" in lines
     assert lines.count("How it was made") == 1
     assert lines.count("By hand.") == 2

@@ -51,13 +51,14 @@ class Time:
 
 @dataclass(frozen=True)
 class MeasureRequest:
-    """Which networks are measured, and how."""
+    """Which networks are measured, and how. `rounds`: how often each block is."""
 
     asked: Sized
     device: str = "cpu"
     runtime: str = "torch"
     threads: int = 1
     batch: int = 1
+    rounds: int = ROUNDS
 
     @property
     def binding(self) -> Binding:
@@ -93,7 +94,7 @@ def measure(request: MeasureRequest, out: Path, callback: Callback, clock: Clock
     """
     check_runtime(request.runtime, request.device)
     check_free(out)
-    rounds = Rounds(out.with_name(f"{out.name}.part"), request.binding)
+    rounds = Rounds(out.with_name(f"{out.name}.part"), request.binding, request.rounds)
     archs = drawn(request.asked, NETWORKS)
     callback.say("preparing the blocks and networks")
     calls = prepared(request, archs)
@@ -130,8 +131,8 @@ class Rounds:
     On a machine that is shared all things take longer for a while. So each is told in times of the reference.
     """
 
-    def __init__(self, file: Path, of: Binding) -> None:
-        self.file, self.of = file, of
+    def __init__(self, file: Path, of: Binding, count: int = ROUNDS) -> None:
+        self.file, self.of, self.count = file, of, count
         self.repeats: dict[str, list[list[float]]] = {}
         if is_there(file):
             found = Part.model_validate(read_json(file, Part))
@@ -144,7 +145,7 @@ class Rounds:
     def take(self, calls: Mapping[str, Call], time: Callable[[str], float], callback: Callback) -> None:
         """Takes the rounds that are missing: what disturbs the machine for a while is then in one time of each."""
         try:
-            for number in range(ROUNDS):
+            for number in range(self.count):
                 self._take_one(number, list(calls), time, callback)
                 self.save()
         except (Interrupted, KeyboardInterrupt) as error:
@@ -161,7 +162,8 @@ class Rounds:
             self.repeats[key].append([own, (before + after) / 2])
             before = after
             done = number * len(keys) + keys.index(key) + 1
-            callback.see(Progress(done, ROUNDS * len(keys), "", f"round {number + 1} of {ROUNDS}", kind="measure"))
+            doing = f"round {number + 1} of {self.count}"
+            callback.see(Progress(done, self.count * len(keys), "", doing, kind="measure"))
 
     def save(self) -> None:
         write_json(self.file, {"of": self.of.model_dump(), "repeats": self.repeats})
@@ -191,7 +193,7 @@ def concluded(request: MeasureRequest, archs: Mapping[str, Arch], times: Mapping
     return {
         "of": request.binding.model_dump(),
         "environment": environment(request),
-        "rounds": ROUNDS,
+        "rounds": request.rounds,
         "call": asdict(call),
         "units": [
             {**unit._asdict(), "milliseconds": rows[unit], "spread": time.spread} for unit, time in units.items()

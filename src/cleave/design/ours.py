@@ -37,7 +37,8 @@ ENOUGH_EPOCHS = 10
 """Of fine-tuning, from which a second network is worth more than more epochs of the first."""
 FEWEST_JUDGED = 12
 """Architectures in an evolution, the least that is one."""
-TABLE = "latency.json"
+TABLE, ROUNDS = "latency.json", 3
+"""Of latencies of blocks, and how often each is timed: whole networks are timed as well before they count."""
 
 
 def our_recipe(work: Work, epochs: int) -> Recipe:
@@ -61,7 +62,7 @@ def measured(work: Work, asked: Sized) -> None:
     file = work.path / TABLE
     if work.recipe.limits.latency is None or is_there(file):
         return
-    measure(MeasureRequest(asked, device_of(work), runtime_of(work)), file, work.callback)
+    measure(MeasureRequest(asked, device_of(work), runtime_of(work), rounds=ROUNDS), file, work.callback)
 
 
 def searched(work: Work, asked: Sized) -> Path | None:
