@@ -104,17 +104,14 @@ def epochs_in(seconds: float, each: float) -> int:
 
 
 def dealt(seconds: float, each: Mapping[str, float]) -> dict[str, int]:
-    """The epochs of several trainings, by name, from the seconds of an epoch of each.
+    """The epochs of several trainings, by name, from the seconds of an epoch of each. 0: there is no time.
 
-    As many as possible get one, the cheapest first; what is left is shared out evenly. 0: there is no time.
+    All have an equal share of the time, the cheapest first, so that what one cannot use is for those after it.
     """
     epochs, left = dict.fromkeys(each, 0), seconds
-    for name in sorted(each, key=lambda name: each[name]):
-        if each[name] <= left:
-            epochs[name], left = 1, left - each[name]
-    begun = [name for name, count in epochs.items() if count]
-    for name in begun:
-        epochs[name] = min(MOST_EPOCHS, 1 + epochs_in(left / len(begun), each[name]))
+    for number, name in enumerate(sorted(each, key=lambda name: each[name])):
+        epochs[name] = max(0, epochs_in(left / (len(each) - number), each[name]))
+        left -= epochs[name] * each[name]
     return epochs
 
 
