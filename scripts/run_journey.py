@@ -62,7 +62,7 @@ def design(images: list[str], seed: int, time: str, out: Path) -> dict[str, obje
         "design", *images, "--time", time, "--seed", str(seed), "--threads", "1", "--out", str(out)
     ]  # fmt: skip
     log = out.with_name(f"{out.name}.log")
-    with log.open("a") as file:
+    with log.open("a", encoding="utf-8") as file:
         ended = subprocess.run(
             [sys.executable, "-m", "cleave", *command, "--json"], stdout=subprocess.PIPE, stderr=file, check=False
         )

@@ -223,7 +223,9 @@ def resume(
                 "leave them out"
             )
         with Terminal() as terminal:
-            designed = api.resume_design(run, callbacks=[terminal, Tracking(trackers, terminal.say)], stop=SignalStop())
+            designed = api.resume_design(
+                run, callbacks=[terminal, Tracking(trackers, terminal.say, usual=False)], stop=SignalStop()
+            )
         tell_design(designed, as_json)
         return
     study = api.is_study(run)
@@ -237,7 +239,7 @@ def resume(
             slurm=slurm,
             device=device,
             changed_extensions=changed_extensions,
-            callbacks=[terminal, Tracking(trackers, terminal.say)],
+            callbacks=[terminal, Tracking(trackers, terminal.say, usual=False)],
             stop=SignalStop(),
         )
     if isinstance(found, dict):

@@ -82,7 +82,7 @@ def parts(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Parts:
                     cleave.design(data=images, out=found.run, settings=SMALL, init="new", stop=After(checks))
             except cleave.Interrupted as error:
                 found.said.append(str(error))
-                checks += 40
+                checks *= 4
                 if "the best so far" in found.said[-1] and not found.early.exists():
                     cleave.export(found.run, found.early, formats=["plain"])
     return found
@@ -154,7 +154,7 @@ def test_every_command_knows_a_design(run: Path, capsys: Capture, tmp_path: Path
 
 
 def test_a_design_goes_on_wherever_it_was_interrupted(parts: Parts) -> None:
-    assert len(parts.said) >= 5
+    assert len(parts.said) >= 3
     assert all(f"go on with: cleave resume {parts.run}" in line for line in parts.said)
     assert (parts.early / "card.json").exists()
 

@@ -99,6 +99,7 @@ def test_a_rate_that_moves_no_weight_changes_nothing_but_what_is_spent(ragged: P
     told = cleave.evolve(ragged, out=tmp_path / "a.json", **FEW)
     still = cleave.evolve(ragged, out=tmp_path / "b.json", shift=1e-40, **FEW)
     shift, spent, plainly = still.pop("shift"), still.pop("spent")["evolve"], told.pop("spent")["evolve"]
+    assert still.pop("best")[0] == told.pop("best")[0], "others have no scores by the last weights"
     assert plain(still) == plain(told)
     assert (shift["rate"], shift["steps"], shift["shifts"]) == (1e-40, 1, 3)
     assert shift["unshifted"] == {key: told[key] for key in shift["unshifted"]}

@@ -122,7 +122,7 @@ def resume_training(
             run,
             device=device,
             changed_extensions=changed_extensions,
-            callbacks=[terminal, Tracking(trackers, terminal.say)],
+            callbacks=[terminal, Tracking(trackers, terminal.say, usual=False)],
             stop=SignalStop(),
         )
     tell_training(result.to_json(), as_json)

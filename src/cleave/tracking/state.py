@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +34,6 @@ def begin(run: Path, name: str, settings: Mapping[str, Any]) -> None:
         write_json(file_of(run, name), {"settings": dict(settings), "id": None, "told": {}})
 
 
-def begin_none(run: Path) -> None:
-    """Has a run that goes on know that there was to be no tracker."""
-    with suppress(OSError):
-        (run / TRACKERS).mkdir(exist_ok=True)
-
-
 def read(run: Path, name: str) -> Kept:
     """Damaged where it is not what was written."""
     return Kept(**read_json(file_of(run, name), Kept))
@@ -50,7 +43,6 @@ def keep(run: Path, name: str, kept: Kept) -> None:
     write_json(file_of(run, name), kept.model_dump(mode="json"))
 
 
-def known(run: Path) -> list[str] | None:
-    """The trackers that a run was told to before; None where nobody said."""
-    folder = run / TRACKERS
-    return sorted(path.stem for path in folder.glob("*.json")) if is_there(folder) else None
+def known(run: Path) -> list[str]:
+    """The trackers that a run was told to before."""
+    return sorted(path.stem for path in (run / TRACKERS).glob("*.json"))

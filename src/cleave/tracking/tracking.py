@@ -32,13 +32,19 @@ def to_stderr(line: str) -> None:
 class Tracking(Callback):
     """Tells trackers of a run: its settings, losses and accuracies by epoch and leaf, what it found.
 
-    `names`: tensorboard, wandb, trackio, mlflow; or none. None: those that the run was told to before; of a new run
-    TensorBoard, where it is installed. `say` is called once with a line for each that fails; the run goes on without
+    `names`: tensorboard, wandb, trackio, mlflow; or none. None: those that the run was told to before; if it was told to
+    nobody, and unless `usual` is false, TensorBoard, where it is installed. `say` is called once with a line for each that fails; the run goes on without
     it. UserError for unknown names.
     """
 
-    def __init__(self, names: str | Sequence[str] | None = None, say: Callable[[str], None] = to_stderr) -> None:
+    def __init__(
+        self,
+        names: str | Sequence[str] | None = None,
+        say: Callable[[str], None] = to_stderr,
+        usual: bool = True,
+    ) -> None:
         given = [names] if isinstance(names, str) else names
+        self.usual = usual
         self.names = None if given is None else checked(given)
         self.tell_person = say
         self.tellers: list[Teller] = []
@@ -51,13 +57,12 @@ class Tracking(Callback):
                 self.tellers.append(Teller(name, run, self.tell_person))
             except Exception as error:  # whatever keeps a process from being started is no reason to stop a run
                 self.tell_person(failed(name, brief(str(error), REASON)))
-        if self.names == []:
-            state.begin_none(run)
 
     def _names(self, run: Path) -> Sequence[str]:
-        usual = [USUAL] if find_spec(USUAL) else []
-        known = state.known(run) if self.names is None else self.names
-        return usual if known is None else [name for name in known if name in KINDS]
+        if self.names is not None:
+            return self.names
+        known = [name for name in state.known(run) if name in KINDS]
+        return known or ([USUAL] if self.usual and find_spec(USUAL) else [])
 
     def end_run(self) -> None:
         until = time.monotonic() + PATIENCE
@@ -103,7 +108,7 @@ class Teller:
     def _reason(self) -> str:
         said = list[str]()
         with suppress(OSError):
-            said = self.log.read_text(errors="replace").splitlines()
+            said = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
         if self.process.returncode > 0 and said:
             return brief(said[-1], REASON)
         return f"its process ended with status {self.process.returncode}"

@@ -67,7 +67,7 @@ def test_a_part_leaves_its_rows_its_cost_and_snapshots_and_no_checkpoints(tmp_pa
     task = StudyTask(0, 0)
     assert perform(study, tmp_path, task) == effort(study, task)
     folder = tmp_path / "parts" / task.label
-    assert {file.name for file in folder.iterdir()} - {"lock"} == {DONE, "snapshots"}
+    assert {file.name for file in folder.iterdir()} - {"lock"} == {DONE, "snapshots", "events.jsonl"}
     expected = trained(study)
     assert same_rows(read_log(folder / DONE / LOG), to_log(expected.looks, "made", study.meta(), 0, 0))
     assert read_json(folder / DONE / "cost.json")["mini_batches"] == 6
