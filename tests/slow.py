@@ -178,7 +178,7 @@ LEFT_OUT = {
         r"test_similarities_of_an_edge_are_the_same\[.*torch\.float32\]",
         r"test_(similarities_of_an_edge|second_order_gradients)_are_the_same\[\('darts', 3, 4, 12\)",
     ],
-    "a worker of SLURM and one of a process that end, with the counting that Ray's share; Ray's own refusals and places": [
+    "a worker of SLURM and one of a process that end, counted as Ray's are; what Ray refuses, and where it is": [
         r"engine/test_ray\.py::test_(?!.*refused)(?!.*address)",
     ],
     "the guide to Python, the README's commands, and the guides to its parts": [

@@ -223,9 +223,8 @@ def resume(
                 "leave them out"
             )
         with Terminal() as terminal:
-            designed = api.resume_design(
-                run, callbacks=[terminal, Tracking(trackers, terminal.say, usual=False)], stop=SignalStop()
-            )
+            callbacks = [terminal, Tracking(trackers, terminal.say, usual=False)]
+            designed = api.resume_design(run, callbacks=callbacks, stop=SignalStop())
         tell_design(designed, as_json)
         return
     study = api.is_study(run)

@@ -15,6 +15,7 @@ from cleave.design import decide, latency, ours, scales, trainings
 from cleave.export.runner import ExportRequest
 from cleave.run.folder import RunFolder
 from cleave.search import opponents
+from cleave.space.ofa import MobileNetOfa
 from tests.fresh import fresh
 
 TIME = 100.0
@@ -46,6 +47,7 @@ def stand_still(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(latency, "timed_whole", lambda work, candidate: float(len(candidate.network)))
     patch.setattr(scales, "planned", lambda problem, notes: {"phases": PHASES})
     patch.setattr(scales, "SAMPLES", 2)
+    patch.setattr(MobileNetOfa, "statistics", "batch")
     patch.setattr(ours, "evolution_plan", lambda seconds, each: {"population": 4, "generations": 1, "check": 5})
     patch.setattr(decide, "ExportRequest", partial(ExportRequest, formats=["plain"]))
     patch.setattr(RunFolder, "seconds", property(lambda folder: 0.0))

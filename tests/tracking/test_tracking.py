@@ -126,7 +126,7 @@ def test_a_training_that_is_interrupted_goes_on_in_the_same_place(
     sizes = ["training.epochs=2", "training.batch_size=12", "space.channels=2", "space.cells=3"]
     words = ["train", GENOTYPE, *sizes, "--space", "darts", "--data", str(images), "--json"]
     plain = json.loads(Ended([*words, "--out", str(tmp_path / "plain")], capsys).out)
-    assert not list((tmp_path / "plain" / "trackers").iterdir())
+    assert not (tmp_path / "plain" / "trackers").exists()
 
     class Stopping(Recorder):
         def see(self, moment: cleave.Progress) -> None:
@@ -165,7 +165,7 @@ def test_tensorboard_is_told_unless_something_else_is_asked_for(
         run = tmp_path / f"{there}{names}"
         run.mkdir()
         for asked in (names, None):  # then the run goes on
-            looking = Tracking(asked)
+            looking = Tracking(asked, usual=asked is names)
             begun.clear()
             looking.begin_run(run, SETTINGS)
             assert begun == expected

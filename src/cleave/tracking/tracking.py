@@ -32,9 +32,9 @@ def to_stderr(line: str) -> None:
 class Tracking(Callback):
     """Tells trackers of a run: its settings, losses and accuracies by epoch and leaf, what it found.
 
-    `names`: tensorboard, wandb, trackio, mlflow; or none. None: those that the run was told to before; if it was told to
-    nobody, and unless `usual` is false, TensorBoard, where it is installed. `say` is called once with a line for each that fails; the run goes on without
-    it. UserError for unknown names.
+    `names`: tensorboard, wandb, trackio, mlflow; or none. None: those that the run was told to before; if there were
+    none, TensorBoard, where it is installed and unless `usual` is false. `say` is called once with a line for each that
+    fails; the run goes on without it. UserError for unknown names.
     """
 
     def __init__(
