@@ -80,11 +80,12 @@ def test_progress_is_that_of_the_whole_time(tmp_path: Path, monkeypatch: pytest.
             said.append(line)
 
     monkeypatch.setattr(RunFolder, "seconds", property(lambda folder: spent[0]))
-    overall = Overall(Watching(), work_in(tmp_path / "run").folder, 100.0)
+    overall = Overall(Watching(), work_in(tmp_path / "run").folder, 100.0, ["said before"])
     overall.begin("searching")
     for spent[0] in (10.0, 40.0, 140.0):  # type: ignore[misc]
         overall.see(Progress(1, 2, "root", "epoch 1"))
         overall.say("the same line")
+        overall.say("said before")
     assert [each.done for each in seen] == [10, 40, 100]
     assert all(one.done <= other.done for one, other in pairwise(seen))
     assert said == ["searching (0 of 100 s)", "the same line"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from shlex import quote
@@ -41,12 +42,13 @@ def start(recipe: DesignRecipe, out: Path | None, callback: Callback, given: Giv
     need_extra("verdict", "cleave design")
     recipe = resolved(recipe, callback)
     check_names(recipe)
-    for line in report_lines(cheapest(recipe, callback, given).report):
+    lines = report_lines(cheapest(recipe, callback, given).report)
+    for line in lines:
         callback.say(line)
     path = make_folder(out) if out else new_folder(f"design-seed{recipe.seed}")
     with RunLock(path):
         folder = create(path, recipe, surroundings(recipe.device, recipe.threads or 1), DESIGN)
-        return go_on(folder, recipe, callback, given)
+        return go_on(folder, recipe, callback, given, lines)
 
 
 def resume(path: Path, callback: Callback, given: Given | None = None) -> dict[str, Any]:
@@ -78,11 +80,13 @@ def resolved(recipe: DesignRecipe, callback: Callback) -> DesignRecipe:
     )
 
 
-def go_on(folder: RunFolder, recipe: DesignRecipe, callback: Callback, given: Given | None) -> dict[str, Any]:
-    """Does what is left of a design whose folder is locked."""
+def go_on(
+    folder: RunFolder, recipe: DesignRecipe, callback: Callback, given: Given | None, said: Iterable[str] = ()
+) -> dict[str, Any]:
+    """Does what is left of a design whose folder is locked. `said`: lines that need not be said again."""
     known = (folder.newest(callback.say).meta["search"] or {}).get("known", {})
     callback.say(f"run folder: {folder.path}")
-    overall = Overall(callback, folder, recipe.time)
+    overall = Overall(callback, folder, recipe.time, said)
     work = Work(recipe, folder, overall, given, dict(known))
     try:
         result = designed(work, overall)
@@ -110,9 +114,11 @@ def designed(work: Work, overall: Overall) -> dict[str, Any]:
     others = first_round(work, asked)
     overall.begin("our supernet")
     search = searched(work, asked)
-    overall.begin("our best")
+    if search is not None:
+        overall.begin("our best")
     ours = [] if search is None else tuned(work, search)
-    overall.begin("the best of the others, for longer")
+    if others:
+        overall.begin("the best of the others, for longer")
     candidates = [*ours, *others, *long_round(work, others)]
     if not candidates:
         raise UserError(f"--time {work.recipe.time:g}s: not even an epoch of the smallest network fits; give more")

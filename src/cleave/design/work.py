@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -91,11 +91,12 @@ class Work:
 class Overall(Callback):
     """Tells a part's progress as that of the whole time, and each line once."""
 
-    def __init__(self, callback: Callback, folder: RunFolder, seconds: float) -> None:
+    def __init__(self, callback: Callback, folder: RunFolder, seconds: float, said: Iterable[str] = ()) -> None:
+        """`said`: lines that were said before."""
         self.callback, self.folder, self.seconds, self.stop = callback, folder, seconds, callback.stop
         self.part = ""
         """What is being done, for people."""
-        self.said: set[str] = set()
+        self.said = set(said)
 
     def begin_run(self, run: Path, settings: Mapping[str, Any]) -> None:
         self.callback.begin_run(run, settings)
