@@ -27,7 +27,7 @@ from cleave.settings import Recipe
 from cleave.space import find_space
 
 FEWEST_EPOCHS = {False: 10, True: 3}
-"""Of a supernet, by whether its weights are pretrained: with fewer its networks lose by far to one that is trained by
+"""Of a supernet, by whether its weights are pretrained: with fewer its networks mostly lose to one that is trained by
 itself for as long (docs/results/journey.md)."""
 MOST_EPOCHS = 200
 TUNED = 2
