@@ -13,11 +13,13 @@ import pytest
 import cleave
 from cleave.design import runner as design_runner
 from cleave.design.decide import no_test_part
-from cleave.design.ours import FEWEST_JUDGED, dealt_alike, evolution_plan
+from cleave.design.ours import FEWEST_JUDGED, TABLE, dealt_alike, evolution_plan
 from cleave.design.work import Work
 from cleave.engine.progress import Callback
 from cleave.engine.stop import Stop
+from cleave.run.folder import create
 from cleave.run.origin import DESIGN
+from cleave.run.view import view
 from tests.design.still import SMALL, stand_still, write_folder
 from tests.pretrained.nets import network, write
 from tests.report.parsed import check_page
@@ -226,6 +228,14 @@ def test_without_a_test_part_there_is_no_verdict(tmp_path: Path, monkeypatch: py
     work = Work.__new__(Work)
     work.recipe, work.given, work.callback = recipe, None, Callback()
     assert "put the test images there" in str(no_test_part(work))
+
+
+def test_the_table_of_blocks_is_not_taken_for_the_time_of_a_network(tmp_path: Path) -> None:
+    recipe = design_runner.DesignRecipe()
+    folder = create(tmp_path, recipe, {}, DESIGN)
+    folder.finish(Work(recipe, folder, Callback()).record(), {"chosen": "ours 1"}, {})
+    (tmp_path / TABLE).write_text('{"units": []}')
+    assert "measured" not in view(tmp_path, DESIGN)
 
 
 def test_few_epochs_are_for_the_best_alone() -> None:

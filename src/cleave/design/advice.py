@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from cleave.design.ours import FEWEST_EPOCHS
-from cleave.design.work import SEARCH, Work
-from cleave.net.sized import Sized
+from cleave.design.work import FIRST, SEARCH, Work
 from cleave.ops.timm_body import config_of
 from cleave.plan.text import duration
 from cleave.pretrained.mobilenetv3 import NAME
@@ -14,7 +13,7 @@ FEW = 5000
 """Training images below which pretrained weights count for more than any search."""
 
 
-def advise(work: Work, asked: Sized) -> None:
+def advise(work: Work) -> None:
     """Says what is planned, and what a person with few images and no limit should do instead."""
     for line in [*plan_lines(work), *few_lines(work)]:
         work.callback.say(line)
@@ -28,12 +27,12 @@ def plan_lines(work: Work) -> list[str]:
     supernet = (
         f"a supernet of width {told.width:g} for about {epochs} epochs"
         if epochs >= FEWEST_EPOCHS[told.pretrained]
-        else ("no supernet, for which there is no time")
+        else "no supernet, for which there is no time"
     )
     return [
         f"plan for {duration(recipe.time)}: {told.train} images of {told.classes} classes at "
         f"{told.side} x {told.side} pixels, {told.held_out} held out; {begun}",
-        f"  known networks for {duration(work.share('first'))}; {supernet}; the best of both for longer; "
+        f"  known networks for {duration(work.share(FIRST))}; {supernet}; the best of them for longer; "
         "then test images, once",
     ]
 

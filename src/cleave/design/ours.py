@@ -37,8 +37,9 @@ ENOUGH_EPOCHS = 10
 """Of fine-tuning, from which a second network is worth more than more epochs of the first."""
 FEWEST_JUDGED = 12
 """Architectures in an evolution, the least that is one."""
-TABLE, ROUNDS = "latency.json", 3
-"""Of latencies of blocks, and how often each is timed: whole networks are timed as well before they count."""
+TABLE, ROUNDS = "blocks.json", 3
+"""Of latencies of blocks, and how often each is timed: whole networks are timed as well before they count. (A run's
+latency.json is of its chosen network.)"""
 
 
 def our_recipe(work: Work, epochs: int) -> Recipe:

@@ -109,7 +109,7 @@ def designed(work: Work, overall: Overall) -> dict[str, Any]:
     work.once(SCALE, lambda: asdict(chosen_scale(work)))
     work.once("test", lambda: test_images(work))
     asked = our_size(work)
-    advise(work, asked)
+    advise(work)
     overall.begin("networks of others, for a start")
     others = first_round(work, asked)
     overall.begin("our supernet")

@@ -60,7 +60,7 @@ def make_executor(
 ) -> AbstractContextManager[Executor[TaskType, FoundType]]:
     """The executor of an engine, for no more workers than there can ever be `tasks` at once.
 
-    The caller holds the run's lock: whoever else had jobs done for it is gone, and they are ended.
+    The caller holds the run's lock: any other that had jobs done for it is gone, and they are ended.
     """
     end_earlier(job.run)
     if engine.name == RAY and tasks:

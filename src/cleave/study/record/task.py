@@ -240,7 +240,7 @@ class StudySession:
             remove_folder(self.path / "checkpoints")
 
     def _write_events(self) -> None:
-        """How a supernet's children did after each epoch, for whoever follows the study; the figures are in its log."""
+        """How a supernet's children did after each epoch, for trackers; the figures are in its log."""
         if self.task.epoch is None:
             events = [look.event(self.task.label) for look in self.learner.looks if not look.dense]
             write_bytes(self.path / EVENTS, "".join(f"{json.dumps(event)}\n" for event in events).encode())
