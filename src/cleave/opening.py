@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cleave.data import sources
 from cleave.data.augment import Augment, Augmentation, Chain
 from cleave.data.colour import Colour
 from cleave.data.crops import Crops
@@ -75,8 +76,6 @@ def coloured(images: Images) -> Images:
 
 def find_part(data: ImageSettings, part: Part, reading: Reading, given: Given | None) -> Listed:
     """All images of a part, given or of the name in the settings."""
-    from cleave.data import sources  # not at the top: workers need no torchvision, which is slow to import
-
     if given is not None and data.name != TENSORS:
         raise UserError(f"data: the images of this run are {data.name}, so that no others can be given; leave data out")
     if given is not None:

@@ -230,7 +230,7 @@ def md5(path: Path) -> str:
 
 def serve(monkeypatch: pytest.MonkeyPatch, name: str, *archives: Archive) -> None:
     """Sets the addresses of the data set `name`: the real servers are out of reach of tests."""
-    monkeypatch.setitem(sources.SOURCES, name, replace(SOURCES[name], archives=archives))
+    monkeypatch.setitem(sources.SOURCES, name, replace(SOURCES[name], archives=lambda: archives))
 
 
 def packed(folder: Path, root: Path) -> Path:
@@ -261,7 +261,7 @@ def test_files_that_are_no_archives_are_downloaded_into_their_folder(
 ) -> None:
     folder, address = server
     expected = write_fashion(folder, zipped=True)
-    into = SOURCES["fashion-mnist"].archives[0].folder
+    into = SOURCES["fashion-mnist"].archives()[0].folder
     files = sorted(folder.iterdir())
     serve(monkeypatch, "fashion-mnist", *(Archive(address + file.name, md5(file), into) for file in files))
     root = tmp_path / "root"

@@ -7,18 +7,16 @@ import shutil
 import socket
 import sys
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 from stat import S_ISDIR
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 from urllib.error import HTTPError
-
-from torchvision.datasets import CIFAR10, CIFAR100, FashionMNIST
-from torchvision.datasets.utils import download_url
 
 from cleave.data.bundled import read_bundled
 from cleave.data.cifar import read_cifar10, read_cifar100
@@ -56,13 +54,22 @@ class Source:
 
     read: Callable[[Path, Part], Images | None]
     by_hand: str = ""  # what to do where nothing can be downloaded; {root} stands for the data root
-    archives: tuple[Archive, ...] = ()
+    archives: Callable[[], Sequence[Archive]] = tuple
     folder: str = ""
 
 
-def _cifar(read: Callable[[Path, Part], Images | None], published: type[CIFAR10]) -> Source:
-    by_hand = f"download {published.url} and unpack it in {{root}}"
-    return Source(read, by_hand, (Archive(published.url, published.tgz_md5),))
+# torchvision knows where sets are. It takes as long to import as torch, so only a download does it.
+def _cifar(name: str) -> Sequence[Archive]:
+    from torchvision import datasets
+
+    published = getattr(datasets, name)
+    return [Archive(published.url, published.tgz_md5)]
+
+
+def _fashion() -> Sequence[Archive]:
+    from torchvision.datasets import FashionMNIST
+
+    return [Archive(FashionMNIST.mirrors[0] + name, md5, _FASHION_FOLDER) for name, md5 in FashionMNIST.resources]
 
 
 def _given_in_python(root: Path, part: Part) -> Images | None:
@@ -72,14 +79,16 @@ def _given_in_python(root: Path, part: Part) -> Images | None:
     )
 
 
-_FASHION_URL = FashionMNIST.mirrors[0]
+_CIFAR_BY_HAND = "download {file} from https://www.cs.toronto.edu/~kriz/cifar.html and unpack it in {{root}}"
 _FASHION_FOLDER = "FashionMNIST/raw"
 
 _BUILT_IN = {
     "bundled": Source(lambda root, part: read_bundled(part)),
     TENSORS: Source(_given_in_python),
-    "cifar10": _cifar(read_cifar10, CIFAR10),
-    "cifar100": _cifar(read_cifar100, CIFAR100),
+    "cifar10": Source(read_cifar10, _CIFAR_BY_HAND.format(file="cifar-10-python.tar.gz"), partial(_cifar, "CIFAR10")),
+    "cifar100": Source(
+        read_cifar100, _CIFAR_BY_HAND.format(file="cifar-100-python.tar.gz"), partial(_cifar, "CIFAR100")
+    ),
     "imagenet16-120": Source(
         read_imagenet16,
         by_hand="download the 16x16 train and validation archives of downsampled ImageNet from "
@@ -89,7 +98,7 @@ _BUILT_IN = {
         read_fashion,
         by_hand="download the four .gz files that https://github.com/zalandoresearch/fashion-mnist lists "
         f"and put them in {{root}}/{_FASHION_FOLDER}",
-        archives=tuple(Archive(_FASHION_URL + name, md5, _FASHION_FOLDER) for name, md5 in FashionMNIST.resources),
+        archives=_fashion,
     ),
     "imagenet-1k": Source(
         lambda root, part: None,
@@ -205,8 +214,8 @@ def _folder(data: str) -> Path:
 def _read(name: str, part: Part, root: Path, download: bool) -> Images:
     source = SOURCES[name]
     images = source.read(root, part)
-    if images is None and download and source.archives:
-        _download_all(name, root)
+    if images is None and download and (archives := source.archives()):
+        _download_all(name, archives, root)
         images = source.read(root, part)
     if images is None:
         raise _missing(name, root)
@@ -220,11 +229,11 @@ def _missing(name: str, root: Path, tried: str = "") -> UserError:
     )
 
 
-def _download_all(name: str, root: Path) -> None:
+def _download_all(name: str, archives: Sequence[Archive], root: Path) -> None:
     try:
         # Standard output is for results; torchvision prints there in some releases.
         with _socket_timeout(TIMEOUT), redirect_stdout(sys.stderr):
-            for archive in SOURCES[name].archives:
+            for archive in archives:
                 _download(archive, root / archive.folder)
     except _FAILURES as error:
         if isinstance(error, HTTPError):
@@ -235,6 +244,8 @@ def _download_all(name: str, root: Path) -> None:
 
 def _download(archive: Archive, folder: Path) -> None:
     """Downloads and unpacks beside the destination, so that nothing half done is ever found there."""
+    from torchvision.datasets.utils import download_url
+
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder) as temporary:
         download_url(archive.url, temporary, md5=archive.md5)

@@ -6,14 +6,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
 from functools import partial
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.export import ExportedProgram
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from cleave.errors import UserError
 from cleave.extras import need_extra
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
 
 Call = Callable[[], object]
 """Runs a module once on its input, and waits until it is done."""
@@ -41,8 +44,10 @@ def folded(module: nn.Module) -> nn.Module:
 
 def program_of(module: nn.Module, inputs: tuple[Tensor, ...]) -> ExportedProgram:
     """What is exported of a module for such inputs: what leads nowhere is gone, and so is Python."""
+    from torch.export import export  # not at the top: it is slow to import
+
     with torch.no_grad():
-        return torch.export.export(folded(module).to(memory_format=torch.channels_last), inputs, strict=False)
+        return export(folded(module).to(memory_format=torch.channels_last), inputs, strict=False)
 
 
 def in_torch(cases: Sequence[Case], threads: int) -> list[Call]:

@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from cleave.errors import UserError
 from cleave.net.count import MultiplyAdds
@@ -248,6 +247,8 @@ def seen(network: Network, arch: Arch, image: Image) -> tuple[dict[Place, torch.
 def counted(network: Network, run: Callable[[], object]) -> int:
     """The multiply-adds of a pass. In a network in which nothing is chosen torch counts them, attention included."""
     if not places(network):
+        from torch.utils.flop_counter import FlopCounterMode  # not at the top: it is slow to import
+
         with FlopCounterMode(display=False) as flops:
             run()
         total_flops: int = flops.get_total_flops()

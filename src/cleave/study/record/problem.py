@@ -19,6 +19,7 @@ from cleave.data.folder import Folder
 from cleave.data.images import Images, Part, fingerprint
 from cleave.data.reading import Reading
 from cleave.data.report import image_report
+from cleave.data.sources import find
 from cleave.data.split import Listed, cut, for_training, mixed
 from cleave.data.stream import BatchStream, InOrder
 from cleave.engine.progress import Callback
@@ -256,8 +257,6 @@ def open_test(recipe: StudyRecipe, reading: Reading) -> tuple[Images, Sequence[s
 
 def found(data: StudyData, part: Part, reading: Reading) -> Images | Folder:
     """A part of the images, those of a folder not yet read."""
-    from cleave.data.sources import find  # not at the top: workers need no torchvision, which is slow to import
-
     return find(data.name, part, Path(data.root) if data.root else None, data.image_size, reading=reading)
 
 
