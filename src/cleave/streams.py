@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import codecs
 import errno
+import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import Any, TextIO, cast
 
@@ -99,3 +102,14 @@ def readable(error: UnicodeError) -> tuple[str, int]:
     assert isinstance(error, UnicodeEncodeError)
     lacking = error.object[error.start : error.end]
     return "".join(PLAIN.get(each) or each.encode("ascii", "backslashreplace").decode() for each in lacking), error.end
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without what libraries log for those who develop with them."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)

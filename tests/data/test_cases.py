@@ -17,7 +17,7 @@ from PIL import Image
 from cleave.data.decode import BACKGROUND
 from cleave.data.sources import load
 from tests.data.made_folders import ANIMALS, LEFTOVER, MAKERS
-from tests.tiny import Ended, search
+from tests.tiny import RSPS, Ended, search
 
 Capture = pytest.CaptureFixture[str]
 Case = Callable[[str], Path]
@@ -130,7 +130,7 @@ def test_what_is_transparent_lies_over_one_colour(case: Case, tmp_path: Path, ca
 
 def test_a_palette_with_transparency_is_read_without_a_raw_warning(case: Case, tmp_path: Path, capsys: Capture) -> None:
     folder = case("palette")
-    command = [*search(folder, tmp_path / "run"), "--set", "trust.control=0"]
+    command = search(folder, tmp_path / "run", {**RSPS, "split.splitter": "none", "trust.control": 0})
     ended = subprocess.run([sys.executable, "-m", "cleave", *command], capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     assert "Warning" not in ended.stderr

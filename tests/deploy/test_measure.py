@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -206,3 +207,16 @@ def test_the_command_tells_and_writes(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "8 blocks of nasbench201 on" in lines[0]
     assert lines[2].startswith("6 random networks: ")
     assert any(line.startswith("Warning: the aim is 10% at most and 0.95 at least") for line in lines)
+
+
+def test_a_compiler_without_a_gpu_is_no_matter_for_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    """torch looks for CUDA's compiler when what times calls is loaded, and warns where there is no GPU for it."""
+    monkeypatch.setenv("CUDA_HOME", str(tmp_path))
+    for name in [
+        name for name in sys.modules if name.startswith(("torch.utils.benchmark", "torch.utils.cpp_extension"))
+    ]:
+        monkeypatch.delitem(sys.modules, name)
+    assert timed("a call", lambda: None, 1) > 0
+    assert caplog.records == []

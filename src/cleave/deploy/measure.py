@@ -25,6 +25,7 @@ from cleave.net.sized import Sized
 from cleave.run.durable import write_json
 from cleave.run.reading import Shape, is_there, read_json
 from cleave.space import Arch
+from cleave.streams import quiet
 
 ROUNDS = 11
 NETWORKS = 20
@@ -80,7 +81,8 @@ class MeasureRequest:
 
 def timed(key: str, call: Call, threads: int) -> float:
     """The fastest of several calls, or of several blocks of short ones: in the others something else ran meanwhile."""
-    from torch.utils.benchmark import Timer  # it warns when it is loaded where there is a compiler but no GPU
+    with quiet():  # it warns when it is loaded where there is CUDA's compiler but no GPU
+        from torch.utils.benchmark import Timer
 
     timer = Timer("call()", globals={"call": call}, num_threads=threads)
     return 1000 * float(min(timer.blocked_autorange(min_run_time=SECONDS).times))

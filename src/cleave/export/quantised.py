@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from cleave.export import onnx_file
 from cleave.export.check import Agreement, Examples, logits_of
 from cleave.export.deployed import INPUT
 from cleave.retrain.compare import of_images
+from cleave.streams import quiet
 
 FILE = "model.int8.onnx"
 CALIBRATION = 256
@@ -53,17 +52,6 @@ def quantise(folder: Path, train: Images) -> None:
         quant_pre_process(folder / onnx_file.FILE, ready, skip_symbolic_shape=True)
         quantize_static(ready, folder / FILE, Shown(pixels), op_types_to_quantize=QUANTISED, per_channel=True)
     ready.unlink()
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Without what onnxruntime logs of its progress."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(before)
 
 
 def compared(folder: Path, examples: Examples, calibrated: int, stop: Stop) -> dict[str, Any]:
