@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from cleave.terminal import Terminal
     from cleave.tracking.tracking import Tracking
 
-__version__: str
+__version__ = "0.1.0"
 
 __all__ = [
     "Arch",
@@ -144,10 +144,6 @@ _HOMES = {
 
 def __getattr__(name: str) -> object:
     """A public name, loaded when it is asked for: that takes time in which nobody hears Ctrl-C."""
-    if name == "__version__":
-        from importlib.metadata import version
-
-        return version("cleave-nas")
     if name in _MODULES:
         return import_module(f"cleave.{name}")
     for home, names in _HOMES.items():
@@ -157,4 +153,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, "__version__"})
+    return sorted({*globals(), *__all__})
