@@ -15,7 +15,9 @@ from cleave.engine.stop import Stop
 from cleave.errors import Interrupted
 from cleave.resolve import resolve
 from cleave.run.folder import RunFolder, create, make_folder
+from cleave.run.generations import last_number
 from cleave.run.origin import SEARCH, read_origin
+from cleave.search import loop
 from cleave.search.loop import Search
 from cleave.search.perform import perform
 from cleave.search.problem import Problem, open_problem
@@ -114,6 +116,24 @@ def test_children_are_begun_before_their_parents_turn_to_be_merged_has_come(imag
         patched.setattr(random, "randrange", lambda count: 0)
         search.run(executor)
     assert executor.order[:4] == ["root", "1", "1.0", "1.1"]
+
+
+def test_a_checkpoint_of_several_merges_is_gone_on_from_in_the_same_bytes(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where there are hundreds of nodes: what is merged since the last checkpoint is merged again."""
+    problem, out = opened(images, RSPS), tmp_path / "run"
+    outcome = new_search(problem, tmp_path / "whole").run()
+    monkeypatch.setattr(loop, "SAVED_SHARE", 0.7)
+    for stops in (3, 2, 1):
+        search = new_search(problem, out)
+        with pytest.raises(Interrupted):
+            search.run(AnyOrder(search, 2, stops))
+    search = new_search(problem, out)
+    assert search.run(AnyOrder(search, 2)) == outcome
+    assert content(out) == content(tmp_path / "whole")
+    assert last_number(out / "checkpoints") < last_number(tmp_path / "whole" / "checkpoints")
+    assert not (out / "parts").exists()
 
 
 def test_what_is_finished_and_not_merged_is_never_done_again(images: Path, tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ def test_the_first_of_a_stages_tasks_is_the_next_to_be_merged(images: Path, tmp_
                 stage.merge(state, label, found.pop(label))
                 done.append(label)
                 continue
-            tasks = stage.tasks(state, found)
+            tasks = list(stage.tasks(state, found))
             assert tasks[0].label == label
             task = random.choice(tasks)
             found[task.label] = perform(problem, task, search.folder, Stop(), Callback())

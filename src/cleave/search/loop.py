@@ -22,6 +22,10 @@ from cleave.search.task import Task, TaskResult
 from cleave.search.work import passes_done
 from cleave.split import Tree
 
+SAVED_SHARE = 0.01
+"""A checkpoint holds all that is merged: it is written once this share more is, so that thousands of nodes do not write
+the square of their number. Up to a hundred tasks each merge is saved."""
+
 
 class Search:
     """A search in a run folder. Whatever ends it, `run` on a Search with the same folder goes on and ends the same."""
@@ -33,22 +37,27 @@ class Search:
         self.found: dict[str, TaskResult] = {}
         """By label, of tasks that are finished and wait for one before them to be merged."""
         self.begun: set[str] = set()
+        self.unsaved: list[str] = []
+        """The labels of tasks that are merged since the last checkpoint; their own folders are still there."""
         if (saved := folder.newest(callback.say).meta["search"]) is not None:
             self.state = State.from_json(saved, folder.generations.folder)
             folder.check_leaves(self.state.kept)
             self.overview.finished = self._passes()
-        remove_tasks(folder.path, self._merged())
+        merged = self._merged()
+        self.merges = len(merged)
+        remove_tasks(folder.path, merged)
 
     def run(self, executor: Executor[Task, TaskResult] | None = None) -> dict[str, Any]:
         """The outcome, of tasks done by an executor; raises Interrupted, with everything saved, when asked to stop."""
         executor = executor or SerialExecutor(SearchJob(self.problem, self.folder.files), self.stop, self.overview)
         try:
             while (stage := self._stage) is not None:
-                self._begin(stage.tasks(self.state, self.found), executor)
+                self._begin(stage, executor)
                 self._take(*executor.finished())
         except Interrupted:
             write_json(self.folder.path / TIMING, self.folder.timing)
             raise
+        self._save()
         remove_last_tasks(self.folder.path, self._merged())
         return outcome(self.problem, self.state)
 
@@ -67,11 +76,16 @@ class Search:
         """The first one that is not finished."""
         return next((stage for stage in self.stages if stage.next(self.state) is not None), None)
 
-    def _begin(self, tasks: list[Task], executor: Executor[Task, TaskResult]) -> None:
-        for task in tasks:
-            if task.label not in self.begun and executor.has_room:
+    def _begin(self, stage: Stage, executor: Executor[Task, TaskResult]) -> None:
+        """Has begun what there is room for."""
+        if not executor.has_room:
+            return
+        for task in stage.tasks(self.state, self.found):
+            if task.label not in self.begun:
                 self.begun.add(task.label)
                 executor.begin(task)
+                if not executor.has_room:
+                    return
 
     def _take(self, task: Task, found: TaskResult) -> None:
         """Keeps what was found in a task, and merges it once it is its turn."""
@@ -84,10 +98,20 @@ class Search:
         found = self.found.pop(label)
         stage.merge(self.state, label, found)
         self.folder.events.append(path_of(self.folder.path, label) / EVENTS, found.events)
-        self.folder.save(self._known)  # from here the search goes on as if nothing had happened
+        self.merges += 1
+        self.unsaved.append(label)
+        if len(self.unsaved) >= SAVED_SHARE * self.merges:
+            self._save()
+
+    def _save(self) -> None:
+        """From here the search goes on as if nothing had happened."""
+        if not self.unsaved:
+            return
+        self.folder.save(self._known)
         write_json(self.folder.path / TREE, tree_to_json(self.state.tree))
         write_json(self.folder.path / TIMING, self.folder.timing)
-        remove_tasks(self.folder.path, [label])
+        remove_tasks(self.folder.path, self.unsaved)
+        self.unsaved = []
 
     def _passes(self) -> int:
         """Of all tasks that are finished, merged or not."""

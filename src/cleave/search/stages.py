@@ -6,7 +6,7 @@ they end in: so all that a search leaves behind is the same, byte for byte, for 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from cleave.search.control import ControlStage
@@ -23,8 +23,9 @@ class Stage(Protocol):
 
     def __init__(self, problem: Problem) -> None: ...
 
-    def tasks(self, state: State, found: Mapping[str, TaskResult]) -> list[Task]:
+    def tasks(self, state: State, found: Mapping[str, TaskResult]) -> Iterable[Task]:
         """Those that can be done now, and are not done, in the order of merging; `found` waits to be merged, by label.
+        Where there are many, no more of them are taken than there is room for.
 
         There is one at least as long as the stage is not finished.
         """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from copy import deepcopy
+from dataclasses import replace
 
 from cleave.search.problem import Problem
 from cleave.search.schedule import schedule
@@ -28,20 +28,25 @@ class TreeStage:
         self.problem = problem
         self.splits = problem.recipe.split.splits or 0
 
-    def tasks(self, state: State, found: Mapping[str, TaskResult]) -> list[Task]:
+    def tasks(self, state: State, found: Mapping[str, TaskResult]) -> Iterator[Task]:
         tree = self._foreseen(state, found)
         kept = state.kept | {label: each for result in found.values() for label, each in result.kept.items()}
         nodes = [node for node in tree.nodes.values() if not node.finished]
         splittable = {choice.name for choice in self.problem.space.splittable}
-        in_order = sorted(nodes, key=lambda node: (len(node.path), node.path))
-        return [node_task(node, tree, kept, splittable) for node in in_order]
+        for node in sorted(nodes, key=lambda node: (len(node.path), node.path)):
+            yield node_task(node, tree, kept, splittable)
 
     def _foreseen(self, state: State, found: Mapping[str, TaskResult]) -> Tree:
-        """The tree as it will be once all that is found is merged: what nodes can be trained is seen from it."""
-        tree = deepcopy(state.tree)
+        """The tree as it will be once all that is found is merged: what nodes can be trained is seen from it.
+
+        It shares the nodes of the state, but for those that become others.
+        """
+        tree = Tree(self.problem.space.region)
+        tree.nodes = dict(state.tree.nodes)
         while nodes := [node for node in tree.nodes.values() if not node.finished and node.label in found]:
             for node in nodes:
-                self._settle(tree, node, found[node.label])
+                settled = tree.nodes[node.path] = replace(node)
+                self._settle(tree, settled, found[node.label])
         return tree
 
     def next(self, state: State) -> str | None:

@@ -1,0 +1,47 @@
+"""The real scheduler with workers that only pretend: nothing is lost, whatever their number and their luck."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks import scale
+from benchmarks.scale import Cluster, simulate
+
+CLUSTER = Cluster(workers=3, leaf_seconds=1000, spread=0.1, start_seconds=20, failures=0, checkpoint_seconds=300)
+
+
+def test_every_leaf_is_done_once_whatever_the_number_of_workers_and_their_failures(tmp_path: Path) -> None:
+    calm = simulate(8, CLUSTER, tmp_path / "calm")
+    rough = simulate(8, replace(CLUSTER, workers=5, failures=3), tmp_path / "rough")
+    assert (calm["failures"], calm["lost"]) == (0, 0)
+    assert rough["failures"] > 0
+    for name in ("result.json", "tree.json", "events.jsonl"):
+        if (tmp_path / "calm" / name).exists():
+            assert (tmp_path / "calm" / name).read_bytes() == (tmp_path / "rough" / name).read_bytes()
+    assert calm["makespan"] >= (calm["work"] + 8 * 20) / 3
+    assert 0 < rough["efficiency"] < calm["efficiency"] < 1
+
+
+def test_a_failure_costs_no_more_than_since_the_last_checkpoint_and_a_start(tmp_path: Path) -> None:
+    found = simulate(8, replace(CLUSTER, failures=3), tmp_path / "run", seed=1)
+    assert 0 < found["lost"] <= found["failures"] * (300 + 20)
+
+
+def test_checkpoints_do_not_grow_with_the_square_of_the_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if a hundred were ten: a checkpoint then is written for every tenth of what is merged."""
+    monkeypatch.setattr("cleave.search.loop.SAVED_SHARE", 0.1)
+    seldom = simulate(40, CLUSTER, tmp_path / "seldom")
+    monkeypatch.setattr("cleave.search.loop.SAVED_SHARE", 0.0)
+    always = simulate(40, CLUSTER, tmp_path / "always")
+    assert seldom["written_folders"] < 0.6 * always["written_folders"]
+    assert seldom["written_bytes"] < 0.6 * always["written_bytes"]
+
+
+def test_other_numbers_of_leaves_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        scale.main(["--leaves", "9"])
+    assert ended.value.code == 2
+    assert "choose from 8, 40, 1000, 10000" in capsys.readouterr().err
