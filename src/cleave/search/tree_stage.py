@@ -12,6 +12,7 @@ from cleave.search.task import Task, TaskResult, node_task
 from cleave.search.work import (
     PlannedWork,
     Step,
+    compared_passes,
     evaluating,
     held_out_batches,
     nodes_at,
@@ -19,6 +20,7 @@ from cleave.search.work import (
     training,
 )
 from cleave.split import Node, Tree
+from cleave.split.splitters import SPLITTERS
 
 
 class TreeStage:
@@ -32,7 +34,8 @@ class TreeStage:
         tree = self._foreseen(state, found)
         kept = state.kept | {label: each for result in found.values() for label, each in result.kept.items()}
         nodes = [node for node in tree.nodes.values() if not node.finished]
-        splittable = {choice.name for choice in self.problem.space.splittable}
+        kind = SPLITTERS[self.problem.recipe.split.splitter]
+        splittable = {choice.name for choice in kind.divides(self.problem.space)}
         in_order = sorted(nodes, key=lambda node: (len(node.path), node.path))
         return [node_task(node, tree, kept, splittable) for node in in_order]
 
@@ -114,7 +117,8 @@ class TreeStage:
                 yield PlannedWork("evaluate", evaluating(problem, count * images), count, 0, times, kind, depth)
                 yield from self.planned_calibration(count, depth)
             elif scored := scored_passes(problem, depth):
-                yield PlannedWork(f"compare {depth + 1}", count * scored, count, 0, scored, "comparison", depth)
+                passes = compared_passes(problem, count * scored)
+                yield PlannedWork(f"compare {depth + 1}", passes, count, 0, scored, "comparison", depth)
 
     def planned_calibration(self, count: int, depth: int) -> Iterator[PlannedWork]:
         """That the statistics of the architectures of so many leaves are measured, if so.
