@@ -32,7 +32,9 @@ def under(gates: Gates, choice: str, candidate: str) -> Gates:
     return {**gates, **one_hot({choice: candidate})}
 
 
-def by_outputs(answers: Sequence[Callable[[Gates], Tensor]], gates: Sequence[Gates], choice: str, names: Sequence[str]) -> Tensor:
+def by_outputs(
+    answers: Sequence[Callable[[Gates], Tensor]], gates: Sequence[Gates], choice: str, names: Sequence[str]
+) -> Tensor:
     """The distance of the logits of each image, averaged over images and mini-batches."""
 
     def distance(i: int, j: int) -> float:

@@ -161,7 +161,8 @@ def test_local_dimensions_are_their_twin_and_near_the_true_ones() -> None:
     points[7] = points[3]  # a point that is there twice
     points[20:] = points[19]  # and one with more copies than neighbours
     found = local_dimensions(points, 6)
-    torch.testing.assert_close(found.tolist(), [slow.local_dimension(points.tolist(), at, 6) for at in range(30)])
+    expected = [slow.local_dimension(points.tolist(), at, 6) for at in range(30)]
+    torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float64))
     assert found[3] == found[25] == 0
     plane = torch.rand(2000, 2, dtype=torch.float64) @ torch.randn(2, 10, dtype=torch.float64)
     assert local_dimensions(plane, 20).median().item() == pytest.approx(2, abs=0.5)
@@ -181,7 +182,13 @@ def test_metrics_are_the_figures_of_networks_built_alone() -> None:
 def test_gradient_norms_are_those_of_a_backward_pass() -> None:
     node, choice, found = compared("gradient-norm", SPACE)
     means = [
-        [sum(slow.gradient_norm(node.network, node.probe(n).loss, {**node.completion(n), choice: each}) for n in range(2)) / 2]
+        [
+            sum(
+                slow.gradient_norm(node.network, node.probe(n).loss, {**node.completion(n), choice: each})
+                for n in range(2)
+            )
+            / 2
+        ]
         for each in node.region.allowed[choice]
     ]
     torch.testing.assert_close(found, slow.euclidean(means))
@@ -276,7 +283,9 @@ def test_a_figure_that_is_not_defined_for_an_operation_is_named_with_the_candida
 
         assert not METRICS["letters"].passes
         kind, settings = SPLITTERS["metric"], SPLITTERS["metric"].settings_class(splitter="metric", metric="letters")
-        with pytest.raises(UserError, match=r"split\.metric=letters: is not defined with skip_connect at first: it has"):
+        with pytest.raises(
+            UserError, match=r"split\.metric=letters: is not defined with skip_connect at first: it has"
+        ):
             kind.compare(node_of(Twins(), settings), "first", [0])
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from cleave.net.count import MultiplyAdds
 from cleave.net.gates import only_live
 from cleave.net.network import Network
 from cleave.net.place import places
@@ -34,22 +35,22 @@ def convolutions_deep(network: Network, arch: Arch, image: Image) -> int:
     """
     images = torch.zeros(2, *image, device="meta")
     searched = [weight for place in places(network).values() for weight in place.parameters()]
-    with torch.no_grad(), Followed(images, searched) as followed:
+    with torch.no_grad(), Followed(images, searched) as followed, MultiplyAdds():  # which runs less on that device
         try:
             output = network(images, only_live(network.layout, arch))
         except RuntimeError as error:  # NotImplementedError is one
             raise NotImplementedError(str(error).partition("\n")[0]) from error
-    return followed.depths.get(id(output), 0)
+    return int(followed.depths.get(id(output), 0))
 
 
-class Followed(TorchDispatchMode):
+class Followed(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own hook is untyped
     """Follows what becomes of images and of some weights while it is entered.
 
     `depths`: by the identity of a tensor that images have gone into, the most layers with these weights on a way to it.
     """
 
     def __init__(self, images: Tensor, weights: Iterable[Tensor]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.kept: list[Any] = [images, *weights]  # identities of what is gone would be given to others
         self.depths, self.made_of_weights = {id(images): 0}, {id(each) for each in self.kept[1:]}
 

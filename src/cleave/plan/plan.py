@@ -29,8 +29,9 @@ MEMORY_SHARE = 0.9
 class Phase:
     """One kind of work: `count` times `steps` at `seconds_per_step`.
 
-    A step is one weight step, with its architecture step where there is one; in "compare" one pass of a mini-batch under
-    one candidate, backward too where gradients are compared, in "evaluate" one architecture on all held-out images.
+    A step is one weight step, with its architecture step where there is one; in "compare" one pass of a mini-batch
+    under one candidate, backward too where gradients are compared, in "evaluate" one architecture on all held-out
+    images.
     """
 
     name: str

@@ -310,8 +310,8 @@ class NodeTrainer:
         return partial(self.logits, images)
 
     def completion(self, number: int) -> Arch:
-        """A random valid architecture of the region, the same one whenever it is asked for, in which as many choices act
-        as can: that candidates may be compared in it."""
+        """A random valid architecture of the region in which as many choices act as can, so that candidates may be
+        compared in it; the same one whenever it is asked for."""
         space, region = self.problem.space, self.scope.region
         return space.completed(space.sample(region, self.chance.generator("completion", number)), region)
 

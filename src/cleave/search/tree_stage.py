@@ -117,8 +117,8 @@ class TreeStage:
                 yield PlannedWork("evaluate", evaluating(problem, count * images), count, 0, times, kind, depth)
                 yield from self.planned_calibration(count, depth)
             elif scored := scored_passes(problem, depth):
-                passes = compared_passes(problem, count * scored)
-                yield PlannedWork(f"compare {depth + 1}", passes, count, 0, scored, "comparison", depth)
+                all_scored = compared_passes(problem, count * scored)
+                yield PlannedWork(f"compare {depth + 1}", all_scored, count, 0, scored, "comparison", depth)
 
     def planned_calibration(self, count: int, depth: int) -> Iterator[PlannedWork]:
         """That the statistics of the architectures of so many leaves are measured, if so.

@@ -1,4 +1,4 @@
-"""Candidates are alike that leave the features of a supernet of a like dimension, layer by layer (NAS-LID, AAAI 2023)."""
+"""Candidates are alike that leave the features of a supernet of a like dimension, layer by layer (NAS-LID, 2023)."""
 
 from __future__ import annotations
 

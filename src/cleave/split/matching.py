@@ -11,7 +11,7 @@ from cleave.settings import SplitSettings
 from cleave.split.gradient import Matching, match
 from cleave.split.pairwise import ComparedNode, Pairwise
 from cleave.split.share import Parameters, shared_parameters, shared_parts
-from cleave.split.splitters import Splitter, SplitRequest, chooser_at, lowest, splitter
+from cleave.split.splitters import SplitRequest, Splitter, chooser_at, lowest, splitter
 from cleave.split.tree import Split
 
 

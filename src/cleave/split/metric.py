@@ -1,4 +1,4 @@
-"""Candidates are alike whose architectures have like figures (after Ly-Manson et al., AutoML 2024; the form is ours)."""
+"""Candidates are alike whose architectures have like figures (after Ly-Manson et al., 2024; the form is ours)."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def multiply_adds(node: ComparedNode, arch: Arch, number: int) -> float:
 
 @metric("gradient-norm", "grad-norm", passes=True)
 def gradient_norm(node: ComparedNode, arch: Arch, number: int) -> float:
-    """The lengths of the loss's gradients on all convolutions and linear layers, added up (Abdelfattah et al., 2021)."""
+    """The lengths of the loss's gradients on convolutions and linear layers, added up (Abdelfattah et al., 2021)."""
     weights = [weight for weight in node.network.parameters() if weight.dim() > 1]
     gradients = torch.autograd.grad(node.probe(number).loss(one_hot(arch)), weights, materialize_grads=True)
     return float(torch.stack([gradient.double().norm() for gradient in gradients]).sum())

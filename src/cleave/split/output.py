@@ -1,4 +1,4 @@
-"""Candidates are alike with which a trained supernet answers alike (after Roshtkhari et al., 2025, arXiv 2503.21061)."""
+"""Candidates are alike with which a trained supernet answers alike (after Roshtkhari et al., arXiv 2503.21061)."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from cleave.net.units import Image
 from cleave.space import Arch, Region, Space
 from cleave.split.gradient import Probe
 from cleave.split.partition import Groups, min_cut
-from cleave.split.splitters import Splitter, SplitRequest, lowest, splittable
+from cleave.split.splitters import SplitRequest, Splitter, lowest, splittable
 from cleave.split.tree import Split
 
 Forward = Callable[[Gates], Tensor]
@@ -84,6 +84,5 @@ def nearness(points: Tensor) -> Tensor:
 
     float64 [candidates, candidates]; exactly symmetric, and 0 for equals.
     """
-    points = points.double()
-    distances = [(points - one).norm(dim=-1).flatten(1).mean(dim=1) for one in points.unsqueeze(1)]
-    return 0 - torch.stack(distances)
+    points = points.double().reshape(len(points), -1, points.shape[-1])
+    return 0 - torch.stack([(points - one).norm(dim=2).mean(dim=1) for one in points])

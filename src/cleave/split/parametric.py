@@ -1,4 +1,4 @@
-"""The fixed split {candidates with weights} | {those without}: the control of every criterion (GM-NAS, appendix B.1)."""
+"""The fixed split {candidates with weights} | {those without}: every criterion's control (GM-NAS, appendix B.1)."""
 
 from __future__ import annotations
 
