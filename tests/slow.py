@@ -111,6 +111,9 @@ LEFT_OUT = {
         r"design/test_runner\.py::test_pretrained_weights_are_begun_with_and_fine_tuned",
         r"design/test_runner\.py::test_without_time_for_a_supernet_others_get_it",
     ],
+    "every criterion on NAS-Bench-201, elastic layers and cells that drop edges": [
+        r"test_it_is_symmetric_and_goes_with_the_order_of_candidates\[.*-toy(darts|mobilenet|cells64|head)\]",
+    ],
     "the same with other numbers": [r"test_the_planned_work_is_the_work_done\[changes[479]\]"],
     "each trainer of elastic networks, with one splitter": [
         rf"{WORK_TOGETHER}\[mobilenet-ofa-sandwich-(?!gradient)",
@@ -146,9 +149,9 @@ LEFT_OUT = {
     ],
     "every method races in test_every_combination.py": [r"test_every_method_can_race\[(darts2|snas|drnas|gdas)\]"],
     "the same for 'darts that inherits', of kills for 'rsps' and 'halving' too, of merging for 'halving' too": [
-        r"test_any_number_of_workers_leaves_the_same_bytes\[(random|darts|rsps|halving)\]",
+        r"test_any_number_of_workers_leaves_the_same_bytes\[(random|darts|rsps|outputs|halving)\]",
         r"test_a_run_that_is_killed_in_every_phase_ends_in_the_same_bytes"
-        r"\[(random|darts.*|snas|drnas|race|rsps|evolution|recalibrated|proxyless)\]",
+        r"\[(random|darts.*|snas|drnas|race|outputs|dimensions|depths|parametric|rsps|evolution|recalibrated|proxyless)\]",
         r"test_parts_that_end_in_any_order_leave_the_same_behind\[(random|darts|rsps|exhaustive|three levels)\]",
     ],
     "parts that end in any order, and a run that is killed and goes on with any number of workers": [
@@ -190,8 +193,8 @@ LEFT_OUT = {
     "the same where nobody reads what is told": [r"test_progress_on_a_full_disk_costs_no_search"],
     "the same in the last place": [r"test_a_stage_of_ones_own_is_walked_saved_and_planned\[[01]\]"],
     "the same with splits, and with two at once": [
-        r"test_the_planned_work_is_the_work_done\[changes[125]\]",
-        r"test_the_steps_planned_are_the_steps_done\[changes[1234]\]",
+        r"test_the_planned_work_is_the_work_done\[changes([125]|1[12])\]",
+        r"test_the_steps_planned_are_the_steps_done\[changes[123478]\]",
         r"test_any_branching_factor_gives_as_many_leaves\[\[2, 3\]-parts1\]",
         r"test_a_plan_tells_of_the_images_what_a_search_keeps\[made here-(three|imbalance)\]",
         r"test_train_and_test_with_capitals_are_parts_and_no_classes\[made here-capital-Test\]",

@@ -80,7 +80,7 @@ class Stopwatch:
         return self.scale * mean(seconds[kind] for kind in learning)
 
     def comparison(self, depth: int) -> float | None:
-        """A pass under one candidate, backward too where gradients are compared."""
+        """One look at one candidate of a choice: a pass, where a splitter needs passes."""
         if not self.fits:
             return None
         trainer = self._trainer(depth)

@@ -27,7 +27,7 @@ from cleave.search.stability import agreement, mean_entropy, panel
 from cleave.search.state import SearchCost
 from cleave.search.task import NodeTask, Parent, RetrainTask, StandaloneTask, Task, TaskResult
 from cleave.search.trainer import NodeTrainer, Standalone, make_method
-from cleave.search.work import compared_passes
+from cleave.search.work import comparing
 from cleave.space import Arch
 from cleave.split import Node
 from cleave.split.splitters import SPLITTERS, SplitRequest
@@ -211,10 +211,9 @@ class Performance(TaskSession):
             self.found.cost.split_passes += len(values) * probes[choice]
 
     def _watched(self, matcher: Matcher, choice: str) -> Iterator[int]:
-        candidates, passes = len(matcher.allowed[choice]), matcher.criterion.passes(matcher.split)
         for number in matcher.numbers:
             self.breathe()
-            self.show(f"compare {choice}", int(compared_passes(self.problem, min(number, passes) * candidates)))
+            self.show(f"compare {choice}", int(comparing(self.problem, number * len(matcher.allowed[choice]))))
             yield number
 
     def _evaluator(self, trainer: NodeTrainer) -> LeafEvaluator:

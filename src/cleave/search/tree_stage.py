@@ -12,11 +12,11 @@ from cleave.search.task import Task, TaskResult, node_task
 from cleave.search.work import (
     PlannedWork,
     Step,
-    compared_passes,
+    comparing,
     evaluating,
     held_out_batches,
+    looks_at,
     nodes_at,
-    scored_passes,
     training,
 )
 from cleave.split import Node, Tree
@@ -116,9 +116,9 @@ class TreeStage:
                 kind: Step | None = None if method.alone else "evaluation"
                 yield PlannedWork("evaluate", evaluating(problem, count * images), count, 0, times, kind, depth)
                 yield from self.planned_calibration(count, depth)
-            elif scored := scored_passes(problem, depth):
-                all_scored = compared_passes(problem, count * scored)
-                yield PlannedWork(f"compare {depth + 1}", all_scored, count, 0, scored, "comparison", depth)
+            elif looks := looks_at(problem, depth):
+                compared = comparing(problem, count * looks)
+                yield PlannedWork(f"compare {depth + 1}", compared, count, 0, looks, "comparison", depth)
 
     def planned_calibration(self, count: int, depth: int) -> Iterator[PlannedWork]:
         """That the statistics of the architectures of so many leaves are measured, if so.

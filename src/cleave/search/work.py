@@ -68,20 +68,23 @@ def training(problem: Problem, depth: int) -> int:
     return weights + method.passes_each(settings) * learning
 
 
-def scored_passes(problem: Problem, depth: int) -> int:
-    """The passes by which one node at a depth is split."""
+def looks_at(problem: Problem, depth: int) -> int:
+    """The looks at candidates by which one node at a depth is split: each a pass, where a splitter needs passes."""
     kind, split = SPLITTERS[problem.recipe.split.splitter], problem.recipe.split
     sizes = sorted(len(choice.candidates) for choice in problem.space.splittable)
     sizes = sizes[: len(sizes) - depth]
     if split.rule != "race":
-        return sum(sizes) * kind.passes(split)
+        return sum(sizes) * kind.looks(split)
     contenders = sizes if split.choice == "lowest" else sizes[-1:]
     return int(sum(contenders) * max(RACED * split.batches, RaceRule.first))
 
 
-def compared_passes(problem: Problem, passes: int) -> float:
-    """What so many passes by which candidates are compared amount to."""
-    return passes if SPLITTERS[problem.recipe.split.splitter].backward else EVALUATION * passes
+def comparing(problem: Problem, looks: int) -> float:
+    """The passes that so many looks at candidates amount to."""
+    kind, split = SPLITTERS[problem.recipe.split.splitter], problem.recipe.split
+    if not kind.passes(split):
+        return 0
+    return looks if kind.backward else EVALUATION * looks
 
 
 def held_out_batches(problem: Problem) -> int:
@@ -101,5 +104,5 @@ def passes_done(problem: Problem, cost: SearchCost) -> int:
 def training_passes(problem: Problem, cost: SearchCost) -> int:
     """The same without evaluations: forward and backward passes of a mini-batch."""
     learning = problem.method.passes_each(problem.recipe.method) * cost.arch_steps
-    comparing = int(compared_passes(problem, cost.split_passes))
-    return cost.weight_steps + learning + comparing + cost.retrain_steps
+    compared = int(comparing(problem, cost.split_passes))
+    return cost.weight_steps + learning + compared + cost.retrain_steps

@@ -57,11 +57,6 @@ class Pairwise(Splitter):
     """In the message where it is not finite."""
 
     @classmethod
-    def looks(cls, settings: Any) -> int:  # noqa: ANN401
-        """How often each candidate of a choice is looked at; each time has a number."""
-        return int(settings.batches)
-
-    @classmethod
     @abstractmethod
     def compare(cls, node: ComparedNode, choice: str, numbers: Iterable[int]) -> Tensor:
         """How alike the choice's allowed candidates are, symmetric [candidates, candidates], float64; distances with a

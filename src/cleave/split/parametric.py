@@ -27,10 +27,6 @@ class ParametricSplit(Pairwise):
 
     @classmethod
     def looks(cls, settings: Any) -> int:  # noqa: ANN401
-        return 1
-
-    @classmethod
-    def passes(cls, settings: Any) -> int:  # noqa: ANN401
         return 0
 
     @classmethod

@@ -118,12 +118,17 @@ class Splitter(ABC):
         return cls(chooser_at(settings, depth))
 
     @classmethod
+    def looks(cls, settings: Any) -> int:  # noqa: ANN401
+        """How often it looks at each candidate of a choice, to compare them; each time has a number, from 0 on."""
+        return int(settings.batches) if cls.scores else 0
+
+    @classmethod
     def passes(cls, settings: Any) -> int:  # noqa: ANN401
-        """The passes of a mini-batch under each candidate of a choice by which it compares them.
+        """The passes of a mini-batch that this takes: one for each look, unless a splitter says otherwise.
 
         0: it looks at no weights, so that a node is not trained for it first.
         """
-        return int(settings.batches) if cls.scores else 0
+        return cls.looks(settings)
 
     @classmethod
     def divides(cls, space: Space) -> Sequence[Choice]:
