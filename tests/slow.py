@@ -116,7 +116,7 @@ LEFT_OUT = {
     ],
     "the same with other numbers": [r"test_the_planned_work_is_the_work_done\[changes[479]\]"],
     "each trainer of elastic networks, with one splitter": [
-        rf"{WORK_TOGETHER}\[mobilenet-ofa-sandwich-(?!gradient)",
+        rf"{WORK_TOGETHER}\[mobilenet-ofa-sandwich-(?!gradient\])",
         rf"{WORK_TOGETHER}\[mobilenet-ofa-subnets-(?!none)",
     ],
     "kills of 'shrinking' in test_resume.py, with splits by gradients; elastic layers of a toy": [

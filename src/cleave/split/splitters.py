@@ -77,7 +77,7 @@ ROUNDING = 1e-12
 
 
 SCORED = ("similarity", "average", "batches", "rule", "enable", "shared")
-"""The keys of `split` that say how candidates are compared."""
+"""The keys of `split` that say how candidates are compared by gradients."""
 CHOOSERS: dict[str, Chooser] = {"lowest": lowest_cut, "random": any_choice}
 
 
