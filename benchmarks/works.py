@@ -46,7 +46,7 @@ def searching(problem: Problem) -> NodeTrainer:
 
 def similarities(trainer: NodeTrainer, edge: str) -> Tensor:
     """Of an edge's operations, by the recipe's number of mini-batches."""
-    return Matcher(trainer).score(edge, Matcher(trainer).probes())
+    return Matcher(trainer).score(edge)
 
 
 def split(trainer: NodeTrainer) -> str:

@@ -47,6 +47,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "published-rsps": {"method.name": "rsps", "method.samples": 5, "method.rejects": "false"},
     "bfloat16": {"precision": "bfloat16"},
     "three": {"split.branch": 3, "split.splits": 1},
+    "output": {"split.splitter": "output"},
+    "dimension": {"split.splitter": "dimension"},
+    "gradient-norm": {"split.splitter": "metric", "split.metric": "gradient-norm"},
+    "nonlinearity": {"split.splitter": "nonlinearity"},
+    "parametric": {"split.splitter": "parametric"},
 }
 STUDIES = (
     "table1/seeds", "table1/shuffled", "table1/iid", "table1/alone", "table3a/shuffled-2", "table3b/prefix-1",

@@ -15,10 +15,11 @@ from cleave.ops import OPERATIONS
 from cleave.ops.mobile import ACTIVATIONS
 from cleave.pages.kinds import KINDS
 from cleave.space.registry import SPACES
+from cleave.split.metric import METRICS
 from cleave.split.similarity import SIMILARITIES
 from cleave.split.splitters import SPLITTERS
 
-REGISTRIES: list[Any] = [METHODS, SPLITTERS, SIMILARITIES, OPERATIONS, ACTIVATIONS, SPACES, SOURCES, KINDS]
+REGISTRIES: list[Any] = [METHODS, SPLITTERS, SIMILARITIES, METRICS, OPERATIONS, ACTIVATIONS, SPACES, SOURCES, KINDS]
 
 
 @contextmanager

@@ -26,7 +26,13 @@ STUDY = {
     "training.epochs": 1, "looks.dense": 2, "looks.images": 10, "instances": 2,
 }  # fmt: skip
 SAMPLES = {"rsps": {"method.samples": 2}, "random": {"method.samples": 2}}
-PAIRS = [(method, splitter) for method in EVERYWHERE for splitter in SPLITTERS]
+PAIRS = [(method, splitter) for method in EVERYWHERE for splitter in SPLITTERS if splitter != "parametric"]
+FEWER = {
+    "dimension": {"split.neighbours": 3},
+    "metric": {"split.metric": "gradient-norm", "split.completions": 2},
+    "nonlinearity": {"split.completions": 2},
+}
+"""What a splitter says otherwise, for mini-batches of 8."""
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +58,7 @@ def test_every_method_and_splitter_searches_it(
     tmp_path: Path, images: Path, method: str, splitter: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     changes = {**SIZES, "method.name": method, "split.splitter": splitter, **SAMPLES.get(method, {})}
+    changes |= FEWER.get(splitter, {})
     words = ["search", *SPACE, "--data", str(images), "--out", str(tmp_path / "run"), "--workers", "1", *sets(changes)]
     ended = Ended([*words, "--json"], capsys)
     assert ended.status == 0, ended.err
@@ -59,6 +66,14 @@ def test_every_method_and_splitter_searches_it(
     parts = {"none": 1, "exhaustive": 3}.get(splitter, 2)
     assert (outcome["space"], outcome["method"], len(outcome["leaves"])) == ("chain", method, parts)
     assert set(outcome["chosen"]["arch"]) <= set("psn")
+
+
+def test_its_candidates_all_have_weights_so_that_they_are_not_divided_by_that(
+    tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changes = {**SIZES, "split.splitter": "parametric"}
+    words = ["search", *SPACE, "--data", str(images), "--out", str(tmp_path / "run"), *sets(changes)]
+    assert Ended(words, capsys).refuses("split.splitter=parametric: at no choice of chain", "use another splitter")
 
 
 def test_two_workers_that_are_interrupted_and_go_on_find_what_one_finds(

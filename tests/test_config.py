@@ -162,6 +162,10 @@ def test_a_key_of_another_method_is_no_unknown_key() -> None:
         ("space.ops=1.5", "space.ops"),
         ("space.ops=[1]", "space.ops.0"),
         ("split.choice=3", "split.choice"),
+        ("split={splitter: metric, metric: heat}", "split.metric"),
+        ("split={splitter: metric, completions: 0}", "split.completions"),
+        ("split={splitter: dimension, neighbours: 1}", "split.neighbours"),
+        ("split.metric=macs", "split.metric"),
         ("split.splitter=gradent", "split.splitter"),
         ("method.name=dart", "method.name"),
         ("method.learning_rate=.nan", "method.learning_rate"),
@@ -202,6 +206,7 @@ def test_the_known_keys_are_those_of_a_written_recipe() -> None:
     others |= {f"space.{key}" for key in OfaSettings.model_fields} - dotted
     others |= {"space.derivation", "space.split_cells", "space.stem"}  # of DARTS
     others |= {f"space.{key}" for key in TimmSettings.model_fields} - dotted
+    others |= {"split.neighbours", "split.metric", "split.completions"}
     known = set(known_keys(Recipe))
     assert known == {*written, *dotted, *others}
     assert {key for key in known if "." not in key} == set(written)

@@ -16,6 +16,7 @@ import torch
 from cleave.config import load_recipe
 from cleave.engine.progress import Callback
 from cleave.engine.stop import Stop
+from cleave.errors import UserError
 from cleave.method import METHODS
 from cleave.resolve import resolve
 from cleave.run.folder import RunFolder, create, make_folder
@@ -24,6 +25,7 @@ from cleave.search.loop import Search
 from cleave.search.problem import Problem, open_problem
 from cleave.settings import Recipe
 from cleave.space import Region, Space, find_space
+from cleave.split.splitters import SPLITTERS as SPLITTERS_BY_NAME
 from tests.method.kinds import ELASTIC, EVERYWHERE
 from tests.toys import TOYS, toys_known
 
@@ -33,7 +35,17 @@ SPLITTERS: dict[str, tuple[list[str], int]] = {
     "random": (["split.splitter=random", "split.splits=2", "split.branch=2"], 4),
     "gradient": (["split.splitter=gradient", "split.splits=2", "split.branch=2", "split.batches=1"], 4),
     "race": (["split.splitter=gradient", "split.splits=1", "split.branch=2", "split.batches=8", "split.rule=race"], 2),
-}
+    "output": (["split.splitter=output", "split.splits=2", "split.branch=2", "split.batches=1"], 4),
+    "dimension": (["split.splitter=dimension", "split.splits=1", "split.branch=2", "split.batches=1"], 2),
+    "metric": (["split.splitter=metric", "split.metric=macs", "split.splits=2", "split.completions=2"], 4),
+    "gradient-norm": (
+        ["split.splitter=metric", "split.metric=gradient-norm", "split.splits=1", "split.completions=1"], 2
+    ),
+    "nonlinearity": (["split.splitter=nonlinearity", "split.splits=1", "split.completions=2"], 2),
+    "parametric": (["split.splitter=parametric", "split.splits=1"], 2),
+}  # fmt: skip
+ALL_WITH_WEIGHTS = ("mobilenet-ofa", "toymobilenet", "toyelastic")
+"""Spaces that cannot be split into what has weights and what has none."""
 FEWER = {
     "darts": ["space.ops=[skip_connect, sep_conv_3x3]", "space.split_cells=normal"],
     "mobilenet-proxyless": ["space.ops=[3x3_e3, 5x5_e3, zero]", "space.width=0.25"],
@@ -83,6 +95,10 @@ def run(folder: Path, recipe: Recipe) -> tuple[dict[str, Any], Search, Problem]:
 @pytest.mark.parametrize(("space", "method"), PAIRS)
 def test_every_method_splitter_and_space_work_together(tmp_path: Path, space: str, method: str, splitter: str) -> None:
     settings, leaves = SPLITTERS[splitter]
+    if splitter == "parametric" and space in ALL_WITH_WEIGHTS:
+        with pytest.raises(UserError, match=r"split\.splitter=parametric: at no choice of .* some candidates have"):
+            run(tmp_path / "run", tiny(f"space.name={space}", *settings, *FEWER.get(space, [])))
+        return
     own = [*OWN.get(method, []), *FEWER.get(space, [])]
     changes = [f"space.name={space}", f"method.name={method}", *settings, *own]
     outcome, search, problem = run(tmp_path / "run", tiny(*changes))
@@ -161,8 +177,8 @@ def check_choice(outcome: dict[str, Any]) -> None:
 
 def check_cost(outcome: dict[str, Any], search: Search, problem: Problem) -> None:
     recipe, tree = problem.recipe, search.state.tree
-    scored = recipe.split.splitter == "gradient"  # else a warm-up before a restart would be for nothing
-    warm, leaves = scored * (len(tree.nodes) - len(tree.leaves)), len(tree.leaves)
+    looks = SPLITTERS_BY_NAME[recipe.split.splitter].passes(recipe.split)  # at weights, for which nodes warm up
+    warm, leaves = bool(looks) * (len(tree.nodes) - len(tree.leaves)), len(tree.leaves)
     steps = problem.steps_per_epoch
     if not METHODS[recipe.method.name].elastic:  # else steps have several networks
         assert outcome["cost"]["weight_steps"] == (warm + leaves) * steps
@@ -173,7 +189,7 @@ def check_cost(outcome: dict[str, Any], search: Search, problem: Problem) -> Non
         if node.split is not None
         for choice in node.split.scores
     )
-    assert outcome["cost"]["split_passes"] == passes * recipe.split.batches
+    assert outcome["cost"]["split_passes"] == passes * looks
     archs = leaves * (3 if hasattr(recipe.method, "rejects") else 1)
     assert outcome["cost"]["eval_images"] == archs * len(problem.valid)
 

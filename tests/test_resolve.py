@@ -15,6 +15,7 @@ from cleave.config import checked
 from cleave.errors import UserError
 from cleave.method import Darts
 from cleave.resolve import resolve, resolve_benchmark, resolve_data, resolve_device
+from cleave.search.work import nodes_at
 from cleave.settings import Recipe
 from cleave.space import Choice, find_space
 from tests.toys import ToyMobileNet
@@ -95,7 +96,17 @@ def test_one_choice_by_name_is_a_list_of_one() -> None:
 
 @pytest.mark.parametrize(
     ("key", "value", "splitter"),
-    [("similarity", "l2", "random"), ("branch", 3, "exhaustive"), ("splits", 2, "none"), ("restart", False, "none")],
+    [
+        ("similarity", "l2", "random"),
+        ("branch", 3, "exhaustive"),
+        ("splits", 2, "none"),
+        ("restart", False, "none"),
+        ("similarity", "l2", "output"),
+        ("shared", "body", "dimension"),
+        ("batches", 8, "metric"),
+        ("rule", "race", "nonlinearity"),
+        ("branch", 3, "parametric"),
+    ],
 )
 def test_a_key_without_meaning_is_noted_and_not_fatal(key: str, value: object, splitter: str) -> None:
     _, notes = resolve(recipe(split={"splitter": splitter, key: value}), SPACE)
@@ -114,11 +125,32 @@ def test_a_key_without_meaning_is_noted_and_not_fatal(key: str, value: object, s
         ({"choice": ["3<-0", "3<-9"]}, ["split.choice", "'3<-9'", "did you mean"]),
         ({"choice": ["3<-0", "3<-0"]}, ["split.choice", "different"]),
         ({"choice": "3<-0", "splits": 2}, ["split.choice", "2 different choices"]),
+        (
+            {"splitter": "dimension", "neighbours": 64},
+            ["split.splitter=dimension", "split.neighbours=64"],
+        ),
+        ({"splitter": "parametric", "splits": 7}, ["split.splits=7", "only 6 choices"]),
     ],
 )
 def test_a_contradiction_is_named(split: dict[str, Any], words: list[str]) -> None:
     message = refusal(**split)
     assert all(word in message for word in words), message
+
+
+def test_what_has_weights_is_divided_from_what_has_none_only_where_there_is_both() -> None:
+    space = find_space("mobilenet-proxyless")
+    kept = [choice.name for choice in space.choices if "zero" in choice.candidates]
+    found = resolve(recipe(space={"name": space.name}, split={"splitter": "parametric"}), space)[0]
+    assert (found.split.splits, found.split.branch, nodes_at(found, space, 2)) == (2, None, 4)
+    for split, words in (
+        ({"choice": "block1", "splits": 1}, r"split\.choice: unknown 'block1'"),
+        ({"splits": len(kept) + 1}, f"has only {len(kept)} choices to split"),
+    ):
+        with pytest.raises(UserError, match=words):
+            resolve(recipe(space={"name": space.name}, split={"splitter": "parametric", **split}), space)
+    six = find_space("mobilenet-proxyless", 6)
+    with pytest.raises(UserError, match=r"^split\.splitter=parametric: at no choice of mobilenet-proxyless do some"):
+        resolve(recipe(space={"name": six.name, "ops": 6}, split={"splitter": "parametric"}), six)
 
 
 def test_fewer_operations_allow_fewer_parts() -> None:

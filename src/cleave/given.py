@@ -52,13 +52,13 @@ def raw_of(recipe: RecipeLike | None) -> Raw:
 
 
 def dumped(settings: BaseModel) -> Raw:
-    """What was set of settings, and their name where they have one, which says what they are of."""
+    """What was set of settings, and their name where they have one, or their splitter, which says what they are of."""
     raw = {}
     for key in type(settings).model_fields:
         value = getattr(settings, key)
         if isinstance(value, BaseModel):
             raw[key] = dumped(value)
-        elif key in settings.model_fields_set or key == "name":
+        elif key in settings.model_fields_set or key in ("name", "splitter"):
             raw[key] = value
     return raw
 

@@ -51,6 +51,7 @@ def resolve(recipe: Recipe, space: Space) -> tuple[Recipe, list[str]]:
     check_choices(space)
     begun, told = resolve_begin(recipe, space)
     recipe = recipe.model_copy(update=begun)
+    check_splitter(recipe, space)
     split, notes = resolve_split(recipe.split, space)
     notes += meaningless_elsewhere(recipe, split)
     check_schedule(recipe)
@@ -79,6 +80,13 @@ def check_choices(space: Space) -> None:
         raise UserError(f"space.name={space.name}: has one architecture, so there is nothing to search; train it")
 
 
+def check_splitter(recipe: Recipe, space: Space) -> None:
+    """What the splitter needs must be there."""
+    name = recipe.split.splitter
+    if reason := SPLITTERS[name].refuses(recipe, space):
+        raise UserError(f"split.splitter={name}: {reason}")
+
+
 def meaningless_elsewhere(recipe: Recipe, split: SplitSettings) -> list[str]:
     """A note for each key outside the splitter's own that was given without having a meaning."""
     notes = []
@@ -99,7 +107,7 @@ def meaningless_elsewhere(recipe: Recipe, split: SplitSettings) -> list[str]:
         notes.append("latency has no meaning where nothing goes by milliseconds; it is not used")
     keys = [key for key in method.meaningless(recipe.method) if differs(recipe.method, key)]
     notes += [f"method.{key} has no meaning beside the other keys of the method; it is not used" for key in keys]
-    if split.enable == "own" and method.single_path and SPLITTERS[split.splitter].scores:
+    if split.enable == "own" and method.single_path and "enable" not in SPLITTERS[split.splitter].meaningless:
         notes.append(f"split.enable=own has no meaning with method.name={name}: every weight is 1; it is not used")
     return notes
 
@@ -136,7 +144,7 @@ def meaningless_warmup(split: SplitSettings, alone: bool) -> list[str]:
     one, rate = SPLITTERS[split.splitter].splits == 0, split.warmup_learning_rate
     if one and rate is None and differs(split, "warmup_epochs"):
         return [f"split.warmup_epochs has no meaning with split.splitter={split.splitter}; it is not used"]
-    thrown_away = split.splits and split.restart and not SPLITTERS[split.splitter].scores
+    thrown_away = split.splits and split.restart and not SPLITTERS[split.splitter].passes(split)
     if rate and (alone or thrown_away):
         return ["split.warmup_learning_rate has no meaning where nothing warms up; it is not used"]
     return []

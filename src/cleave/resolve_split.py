@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from cleave.errors import UserError, shown, unknown
 from cleave.settings import Settings, SplitSettings
-from cleave.space import Space
+from cleave.space import Choice, Space
 from cleave.split.hypotheses import LIMIT
 from cleave.split.partition import balanced_partitions
 from cleave.split.products import BY_PRODUCTS
@@ -23,11 +24,11 @@ def resolve_split(split: SplitSettings, space: Space) -> tuple[SplitSettings, li
     kind = SPLITTERS[split.splitter]
     given = [key for key in kind.meaningless if differs(split, key)]
     notes = [f"split.{key} has no meaning with split.splitter={split.splitter}; it is not used" for key in given]
-    splits = levels(split)
-    if splits > len(space.splittable):
-        raise UserError(f"split.splits={splits}: {space.name} has only {len(space.splittable)} choices to split")
+    splits, choices = levels(split), kind.divides(space)
+    if splits > len(choices):
+        raise UserError(f"split.splits={splits}: {space.name} has only {len(choices)} choices to split")
     branch = _per_level("branch", split.branch or 2, splits) if kind.branches else None
-    choice = _resolve_choice(split, splits, space) if splits else None
+    choice = _resolve_choice(split, splits, choices) if splits else None
     _check_levels(splits, branch, choice, space)
     rule = _resolve_rule(split, branch, space)
     return split.model_copy(update={"splits": splits, "branch": branch, "choice": choice, "rule": rule}), notes
@@ -52,7 +53,7 @@ def differs(settings: Settings, key: str) -> bool:
 
 def _resolve_rule(split: SplitSettings, branch: list[int] | None, space: Space) -> str:
     """A race where it can be run and is worth while, unless another rule is given."""
-    if not SPLITTERS[split.splitter].scores:
+    if "rule" in SPLITTERS[split.splitter].meaningless:
         return "exact"
     hindrance = _no_race(split, branch or [], space)
     if split.rule == "race" and hindrance:
@@ -81,16 +82,17 @@ def _per_level(key: str, value: Any, splits: int) -> list[Any]:  # noqa: ANN401
     return value
 
 
-def _resolve_choice(split: SplitSettings, splits: int, space: Space) -> str | list[str]:
+def _resolve_choice(split: SplitSettings, splits: int, choices: Sequence[Choice]) -> str | list[str]:
     scores = SPLITTERS[split.splitter].scores
     usual = "lowest" if scores else "random"
     choice = usual if split.choice is None else split.choice
     if choice == "lowest" and not scores:
-        raise UserError(f"split.choice=lowest needs split.splitter=gradient: {split.splitter} scores no cut")
+        splitter = split.splitter
+        raise UserError(f"split.choice=lowest needs a criterion, as split.splitter=gradient: {splitter} scores no cut")
     if choice in ("lowest", "random"):
         return choice
     names = [choice] if isinstance(choice, str) else choice
-    known = [each.name for each in space.splittable]
+    known = [each.name for each in choices]
     for name in names:
         if name not in known:
             raise unknown("split.choice", name, [*known, "lowest", "random"])

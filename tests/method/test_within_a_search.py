@@ -109,7 +109,7 @@ def test_a_search_goes_on_bit_for_bit_from_what_was_saved(name: str, tmp_path: P
 def test_scores_of_a_choice_are_finite_and_leave_everything_as_it_is(name: str) -> None:
     trainer = searching(name, "split.enable=own")
     before = snapshot(trainer)
-    similarities = Matcher(trainer).score("2<-1", Matcher(trainer).probes())
+    similarities = Matcher(trainer).score("2<-1")
     assert similarities.shape == (2, 2)
-    assert torch.equal(similarities, Matcher(trainer).score("2<-1", Matcher(trainer).probes()))
+    assert torch.equal(similarities, Matcher(trainer).score("2<-1"))
     assert all(torch.equal(one, other) for one, other in zip(before, snapshot(trainer), strict=True))

@@ -61,6 +61,9 @@ def steps(plan: dict[str, Any], *names: str) -> int:
         ["split.splitter=none"],
         ["split.splitter=random", "split.restart=false"],
         ["split.splitter=none", "method.name=random"],
+        ["split.splitter=output", "split.splits=1", "method.name=rsps", "method.samples=4"],
+        ["split.splitter=metric", "split.metric=gradient-norm", "split.completions=3", "split.splits=1"],
+        ["split.splitter=parametric", "method.name=rsps", "method.samples=4"],
     ],
 )
 def test_the_steps_planned_are_the_steps_done(tmp_path: Path, changes: list[str]) -> None:

@@ -23,6 +23,7 @@ from cleave.search.loop import Search
 from cleave.search.problem import Problem, open_problem
 from cleave.search.runner import start
 from cleave.search.tree_stage import TreeStage
+from cleave.search.work import comparing
 from cleave.space import find_space
 from tests.tiny import write_images
 
@@ -110,6 +111,8 @@ def test_other_images_have_another_fingerprint() -> None:
         ["method.name=rsps", "method.derive=evolution", "method.population=4", "method.generations=2"],
         ["method.architecture_every=2", "method.architecture_after=1", "search.epochs=3", "split.splitter=none"],
         ["split.warmup_learning_rate=.05", "split.warmup_epochs=2", "split.splitter=none"],
+        ["split.splitter=dimension", "split.neighbours=4", "split.splits=1", "split.batches=3", "method.name=rsps"],
+        ["split.splitter=nonlinearity", "split.splits=1", "split.completions=3", "split.restart=false"],
     ],
 )
 def test_the_planned_work_is_the_work_done(tmp_path: Path, changes: list[str]) -> None:
@@ -127,7 +130,7 @@ def test_the_planned_work_is_the_work_done(tmp_path: Path, changes: list[str]) -
         problem, RunFolder(tmp_path / "run", read_origin(tmp_path / "run", SEARCH)), Stop(), Recorder()
     ).run()
     cost = outcome["cost"]
-    done = cost["weight_steps"] + cost["arch_steps"] + cost["split_passes"]
+    done = cost["weight_steps"] + cost["arch_steps"] + comparing(problem, cost["split_passes"])
     evaluated = 0.4 * cost["eval_images"] / problem.recipe.search.batch_size
     works = list(TreeStage(problem).planned_levels())
     planned = sum(work.passes for work in works if work.name != "calibrate")

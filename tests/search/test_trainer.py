@@ -266,7 +266,7 @@ def test_scoring_changes_nothing_and_gives_the_same_twice(tiny: Problem) -> None
     trainer.advance()
     before = trainer.record()
     weights = {name: value.clone() for name, value in before.weights.items()}
-    first, second = (Matcher(trainer).score("3<-0", Matcher(trainer).probes()) for _ in range(2))
+    first, second = (Matcher(trainer).score("3<-0") for _ in range(2))
     assert torch.equal(first, second)
     assert first.shape == (5, 5)
     assert all(torch.equal(value, weights[name]) for name, value in trainer.record().weights.items())
@@ -321,7 +321,7 @@ def test_a_gradient_that_is_not_finite_is_not_compared(tiny: Problem) -> None:
     with torch.no_grad():
         trainer.network.classifier.weight.fill_(float("inf"))
     with pytest.raises(UserError, match=r"leaf root: a gradient on choice 1<-0 is not finite"):
-        Matcher(trainer).score("1<-0", Matcher(trainer).probes())
+        Matcher(trainer).score("1<-0")
 
 
 def trained(kind: Problem, steps: int = 4) -> NodeTrainer:
@@ -362,11 +362,7 @@ def test_compiled_steps_are_the_same_steps(method: str, monkeypatch: pytest.Monk
             each.advance()
         for name, weight in compiled.network.state_dict().items():
             torch.testing.assert_close(weight, eager.network.state_dict()[name], rtol=1e-9, atol=1e-9)
-    probes = list(Matcher(compiled).probes())
-    found, expected = (
-        Matcher(compiled).score("1<-0", iter(probes)),
-        Matcher(eager).score("1<-0", Matcher(eager).probes()),
-    )
+    found, expected = (Matcher(each).score("1<-0") for each in (compiled, eager))
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
 
 

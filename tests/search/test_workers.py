@@ -53,6 +53,7 @@ KINDS: dict[str, tuple[int, dict[str, Any]]] = {
     "darts": (2, {}),
     "darts that inherits": (3, {"split.restart": "false"}),
     "rsps": (2, RSPS),
+    "outputs": (2, {**RSPS, "split.splitter": "output"}),
     "halving": (3, {**RSPS, **HALVING}),
     "random": (2, {"method.name": "random", "search.epochs": 2}),
 }

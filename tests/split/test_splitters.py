@@ -9,11 +9,10 @@ import torch
 from torch import Tensor
 
 from cleave.space import Region
+from cleave.split.matching import GradientMatching, Racing
 from cleave.split.splitters import (
     Chooser,
     GivenChoice,
-    GradientMatching,
-    Racing,
     SplitRequest,
     any_choice,
     best_groups,

@@ -11,10 +11,10 @@ import torch
 from cleave.search.state import State
 from cleave.space import Region
 from cleave.split import Split, Tree, label
+from cleave.split.matching import GradientMatching
 from cleave.split.splitters import (
     Exhaustive,
     GivenChoice,
-    GradientMatching,
     Random,
     SplitRequest,
     any_choice,

@@ -60,6 +60,13 @@ PAPERS = {
   booktitle = {IEEE/CVF International Conference on Computer Vision (ICCV)},
   year = {2019}
 }""",
+    "he2023": """@inproceedings{he2023naslid,
+  title = {{NAS-LID}: Efficient Neural Architecture Search with Local Intrinsic Dimension},
+  author = {He, Xin and Yao, Jiangchao and Wang, Yuxin and Tang, Zhenheng and Cheung, Ka Chun and See, Simon and
+    Han, Bo and Chu, Xiaowen},
+  booktitle = {AAAI Conference on Artificial Intelligence},
+  year = {2023}
+}""",
     "hu2022": """@inproceedings{hu2022generalizing,
   title = {Generalizing Few-Shot {NAS} with Gradient Matching},
   author = {Hu, Shoukang and Wang, Ruochen and Hong, Lanqing and Li, Zhenguo and Hsieh, Cho-Jui and Feng, Jiashi},
@@ -90,6 +97,13 @@ PAPERS = {
   booktitle = {International Conference on Learning Representations (ICLR)},
   year = {2019}
 }""",
+    "lymanson2024": """@inproceedings{lymanson2024analyzing,
+  title = {Analyzing Few-Shot Neural Architecture Search in a Metric-Driven Framework},
+  author = {Ly-Manson, Timot{\\'e}e and L{\\'e}onardon, Mathieu and Aissa El Bey, Abdeldjalil and
+    Boukli Hacene, Ghouthi and Mauch, Lukas},
+  booktitle = {International Conference on Automated Machine Learning (AutoML)},
+  year = {2024}
+}""",
     "mcnemar1947": """@article{mcnemar1947note,
   title = {Note on the Sampling Error of the Difference Between Correlated Proportions or Percentages},
   author = {McNemar, Quinn},
@@ -98,6 +112,18 @@ PAPERS = {
   number = {2},
   pages = {153--157},
   year = {1947}
+}""",
+    "oh2025": """@inproceedings{oh2025efficient,
+  title = {Efficient Few-Shot Neural Architecture Search by Counting the Number of Nonlinear Functions},
+  author = {Oh, Youngmin and Lee, Hyunju and Ham, Bumsub},
+  booktitle = {AAAI Conference on Artificial Intelligence},
+  year = {2025}
+}""",
+    "roshtkhari2025": """@article{roshtkhari2025neural,
+  title = {Neural Architecture Search by Learning a Hierarchical Search Space},
+  author = {Roshtkhari, Mehraveh Javan and Toews, Matthew and Pedersoli, Marco},
+  journal = {arXiv preprint arXiv:2503.21061},
+  year = {2025}
 }""",
     "wightman2019": """@misc{wightman2019timm,
   title = {{PyTorch} Image Models},
@@ -175,6 +201,11 @@ OWN = {
     "splitter exhaustive": ("zhao2021",),
     "splitter random": ("hu2022",),
     "splitter gradient": ("hu2022",),
+    "splitter output": ("roshtkhari2025",),
+    "splitter metric": ("lymanson2024",),
+    "splitter nonlinearity": ("oh2025",),
+    "splitter dimension": ("he2023",),
+    "splitter parametric": ("hu2022",),
     "selection halving": ("jamieson2016", "hu2022"),
     "space nasbench201": ("dong2020",),
     "space cells64": ("zhang2020",),

@@ -11,6 +11,8 @@ from cleave.report import Cell, Details, Element, HeatMap, Nested, PageTable, Se
 from cleave.split import label
 
 ROOT = label(())
+LONG = 100
+"""From there on a similarity has no room for decimals in its cell: minus a difference of parameters."""
 
 
 def split_sections(told: Mapping[str, Any], tree: Tree) -> list[Section]:
@@ -72,7 +74,8 @@ def similarity_map(split: Mapping[str, Any]) -> HeatMap:
 def similarity_cell(one: str, other: str, value: float, group_of: Mapping[str, int], reached: bool) -> Cell:
     """The pair, its similarity, and whether it was cut."""
     what = "in one group" if group_of[one] == group_of[other] else "cut apart"
-    return Cell(value, f"{value:.2f}", f"{one} and {other}: {value:.4f}, {what}", reached)
+    text = f"{value:.2f}" if abs(value) < LONG else f"{value:.2g}"
+    return Cell(value, text, f"{one} and {other}: {value:.4f}, {what}", reached)
 
 
 def choices_compared(scores: Mapping[str, Mapping[str, Any]]) -> list[Element]:

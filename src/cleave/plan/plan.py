@@ -29,8 +29,8 @@ MEMORY_SHARE = 0.9
 class Phase:
     """One kind of work: `count` times `steps` at `seconds_per_step`.
 
-    A step is one weight step, with its architecture step where there is one; in "compare" one forward and backward
-    pass of a mini-batch under one candidate, in "evaluate" one architecture on all held-out images.
+    A step is one weight step, with its architecture step where there is one; in "compare" one look at one candidate,
+    as a pass of a mini-batch forward and backward; in "evaluate" one architecture on all held-out images.
     """
 
     name: str

@@ -80,13 +80,13 @@ class Stopwatch:
         return self.scale * mean(seconds[kind] for kind in learning)
 
     def comparison(self, depth: int) -> float | None:
-        """A forward and backward pass under one candidate."""
+        """One look at one candidate of a choice: a pass, where a splitter needs passes."""
         if not self.fits:
             return None
         trainer = self._trainer(depth)
         choice, allowed = next(iter(trainer.scope.region.allowed.items()))
-        matcher, probe = Matcher(trainer), trainer.probe(0)
-        return self.scale * timed(lambda: matcher.score(choice, iter([probe]))) / len(allowed)
+        matcher = Matcher(trainer)
+        return self.scale * timed(lambda: matcher.score(choice, [0])) / len(allowed)
 
     def evaluation(self, depth: int) -> float | None:
         """One architecture on all held-out images, no statistics measured."""
@@ -169,7 +169,8 @@ def typical_region(problem: Problem, depth: int) -> Region:
             name for name, left in region.allowed.items() if left == whole.allowed[name] and len(left) >= parts
         )
         candidates = region.allowed[choice]
-        size = -(-len(candidates) // parts) if SPLITTERS[problem.recipe.split.splitter].branches else 1
+        kind = SPLITTERS[problem.recipe.split.splitter]
+        size = -(-len(candidates) // parts) if kind.branches or kind.parts else 1
         region = region.restrict(choice, candidates[-size:])
     return region
 

@@ -7,7 +7,7 @@ architecture's first similar or first dissimilar one, training goes on and the a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, TypedDict
 
@@ -26,7 +26,6 @@ from cleave.search.schedule import alone
 from cleave.search.trainer import NodeTrainer
 from cleave.space import Arch, Region, Space
 from cleave.space.sample import distinct
-from cleave.split import Probe
 
 Check = Callable[[], None]
 """Called between steps; raises Interrupted when the experiment was asked to stop."""
@@ -157,7 +156,7 @@ def try_out(problem: Problem, setup: Setup, pair: Pair, wanted: Collection[Kind]
     trainer = NodeTrainer(problem, pair, alone(setup.epochs))
     train(trainer, setup.warm, check)
     matcher = Matcher(trainer)
-    similarity = float(matcher.score(pair.choice, checked(matcher.probes(), check))[0, 1])
+    similarity = float(matcher.score(pair.choice, checked(matcher.numbers, check))[0, 1])
     kind = setup.kind(similarity)
     if kind in wanted:
         train(trainer, setup.epochs, check)
@@ -178,10 +177,10 @@ def train(trainer: NodeTrainer, epochs: int, check: Check) -> None:
         trainer.advance()
 
 
-def checked(probes: Iterator[Probe], check: Check) -> Iterator[Probe]:
-    for probe in probes:
+def checked(numbers: Iterable[int], check: Check) -> Iterator[int]:
+    for number in numbers:
         check()
-        yield probe
+        yield number
 
 
 def outcome(trainer: NodeTrainer, arch: Arch) -> PartnerOutcome:

@@ -1,20 +1,36 @@
-"""Gradients compared on a node in training: the gradient matching score, all of it or in a race."""
+"""Candidates compared on a node in training: by any criterion, or by gradients in a race."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from cleave.errors import UserError
-from cleave.net.place import Index
 from cleave.search.trainer import NodeTrainer
-from cleave.split import Matching, Probe, match, shared_parameters
+from cleave.split import ComparedNode, Matching, Pairwise, Probe
 from cleave.split.gradient import gradients
+from cleave.split.matching import GradientMatching, parts_of, shared_of
 from cleave.split.race import Entrant, RaceOutcome, RaceRule, race
-from cleave.split.share import Parameters, shared_parts
-from cleave.split.similarity import SIMILARITIES, Gradients
+from cleave.split.similarity import Gradients
+from cleave.split.splitters import SPLITTERS
+
+
+def compared(trainer: NodeTrainer) -> ComparedNode:
+    """A node as a criterion sees it."""
+    problem = trainer.problem
+    return ComparedNode(
+        trainer.network,
+        problem.space,
+        trainer.scope.region,
+        problem.recipe.split,
+        problem.image,
+        trainer.probe,
+        trainer.answers,
+        trainer.completion,
+        lambda: trainer.method.costs,
+    )
 
 
 class Matcher:
@@ -22,51 +38,45 @@ class Matcher:
 
     def __init__(self, trainer: NodeTrainer) -> None:
         self.trainer, self.split = trainer, trainer.problem.recipe.split
-        self.allowed = trainer.scope.region.allowed
-        self.ends = trainer.setup.layout.ends if self.split.shared == "body" else ()
-        self.matching = Matching(
-            SIMILARITIES[self.split.similarity],
-            own_weight=self.split.enable == "own",
-            mean_gradients=self.split.average == "gradients",
-        )
+        kind = SPLITTERS[self.split.splitter]
+        self.criterion = kind if issubclass(kind, Pairwise) else GradientMatching
+        self.node, self.allowed = compared(trainer), trainer.scope.region.allowed
+        self.matching = Matching.of(self.split)
+
+    @property
+    def numbers(self) -> range:
+        """Of the looks at each candidate."""
+        return range(self.criterion.looks(self.split))
 
     def probes(self) -> Iterator[Probe]:
-        """The mini-batches of the score."""
+        """The mini-batches of the gradient matching score."""
         return map(self.trainer.probe, range(self.split.batches))
 
-    def score(self, choice: str, probes: Iterator[Probe]) -> Tensor:
-        """Similarities [candidates, candidates] of a choice's gradients."""
+    def score(self, choice: str, numbers: Iterable[int] | None = None) -> Tensor:
+        """Similarities [candidates, candidates] of a choice's candidates, by all looks unless some are given."""
 
-        def work(probes: Iterator[Probe]) -> Tensor:
+        def work(numbers: Iterable[int]) -> Tensor:
             with self.trainer.uncompiled():
-                return match(
-                    probes, choice, self.allowed[choice], self.shared(choice), self.matching, self.parts(choice)
-                )
+                return self.criterion.compare(self.node, choice, numbers)
 
-        found = self.trainer.within_memory(lambda: work(probes), lambda: work(iter([self.trainer.probe(0)])))
-        return self.checked(choice, found)
+        asked = self.numbers if numbers is None else numbers
+        return self.checked(choice, self.trainer.within_memory(lambda: work(asked), lambda: work([0])))
 
     def gradients(self, choice: str, number: int) -> Gradients:
         """Per shared parameter those under each candidate of the choice on a mini-batch, [candidates, *shape]."""
 
         def work(probe: Probe) -> Gradients:
             with self.trainer.uncompiled():
-                shared, own_weight = self.shared(choice), self.matching.own_weight
-                return gradients(probe, choice, self.allowed[choice], shared, own_weight, self.parts(choice))
+                shared, parts = shared_of(self.node, choice), parts_of(self.node, choice)
+                return gradients(probe, choice, self.allowed[choice], shared, self.matching.own_weight, parts)
 
         return self.trainer.within_memory(lambda: work(self.trainer.probe(number)), lambda: work(self.trainer.probe(0)))
-
-    def shared(self, choice: str) -> Parameters:
-        return shared_parameters(self.trainer.network, choice, self.ends)
-
-    def parts(self, choice: str) -> dict[str, Index]:
-        return shared_parts(self.trainer.network, choice, self.allowed[choice])
 
     def checked(self, choice: str, similarities: Tensor) -> Tensor:
         """The same, on the CPU; UserError where they are not numbers."""
         if not torch.isfinite(similarities).all():
             raise UserError(
-                f"leaf {self.trainer.scope.label}: a gradient on choice {choice} is not finite; "
+                f"leaf {self.trainer.scope.label}: {self.criterion.what} on choice {choice} is not finite; "
                 "try a smaller method.learning_rate"
             )
         return similarities.cpu()

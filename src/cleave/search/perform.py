@@ -27,8 +27,9 @@ from cleave.search.stability import agreement, mean_entropy, panel
 from cleave.search.state import SearchCost
 from cleave.search.task import NodeTask, Parent, RetrainTask, StandaloneTask, Task, TaskResult
 from cleave.search.trainer import NodeTrainer, Standalone, make_method
+from cleave.search.work import comparing
 from cleave.space import Arch
-from cleave.split import Node, Probe
+from cleave.split import Node
 from cleave.split.splitters import SPLITTERS, SplitRequest
 from cleave.stats.accuracy import Accuracy
 
@@ -183,10 +184,9 @@ class Performance(TaskSession):
     def _score(self, choice: str, trainer: NodeTrainer) -> Tensor:
         """A choice's similarities, measured once and kept across interruptions."""
         if choice not in self.found.similarities:
-            candidates = len(trainer.scope.region.allowed[choice])
-            probes = self._watched(trainer, choice, candidates)
-            scores = Matcher(trainer).score(choice, probes)
-            self._keep_scores({choice: scores}, {choice: self.problem.recipe.split.batches})
+            matcher, split = Matcher(trainer), self.problem.recipe.split
+            scores = matcher.score(choice, self._watched(matcher, choice))
+            self._keep_scores({choice: scores}, {choice: matcher.criterion.passes(split)})
         return torch.tensor(self.found.similarities[choice], dtype=torch.float64)
 
     def _race(self, choices: Sequence[str], parts: int, trainer: NodeTrainer) -> dict[str, Tensor]:
@@ -210,11 +210,11 @@ class Performance(TaskSession):
             self.found.probes[choice] = probes[choice]
             self.found.cost.split_passes += len(values) * probes[choice]
 
-    def _watched(self, trainer: NodeTrainer, choice: str, candidates: int) -> Iterator[Probe]:
-        for number, probe in enumerate(Matcher(trainer).probes()):
+    def _watched(self, matcher: Matcher, choice: str) -> Iterator[int]:
+        for number in matcher.numbers:
             self.breathe()
-            self.show(f"compare {choice}", number * candidates)
-            yield probe
+            self.show(f"compare {choice}", int(comparing(self.problem, number * len(matcher.allowed[choice]))))
+            yield number
 
     def _evaluator(self, trainer: NodeTrainer) -> LeafEvaluator:
         """What judges a leaf's architectures, across interruptions."""

@@ -42,8 +42,8 @@ def schedule(recipe: Recipe, depth: int) -> Schedule:
     """The schedule of a node `depth` splits below the root.
 
     Before each split a node warms up, going on with its parent's weights; leaves restart unless the recipe says
-    otherwise (GM-NAS, algorithm 1 and section D.1). Where a warm-up could change nothing, since no gradient is
-    compared and its weights are thrown away, there is none. Warm-ups walk the beginning of one cosine over the
+    otherwise (GM-NAS, algorithm 1 and section D.1). Where a warm-up could change nothing, since nothing is compared by
+    its weights and they are thrown away, there is none. Warm-ups walk the beginning of one cosine over the
     whole line from the root to a leaf; a leaf that goes on walks the rest of it, a leaf that restarts its own. With
     `anneal: path` a restarted leaf walks the beginning of the whole line's again, as in the released code. Where
     warm-ups have a learning rate of their own, each has its own cosine, and so has a leaf; without splits there is then
@@ -76,7 +76,7 @@ def own_schedule(recipe: Recipe, depth: int, rate: float) -> Schedule:
 def warmup_length(recipe: Recipe) -> int:
     """The epochs before a split; none where they would change nothing."""
     goes_on = not recipe.split.restart or METHODS[recipe.method.name].restarts_from_teacher
-    matters = SPLITTERS[recipe.split.splitter].scores or goes_on
+    matters = SPLITTERS[recipe.split.splitter].passes(recipe.split) > 0 or goes_on
     return recipe.split.warmup_epochs if matters else 0
 
 

@@ -23,7 +23,8 @@ class SearchCost:
 
     weight_steps: int = 0  # of one network; a step that trains several counts for each
     arch_steps: int = 0
-    split_passes: int = 0  # forward and backward passes of one mini-batch under one candidate
+    # Of one mini-batch under one candidate: forward and backward, or forward only where a splitter needs no gradients.
+    split_passes: int = 0
     eval_images: int = 0  # each counts for each architecture that is judged on it
     calibration_images: int = 0  # training images on which statistics are measured before, counted in the same way
     retrain_steps: int = 0  # of networks that are retrained, of a size and batch size of their own

@@ -304,6 +304,17 @@ class NodeTrainer:
         gates = self.method.probe(self.context("probe gates", number))
         return Probe(partial(self._loss, self.loss, self.probed.batch(number)), gates)
 
+    def answers(self, number: int) -> Callable[[Gates], Tensor]:
+        """The network's logits on the images of that probe, as a function of gates."""
+        images, _ = self.probed.batch(number)
+        return partial(self.logits, images)
+
+    def completion(self, number: int) -> Arch:
+        """A random valid architecture of the region in which as many choices act as can, so that candidates may be
+        compared in it; the same one whenever it is asked for."""
+        space, region = self.problem.space, self.scope.region
+        return space.completed(space.sample(region, self.chance.generator("completion", number)), region)
+
     def architecture_weights(self) -> dict[str, list[float]]:
         """Per choice the weights of its candidates, to six digits, where the method has such."""
         return {

@@ -12,13 +12,15 @@ from cleave.search.task import Task, TaskResult, node_task
 from cleave.search.work import (
     PlannedWork,
     Step,
+    comparing,
     evaluating,
     held_out_batches,
+    looks_at,
     nodes_at,
-    scored_passes,
     training,
 )
 from cleave.split import Node, Tree
+from cleave.split.splitters import SPLITTERS
 
 
 class TreeStage:
@@ -32,7 +34,8 @@ class TreeStage:
         tree = self._foreseen(state, found)
         kept = state.kept | {label: each for result in found.values() for label, each in result.kept.items()}
         nodes = [node for node in tree.nodes.values() if not node.finished]
-        splittable = {choice.name for choice in self.problem.space.splittable}
+        kind = SPLITTERS[self.problem.recipe.split.splitter]
+        splittable = {choice.name for choice in kind.divides(self.problem.space)}
         for node in sorted(nodes, key=lambda node: (len(node.path), node.path)):
             yield node_task(node, tree, kept, splittable)
 
@@ -118,8 +121,9 @@ class TreeStage:
                 kind: Step | None = None if method.alone else "evaluation"
                 yield PlannedWork("evaluate", evaluating(problem, count * images), count, 0, times, kind, depth)
                 yield from self.planned_calibration(count, depth)
-            elif scored := scored_passes(problem, depth):
-                yield PlannedWork(f"compare {depth + 1}", count * scored, count, 0, scored, "comparison", depth)
+            elif looks := looks_at(problem, depth):
+                compared = comparing(problem, count * looks)
+                yield PlannedWork(f"compare {depth + 1}", compared, count, 0, looks, "comparison", depth)
 
     def planned_calibration(self, count: int, depth: int) -> Iterator[PlannedWork]:
         """That the statistics of the architectures of so many leaves are measured, if so.

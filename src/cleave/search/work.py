@@ -53,8 +53,8 @@ def control_epochs(architectures: int, passes: int, steps_per_epoch: int) -> int
 
 def nodes_at(recipe: Recipe, space: Space, depth: int) -> int:
     """The nodes of the tree at a depth."""
-    branch = recipe.split.branch
-    most = max(len(choice.candidates) for choice in space.splittable)
+    branch, parts = recipe.split.branch, SPLITTERS[recipe.split.splitter].parts
+    most = parts or max(len(choice.candidates) for choice in space.splittable)
     return prod(branch[:depth]) if isinstance(branch, list) else int(most**depth)
 
 
@@ -68,16 +68,23 @@ def training(problem: Problem, depth: int) -> int:
     return weights + method.passes_each(settings) * learning
 
 
-def scored_passes(problem: Problem, depth: int) -> int:
-    """The passes by which one node at a depth is split."""
-    if not SPLITTERS[problem.recipe.split.splitter].scores:
-        return 0
+def looks_at(problem: Problem, depth: int) -> int:
+    """The looks at candidates by which one node at a depth is split: each a pass, where a splitter needs passes."""
+    kind, split = SPLITTERS[problem.recipe.split.splitter], problem.recipe.split
     sizes = sorted(len(choice.candidates) for choice in problem.space.splittable)
-    split, sizes = problem.recipe.split, sizes[: len(sizes) - depth]
+    sizes = sizes[: len(sizes) - depth]
     if split.rule != "race":
-        return sum(sizes) * split.batches
+        return sum(sizes) * kind.looks(split)
     contenders = sizes if split.choice == "lowest" else sizes[-1:]
     return int(sum(contenders) * max(RACED * split.batches, RaceRule.first))
+
+
+def comparing(problem: Problem, looks: int) -> float:
+    """The passes that so many looks at candidates amount to."""
+    kind, split = SPLITTERS[problem.recipe.split.splitter], problem.recipe.split
+    if not kind.passes(split):
+        return 0
+    return looks if kind.backward else EVALUATION * looks
 
 
 def held_out_batches(problem: Problem) -> int:
@@ -97,4 +104,5 @@ def passes_done(problem: Problem, cost: SearchCost) -> int:
 def training_passes(problem: Problem, cost: SearchCost) -> int:
     """The same without evaluations: forward and backward passes of a mini-batch."""
     learning = problem.method.passes_each(problem.recipe.method) * cost.arch_steps
-    return cost.weight_steps + learning + cost.split_passes + cost.retrain_steps
+    compared = int(comparing(problem, cost.split_passes))
+    return cost.weight_steps + learning + compared + cost.retrain_steps

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from cleave.net import Gate, Gates
 from cleave.net.place import Index
+from cleave.settings import SplitSettings
 from cleave.split.race import RaceRule
-from cleave.split.similarity import Similarity
+from cleave.split.similarity import SIMILARITIES, Similarity
 from cleave.split.tally import Extrapolated, MeanGradients, MeanSimilarities, RaceTally, Tally
 
 Loss = Callable[[Gates], Tensor]
@@ -41,6 +42,15 @@ class Matching:
     similarity: Similarity
     own_weight: bool = False
     mean_gradients: bool = True
+
+    @staticmethod
+    def of(settings: SplitSettings) -> Matching:
+        """As a recipe says."""
+        return Matching(
+            SIMILARITIES[settings.similarity],
+            own_weight=settings.enable == "own",
+            mean_gradients=settings.average == "gradients",
+        )
 
     def tally(self) -> Tally:
         """An empty one, to which a choice's gradients are added."""
@@ -83,14 +93,19 @@ def gradients(
 
     A choice that the probe's path leaves out runs all the same: its candidates could not be told apart else.
     """
-    rows, before = [], probe.gates.get(choice, Gate(()))
+    rows = []
     for candidate in candidates:
-        loss = probe.loss({**probe.gates, choice: alone(candidate, before, own_weight)})
+        loss = probe.loss(beside(probe.gates, choice, candidate, own_weight))
         rows.append(torch.autograd.grad(loss, list(parameters.values()), materialize_grads=True))
     shared = [parts.get(name, ()) for name in parameters]
     return [
         torch.stack([row[part] for row in column]) for part, column in zip(shared, zip(*rows, strict=True), strict=True)
     ]
+
+
+def beside(gates: Gates, choice: str, candidate: str, own_weight: bool) -> Gates:
+    """The same gates, but that of a choice only one candidate runs."""
+    return {**gates, choice: alone(candidate, gates.get(choice, Gate(())), own_weight)}
 
 
 def alone(candidate: str, gate: Gate, own_weight: bool) -> Gate:

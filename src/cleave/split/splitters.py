@@ -5,14 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor
 
 from cleave.registry import Registry
-from cleave.settings import SplitSettings
-from cleave.space import Region
+from cleave.settings import Recipe, SplitSettings
+from cleave.space import Choice, Region, Space
 from cleave.space.space import pick
 from cleave.split.partition import Groups, at_random, cut_cost, cut_links, each_alone, min_cut
 from cleave.split.tree import Score, Split
@@ -38,6 +38,9 @@ class SplitRequest:
     race: Racer
     generator: torch.Generator
 
+
+Cutter = Callable[[Tensor, int], Groups]
+"""Similarities [candidates, candidates] and a number of parts -> groups."""
 
 Chooser = Callable[[SplitRequest], list[str]]
 """The choices in contention: of several the one is split that cuts the least similarity per link."""
@@ -74,7 +77,7 @@ ROUNDING = 1e-12
 
 
 SCORED = ("similarity", "average", "batches", "rule", "enable", "shared")
-"""The keys of `split` that say how candidates are compared."""
+"""The keys of `split` that say how candidates are compared by gradients."""
 CHOOSERS: dict[str, Chooser] = {"lowest": lowest_cut, "random": any_choice}
 
 
@@ -82,7 +85,7 @@ class Splitter(ABC):
     """Divides one choice of a node into groups.
 
     A new splitter is one class: its facts, and `split`. Where recipes may say more of it than of others, its
-    `settings_class` is a subclass of `SplitSettings`.
+    `settings_class` is a subclass of `SplitSettings`. One that compares candidates is a `cleave.split.Pairwise`.
     """
 
     settings_class: type[SplitSettings] = SplitSettings
@@ -92,10 +95,16 @@ class Splitter(ABC):
     """How often the space is split where the recipe does not say."""
 
     branches = True
-    """Whether a recipe says in how many groups (`split.branch`); else every candidate is a group by itself."""
+    """Whether a recipe says in how many groups (`split.branch`); else there are `parts`."""
+
+    parts: ClassVar[int | None] = None
+    """The groups of each of its splits, where recipes do not say; None: every candidate is a group by itself."""
 
     scores = False
-    """Whether it compares candidates, for which a node is trained first."""
+    """Whether it compares candidates."""
+
+    backward = True
+    """Whether a pass by which it compares candidates goes backward too."""
 
     meaningless: tuple[str, ...] = SCORED
     """The keys of `split` that say nothing to it."""
@@ -107,6 +116,29 @@ class Splitter(ABC):
     def of(cls, settings: SplitSettings, depth: int) -> Splitter:
         """The one for the nodes at a depth of the tree, from resolved settings."""
         return cls(chooser_at(settings, depth))
+
+    @classmethod
+    def looks(cls, settings: Any) -> int:  # noqa: ANN401
+        """How often it looks at each candidate of a choice, to compare them; each time has a number, from 0 on."""
+        return int(settings.batches) if cls.scores else 0
+
+    @classmethod
+    def passes(cls, settings: Any) -> int:  # noqa: ANN401
+        """The passes of a mini-batch that this takes: one for each look, unless a splitter says otherwise.
+
+        0: it looks at no weights, so that a node is not trained for it first.
+        """
+        return cls.looks(settings)
+
+    @classmethod
+    def divides(cls, space: Space) -> Sequence[Choice]:
+        """The choices that it can divide."""
+        return space.splittable
+
+    @classmethod
+    def refuses(cls, recipe: Recipe, space: Space) -> str | None:
+        """What it needs that is not there, for people; None where it works."""
+        return None
 
     @abstractmethod
     def split(self, request: SplitRequest) -> Split:
@@ -171,38 +203,15 @@ class Random(Splitter):
         return Split(choice, candidates, named(groups, candidates))
 
 
-@splitter("gradient", "gradient-matching", "gm")
-class GradientMatching(Splitter):
-    """The balanced groups that cut the least gradient similarity; every splittable choice is scored."""
-
-    scores = True
-    meaningless = ()
-
-    @classmethod
-    def of(cls, settings: SplitSettings, depth: int) -> Splitter:
-        kind = Racing if settings.rule == "race" else cls
-        return kind(chooser_at(settings, depth))
-
-    def split(self, request: SplitRequest) -> Split:
-        similarities = {choice: request.score(choice) for choice in splittable(request)}
-        return lowest(self.chooser(request), similarities, request)
-
-
-class Racing(GradientMatching):
-    """The same by a race: only choices in contention are scored, each as far as it may still win."""
-
-    def split(self, request: SplitRequest) -> Split:
-        contenders = self.chooser(request)
-        return lowest(contenders, request.race(contenders, request.parts), request)
-
-
-def lowest(contenders: Sequence[str], similarities: Mapping[str, Tensor], request: SplitRequest) -> Split:
+def lowest(
+    contenders: Sequence[str], similarities: Mapping[str, Tensor], request: SplitRequest, cut: Cutter = min_cut
+) -> Split:
     """The contender whose best partition cuts the least similarity per link, with the scores of all that were compared.
 
     Per link, since choices may differ in their number of candidates; where they do not, it is the lowest sum.
     """
     allowed, parts = request.region.allowed, request.parts
-    scores = {choice: best_groups(allowed[choice], values, parts) for choice, values in similarities.items()}
+    scores = {choice: best_groups(allowed[choice], values, parts, cut) for choice, values in similarities.items()}
     choice = first_lowest({name: scores[name].mean_link for name in contenders})
     return Split(choice, scores[choice].candidates, scores[choice].groups, scores)
 
@@ -213,12 +222,12 @@ def first_lowest(costs: Mapping[str, float]) -> str:
     return next(name for name, cost in costs.items() if cost - least <= ROUNDING * max(1.0, abs(least)))
 
 
-def best_groups(candidates: Sequence[str], similarities: Tensor, parts: int) -> Score:
-    """The minimum balanced cut of a choice's similarities."""
-    groups = min_cut(similarities, parts)
-    cut = cut_cost(similarities, groups)
+def best_groups(candidates: Sequence[str], similarities: Tensor, parts: int, cut: Cutter = min_cut) -> Score:
+    """The groups into which a choice's similarities are cut: by the minimum balanced cut unless another is given."""
+    groups = cut(similarities, parts)
+    cost = cut_cost(similarities, groups)
     links = cut_links(groups)
-    return Score(tuple(candidates), similarities.tolist(), named(groups, candidates), cut, cut / links)
+    return Score(tuple(candidates), similarities.tolist(), named(groups, candidates), cost, cost / links)
 
 
 def named(groups: Groups, candidates: Sequence[str]) -> tuple[tuple[str, ...], ...]:

@@ -19,7 +19,7 @@ def label(path: Path) -> str:
 
 @dataclass(frozen=True)
 class Score:
-    """What gradient matching found on one choice: similarities [candidates][candidates], the best groups, their cut."""
+    """What a criterion found on one choice: similarities [candidates][candidates], the best groups, their cut."""
 
     candidates: tuple[str, ...]
     similarities: list[list[float]]
