@@ -107,6 +107,34 @@ def test_a_training_that_is_killed_after_every_step_ends_in_the_same_bytes(
     assert found == outcome(whole)
 
 
+def test_epochs_for_which_there_is_no_time_are_left_out(images: Path, tmp_path: Path) -> None:
+    """The learning rate ends where it should; interrupted after that, it ends in the same bytes."""
+    keys = {**settings_of(*SIZES, "training.epochs=5"), "space.name": "darts", "data.name": str(images)}
+    recipe, outcomes = load_training(GENOTYPE, "darts-cifar", keys), []
+    for name in ("whole", "run"):
+        out, killer = tmp_path / name, Killer(4)  # in the second epoch, after the cut
+        if name == "run":
+            with pytest.raises(Killed):
+                runner.start(recipe, out, killer, until=lambda: 0.0)
+            told = runner.resume(out, cleave.Callback())
+        else:
+            told = runner.start(recipe, out, cleave.Callback(), until=lambda: 0.0)
+        assert (told["epochs"], told["planned_epochs"]) == (2, 5)
+        outcomes.append(outcome(out))
+    assert outcomes[0] == outcomes[1]
+    events = [json.loads(line) for line in (tmp_path / "run" / "events.jsonl").read_text().splitlines()]
+    assert [each["kind"] for each in events] == ["epoch", "shortened", "epoch"]
+    assert {key: events[1][key] for key in ("epoch", "epochs")} == {"epoch": 1, "epochs": 2}
+
+
+def test_a_training_with_time_enough_has_all_its_epochs(images: Path, tmp_path: Path) -> None:
+    keys = {**settings_of(*SIZES), "space.name": "darts", "data.name": str(images)}
+    told = runner.start(
+        load_training(GENOTYPE, "darts-cifar", keys), tmp_path / "run", cleave.Callback(), until=lambda: 1e9
+    )
+    assert (told["epochs"], "planned_epochs" in told) == (2, False)
+
+
 def test_a_finished_training_is_told_and_what_was_lost_is_made_again(
     whole: Path, tmp_path: Path, capsys: Capture
 ) -> None:

@@ -7,9 +7,10 @@ from math import cos, pi
 import pytest
 import torch
 
-from cleave.retrain.rates import rates
+from cleave.retrain.rates import place, rates
 from cleave.retrain.recipes import load_training
 from cleave.retrain.settings import RetrainSettings
+from tests.fresh import fresh
 from tests.retrain.mobile import ARCH
 from tests.retrain.small import GENOTYPE
 
@@ -66,3 +67,24 @@ def test_the_cosine_of_proxylessnas() -> None:
     settings = load_training(ARCH, "proxyless-imagenet", {}).training
     found = [rates(settings, epoch).learning_rate for epoch in (0, 1, 150, 299)]
     assert found == pytest.approx([0.05, 0.025 * (1 + cos(pi / 300)), 0.025, 0.025 * (1 + cos(pi * 299 / 300))])
+
+
+def test_a_schedule_that_is_not_cut_goes_from_epoch_to_epoch() -> None:
+    assert [place(epoch, 7, []) for epoch in range(7)] == list(range(7))
+
+
+def test_a_schedule_that_is_cut_goes_on_where_it_was_and_ends_where_it_should() -> None:
+    """Epoch by epoch: what is left of the way is walked in equal steps, laid out anew at every cut."""
+    random = fresh()
+    for _ in range(50):
+        planned, cuts, walked = int(random.integers(8, 40)), list[tuple[int, int]](), [0.0]
+        total = planned
+        for epoch in range(planned):
+            if epoch >= total:
+                break
+            if 0 < epoch < total - 2 and random.random() < 0.2:
+                total = int(random.integers(epoch + 1, total))
+                cuts.append((epoch, total))
+            walked.append(walked[-1] + (planned - walked[-1]) / (total - epoch))
+        assert [place(epoch, planned, cuts) for epoch in range(total + 1)] == pytest.approx(walked[: total + 1])
+        assert walked[total] == pytest.approx(planned)

@@ -59,7 +59,10 @@ def first_round(work: Work, asked: Sized) -> list[Candidate]:
 
 
 def long_round(work: Work, others: list[Candidate]) -> list[Candidate]:
-    """The best of the others so far, from the beginning again and for longer, if there is time for more epochs."""
+    """The best of the others so far, from the beginning again and for longer, if there is time for more epochs.
+
+    It is the last, and ends in time: what took longer before, or takes longer now, makes it shorter.
+    """
     if not others:
         return []
     name = work.once("best other", lambda: max(others, key=lambda each: held_out(work, each)).name)
@@ -68,5 +71,5 @@ def long_round(work: Work, others: list[Candidate]) -> list[Candidate]:
     if epochs <= work.known[FIRST][name]:
         return []
     longer = replace(best, name=f"{name} longer")
-    train(work, longer, epochs)
+    train(work, longer, epochs, until=lambda: work.left - work.reserve)
     return [longer]

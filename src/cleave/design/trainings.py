@@ -17,6 +17,7 @@ from cleave.retrain.problem import open_training
 from cleave.retrain.recipes import TAKEN, load_training, resolve_training
 from cleave.retrain.result import TRAININGS, read_training
 from cleave.retrain.runner import start_or_resume
+from cleave.retrain.session import Until
 from cleave.retrain.settings import RetrainRecipe
 from cleave.retrain.trainer import RetrainTrainer
 from cleave.torch_state import cpu_threads
@@ -115,11 +116,15 @@ def dealt(seconds: float, each: Mapping[str, float]) -> dict[str, int]:
     return epochs
 
 
-def train(work: Work, candidate: Candidate, epochs: int) -> None:
-    """Trains it to the end, from where it was interrupted if it was, and says how good it is."""
+def train(work: Work, candidate: Candidate, epochs: int, until: Until | None = None) -> None:
+    """Trains it to the end, from where it was interrupted if it was, and says how good it is.
+
+    `until`: the seconds that it may still take; for fewer epochs, where they take longer than was thought.
+    """
     work.callback.stop.check()
-    start_or_resume(recipe_for(work, candidate, epochs), folder_of(work, candidate), work.callback, work.given)
-    number = f"{epochs} epoch{'s' * (epochs > 1)}"
+    recipe, folder = recipe_for(work, candidate, epochs), folder_of(work, candidate)
+    done = start_or_resume(recipe, folder, work.callback, work.given, until)["epochs"]
+    number = f"{done} epoch{'s' * (done > 1)}" + (f" ({epochs} were planned)" if done < epochs else "")
     work.callback.say(f"{candidate.name}: {held_out(work, candidate):.2f} % of held-out images after {number}")
 
 

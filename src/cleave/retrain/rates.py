@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from cleave.retrain.settings import RetrainSettings
@@ -16,12 +17,26 @@ class Rates(NamedTuple):
     auxiliary: float
 
 
-def rates(settings: RetrainSettings, epoch: int) -> Rates:
+def place(epoch: int, planned: int, cuts: Sequence[tuple[int, int]]) -> float:
+    """Where on the way that `planned` epochs would go an epoch is, counted from 0.
+
+    `cuts`: (epoch, epochs), from that epoch on the rest of the way was laid out for so many epochs in all.
+    """
+    before, here, steps = 0, 0.0, 1.0
+    for at, total in cuts:
+        if epoch < at:
+            break
+        before, here = at, here + (at - before) * steps
+        steps = (planned - here) / (total - at)
+    return here + (epoch - before) * steps if before else epoch
+
+
+def rates(settings: RetrainSettings, epoch: float) -> Rates:
     """Those of an epoch, counted from 0. Paths are dropped as in the code of DARTS: share * epoch / epochs."""
     return Rates(learning_rate(settings, epoch), settings.drop_path * epoch / settings.epochs, settings.auxiliary)
 
 
-def learning_rate(settings: RetrainSettings, epoch: int) -> float:
+def learning_rate(settings: RetrainSettings, epoch: float) -> float:
     """Constant within an epoch: it rises in the first ones, then goes along a cosine or falls by a factor."""
     highest, rise, start = settings.learning_rate, settings.learning_rate_warmup, settings.learning_rate_warmup_from
     if epoch < rise and start is not None:

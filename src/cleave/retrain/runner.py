@@ -19,7 +19,7 @@ from cleave.retrain.problem import TrainingProblem, open_training
 from cleave.retrain.ranks import Ranks, device_of, joined
 from cleave.retrain.recipes import recipe_of, resolve_training
 from cleave.retrain.seen import keep_seen
-from cleave.retrain.session import TrainingSession
+from cleave.retrain.session import TrainingSession, Until
 from cleave.retrain.settings import RetrainRecipe
 from cleave.run.durable import write_json
 from cleave.run.folder import RunFolder, create, make_folder, new_folder
@@ -32,8 +32,15 @@ from cleave.torch_state import cpu_threads
 MEMORY = "training.batch_size, or raise training.accumulate"
 
 
-def start(recipe: RetrainRecipe, out: Path | None, callback: Callback, given: Given | None = None) -> dict[str, Any]:
+def start(
+    recipe: RetrainRecipe,
+    out: Path | None,
+    callback: Callback,
+    given: Given | None = None,
+    until: Until | None = None,
+) -> dict[str, Any]:
     """Trains in a new folder; returns the outcome with "run" and "seconds". `given`: images that no recipe can name.
+    `until`: the seconds that are left for it; see `TrainingSession`.
 
     Under torchrun every process calls it alike; the first one reads and writes the folder.
     UserError for what the user can correct; Interrupted, with everything saved, when asked to stop.
@@ -46,7 +53,7 @@ def start(recipe: RetrainRecipe, out: Path | None, callback: Callback, given: Gi
         path = ranks.told(folder_for(problem, out) if ranks.first else Path())
         with holding(path, ranks), callback.stop:
             folder = create(path, recipe, problem.environment(), TRAIN) if ranks.first else None
-            return go_on(path, folder, problem, ranks, callback)
+            return go_on(path, folder, problem, ranks, callback, until)
 
 
 def resume(
@@ -55,6 +62,7 @@ def resume(
     device: str | None = None,
     given: Given | None = None,
     changed_extensions: bool = False,
+    until: Until | None = None,
 ) -> dict[str, Any]:
     """Goes on with a training, or tells its outcome again; ends as if it had never been interrupted.
 
@@ -77,22 +85,27 @@ def resume(
             problem = in_turn(ranks, recipe, callback, given)
             compare(origin.environment, problem.environment(), recipe.data.name, path, callback)
             with callback.stop:
-                return go_on(path, folder_of(path, origin, ranks), problem, ranks, callback)
+                return go_on(path, folder_of(path, origin, ranks), problem, ranks, callback, until)
 
 
 def start_or_resume(
-    recipe: RetrainRecipe, path: Path, callback: Callback, given: Given | None = None
+    recipe: RetrainRecipe, path: Path, callback: Callback, given: Given | None = None, until: Until | None = None
 ) -> dict[str, Any]:
     """Trains in a folder, or goes on with the training there; UserError where that is another one."""
     if not holds(path, TRAIN):
-        return start(recipe, path, callback, given)
+        return start(recipe, path, callback, given, until)
     if resolve_training(recipe) != recipe_of(read_origin(path, TRAIN)):
         raise UserError(f"{path}: was trained by another recipe; give --out a new folder")
-    return resume(path, callback, given=given)
+    return resume(path, callback, given=given, until=until)
 
 
 def go_on(
-    path: Path, folder: RunFolder | None, problem: TrainingProblem, ranks: Ranks, callback: Callback
+    path: Path,
+    folder: RunFolder | None,
+    problem: TrainingProblem,
+    ranks: Ranks,
+    callback: Callback,
+    until: Until | None = None,
 ) -> dict[str, Any]:
     """Takes the steps that are left of a training whose folder the first process has locked."""
     settings = problem.recipe.model_dump(mode="json")
@@ -101,7 +114,7 @@ def go_on(
         if folder is not None:
             write_json(path / IMAGES, dict(problem.report))
             keep_seen(folder.files, problem.task.train, problem.valid)
-        session = TrainingSession(problem, folder, ranks, callback)
+        session = TrainingSession(problem, folder, ranks, callback, until)
         session.run()
         session.finish()
     return ranks.told(view(path, TRAIN) if ranks.first else {})

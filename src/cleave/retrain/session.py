@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,6 +20,10 @@ from cleave.run.generations import NotFinite, Record
 from cleave.run.reading import Shape, shaped
 
 DOING = "train"
+Until = Callable[[], float]
+"""The seconds that a training may still take."""
+LATE = 1.02
+"""So much longer than there is time for the epochs that are left may take."""
 
 
 class SavedTraining(Shape):
@@ -29,16 +33,26 @@ class SavedTraining(Shape):
     step: int = Field(ge=0)
     kept: dict[str, str]
     inherited: dict[str, Any] | None
+    cuts: list[list[int]] = Field(default_factory=list)
 
 
 class TrainingSession:
     """Trains a network to its end. Whatever ends it, one with the same folder goes on and ends the same.
 
-    `folder`: of the first of several processes, which alone reads and writes there.
+    `folder`: of the first of several processes, which alone reads and writes there. `until`: where epochs take longer
+    than there is time for, there are fewer of them, whose learning rates still end where they should.
     """
 
-    def __init__(self, problem: TrainingProblem, folder: RunFolder | None, ranks: Ranks, callback: Callback) -> None:
+    def __init__(
+        self,
+        problem: TrainingProblem,
+        folder: RunFolder | None,
+        ranks: Ranks,
+        callback: Callback,
+        until: Until | None = None,
+    ) -> None:
         self.problem, self.folder, self.ranks, self.callback = problem, folder, ranks, callback
+        self.until = until
         self.trainer = RetrainTrainer(problem.task, ranks)
         self.kept: dict[str, str] = {}
         """The identities of saved weights, by label."""
@@ -50,12 +64,14 @@ class TrainingSession:
             self._restore(Record(saved.weights, saved.state, saved.meta["search"]))
         elif problem.supernet is not None:
             self._begin()
-        self.saved_at = time.monotonic()
+        self.saved_at = self.began_at = time.monotonic()
+        self.began_in = self.trainer.epoch
 
     def _restore(self, record: Record) -> None:
         if self.folder is not None:
             shaped(self.folder.generations.folder, SavedTraining, record.meta)
         self.kept, self.inherited = record.meta["kept"], record.meta["inherited"]
+        self.trainer.cuts = [(at, total) for at, total in record.meta.get("cuts", [])]
         self.trainer.restore(record)
 
     def _begin(self) -> None:
@@ -103,7 +119,8 @@ class TrainingSession:
 
     def _known(self) -> Record:
         record = self.trainer.record()
-        return Record(record.weights, record.state, {**record.meta, "kept": self.kept, "inherited": self.inherited})
+        plain = {"kept": self.kept, "inherited": self.inherited, "cuts": self.trainer.cuts}
+        return Record(record.weights, record.state, {**record.meta, **plain})
 
     def _show(self) -> None:
         trainer = self.trainer
@@ -116,6 +133,21 @@ class TrainingSession:
         if self.folder is not None:
             found = {"loss": loss, "accuracy": accuracy, "held_out": held and held["accuracy"]}
             self.folder.events.write("epoch", leaf=LABEL, phase=DOING, epoch=self.trainer.epoch, **found)
+        self._hurry()
+
+    def _hurry(self) -> None:
+        """Leaves out epochs for which there is no time."""
+        trainer = self.trainer
+        left = trainer.epochs - trainer.epoch
+        if self.until is None or left < 2:
+            return
+        each = (time.monotonic() - self.began_at) / max(1, trainer.epoch - self.began_in)
+        fit = self.ranks.told(max(1, int(self.until() / each)))
+        if left > LATE * fit:
+            trainer.shorten(trainer.epoch + fit)
+            if self.folder is not None:
+                self.folder.events.write("shortened", leaf=LABEL, epoch=trainer.epoch, epochs=trainer.epochs)
+            self._save()
 
     def _held_out(self) -> dict[str, Any] | None:
         """How the network does on held-out images (percent); null where there are none."""
@@ -138,7 +170,8 @@ class TrainingSession:
             "space": self.problem.space.name,
             "arch": recipe.arch,
             "seed": recipe.seed,
-            "epochs": recipe.training.epochs,
+            "epochs": self.trainer.epochs,
+            **({"planned_epochs": recipe.training.epochs} if self.trainer.cuts else {}),
             "inherited": self._taken(),
             "pretrained": self.problem.pretrained and dict(self.problem.pretrained.identity),
             **self.problem.cost.counts,

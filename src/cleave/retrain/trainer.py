@@ -22,7 +22,7 @@ from cleave.net import Network, build_alone, inherit, noisy, one_hot
 from cleave.net.noise import Part
 from cleave.retrain.batches import TrainingBatches
 from cleave.retrain.ranks import ALONE, Ranks
-from cleave.retrain.rates import rates
+from cleave.retrain.rates import Rates, place, rates
 from cleave.retrain.settings import RetrainSettings
 from cleave.retrain.teacher import Teacher
 from cleave.run.generations import Record
@@ -126,6 +126,8 @@ class RetrainTrainer:
     def __init__(self, task: Retraining, ranks: Ranks = ALONE) -> None:
         """New weights, drawn from (seed, label), or inherited ones. `ranks`: the processes that train it together."""
         self.task, self.ranks, settings = task, ranks, task.settings
+        self.cuts: list[tuple[int, int]] = []
+        """See `place`."""
         self.chance = Chance(task.seed, task.label)
         self.batches = TrainingBatches(task.train, settings, task.augment, task.normalise, self.chance, task.resample)
         self.parts = ranks.parts(settings.batch_size, settings.accumulate)
@@ -168,7 +170,10 @@ class RetrainTrainer:
         return Trainer(parameters, optimiser, self._rate, self._not_finite, averages, scaler, reduce)
 
     def _rate(self, step: int) -> float:
-        return rates(self.task.settings, step // self.task.steps_per_epoch).learning_rate
+        return self._rates(step // self.task.steps_per_epoch).learning_rate
+
+    def _rates(self, epoch: int) -> Rates:
+        return rates(self.task.settings, place(epoch, self.task.settings.epochs, self.cuts))
 
     def _not_finite(self, loss: float) -> UserError:
         label, section = self.task.label, self.task.section
@@ -184,7 +189,17 @@ class RetrainTrainer:
     @property
     def steps(self) -> int:
         """All of them. The schedule is laid out for these; who stops before has a network that is not finished."""
-        return self.task.settings.epochs * self.task.steps_per_epoch
+        return self.epochs * self.task.steps_per_epoch
+
+    @property
+    def epochs(self) -> int:
+        """All of them: those of the recipe, unless the training was shortened."""
+        return self.cuts[-1][1] if self.cuts else self.task.settings.epochs
+
+    def shorten(self, epochs: int) -> None:
+        """From now on there are so many epochs in all; what is left of the schedule is gone along faster."""
+        assert self.epoch < epochs < self.epochs
+        self.cuts.append((self.epoch, epochs))
 
     @property
     def epoch(self) -> int:
@@ -222,7 +237,7 @@ class RetrainTrainer:
         """The forward pass of that number in a step, of a part of a batch, with the auxiliary head where there is one;
         `found` adds up what it came to."""
         images, labels = (each[part] for each in batch)
-        now = rates(self.task.settings, self.epoch)
+        now = self._rates(self.epoch)
         if self.following is not None:
             self.following.take(self.step * len(self.parts) + number)
         with self._noise(part, now.drop_path), self._precision():

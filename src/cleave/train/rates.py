@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import cos, pi
 
 
-def cosine(place: int, total: int, highest: float, lowest: float, rise: int = 0) -> float:
+def cosine(place: float, total: int, highest: float, lowest: float, rise: int = 0) -> float:
     """From `highest` to `lowest` over `total` epochs (Loshchilov & Hutter, 2017), constant within epoch `place`.
 
     In the first `rise` epochs the rate rises in equal steps, and the cosine begins after them.
