@@ -68,10 +68,9 @@ class Neighbours:
 
     def changes(self, row: int) -> dict[str, list[Arch]]:
         """By choice what one change of it makes of this alternative."""
-        found: dict[str, list[Arch]] = {}
-        for number, choice in enumerate(self.changed(row).tolist()):
-            if choice >= 0:
-                found.setdefault(self.choices[choice], []).append(self.archs[number])
+        found, changed = dict[str, list[Arch]](), self.changed(row)
+        for number in np.flatnonzero(changed >= 0).tolist():
+            found.setdefault(self.choices[changed[number]], []).append(self.archs[number])
         return found
 
 

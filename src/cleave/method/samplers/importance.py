@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -32,20 +33,15 @@ class Importance(Sampler):
     sums: Tensor
     counts: Tensor
     means: Tensor
-    place: Tensor
 
     def __init__(self, space: Space, region: Region) -> None:
         super().__init__(space, region)
         self.numbers = {each: number for number, each in enumerate(candidates(region))}
         for name in ("sums", "counts", "means"):  # of lengths and of steps in this epoch; of lengths before it
             self.register_buffer(name, torch.zeros(len(self.numbers), dtype=torch.float64))
-        self.register_buffer("place", torch.tensor([-1.0, 0.0], dtype=torch.float64))  # the epoch, and its t
+        self.epoch, self.share = -1, 0.0  # of the last step, and its t
         self._drawer: Drawer | None = None
-        self.register_load_state_dict_post_hook(lambda *_: self._forget())
-
-    def _forget(self) -> None:
-        """Of chances that other numbers gave."""
-        self._drawer = None
+        self._acting: Sequence[Place] = ()
 
     def draw(self, context: StepContext) -> Arch:
         if self._drawer is None:
@@ -59,33 +55,31 @@ class Importance(Sampler):
 
     def weights(self) -> dict[str, dict[str, float]]:
         """p n of every candidate, so that a choice that is left out counts as one whose candidates are alike."""
-        share, found = float(self.place[1]), {}
+        means, found = self.means.tolist(), {}
         for choice, names in self.region.allowed.items():
-            lengths = [float(self.means[self.numbers[choice, name]]) for name in names]
-            found[choice] = dict(zip(names, mixed(lengths, share), strict=True))
+            lengths = [means[self.numbers[choice, name]] for name in names]
+            found[choice] = dict(zip(names, mixed(lengths, self.share), strict=True))
         return found
-
-    @property
-    def epoch(self) -> int:
-        return int(self.place[0])
 
     def _turn(self, context: StepContext) -> None:
         """To another epoch: what the last one has measured counts from here on."""
         self.means = renewed(self.sums, self.counts, self.means)
         self.sums, self.counts = torch.zeros_like(self.sums), torch.zeros_like(self.counts)
-        share = context.epoch / context.epochs if context.epochs else 0.0
-        self.place = self.place.new_tensor([context.epoch, share])
-        self._forget()
+        self.epoch, self.share = context.epoch, context.epoch / context.epochs if context.epochs else 0.0
+        self._drawer = None
 
     def learn(self, network: Network, gates: Gates, gradients: Mapping[nn.Parameter, Tensor]) -> None:
-        lengths = gradient_lengths(self._places(network), gates, gradients)
+        self._acting = self._acting or tuple(places(network).values())  # looked for once: a sampler has one network
+        lengths = gradient_lengths(self._acting, gates, gradients)
         numbers = [self.numbers[choice, gates[choice].active[0]] for choice in lengths]
         self.sums[numbers] += torch.stack(list(lengths.values())).to(self.sums)
         self.counts[numbers] += 1
 
-    def _places(self, network: Network) -> Sequence[Place]:
-        """They are looked for once: a sampler has one network."""
-        return self.__dict__.setdefault("_found", list(places(network).values()))
+    def get_extra_state(self) -> dict[str, Any]:
+        return {"epoch": self.epoch, "share": self.share}
+
+    def set_extra_state(self, state: Mapping[str, Any]) -> None:
+        self.epoch, self.share, self._drawer = state["epoch"], state["share"], None
 
     def inherit(self, parent: Mapping[str, Tensor], parent_region: Region) -> None:
         """The means of candidates that are still allowed."""
