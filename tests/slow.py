@@ -219,6 +219,9 @@ LEFT_OUT = {
         r"test_samplers_and_hooks_work_on_every_space_with_splits_and_limits\[(?!toymobilenet-one-change\])"
         r"(?!toydropping-momentum-separation\])",
     ],
+    "the other samplers, and balanced groups within limits that are listed": [
+        r"test_every_sampler_keeps_limits\[Balanced\]",
+    ],
     "what importance and one-change learn": [r"test_what_samplers_and_hooks_learn_is_saved\[changes[01]\]"],
     "the same of one node in test_hooks.py, and kills of the others": [
         r"test_a_run_that_is_killed_in_every_phase_ends_in_the_same_bytes\[(importance|one-change)",

@@ -16,7 +16,6 @@ from cleave.errors import UserError, plain, shown
 from cleave.files import refuse_pipe
 from cleave.method import METHODS
 from cleave.method.rsps import sampler_of
-from cleave.method.samplers import SAMPLERS
 from cleave.places import absolute
 from cleave.resolve_split import differs, resolve_split
 from cleave.search.beginning import resolve_begin
@@ -179,8 +178,8 @@ def check_method(recipe: Recipe, space: Space) -> None:
         raise UserError(f"compile=true: method.name={name} runs another path in every step; leave compile out")
     if reason := method.refuses(recipe.method, space):
         raise UserError(f"method.name={name}: {reason}; use another method or space than {space.name}")
-    sampler = sampler_of(recipe.method)
-    if reason := SAMPLERS[sampler].refuses(space):
+    sampler, kind = sampler_of(method, recipe.method)
+    if reason := kind.refuses(space):
         raise UserError(f"method.sampler={sampler}: {reason}; use another sampler")
     if reason := refused(recipe, space):
         raise UserError(reason)

@@ -68,6 +68,21 @@ def test_every_sampler_draws_valid_architectures_of_a_part_of_every_space(space:
             assert space.valid(arch)
 
 
+@pytest.mark.parametrize("kind", SAMPLERS.values())
+def test_every_sampler_keeps_limits(kind: type[Sampler]) -> None:
+    """Those that half of the architectures keep, in a space that is listed and in one that is not."""
+    for space in (SPACE, find_space("mobilenet-proxyless")):
+        prices = costs(space, space.paper_size)
+        known = [prices.of(space.sample(space.region, each.generator)).multiply_adds for each in moments(30)]
+        most = sorted(known)[15]
+        limited = Limited(space, prices, {"multiply_adds": most})
+        sampler, found = kind(limited, limited.region), list[Arch]()
+        for epoch in range(3):
+            found += sampler.step(2, StepContext(epoch, 3, context(epoch).generator))
+        assert found
+        assert all(prices.of(arch).multiply_adds <= most and space.valid(arch) for arch in found)
+
+
 def test_balanced_draws_every_group_alike_and_what_is_in_it_alike() -> None:
     group = SPACE.grouping()
     assert group is not None

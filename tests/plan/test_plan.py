@@ -79,12 +79,11 @@ def test_the_steps_planned_are_the_steps_done(tmp_path: Path, changes: list[str]
 
 
 def test_a_plan_tells_how_many_networks_a_step_trains() -> None:
-    asked = ("method.name=rsps", "method.samples=4", "split.splitter=none", "method.paths=2")
-    for sampler, networks in {"uniform": 2, "fair": 3}.items():
-        plan = plan_search(recipe(*asked, f"method.sampler={sampler}"))
-        assert plan["networks_per_step"] == networks
-        assert f": 1 sub-supernets, {networks} networks in a weight step\n" in text(plan)
-    assert "networks" not in text(plan_search(recipe(*asked, "method.paths=1"))).split("\n")[0].partition(":")[2]
+    asked = ("method.name=rsps", "method.samples=4", "split.splitter=none", "trust.control=0")
+    one, fair = (plan_search(recipe(*asked, *more)) for more in ((), ("method.sampler=fair",)))
+    assert (one["networks_per_step"], fair["networks_per_step"]) == (1, 3)
+    assert ": 1 sub-supernets\n" in text(one)
+    assert ": 1 sub-supernets, 3 networks in a weight step\n" in text(fair)
 
 
 def test_statistics_that_are_measured_are_work_that_is_planned(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from cleave.method.base import Evaluate, Method, StepContext, method
 from cleave.method.evolution import Plan, evolved
 from cleave.method.rejects import batches_seen, questions, ranked, survivor
-from cleave.method.samplers import SAMPLERS, Uniform
+from cleave.method.samplers import SAMPLERS, Sampler, Uniform
 from cleave.net import Gates, Network, one_hot
 from cleave.registry import known_name
 from cleave.settings import MethodSettings, NotNegative, Positive
@@ -66,14 +66,13 @@ class Rsps(Method):
 
     def __init__(self, settings: Any, space: Space, region: Region, generator: torch.Generator) -> None:  # noqa: ANN401
         super().__init__(settings, space, region, generator)
-        kind = SAMPLERS[sampler_of(settings)] if region.size > 1 else Uniform
-        self.sampler = kind(space, region)
+        _, kind = sampler_of(type(self), settings)
+        self.sampler = kind(space, region) if region.size > 1 else Uniform(space, region)
 
     @classmethod
     def meaningless(cls, settings: DerivingSettings) -> Collection[str]:
         unused = ("samples", "rejects") if settings.derive == "evolution" else tuple(asdict(settings.evolution))
-        decided = SAMPLERS[sampler_of(settings)].decides
-        return (*unused, "paths") if decided else unused
+        return (*unused, "paths") if sampler_of(cls, settings)[1].decides else unused
 
     @staticmethod
     def evaluated(settings: DerivingSettings, batches: int) -> int:
@@ -93,7 +92,7 @@ class Rsps(Method):
 
     @classmethod
     def networks_each(cls, settings: Any, space: Space) -> int:  # noqa: ANN401
-        return SAMPLERS[sampler_of(settings)].networks(space) or cls.paths_each(settings)
+        return sampler_of(cls, settings)[1].networks(space) or cls.paths_each(settings)
 
     @property
     def summed(self) -> bool:
@@ -132,7 +131,7 @@ class Rsps(Method):
         return survivor(candidates, evaluate) if self.settings.rejects else ranked(candidates, evaluate)[0]
 
 
-def sampler_of(settings: MethodSettings) -> str:
-    """The name of the sampler; the usual one where a method has no such key."""
-    name: str = getattr(settings, "sampler", "uniform")
-    return name
+def sampler_of(method: type[Method], settings: Any) -> tuple[str, type[Sampler]]:  # noqa: ANN401
+    """The sampler of a method, with its name; the usual one where it has no such key."""
+    name: str = settings.sampler if issubclass(method, Rsps) and hasattr(settings, "sampler") else "uniform"
+    return name, SAMPLERS[name]

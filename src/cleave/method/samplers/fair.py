@@ -12,7 +12,7 @@ from cleave.method.samplers.base import Sampler, sampler
 from cleave.space import Arch, Space
 from cleave.space.genes import Genes
 
-TRIES = 100
+TRIES = 50
 """Rounds that are drawn for one in which all architectures are valid."""
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cleave.method import METHODS, Lesson
+from cleave.method.rsps import sampler_of
 from cleave.net import Gates
 from cleave.search.hooks.base import HOOKS, Gradients, Hook, WeightStep
 from cleave.search.hooks.gradient_projection import added
@@ -108,5 +109,6 @@ def more_copies(recipe: Recipe, space: Space) -> int:
     method, names = METHODS[recipe.method.name], recipe.search.hooks
     networks = method.networks_each(recipe.method, space)
     candidates = max(len(choice.candidates) for choice in space.choices)
-    apart = networks if networks > 1 and names else 0  # gradients network by network
+    watched = bool(names) or sampler_of(method, recipe.method)[1].watches
+    apart = networks if networks > 1 and watched else 0  # gradients network by network
     return apart + sum(HOOKS[name].copies(networks, candidates) for name in names)
