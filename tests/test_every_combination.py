@@ -132,6 +132,7 @@ def test_samplers_and_hooks_work_on_every_space_with_splits_and_limits(tmp_path:
     outcome, search, problem = run(tmp_path / "split", tiny(*own, *SPLITTERS["gradient"][0], "split.restart=false"))
     check_leaves(outcome, problem.space, 4)
     check_choice(outcome)
+    assert rival in {"sandwich", outcome.get("sampler"), *outcome.get("hooks", ())}
     nodes, networks = len(search.state.tree.nodes), problem.method.networks_each(asked.method, problem.space)
     assert 0 < outcome["cost"]["weight_steps"] <= nodes * problem.steps_per_epoch * networks
     most = max(problem.costs().of(problem.space.parse(leaf["arch"])).parameters for leaf in outcome["leaves"])
