@@ -76,7 +76,10 @@ def used(told: Mapping[str, Any], data: str) -> list[str]:
     """What is to be cited."""
     kinds = {"method": told["method"], "splitter": told["splitter"], "space": told["space"], "data": data}
     by = [f"selection {told['selection']['by']}"] if "selection" in told else []  # not in earlier versions' runs
-    return [*(f"{what} {name}" for what, name in kinds.items()), *by]
+    steps = [f"hook {name}" for name in told.get("hooks", ())]
+    if "sampler" in told:
+        steps.append(f"sampler {told['sampler']}")
+    return [*(f"{what} {name}" for what, name in kinds.items()), *steps, *by]
 
 
 def named_costs(cost: Mapping[str, int]) -> dict[str, int]:
