@@ -216,7 +216,8 @@ LEFT_OUT = {
         r"test_the_guide_to_comparing_runs_from_top_to_bottom",
     ],
     "each sampler and hook in test_samplers.py and test_hooks.py; two of them here, on a toy": [
-        r"test_samplers_and_hooks_work_on_every_space_with_splits_and_limits\[(?!toymobilenet-(one-change|gradient-projection)\])",
+        r"test_samplers_and_hooks_work_on_every_space_with_splits_and_limits"
+        r"\[(?!toymobilenet-(one-change|gradient-projection)\])",
     ],
     "the other samplers, and balanced groups within limits that are listed": [
         r"test_every_sampler_keeps_limits\[Balanced\]",
