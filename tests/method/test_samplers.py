@@ -54,6 +54,18 @@ def test_uniform_draws_what_the_space_draws() -> None:
     assert method.state_dict() == {}
 
 
+class Stubborn(Rsps):
+    """A method of somebody's own that draws by itself."""
+
+    def gates(self, context: StepContext) -> Gates:
+        return one_hot(dict.fromkeys(self.region.allowed, "skip_connect"))
+
+
+def test_a_method_of_ones_own_that_draws_by_itself_does_so_in_weight_steps() -> None:
+    method = Stubborn(RspsSettings(paths=2), SPACE, SPACE.region, torch.Generator())
+    assert method.paths(context(1)) == 2 * [method.gates(context(2))]
+
+
 @pytest.mark.parametrize("kind", SAMPLERS.values())
 @pytest.mark.parametrize("space", [*SPACES, *(toy() for toy in TOYS)], ids=lambda each: each.name)
 def test_every_sampler_draws_valid_architectures_of_a_part_of_every_space(space: Space, kind: type[Sampler]) -> None:
