@@ -16,7 +16,7 @@ from cleave.method.rsps import Rsps, RspsSettings
 from cleave.method.samplers import SAMPLERS, Balanced, Fair, Importance, OneChange, Sampler, Uniform
 from cleave.method.samplers.balanced import joined
 from cleave.method.samplers.fair import order
-from cleave.method.samplers.importance import gradient_lengths, mixed
+from cleave.method.samplers.importance import gradient_lengths, mixed, renewed
 from cleave.net import Gates, Network, build, one_hot, places
 from cleave.net.cost import costs
 from cleave.resolve import resolve
@@ -84,7 +84,7 @@ def test_every_sampler_draws_valid_architectures_of_a_part_of_every_space(space:
 def test_every_sampler_keeps_limits(kind: type[Sampler]) -> None:
     """Those that half of the architectures keep, in a space that is listed and in one that is not."""
     for space in (SPACE, find_space("mobilenet-proxyless")):
-        prices = costs(space, space.paper_size)
+        prices = costs(space, space.usual_size)
         known = [prices.of(space.sample(space.region, each.generator)).multiply_adds for each in moments(30)]
         most = sorted(known)[15]
         limited = Limited(space, prices, {"multiply_adds": most})
@@ -112,7 +112,7 @@ def test_balanced_has_no_group_without_a_valid_architecture() -> None:
     plain = Region(dict.fromkeys(SPACE.region.allowed, ("none", "skip_connect")))
     (alone,) = Balanced(SPACE, plain).listed or []
     assert len(alone) == len(enumerate_valid(SPACE, plain))
-    prices = costs(SPACE, SPACE.paper_size)
+    prices = costs(SPACE, SPACE.usual_size)
     least = min(prices.of(arch).parameters for arch in enumerate_valid(SPACE, SPACE.region))
     limited = Limited(SPACE, prices, {"parameters": least})
     (light,) = Balanced(limited, limited.region).listed or []
@@ -274,7 +274,9 @@ def test_importance_goes_on_from_what_was_saved_and_a_part_from_its_parent() -> 
     child.inherit(sampler.state_dict(), SPACE.region)
     child.step(1, StepContext(3, 4, context(1).generator))
     assert child.weights()["3<-0"] == sampler.weights()["3<-0"]
-    assert child.weights()["2<-0"]["nor_conv_1x1"] > 1 > child.weights()["2<-0"]["none"]
+    known = renewed(sampler.sums, sampler.counts, sampler.means)
+    lengths = [float(known[sampler.numbers["2<-0", name]]) for name in region.allowed["2<-0"]]
+    assert list(child.weights()["2<-0"].values()) == pytest.approx(mixed(lengths, 3 / 4))
 
 
 def test_the_lengths_are_those_of_an_operation_in_all_cells() -> None:

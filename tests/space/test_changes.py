@@ -63,7 +63,7 @@ def test_a_depth_changes_with_the_blocks_that_hang_on_it() -> None:
 def test_how_many_a_walk_reaches_within_limits(share: float) -> None:
     """Tight ones leave islands."""
     for space in (ToyMobileNet(), NASBench201(["none", "nor_conv_1x1"])):
-        prices = costs(space, space.paper_size)
+        prices = costs(space, space.usual_size)
         found = sorted(prices.of(arch).parameters for arch in enumerate_valid(space, space.region))
         limited = Limited(space, prices, {"parameters": found[int(share * len(found))]})
         reach = Changes(limited, limited.region).reach

@@ -46,7 +46,7 @@ def test_where_architectures_leave_choices_out_the_others_count() -> None:
 def test_within_limits_what_keeps_them_is_drawn_by_the_product_of_weights() -> None:
     """Those of groups whose costs add up, and of architectures that are listed."""
     for space in (ToyMobileNet(), NASBench201(["none", "nor_conv_1x1"])):
-        prices = costs(space, space.paper_size)
+        prices = costs(space, space.usual_size)
         generator = torch.Generator().manual_seed(0)
         drawn = [prices.of(space.sample(space.region, generator)) for _ in range(30)]
         most = {
