@@ -11,15 +11,19 @@ import cleave.api  # noqa: F401  what it registers is there before anything is p
 from cleave import extensions
 from cleave.data.sources import SOURCES
 from cleave.method import METHODS
+from cleave.method.samplers import SAMPLERS
 from cleave.ops import OPERATIONS
 from cleave.ops.mobile import ACTIVATIONS
 from cleave.pages.kinds import KINDS
+from cleave.search.hooks import HOOKS
 from cleave.space.registry import SPACES
 from cleave.split.metric import METRICS
 from cleave.split.similarity import SIMILARITIES
 from cleave.split.splitters import SPLITTERS
 
-REGISTRIES: list[Any] = [METHODS, SPLITTERS, SIMILARITIES, METRICS, OPERATIONS, ACTIVATIONS, SPACES, SOURCES, KINDS]
+REGISTRIES: list[Any] = [
+    METHODS, SAMPLERS, HOOKS, SPLITTERS, SIMILARITIES, METRICS, OPERATIONS, ACTIVATIONS, SPACES, SOURCES, KINDS,
+]  # fmt: skip
 
 
 @contextmanager

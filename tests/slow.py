@@ -215,6 +215,18 @@ LEFT_OUT = {
     "the guide to Python, the README's commands, and the guides to its parts": [
         r"test_the_guide_to_comparing_runs_from_top_to_bottom",
     ],
+    "each sampler and hook in test_samplers.py and test_hooks.py; two of them here, on a toy": [
+        r"test_samplers_and_hooks_work_on_every_space_with_splits_and_limits"
+        r"\[(?!toymobilenet-(one-change|gradient-projection)\])",
+    ],
+    "the other samplers, and balanced groups within limits that are listed": [
+        r"test_every_sampler_keeps_limits\[Balanced\]",
+    ],
+    "what importance and one-change learn": [r"test_what_samplers_and_hooks_learn_is_saved\[changes[01]\]"],
+    "the same of one node in test_hooks.py, and kills of the others": [
+        r"test_a_run_that_is_killed_in_every_phase_ends_in_the_same_bytes\[(importance|one-change)",
+        r"test_any_number_of_workers_leaves_the_same_bytes\[importance",
+    ],
     "the same cut down for NAS-Bench-201 and for a MobileNet": [
         r"test_a_recipe_runs_when_it_is_cut_down\[nasbench201-(gm-darts2|gm-snas|gm-rsps|small)",
         r"test_a_recipe_runs_when_it_is_cut_down\[mobilenet-proxyless",

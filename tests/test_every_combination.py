@@ -18,9 +18,11 @@ from cleave.engine.progress import Callback
 from cleave.engine.stop import Stop
 from cleave.errors import UserError
 from cleave.method import METHODS
+from cleave.method.samplers import SAMPLERS
 from cleave.resolve import resolve
 from cleave.run.folder import RunFolder, create, make_folder
 from cleave.run.origin import SEARCH, read_origin
+from cleave.search.hooks import HOOKS
 from cleave.search.loop import Search
 from cleave.search.problem import Problem, open_problem
 from cleave.settings import Recipe
@@ -108,6 +110,35 @@ def test_every_method_splitter_and_space_work_together(tmp_path: Path, space: st
     check_cost(outcome, search, problem)
     if space == "nasbench201" and splitter in ("none", "gradient"):
         assert outcome == run(tmp_path / "again", tiny(*changes))[0]
+
+
+RIVALS = {
+    **{name: [f"method.sampler={name}"] for name in SAMPLERS if name != "uniform"},
+    **{name: [f"search.hooks=[{name}]"] for name in HOOKS},
+    "sandwich": ["method.name=sandwich", "search.hooks=[complexity-rate, gradient-projection]"],
+}
+"""Samplers and hooks, with single paths; and hooks where a step has a teacher."""
+
+
+@pytest.mark.parametrize("rival", RIVALS)
+@pytest.mark.parametrize("space", SPACES)
+def test_samplers_and_hooks_work_on_every_space_with_splits_and_limits(tmp_path: Path, space: str, rival: str) -> None:
+    own = [f"space.name={space}", "method.name=rsps", "method.samples=3", *RIVALS[rival], *FEWER.get(space, [])]
+    asked = tiny(*own)
+    if (rival == "sandwich" and space != "mobilenet-ofa") or (rival, space) == ("balanced", "toyelastic"):
+        with pytest.raises(UserError):
+            resolve(asked, find_space(asked.space))
+        return
+    outcome, search, problem = run(tmp_path / "split", tiny(*own, *SPLITTERS["gradient"][0], "split.restart=false"))
+    check_leaves(outcome, problem.space, 4)
+    check_choice(outcome)
+    assert rival in {"sandwich", outcome.get("sampler"), *outcome.get("hooks", ())}
+    nodes, networks = len(search.state.tree.nodes), problem.method.networks_each(asked.method, problem.space)
+    assert 0 < outcome["cost"]["weight_steps"] <= nodes * problem.steps_per_epoch * networks
+    most = max(problem.costs().of(problem.space.parse(leaf["arch"])).parameters for leaf in outcome["leaves"])
+    limited = [*own, f"limits.params={most}", "search.epochs=2"]
+    outcome = run(tmp_path / "limited", tiny(*limited, "split.splitter=none"))[0]
+    assert outcome["limits"]["params"]["chosen"] <= most
 
 
 HALVING = [

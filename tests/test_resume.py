@@ -64,6 +64,16 @@ KINDS = {
         "split.splits": 1,
         "limits.macs": "2M",
     },
+    "importance and hooks": {
+        "method.name": "rsps",
+        "method.samples": 3,
+        "method.sampler": "importance",
+        "search.hooks": "[complexity-rate, momentum-separation, gradient-projection]",
+        "search.epochs": 3,
+        "split.splits": 1,
+        "split.restart": "false",
+    },
+    "one-change": {"method.name": "rsps", "method.samples": 3, "method.sampler": "one-change", "split.splits": 1},
     "shrinking": {
         "space.name": "mobilenet-ofa",
         "space.kernels": "[3, 5]",

@@ -12,7 +12,7 @@ import torch
 
 from cleave.engine.progress import Progress
 from cleave.space import find_space
-from cleave.terminal import Terminal, describe, print_run
+from cleave.terminal import Terminal, describe, how, print_run
 from tests.tiny import Ended
 
 SPACE = find_space("nasbench201")
@@ -292,3 +292,9 @@ def test_a_run_is_drawn_in_its_own_space(tmp_path: Path, capsys: pytest.CaptureF
     ended = Ended(["search", "--out", str(tmp_path / "run"), "--workers", "1", *words], capsys)
     assert ended.status == 0
     assert "unit 5: k" in ended.out
+
+
+def test_what_weight_steps_did_otherwise_is_said_beside_the_method() -> None:
+    told = {"method": "rsps", "splitter": "none", "seed": 3}
+    assert how(told) == "rsps, none, seed 3"
+    assert how({**told, "sampler": "fair", "hooks": ["a", "b"]}) == "rsps, sampler fair, a, b, none, seed 3"

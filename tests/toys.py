@@ -161,6 +161,18 @@ class ToyMobileNet(NamedSpace):
         return Layout(blocks, features=3 * width)
 
 
+class Islands(ToyMobileNet):
+    """Of which architectures of equal layers alone are valid, so that no single change leads from one to another."""
+
+    name = "islands"
+
+    def valid(self, arch: Arch) -> bool:
+        return len(set(arch.values())) == 1
+
+    def holds_valid(self, region: Region) -> bool:
+        return bool(set.intersection(*map(set, region.allowed.values())))
+
+
 class ToyCells64(NamedSpace):
     """One-input cells with a preprocessing step and concatenated nodes, the same three choices in every cell."""
 

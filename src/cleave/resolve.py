@@ -15,9 +15,12 @@ from cleave.data.sources import SOURCES
 from cleave.errors import UserError, plain, shown
 from cleave.files import refuse_pipe
 from cleave.method import METHODS
+from cleave.method.rsps import sampler_of
 from cleave.places import absolute
 from cleave.resolve_split import differs, resolve_split
 from cleave.search.beginning import resolve_begin
+from cleave.search.hooks import HOOKS
+from cleave.search.hooks.weight_steps import refused
 from cleave.search.latency import goes_by_latency, resolve_latency
 from cleave.search.retraining import naming, resolve_retraining
 from cleave.search.rungs import rungs_filled
@@ -107,6 +110,9 @@ def meaningless_elsewhere(recipe: Recipe, split: SplitSettings) -> list[str]:
         notes.append("latency has no meaning where nothing goes by milliseconds; it is not used")
     keys = [key for key in method.meaningless(recipe.method) if differs(recipe.method, key)]
     notes += [f"method.{key} has no meaning beside the other keys of the method; it is not used" for key in keys]
+    for hook in recipe.search.hooks:
+        keys = [key for key in HOOKS[hook].meaningless if differs(recipe.method, key)]
+        notes += [f"method.{key} has no meaning with search.hooks={hook}; it is not used" for key in keys]
     if split.enable == "own" and method.single_path and "enable" not in SPLITTERS[split.splitter].meaningless:
         notes.append(f"split.enable=own has no meaning with method.name={name}: every weight is 1; it is not used")
     return notes
@@ -172,6 +178,11 @@ def check_method(recipe: Recipe, space: Space) -> None:
         raise UserError(f"compile=true: method.name={name} runs another path in every step; leave compile out")
     if reason := method.refuses(recipe.method, space):
         raise UserError(f"method.name={name}: {reason}; use another method or space than {space.name}")
+    sampler, kind = sampler_of(method, recipe.method)
+    if reason := kind.refuses(space):
+        raise UserError(f"method.sampler={sampler}: {reason}; use another sampler")
+    if reason := refused(recipe, space):
+        raise UserError(reason)
 
 
 def resolve_statistics(recipe: Recipe, space: Space) -> tuple[SearchSettings, list[str]]:

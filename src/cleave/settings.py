@@ -222,6 +222,9 @@ Calibration = Annotated[int, Field(strict=True, ge=2, le=10**6)]
 SomeBatches = Annotated[int, Field(strict=True, ge=1, le=10**4)]
 
 
+HookName = Annotated[str, BeforeValidator(partial(known_name, "cleave.search.hooks:HOOKS"))]
+
+
 class SearchSettings(Settings):
     """How leaves are searched."""
 
@@ -239,6 +242,10 @@ class SearchSettings(Settings):
     calibration_batch_size: Calibration = 32  # of mean, at most, and of forgetting: images
     anneal: Literal["leaf", "path"] = "leaf"  # cosine over a leaf's own epochs, or over those from the root on
     snapshots: Positive = 1  # epochs of every leaf whose weights are kept, from its last one back
+    # What weight steps do otherwise, in this order. complexity-rate: smaller networks learn faster at first
+    # (DYNAS); momentum-separation: a momentum for each candidate of a choice (DYNAS); gradient-projection: gradients of
+    # networks that conflict (PCGrad, NASViT).
+    hooks: list[HookName] = []
     checkpoint_seconds: Annotated[float, Field(ge=0)] = 20.0  # at least this long between checkpoints
 
 

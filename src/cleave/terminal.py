@@ -230,10 +230,17 @@ def selection_table(result: dict[str, Any]) -> Table:
 def split_tree(result: dict[str, Any]) -> Tree:
     """Which choice was split where, into which groups, at what cut."""
     splits = {split["leaf"]: split for split in result["splits"]}
-    tree = Tree(Text(f"{result['space']}, {result['method']}, {result['splitter']}, seed {result['seed']}"))
+    tree = Tree(Text(f"{result['space']}, {how(result)}"))
     if splits:
         add_split(tree, "root", splits)
     return tree
+
+
+def how(result: dict[str, Any]) -> str:
+    """Method, splitter and seed, and what weight steps did otherwise than usual."""
+    sampler = f", sampler {result['sampler']}" if "sampler" in result else ""
+    hooks = f", {', '.join(result['hooks'])}" if "hooks" in result else ""
+    return f"{result['method']}{sampler}{hooks}, {result['splitter']}, seed {result['seed']}"
 
 
 def add_split(branch: Tree, leaf: str, splits: dict[str, dict[str, Any]]) -> None:

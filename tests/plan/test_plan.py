@@ -78,6 +78,14 @@ def test_the_steps_planned_are_the_steps_done(tmp_path: Path, changes: list[str]
     assert all(phase["seconds_per_step"] > 0 for phase in plan["phases"])
 
 
+def test_a_plan_tells_how_many_networks_a_step_trains() -> None:
+    asked = ("method.name=rsps", "method.samples=4", "split.splitter=none", "trust.control=0")
+    one, fair = (plan_search(recipe(*asked, *more)) for more in ((), ("method.sampler=fair",)))
+    assert (one["networks_per_step"], fair["networks_per_step"]) == (1, 3)
+    assert ": 1 sub-supernets\n" in text(one)
+    assert ": 1 sub-supernets, 3 networks in a weight step\n" in text(fair)
+
+
 def test_statistics_that_are_measured_are_work_that_is_planned(tmp_path: Path) -> None:
     changes = ["method.name=rsps", "method.samples=4", "split.splitter=none", "search.eval_batch_size=12"]
     changes += ["search.statistics=mean", "search.calibration_images=20", "trust.panel=2"]

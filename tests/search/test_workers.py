@@ -49,7 +49,12 @@ from tests.tiny import (
 )
 
 Capture = pytest.CaptureFixture[str]
+IMPORTANCE = {
+    "method.name": "rsps", "method.samples": 3, "method.sampler": "importance", "split.splits": 1,
+    "search.hooks": "[momentum-separation, gradient-projection]", "split.restart": "false",
+}  # fmt: skip
 KINDS: dict[str, tuple[int, dict[str, Any]]] = {
+    "importance and hooks": (2, IMPORTANCE),
     "darts": (2, {}),
     "darts that inherits": (3, {"split.restart": "false"}),
     "rsps": (2, RSPS),

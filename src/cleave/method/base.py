@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from cleave.errors import UserError
 from cleave.method.phase import Lesson, Phase
 from cleave.method.validation import ValidationLoss
-from cleave.net import Gate, Gates
+from cleave.net import Gate, Gates, Network
 from cleave.net.cost import Costs
 from cleave.registry import Registry
 from cleave.settings import MethodSettings, StatisticsName
@@ -145,6 +145,24 @@ class Method(nn.Module, ABC):
     def paths_each(settings: Any) -> int:  # noqa: ANN401
         """How many networks a weight step trains."""
         return 1
+
+    @classmethod
+    def networks_each(cls, settings: Any, space: Space) -> int:  # noqa: ANN401
+        """The same in a space, at most."""
+        return cls.paths_each(settings)
+
+    @property
+    def summed(self) -> bool:
+        """Whether a weight step goes down the sum of the losses of its networks, not their mean."""
+        return False
+
+    @property
+    def watches(self) -> bool:
+        """Whether it is told the gradients of each network of a weight step (`watch`)."""
+        return False
+
+    def watch(self, network: Network, gates: Gates, gradients: Mapping[nn.Parameter, Tensor]) -> None:
+        """The gradients, before they are clipped, that a network of a weight step gave to the weights it runs."""
 
     own_rates = False
     """Whether the learning rates of nodes are those of `phases`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+import torch
 from torch import nn
 
 from cleave.errors import UserError, unknown
@@ -104,6 +105,12 @@ class Operations:
                     f"operation {name}: has parameters, so that it cannot be called {trait}; leave that out"
                 )
         return module
+
+    def convolves(self, name: str, channels_in: int, channels_out: int, stride: int) -> bool:
+        """Whether it has a convolution with weights at this shape."""
+        with torch.device("meta"):
+            module = self.make(name, channels_in, channels_out, stride)
+        return any(isinstance(each, nn.Conv2d) for each in module.modules())
 
     def affine(self) -> Operations:
         """The same of what is not searched, which always has affine parameters."""

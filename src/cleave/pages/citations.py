@@ -35,6 +35,12 @@ PAPERS = {
   journal = {arXiv preprint arXiv:1707.08819},
   year = {2017}
 }""",
+    "chu2021": """@inproceedings{chu2021fairnas,
+  title = {{FairNAS}: Rethinking Evaluation Fairness of Weight Sharing Neural Architecture Search},
+  author = {Chu, Xiangxiang and Zhang, Bo and Xu, Ruijun},
+  booktitle = {IEEE/CVF International Conference on Computer Vision (ICCV)},
+  year = {2021}
+}""",
     "deng2009": """@inproceedings{deng2009imagenet,
   title = {{ImageNet}: A Large-Scale Hierarchical Image Database},
   author = {Deng, Jia and Dong, Wei and Socher, Richard and Li, Li-Jia and Li, Kai and Fei-Fei, Li},
@@ -52,6 +58,14 @@ PAPERS = {
   author = {Dong, Xuanyi and Yang, Yi},
   booktitle = {International Conference on Learning Representations (ICLR)},
   year = {2020}
+}""",
+    "gong2022": """@inproceedings{gong2022nasvit,
+  title = {{NASViT}: Neural Architecture Search for Efficient Vision Transformers with Gradient Conflict aware Supernet
+    Training},
+  author = {Gong, Chengyue and Wang, Dilin and Li, Meng and Chen, Xinlei and Yan, Zhicheng and Tian, Yuandong and
+    Liu, Qiang and Chandra, Vikas},
+  booktitle = {International Conference on Learning Representations (ICLR)},
+  year = {2022}
 }""",
     "howard2019": """@inproceedings{howard2019searching,
   title = {Searching for {MobileNetV3}},
@@ -79,6 +93,13 @@ PAPERS = {
   booktitle = {International Conference on Artificial Intelligence and Statistics (AISTATS)},
   year = {2016}
 }""",
+    "jeon2025": """@inproceedings{jeon2025subnet,
+  title = {Subnet-Aware Dynamic Supernet Training for Neural Architecture Search},
+  author = {Jeon, Jeimin and Oh, Youngmin and Lee, Junghyup and Baek, Donghyeon and Kim, Dohyung and Eom, Chanho and
+    Ham, Bumsub},
+  booktitle = {IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR)},
+  year = {2025}
+}""",
     "krizhevsky2009": """@techreport{krizhevsky2009learning,
   title = {Learning Multiple Layers of Features from Tiny Images},
   author = {Krizhevsky, Alex},
@@ -96,6 +117,12 @@ PAPERS = {
   author = {Liu, Hanxiao and Simonyan, Karen and Yang, Yiming},
   booktitle = {International Conference on Learning Representations (ICLR)},
   year = {2019}
+}""",
+    "lu2023": """@inproceedings{lu2023pada,
+  title = {{PA\\&DA}: Jointly Sampling Path and Data for Consistent {NAS}},
+  author = {Lu, Shun and Hu, Yu and Yang, Longxing and Sun, Zihao and Mei, Jilin and Tan, Jianchao and Song, Chengru},
+  booktitle = {IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR)},
+  year = {2023}
 }""",
     "lymanson2024": """@inproceedings{lymanson2024analyzing,
   title = {Analyzing Few-Shot Neural Architecture Search in a Metric-Driven Framework},
@@ -143,6 +170,13 @@ PAPERS = {
   booktitle = {International Conference on Learning Representations (ICLR)},
   year = {2019}
 }""",
+    "xu2022": """@inproceedings{xu2022analyzing,
+  title = {Analyzing and Mitigating Interference in Neural Architecture Search},
+  author = {Xu, Jin and Tan, Xu and Song, Kaitao and Luo, Renqian and Leng, Yichong and Qin, Tao and Liu, Tie-Yan and
+    Li, Jian},
+  booktitle = {International Conference on Machine Learning (ICML)},
+  year = {2022}
+}""",
     "yu2019": """@inproceedings{yu2019universally,
   title = {Universally Slimmable Networks and Improved Training Techniques},
   author = {Yu, Jiahui and Huang, Thomas},
@@ -154,6 +188,12 @@ PAPERS = {
   author = {Yu, Jiahui and Jin, Pengchong and Liu, Hanxiao and Bender, Gabriel and Kindermans, Pieter-Jan and
     Tan, Mingxing and Huang, Thomas and Song, Xiaodan and Pang, Ruoming and Le, Quoc},
   booktitle = {European Conference on Computer Vision (ECCV)},
+  year = {2020}
+}""",
+    "yu2020surgery": """@inproceedings{yu2020gradient,
+  title = {Gradient Surgery for Multi-Task Learning},
+  author = {Yu, Tianhe and Kumar, Saurabh and Gupta, Abhishek and Levine, Sergey and Hausman, Karol and Finn, Chelsea},
+  booktitle = {Advances in Neural Information Processing Systems (NeurIPS)},
   year = {2020}
 }""",
     "zhang2020": """@article{zhang2020deeper,
@@ -197,6 +237,13 @@ OWN = {
     "method sandwich": ("yu2019", "yu2020"),
     "method subnets": ("yu2020",),
     "method shrinking": ("cai2020",),
+    "sampler balanced": ("oh2025",),
+    "sampler fair": ("chu2021",),
+    "sampler importance": ("lu2023",),
+    "sampler one-change": ("xu2022",),
+    "hook complexity-rate": ("jeon2025",),
+    "hook momentum-separation": ("jeon2025",),
+    "hook gradient-projection": ("yu2020surgery", "gong2022"),
     "splitter none": ("bender2018",),
     "splitter exhaustive": ("zhao2021",),
     "splitter random": ("hu2022",),

@@ -23,7 +23,7 @@ from cleave.run.origin import SEARCH, holds, read_origin
 from cleave.run.view import events_of
 from cleave.search.drawn import of_run
 from cleave.search.halving import scope_label
-from cleave.terminal import FIGURES, begin_lines, chosen_lines, figure_text
+from cleave.terminal import FIGURES, begin_lines, chosen_lines, figure_text, how
 
 COSTS = {
     "weight_steps": "weight steps",
@@ -53,7 +53,7 @@ def of_search(path: Path, name: str, asked: Asked) -> Sequence[Facts]:
         Facts(
             name,
             f"Search in {told['space']}",
-            summary=[f"{told['method']}, {told['splitter']}, seed {told['seed']}", *begin_lines(told)],
+            summary=[how(told), *begin_lines(told)],
             verdicts=[told["trust"]["verdict"]],
             warnings=told["trust"]["warnings"],
             standings=standings(path, name, told, space),
@@ -76,7 +76,10 @@ def used(told: Mapping[str, Any], data: str) -> list[str]:
     """What is to be cited."""
     kinds = {"method": told["method"], "splitter": told["splitter"], "space": told["space"], "data": data}
     by = [f"selection {told['selection']['by']}"] if "selection" in told else []  # not in earlier versions' runs
-    return [*(f"{what} {name}" for what, name in kinds.items()), *by]
+    steps = [f"hook {name}" for name in told.get("hooks", ())]
+    if "sampler" in told:
+        steps.append(f"sampler {told['sampler']}")
+    return [*(f"{what} {name}" for what, name in kinds.items()), *steps, *by]
 
 
 def named_costs(cost: Mapping[str, int]) -> dict[str, int]:

@@ -15,13 +15,14 @@ from cleave.data.chance import Chance
 from cleave.free_memory import free_bytes
 from cleave.method import StepContext
 from cleave.net import Gates, Network, one_hot
+from cleave.search.hooks.weight_steps import more_copies
 from cleave.search.problem import Problem
 from cleave.search.retraining import retraining
 from cleave.search.trainer import Standalone, make_method
 from cleave.split import Node
 
 COPIES = 3
-"""Of every weight: itself, its gradient, its momentum."""
+"""Of every weight: itself, its gradient, its momentum. Hooks may hold more (`more_copies`)."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def step_memory(problem: Problem) -> StepMemory:
         network = Network(problem.layout, root.region, problem.classes, problem.layout.shared)
     chance = Chance(problem.recipe.seed, root.label)
     gates = make_method(problem, root, chance).gates(StepContext(0, 0, chance.generator("memory")))
-    return counted(network, gates, problem)
+    return counted(network, gates, problem, COPIES + more_copies(problem.recipe, problem.space))
 
 
 def retraining_memory(problem: Problem, scopes: Sequence[Standalone]) -> int:
@@ -61,8 +62,8 @@ def retraining_memory(problem: Problem, scopes: Sequence[Standalone]) -> int:
     return max(found)
 
 
-def counted(network: Network, gates: Gates, problem: Problem) -> StepMemory:
-    """Of a network on the meta device, for images of a problem."""
+def counted(network: Network, gates: Gates, problem: Problem, copies: int = COPIES) -> StepMemory:
+    """Of a network on the meta device, for images of a problem; weights are held so many times."""
     with torch.device("meta"):
         pixels = torch.empty(4, *problem.image)
     stored = sum(parameter.numel() * parameter.element_size() for parameter in network.parameters())
@@ -71,7 +72,7 @@ def counted(network: Network, gates: Gates, problem: Problem) -> StepMemory:
         for choice, gate in gates.items()
     }
     two, four = (saved_bytes(network, pixels[:count], on_meta) for count in (2, 4))
-    return StepMemory(COPIES * stored, fixed=2 * two - four, per_image=(four - two) // 2)
+    return StepMemory(copies * stored, fixed=2 * two - four, per_image=(four - two) // 2)
 
 
 def saved_bytes(network: Network, images: Tensor, gates: Gates) -> int:

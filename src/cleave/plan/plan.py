@@ -45,11 +45,11 @@ class Phase:
 
 
 def plan_search(recipe: Recipe, callback: Callback | None = None, given: Given | None = None) -> dict[str, Any]:
-    """{"images", "sub_supernets", "phases", "steps", "seconds", "memory", "warnings"}; no run is written.
+    """{"images", "sub_supernets", "networks_per_step", "phases", "steps", "seconds", "memory", "warnings"}.
 
-    UserError for what `cleave search` would refuse as well. Seconds are estimates: medians of a few steps. Where a
-    step would not fit into memory a smaller batch is timed, and its time scaled; they are null where not even the
-    weights would fit.
+    No run is written. UserError for what `cleave search` would refuse as well. Seconds are estimates: medians of a few
+    steps. Where a step would not fit into memory a smaller batch is timed, and its time scaled; they are null where not
+    even the weights would fit.
     """
     recipe, notes = resolve(recipe, find_space(recipe.space))
     callback = callback or Callback()
@@ -74,6 +74,7 @@ def planned(problem: Problem, notes: list[str]) -> dict[str, Any]:
         "splitter": recipe.split.splitter,
         "images": problem.report,
         "sub_supernets": nodes_at(recipe, problem.space, recipe.split.splits or 0),
+        "networks_per_step": problem.method.networks_each(recipe.method, problem.space),
         "phases": [{**asdict(phase), "seconds": phase.seconds} for phase in phases],
         "steps": sum(phase.count * phase.steps for phase in phases),
         "seconds": None if None in seconds else sum(one for one in seconds if one is not None),

@@ -25,7 +25,7 @@ def text(plan: dict[str, Any]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         [
-            f"{plan['space']}, {plan['method']}, {plan['splitter']}: {plan['sub_supernets']} sub-supernets",
+            f"{plan['space']}, {plan['method']}, {plan['splitter']}: {networks_text(plan)}",
             *report_lines(plan["images"]),
             *("  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows),
             "not timed" if plan["seconds"] is None else f"about {duration(plan['seconds'])} here, in one process",
@@ -33,6 +33,14 @@ def text(plan: dict[str, Any]) -> str:
             *(f"Warning: {warning}" for warning in plan["warnings"]),
         ]
     )
+
+
+def networks_text(plan: dict[str, Any]) -> str:
+    """How many supernets there are, and how many networks a weight step trains, each a pass over its mini-batch, where
+    there are several."""
+    networks = plan["networks_per_step"]
+    each = f", {networks} networks in a weight step" if networks > 1 else ""
+    return f"{plan['sub_supernets']} sub-supernets{each}"
 
 
 def phase_row(phase: dict[str, Any]) -> tuple[str, ...]:

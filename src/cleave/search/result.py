@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from cleave.bench.table import Table, dataset_of, trained_accuracies
+from cleave.method.rsps import sampler_of
 from cleave.search.beginning import begin_json
 from cleave.search.problem import Problem
 from cleave.search.selection import chosen_leaf, selection_json
@@ -34,6 +35,7 @@ def outcome(problem: Problem, state: State) -> dict[str, Any]:
         "method": recipe.method.name,
         "splitter": recipe.split.splitter,
         "seed": recipe.seed,
+        **steps_json(problem),
         **begin_json(problem),
         "leaves": leaves,
         "splits": [split_json(node) for node in state.tree.nodes.values() if node.split is not None],
@@ -45,6 +47,13 @@ def outcome(problem: Problem, state: State) -> dict[str, Any]:
         "cost": asdict(state.cost),
         "trust": trust_report(problem, state),
     }
+
+
+def steps_json(problem: Problem) -> dict[str, Any]:
+    """What weight steps did otherwise than usual, if so."""
+    sampler, _ = sampler_of(problem.method, problem.recipe.method)
+    hooks = list(problem.recipe.search.hooks)
+    return {**({} if sampler == "uniform" else {"sampler": sampler}), **({"hooks": hooks} if hooks else {})}
 
 
 def limits_json(problem: Problem, arch: str) -> dict[str, Any] | None:

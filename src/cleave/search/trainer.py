@@ -22,6 +22,7 @@ from cleave.net import Gates, Network, build, noisy
 from cleave.pretrained.mobilenetv3 import embed
 from cleave.run.generations import Record
 from cleave.search.compiling import compile_blocks
+from cleave.search.hooks.weight_steps import WeightSteps
 from cleave.search.problem import Problem, Setup
 from cleave.search.schedule import Schedule
 from cleave.search.state import SearchCost
@@ -93,6 +94,7 @@ class NodeTrainer:
         self.teacher = Teacher(self.logits)
         sgd = Sgd(settings.momentum, settings.weight_decay, settings.momentum > 0, settings.clip, settings.spare_norms)
         self.weights = Trainer(dict(self.network.named_parameters()), sgd, self._rate, self._not_finite)
+        self.hooks = WeightSteps(self)
         self.loss = smoothed(settings.label_smoothing)
         self.sums = torch.zeros(2, dtype=torch.float64, device=recipe.device)  # of loss and of hits, this epoch
 
@@ -195,8 +197,10 @@ class NodeTrainer:
             self.method.learn(validation, self.context("architecture", step))
         self._turn(step)
         lessons, answers = self.method.lessons(self.context("gates", step)), list[Tensor]()
+        watch, summed = self.hooks.begin(step, lessons), self.method.summed
         with self._noise(step):
-            loss, logits = self.weights.update(batch(), [partial(self._learn, lesson, answers) for lesson in lessons])
+            paths = [partial(self._learn, lesson, answers) for lesson in lessons]
+            loss, logits = self.weights.update(batch(), paths, watch=watch, summed=summed)
         hits = (logits.argmax(dim=1) == batch()[1]).sum()
         self.sums += torch.stack([loss.double() * len(logits), hits.double()])
         return SearchCost(weight_steps=len(lessons), arch_steps=int(learns))
@@ -332,6 +336,7 @@ class NodeTrainer:
         self.network.load_state_dict({name: parent.weights[name] for name in self.network.state_dict()})
         self.weights.load_momentum(parent.state["momentum"])
         self.method.inherit(parent.state["method"], region)
+        self.hooks.inherit(parent.state, region)
         self.teacher.learn_from(parent)
 
     def restart(self, parent: Record) -> None:
@@ -343,7 +348,7 @@ class NodeTrainer:
     def record(self) -> Record:
         """All of it, to be saved."""
         (weights, taught), method = self.teacher.record(), dict(self.method.state_dict())
-        state = {**self.weights.state(), "method": method, "sums": self.sums, **weights}
+        state = {**self.weights.state(), **self.hooks.state(), "method": method, "sums": self.sums, **weights}
         return Record(dict(self.network.state_dict()), state, {"label": self.scope.label, "step": self.step, **taught})
 
     def restore(self, record: Record) -> None:
@@ -353,4 +358,5 @@ class NodeTrainer:
         self.method.load_state_dict(record.state["method"])
         self.teacher.restore(record)
         self.weights.load(record.state, record.meta["step"])
+        self.hooks.load(record.state)
         self.sums.copy_(record.state["sums"])

@@ -63,7 +63,7 @@ def training(problem: Problem, depth: int) -> int:
     plan, method, settings = schedule(problem.recipe, depth), problem.method, problem.recipe.method
     if plan.searching and method.alone:
         return method.evaluated(settings, 1) * method.epochs_each(settings) * problem.steps_per_epoch
-    weights = plan.epochs * problem.steps_per_epoch * method.paths_each(settings)
+    weights = plan.epochs * problem.steps_per_epoch * method.networks_each(settings, problem.space)
     learning = method.architecture_steps(settings, plan.searched, problem.steps_per_epoch) if plan.searching else 0
     return weights + method.passes_each(settings) * learning
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from cleave.ops import Operations
 from cleave.ops.mobile import whole
 from cleave.space.choice import Arch
-from cleave.space.layout import Block, Graph, Link
+from cleave.space.layout import Block, Counts, Graph, Link
 
 
 class Part(NamedTuple):
@@ -72,6 +72,10 @@ class Elastic(Block):
         if self.depth in arch and numbers(arch[self.depth])["d"] <= self.number:
             return [self.depth] if self.number >= self.shortest else []
         return [choice for choice in (self.kernel, self.expand, self.depth) if choice in arch]
+
+    def deepest(self, arch: Arch, counts: Counts) -> int:
+        """Every part of it convolves."""
+        return int(self.part(arch) is not None)
 
 
 def numbers(*candidates: str) -> dict[str, int]:

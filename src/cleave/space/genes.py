@@ -64,6 +64,16 @@ class Genes:
         """A child that has each gene of either parent, with equal chances. None where they fit nothing together."""
         return self._child([one, other], 0.0, generator)
 
+    def arch(self, genes: Arch, generator: torch.Generator) -> Arch | None:
+        """What genes of all choices make; None where they fit nothing together. What they leave open is drawn."""
+        found: dict[str, str] = {}
+        for part in self.parts:
+            if not (legal := part.legal(genes)):
+                return None
+            names = legal[0] if len(legal) == 1 else pick(legal, generator)
+            found |= {name: genes[name] for name in names}
+        return found
+
     def _child(self, parents: Sequence[Arch], chance: float, generator: torch.Generator) -> Arch | None:
         genes = self._genes(parents, chance, generator)
         child: dict[str, str] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from cleave.ops import Norm, Operation, Operations
@@ -34,6 +34,10 @@ class Graph:
     path: bool = False
 
 
+Counts = Callable[[str, int, int, int], int | None]
+"""What an operation of (name, channels in, channels out, stride) adds to the depth of a way; None: it makes zeros."""
+
+
 class Block(ABC):
     """One step of a network. A new kind is a subclass, and its module is registered with `cleave.net.builds`."""
 
@@ -48,6 +52,13 @@ class Block(ABC):
 
         `operations` tells what the candidates do that are names of operations.
         """
+
+    def deepest(self, arch: Arch, counts: Counts) -> int:
+        """The most that the operations on a way from its input to its output count; 0 where there is no way.
+
+        A kind that does not say it has no `Nonlinearity`.
+        """
+        raise AssertionError(f"{type(self).__name__} does not tell how deep it is")
 
     @property
     def graph(self) -> Graph:
@@ -95,6 +106,10 @@ class Layer(Block):
 
     def live(self, arch: Arch, operations: Operations) -> Iterable[str]:
         return self.choices if self.choice in arch else ()
+
+    def deepest(self, arch: Arch, counts: Counts) -> int:
+        shape = (self.channels_in, self.channels_out, self.stride)
+        return counts(arch[self.choice], *shape) or 0 if self.choice in arch else 0
 
 
 @dataclass(frozen=True)
@@ -145,6 +160,16 @@ class Cell(Block):
         for link in sorted(links, key=lambda link: -link.target):
             needed |= {link.source} if link.target in needed else set()
         return (link.choice for link in links if link.source in reached and link.target in needed)
+
+    def deepest(self, arch: Arch, counts: Counts) -> int:
+        depths = dict.fromkeys(range(self.inputs), 0)
+        for link in sorted(self.links, key=lambda link: link.target):  # so that its source is settled
+            if link.choice not in arch or link.source not in depths:
+                continue
+            own = counts(arch[link.choice], self.channels, self.channels, link.stride)
+            if own is not None:
+                depths[link.target] = max(depths.get(link.target, 0), depths[link.source] + own)
+        return max((depths[node] for node in self.outputs if node in depths), default=0)
 
 
 @dataclass(frozen=True)

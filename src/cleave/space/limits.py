@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from math import log
 from typing import Any, Protocol
@@ -19,6 +19,7 @@ from cleave.space.layout import Auxiliary, Layout
 from cleave.space.region import Region
 from cleave.space.sample import ENUMERABLE, enumerate_valid
 from cleave.space.space import Space
+from cleave.space.weighted import Drawer, Weights
 from cleave.space.within import Group, Within
 
 UNITS = {"multiply_adds": "multiply-adds", "parameters": "parameters", "milliseconds": "ms"}
@@ -144,6 +145,12 @@ class Limited(Space):
     def sample(self, region: Region, generator: torch.Generator) -> Arch:
         """One within the limits, uniformly."""
         return self._within(region).draw(generator)
+
+    def grouping(self) -> Callable[[Arch], int] | None:
+        return self.inner.grouping()
+
+    def drawer(self, region: Region, weights: Weights) -> Drawer:
+        return self._within(region).weighted(weights).draw
 
     def derive(self, region: Region, weights: Mapping[str, Tensor]) -> Arch:
         """That of the space if it is within the limits, else the valid one with the largest product of `strengths`.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cleave.errors import UserError, shown, unknown
@@ -63,6 +63,11 @@ class NASBench201(Space):
     def holds_valid(self, region: Region) -> bool:
         """Some path has an operation other than `none` allowed on each of its edges."""
         return any(all(set(region.allowed[edge]) != {"none"} for edge in path) for path in PATHS)
+
+    def grouping(self) -> Callable[[Arch], int] | None:
+        """Those without a convolution are in one group with those of one, as published."""
+        counted = super().grouping()
+        return counted and (lambda arch: max(1, counted(arch)))
 
     def draw(self, arch: Arch) -> str:
         """The cell node by node, each with the edges that leave it; `none` is no edge."""

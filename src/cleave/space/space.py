@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import product
 from math import prod
 from typing import Any, ClassVar, TypeVar
@@ -15,8 +16,10 @@ from cleave.errors import UserError, shown, unknown
 from cleave.settings import NetworkSettings, SpaceSettings, StatisticsName
 from cleave.space.choice import Arch, Choice, joined
 from cleave.space.layout import Auxiliary, Layout
+from cleave.space.nonlinearity import Nonlinearity
 from cleave.space.region import Region
 from cleave.space.strongest import strongest_first
+from cleave.space.weighted import Drawer, Weighted, Weights, drawn_until
 
 Picked = TypeVar("Picked")
 
@@ -135,6 +138,20 @@ class Space(ABC):
         0 within them; None of a space without limits. `weights`: [allowed candidates], in which it is differentiable.
         """
         return None
+
+    def grouping(self) -> Callable[[Arch], int] | None:
+        """What tells the group of an architecture, where all groups have an equal share of a training (`balanced`).
+
+        Groups are numbers, so that a small one can be joined with the next. Here how many convolutions are on the
+        deepest way; None: there are no groups.
+        """
+        return Nonlinearity.of(self.layout(self.paper_size, 3))
+
+    def drawer(self, region: Region, weights: Weights) -> Drawer:
+        """Draws valid architectures of a region, each with a chance in proportion to the product of the weights of its
+        candidates."""
+        parts = [Weighted.of(part, weights) for part in self.parts(region)]
+        return partial(drawn_until, parts, self.valid)
 
     def parts(self, region: Region) -> list[list[Arch]]:
         """What architectures of a region are put together from: one of each list, whatever is taken of the others.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from cleave.space.choice import Arch, joined
 from cleave.space.knapsack import ROUNDING, Numbers, best_first
+from cleave.space.weighted import Weights, logs_of
 
 SWEEPS, HALVINGS, STEEPEST = 10, 60, 2.0**60
 """Of the search for tilts: rounds over all limits, halvings for each, and the largest."""
@@ -36,6 +37,12 @@ class Within:
     room: Numbers
     valid: Callable[[Arch], bool]
     all_valid: bool = False
+    weights: Weights | None = None
+    """Of candidates, by whose product draws are made; None: all are drawn alike."""
+
+    def weighted(self, weights: Weights) -> Within:
+        """The same with other chances."""
+        return replace(self, weights=weights)
 
     @cached_property
     def groups(self) -> list[Group]:
@@ -64,7 +71,7 @@ class Within:
         return next(self.strongest(lambda group: -(group.costs / self.room).sum(axis=1)), None)
 
     def draw(self, generator: torch.Generator) -> Arch:
-        """One of them, uniformly.
+        """One of them, uniformly or by the weights.
 
         What costs little is drawn more often, and kept with the chance that makes up for it: so few draws are in vain
         even where hardly anything is within the room.
@@ -84,7 +91,17 @@ class Within:
     @cached_property
     def _tilted(self) -> list[Numbers]:
         """The cumulated chances of each group's alternatives."""
-        return [np.cumsum(tilted(group.costs / self.room, self._tilt)) for group in self.groups]
+        return [
+            np.cumsum(tilted(group.costs / self.room, self._tilt, logs))
+            for group, logs in zip(self.groups, self._logs, strict=True)
+        ]
+
+    @cached_property
+    def _logs(self) -> list[Numbers]:
+        """Of the weights of each group's alternatives."""
+        if self.weights is None:
+            return [np.zeros(len(group.archs)) for group in self.groups]
+        return [logs_of(group.archs, self.weights) for group in self.groups]
 
     @cached_property
     def _tilt(self) -> Numbers:
@@ -109,16 +126,19 @@ class Within:
         """What draws take of a limit on average, as a share of its room, where they are tilted so much by it."""
         tilt = np.where(np.arange(len(tilt)) == limit, by, tilt)
         shares = [group.costs / self.room for group in self.groups]
-        return sum(float(tilted(share, tilt) @ share[:, limit]) for share in shares)
+        return sum(
+            float(tilted(share, tilt, logs) @ share[:, limit]) for share, logs in zip(shares, self._logs, strict=True)
+        )
 
 
 def chosen_of(group: Group, which: NDArray[np.bool_]) -> Group:
     return Group([arch for arch, keep in zip(group.archs, which, strict=True) if keep], group.costs[which])
 
 
-def tilted(shares: Numbers, tilt: Numbers) -> Numbers:
-    """The chances [alternatives] of alternatives that take these shares of the room [alternatives, limits]."""
-    logits = -(shares @ tilt)
+def tilted(shares: Numbers, tilt: Numbers, logs: Numbers) -> Numbers:
+    """The chances [alternatives] of alternatives that take these shares of the room [alternatives, limits], and have
+    these logarithms of weights [alternatives]."""
+    logits = logs - shares @ tilt
     weights = np.exp(logits - logits.max())
     chances: Numbers = weights / weights.sum()
     return chances

@@ -6,7 +6,7 @@ from cleave.train.evaluator import Child, Evaluator
 from cleave.train.losses import Loss, Pass, Path, distilling, smoothed, supervised, taught, whole
 from cleave.train.optimisers import Optimiser, RmsProp, Sgd
 from cleave.train.statistics import BATCH, INITIAL, RECALIBRATED, TRACKED, Statistics
-from cleave.train.trainer import Trainer
+from cleave.train.trainer import Trainer, Watch
 
 __all__ = [
     "BATCH",
@@ -24,6 +24,7 @@ __all__ = [
     "Sgd",
     "Statistics",
     "Trainer",
+    "Watch",
     "distilling",
     "smoothed",
     "supervised",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from math import isfinite
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,19 @@ MOMENTUM = "momentum_buffer"
 """What optimisers call it."""
 CHECK_EVERY = 50
 """Steps between looks at the loss on a device that would have to be waited for; on the CPU every step is checked."""
+
+
+class Watch(Protocol):
+    """What is told how a step goes, and may change gradients and momentum meanwhile."""
+
+    def passed(self) -> None:
+        """Behind the backward pass of each path: gradients are those of the paths so far."""
+
+    def ready(self) -> None:
+        """Behind all of them, in front of clipping and of the step itself."""
+
+    def moved(self) -> None:
+        """Behind the step."""
 
 
 class Trainer:
@@ -52,18 +65,31 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate(self.step)
 
-    def update(self, batch: Batch, paths: Sequence[Path], idle: Iterable[nn.Parameter] = ()) -> Pass:
-        """One step down the mean loss of the paths; returns what the first of them came to.
+    def update(
+        self,
+        batch: Batch,
+        paths: Sequence[Path],
+        idle: Iterable[nn.Parameter] = (),
+        watch: Watch | None = None,
+        summed: bool = False,
+    ) -> Pass:
+        """One step down the mean loss of the paths, or their sum; returns what the first of them came to.
 
         A weight that no path runs has no gradient and stands still, unless it is `idle`, which is asked after the
         backward passes: then its gradient is zero, and momentum and decay move it.
         """
         self.optimizer.zero_grad()
-        passes = [self._passed(path, batch, len(paths)) for path in paths]
+        passes = []
+        for path in paths:
+            passes.append(self._passed(path, batch, 1 if summed else len(paths)))
+            if watch is not None:
+                watch.passed()
         for parameter in idle:
             parameter.grad = torch.zeros_like(parameter)
         self.reduce(self.parameters.values())
         self.scaler.unscale_(self.optimizer)
+        if watch is not None:
+            watch.ready()
         if self.clip is not None:
             nn.utils.clip_grad_norm_(self.parameters.values(), self.clip)
         self.scaler.step(self.optimizer)
@@ -71,14 +97,16 @@ class Trainer:
         self.step += 1
         if self.averages is not None:
             self.averages.update()
+        if watch is not None:
+            watch.moved()
         return passes[0]
 
-    def _passed(self, path: Path, batch: Batch, paths: int) -> Pass:
+    def _passed(self, path: Path, batch: Batch, divisor: int) -> Pass:
         """A path forwards and backwards, one after the other: the memory is that of one."""
         loss, logits = path(batch)
         if loss.device.type == "cpu" or self.step % CHECK_EVERY == 0:
             self.check(loss.item())
-        self.scaler.scale(loss / paths).backward()  # type: ignore[no-untyped-call]
+        self.scaler.scale(loss / divisor).backward()  # type: ignore[no-untyped-call]
         return Pass(loss.detach(), logits.detach())
 
     def check(self, loss: float) -> None:
@@ -104,6 +132,14 @@ class Trainer:
         for name, parameter in self.parameters.items():
             if name in saved:
                 self.optimizer.state[parameter][MOMENTUM] = laid_out(saved[name], parameter)
+
+    def hold_momentum(self, buffers: Mapping[str, Tensor]) -> None:
+        """Goes on with these, not copies of them; a weight that is not among them has none."""
+        for name, parameter in self.parameters.items():
+            if name in buffers:
+                self.optimizer.state[parameter][MOMENTUM] = buffers[name]
+            else:
+                self.optimizer.state[parameter].pop(MOMENTUM, None)
 
     def forget(self) -> None:
         """Momentum and whatever else the optimiser knows of the weights."""
