@@ -10,6 +10,7 @@ from typing import Any
 import cleave.api  # noqa: F401  what it registers is there before anything is put back
 from cleave import extensions
 from cleave.data.sources import SOURCES
+from cleave.guards import GUARDS
 from cleave.method import METHODS
 from cleave.ops import OPERATIONS
 from cleave.ops.mobile import ACTIVATIONS
@@ -19,7 +20,9 @@ from cleave.split.metric import METRICS
 from cleave.split.similarity import SIMILARITIES
 from cleave.split.splitters import SPLITTERS
 
-REGISTRIES: list[Any] = [METHODS, SPLITTERS, SIMILARITIES, METRICS, OPERATIONS, ACTIVATIONS, SPACES, SOURCES, KINDS]
+REGISTRIES: list[Any] = [
+    METHODS, SPLITTERS, SIMILARITIES, METRICS, OPERATIONS, ACTIVATIONS, SPACES, SOURCES, KINDS, GUARDS,
+]  # fmt: skip
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 from cleave.costing import of_run_folder
 from cleave.describe import sized
 from cleave.extensions import is_entry
+from cleave.run.alarm import alarm_lines
 from cleave.net.cost import cost_alone
 from cleave.pages.branch import Tree, is_above, paths_of
 from cleave.pages.drawings import architecture_section
@@ -55,7 +56,7 @@ def of_search(path: Path, name: str, asked: Asked) -> Sequence[Facts]:
             f"Search in {told['space']}",
             summary=[f"{told['method']}, {told['splitter']}, seed {told['seed']}", *begin_lines(told)],
             verdicts=[told["trust"]["verdict"]],
-            warnings=told["trust"]["warnings"],
+            warnings=[*told["trust"]["warnings"], *alarm_lines(told.get("guards", []))],
             standings=standings(path, name, told, space),
             curves=curves(name, events, result.tree, chosen),
             costs={"seconds": told["seconds"], **named_costs(told["cost"])},

@@ -9,6 +9,7 @@ from typing import Any
 
 from cleave.data.images import fingerprint
 from cleave.errors import UserError
+from cleave.run.alarm import alarm_lines
 from cleave.pages.answers import answer_sections, test_sentence
 from cleave.pages.drawings import architecture_section
 from cleave.pages.facts import Answered, Curve, Facts, Standing
@@ -47,6 +48,7 @@ def of_training(path: Path, name: str, asked: Asked) -> Sequence[Facts]:
         "Training of one network",
         summary=made_lines(told),
         verdicts=held_out_sentences(told),
+        warnings=alarm_lines(told.get("guards", [])),
         standings=[] if held is None else [held_out_standing(name, held, **costs_of(told))],
         curves=curves(name, events_of(path)),
         costs={"seconds": told["seconds"], "epochs": told["epochs"], "training images": told["train"]["images"]},

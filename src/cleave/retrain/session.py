@@ -5,15 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 from pydantic import Field
 
 from cleave.engine.progress import Callback, Progress
 from cleave.errors import Interrupted, UserError
+from cleave.guards import RunOpened, TrainingBegun, Watch
 from cleave.retrain.problem import LABEL, TrainingProblem
 from cleave.retrain.ranks import Ranks
 from cleave.retrain.trainer import RetrainTrainer
+from cleave.run.alarm import Alarm, tell
 from cleave.run.durable import write_json
 from cleave.run.folder import TIMING, RunFolder
 from cleave.run.generations import NotFinite, Record
@@ -29,6 +32,8 @@ class SavedTraining(Shape):
     step: int = Field(ge=0)
     kept: dict[str, str]
     inherited: dict[str, Any] | None
+    raised: list[dict[str, str]] = []
+    watched: dict[str, Any] = {}
 
 
 class TrainingSession:
@@ -44,11 +49,14 @@ class TrainingSession:
         """The identities of saved weights, by label."""
         self.inherited: dict[str, Any] | None = None
         """How the network did on held-out images before the first step, where a supernet's weights are gone on with."""
+        self.raised: list[dict[str, str]] = []
+        """What guards said, as `cleave.guards.Alarm`."""
+        self.watch = Watch(problem.recipe.guards.off, self._told)
         saved = ranks.told(None if folder is None else folder.newest(callback.say))
         assert saved is not None
         if saved.meta["search"] is not None:
             self._restore(Record(saved.weights, saved.state, saved.meta["search"]))
-        elif problem.supernet is not None:
+        else:
             self._begin()
         self.saved_at = time.monotonic()
 
@@ -56,10 +64,17 @@ class TrainingSession:
         if self.folder is not None:
             shaped(self.folder.generations.folder, SavedTraining, record.meta)
         self.kept, self.inherited = record.meta["kept"], record.meta["inherited"]
+        self.raised = record.meta.get("raised", [])
+        self.watch.load("", record.meta.get("watched", {}))
         self.trainer.restore(record)
 
     def _begin(self) -> None:
-        """What the weights of a supernet are worth as they are."""
+        """Looks at the images, and what the weights of a supernet are worth as they are."""
+        problem = self.problem
+        self.watch.open(RunOpened(problem.report, problem.valid))
+        self.watch.begin("", TrainingBegun(len(problem.task.train.classes), problem.task.section))
+        if problem.supernet is None:
+            return
         self.inherited = self._held_out()
         if self.folder is not None:
             found = self.inherited and self.inherited["accuracy"]
@@ -70,6 +85,7 @@ class TrainingSession:
         while self.trainer.step < self.trainer.steps:
             self._breathe()
             self.trainer.advance()
+            self.watch.step(self.trainer.step, self.trainer.last_loss)
             self._show()
             if self.trainer.step % self.problem.task.steps_per_epoch == 0:
                 self._end_epoch()
@@ -103,7 +119,14 @@ class TrainingSession:
 
     def _known(self) -> Record:
         record = self.trainer.record()
-        return Record(record.weights, record.state, {**record.meta, "kept": self.kept, "inherited": self.inherited})
+        known = {"kept": self.kept, "inherited": self.inherited, "raised": self.raised, "watched": self.watch.state}
+        return Record(record.weights, record.state, {**record.meta, **known})
+
+    def _told(self, alarm: Alarm) -> None:
+        """Keeps and tells what a guard says."""
+        self.raised.append(asdict(alarm))
+        events = None if self.folder is None else self.folder.events
+        tell(alarm, events, self.callback.say, leaf=LABEL, phase=DOING, epoch=self.trainer.epoch)
 
     def _show(self) -> None:
         trainer = self.trainer
@@ -145,6 +168,7 @@ class TrainingSession:
             "classes": list(task.train.classes),
             "train": {"images": len(task.train), "loss": loss, "accuracy": accuracy},
             "held_out": self._held_out(),
+            "guards": self.raised,
         }
 
 

@@ -46,6 +46,8 @@ class Trainer:
         self.clip, self.optimizer = optimiser.clip, optimiser.optimizer(self.parameters.values(), rate(0))
         self.averages, self.scaler, self.reduce = averages, scaler or GradScaler(enabled=False), reduce
         self.step = 0
+        self.last_loss = torch.tensor(0.0)
+        """Of the first path of the last step, a scalar, on the device that it was computed on."""
 
     def begin(self) -> None:
         """Sets the learning rate of the step that comes."""
@@ -71,6 +73,7 @@ class Trainer:
         self.step += 1
         if self.averages is not None:
             self.averages.update()
+        self.last_loss = passes[0].loss
         return passes[0]
 
     def _passed(self, path: Path, batch: Batch, paths: int) -> Pass:

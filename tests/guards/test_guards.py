@@ -1,0 +1,186 @@
+"""Each guard by itself: what raises it, what does not, and that a resumed one goes on as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from cleave.data.folder import open_folder
+from cleave.data.held_in_test import TAIL, held_in_test
+from cleave.data.images import Images
+from cleave.data.reading import Reading
+from cleave.guards import GUARDS, Guard, LeafEnded, RunOpened, TrainingBegun, Watch
+from cleave.guards.ranking import RankedByBatch
+from cleave.guards.training import STILL, StillWeights
+from cleave.guards.watch import EVERY
+from cleave.run.alarm import Alarm, alarm_lines
+from cleave.space import NetworkSize, find_space
+from tests.data.made_folders import parts
+from tests.fresh import fresh
+from tests.reference import guards as slow
+
+NB201 = find_space("nasbench201")
+LAYOUT = NB201.layout(NetworkSize(2, 1), 3)
+ARCH = dict.fromkeys((choice.name for choice in NB201.choices), "nor_conv_3x3")
+
+
+def watch(found: list[Alarm], *only: str) -> Watch:
+    return Watch([name for name in GUARDS if name not in only], found.append)
+
+
+def wild(count: int = 200) -> list[float]:
+    """Losses that fall, with a jump now and then."""
+    random = fresh()
+    jumps = np.where(random.random(count) < 0.03, random.uniform(1, 12, count), 1)
+    return list(map(float, np.exp(random.normal(0, 0.2, count)) * np.linspace(3, 0.5, count) * jumps))
+
+
+@pytest.mark.parametrize("classes", [2, 1000])
+def test_the_first_loss_far_above_the_usual_one_is_told_once(classes: int) -> None:
+    """Wherever the training is interrupted: what is known between steps is plain JSON."""
+    told = 0
+    for _ in range(20):
+        losses, found = wild(), list[Alarm]()
+        watching = watch(found, "exploding-loss")
+        watching.begin("0", TrainingBegun(classes, "method"))
+        for step, loss in enumerate(losses, start=1):
+            if step % 7 == 0:
+                state = json.loads(json.dumps(watching.state, allow_nan=False))
+                watching = watch(found, "exploding-loss")
+                watching.load("0", state)
+            watching.step(step, torch.tensor(loss, dtype=torch.float64))
+        expected = slow.first_explosion(losses, classes)
+        assert [each.leaf for each in found] == ["0"] * (expected is not None)
+        assert expected is None or f"at step {expected}," in found[0].says
+        told += expected is not None
+    assert told or classes == 1000
+
+
+def test_losses_are_looked_at_now_and_then_where_they_would_have_to_be_waited_for() -> None:
+    found = list[Alarm]()
+    watching = watch(found, "exploding-loss")
+    watching.begin("", TrainingBegun(10, "training"))
+
+    class OnDevice:
+        """A loss that lies elsewhere."""
+
+        device = torch.device("cuda")
+        asked = 0
+
+        def item(self) -> float:
+            OnDevice.asked += 1
+            return 1.0
+
+    for step in range(1, 2 * EVERY + 1):
+        loss: Any = OnDevice()
+        watching.step(step, loss)
+    assert OnDevice.asked == 2
+
+
+def test_a_loss_that_is_no_number_is_left_to_the_trainer_and_the_state_stays_json() -> None:
+    found = list[Alarm]()
+    watching = watch(found, "exploding-loss")
+    watching.begin("", TrainingBegun(10, "training"))
+    for step, loss in enumerate([2.0, float("nan"), float("inf"), 2.0], start=1):
+        watching.step(step, torch.tensor(loss))
+    assert found == []
+    json.dumps(watching.state, allow_nan=False)
+
+
+def ended(weights: dict[str, Tensor]) -> LeafEnded:
+    return LeafEnded(LAYOUT, ARCH, weights, steps=3)
+
+
+def test_weights_are_still_until_one_of_them_moves() -> None:
+    before = {"a": torch.full((4,), 0.25), "b": torch.tensor([0.5, 0.5]), "alone": torch.ones(1)}
+    one = StillWeights()
+    one.at_beginning(TrainingBegun(10, "method", before))
+    assert "in 3 steps" in str(one.at_end(ended(before)))
+    moved = {**before, "b": before["b"] + torch.tensor([1.5, -1.5]) * STILL}
+    assert one.at_end(ended(moved)) is None
+    one.at_beginning(TrainingBegun(10, "method", {"alone": torch.ones(1)}))
+    assert one.at_end(ended({"alone": torch.ones(1)})) is None, "there was nothing to learn"
+    one.at_beginning(TrainingBegun(10, "method"))
+    assert one.at_end(ended(before)) is None
+
+
+@pytest.mark.parametrize(
+    ("ranked_by", "asked", "raised"),
+    [("batch", "forgetting", True), ("batch", "batch", False), ("mean", "forgetting", False), (None, None, False)],
+)
+def test_statistics_of_batches_are_an_alarm_where_others_are_asked_for(
+    ranked_by: str | None, asked: str | None, raised: bool
+) -> None:
+    assert (RankedByBatch().at_opening(RunOpened(ranked_by=ranked_by, asked=asked)) is not None) is raised
+
+
+def repeated(held: Images, size: int) -> list[Alarm]:
+    order, found = torch.randperm(len(held)), list[Alarm]()
+    drawn = order.repeat(4 * size)
+    watch(found, "repeated-batch").open(
+        RunOpened(held_out=held, validation=lambda step: drawn[step * size : (step + 1) * size])
+    )
+    return found
+
+
+def some_images(count: int, copies: int = 1) -> Images:
+    pixels = torch.arange(count, dtype=torch.uint8).repeat(copies)[:, None, None, None].expand(-1, 3, 4, 4).contiguous()
+    return Images(pixels, torch.arange(len(pixels)) % 2, ("a", "b"), shuffled=True)
+
+
+def test_batches_repeat_where_all_pictures_fit_in_one() -> None:
+    assert "the same 8 pictures" in repeated(some_images(8), 8)[0].says
+    assert "the same 4 pictures" in repeated(some_images(4, copies=9), 8)[0].says
+    assert repeated(some_images(9), 8) == []
+    assert repeated(some_images(40), 8) == []
+
+
+def test_held_out_files_are_found_in_the_test_part_by_their_bytes(tmp_path: Path) -> None:
+    """Also where they are called otherwise, are of another class, or lie behind a link; what only begins alike is not."""
+    parts(tmp_path, ("train", "val", "test"), 6)
+    shutil.copy(tmp_path / "val" / "dogs" / "001.png", tmp_path / "test" / "owls" / "new.png")
+    (tmp_path / "test" / "cats" / "link.png").symlink_to(tmp_path / "val" / "cats" / "002.png")
+    large = fresh().bytes(2 * TAIL)
+    (tmp_path / "val" / "cats" / "003.png").write_bytes(large)
+    (tmp_path / "test" / "cats" / "003.png").write_bytes(large[:-1] + bytes([large[-1] ^ 1]))
+    source = open_folder(tmp_path, "train", 8, Reading())
+    held = source.files[source.held_out_from :]
+    tests = open_folder(tmp_path, "test", 8, Reading()).files
+    found = held_in_test(source, held)
+    assert found is not None
+    same = slow.same_files(tmp_path, held, tests)
+    assert same == ["val/cats/002.png", "val/dogs/001.png"]
+    assert found["files"] == [[same[0], "test/cats/link.png"], [same[1], "test/owls/new.png"]]
+    assert (found["looked_at"], found["held_out"]) == (18, 2)
+
+
+def test_nothing_is_compared_without_a_test_part_or_where_it_cannot_be_listed(tmp_path: Path) -> None:
+    parts(tmp_path, ("train", "val"), 6)
+    source = open_folder(tmp_path, "train", 8, Reading())
+    assert source.held_out_from is None, "val/ alone is the test part"
+    found = held_in_test(source, source.files)
+    assert found is not None
+    assert found["held_out"] == 0
+    shutil.rmtree(tmp_path / "val" / "owls")
+    assert held_in_test(source, source.files) is None
+    assert held_in_test(some_images(4), []) is None
+
+
+def test_lines_name_all_leaves_that_a_sentence_is_about() -> None:
+    raised = [
+        {"guard": "a", "leaf": "", "says": "one thing"},
+        {"guard": "b", "leaf": "0", "says": "another"},
+        {"guard": "b", "leaf": "1", "says": "another"},
+    ]
+    assert alarm_lines(raised) == ["one thing (guard: a)", "leaf 0, 1: another (guard: b)"]
+
+
+def test_every_guard_has_a_sentence_on_what_it_watches() -> None:
+    assert all(issubclass(kind, Guard) and kind.__doc__ and kind.name == name for name, kind in GUARDS.items())
