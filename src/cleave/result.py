@@ -25,7 +25,8 @@ class SearchResult:
 
     `arch` is the chosen architecture as its space writes it, `accuracy` and `balanced_accuracy` are in percent of the
     held-out images. `tree` has the nodes of tree.json, `leaves` those that were searched, `trust` how far to
-    believe the choice, `cost` the passes that were counted, `guards` what they raised. `seconds`: wall time of all sessions.
+    believe the choice, `cost` the passes that were counted, `guards` what they raised. `seconds`: wall time of all
+    sessions.
     """
 
     run: Path

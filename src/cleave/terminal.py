@@ -17,8 +17,8 @@ from rich.tree import Tree
 
 from cleave.bench.table import DATASETS
 from cleave.engine.progress import Callback, Progress
-from cleave.run.alarm import alarm_lines
 from cleave.method import METHODS
+from cleave.run.alarm import alarm_lines
 from cleave.run.origin import SEARCH, holds, read_origin
 from cleave.search.judging import judged_by
 from cleave.space import Space, find_space

@@ -143,7 +143,7 @@ def test_batches_repeat_where_all_pictures_fit_in_one() -> None:
 
 
 def test_held_out_files_are_found_in_the_test_part_by_their_bytes(tmp_path: Path) -> None:
-    """Also where they are called otherwise, are of another class, or lie behind a link; what only begins alike is not."""
+    """Also where they are called otherwise, are of another class, or lie behind a link; none that only begins alike."""
     parts(tmp_path, ("train", "val", "test"), 6)
     shutil.copy(tmp_path / "val" / "dogs" / "001.png", tmp_path / "test" / "owls" / "new.png")
     (tmp_path / "test" / "cats" / "link.png").symlink_to(tmp_path / "val" / "cats" / "002.png")

@@ -30,7 +30,7 @@ HEALTHY = {
     "trust.panel": 0,
     "search.epochs": 2,
 }
-EXPLODES = {"method.learning_rate": 1000, "method.clip": "null"}
+EXPLODES = {"method.learning_rate": 20}
 FAULTS: dict[str, dict[str, Any]] = {
     "exploding-loss": EXPLODES,
     "still-weights": {"method.architecture_learning_rate": 1e-6},
@@ -68,7 +68,7 @@ def settings(changes: dict[str, Any]) -> dict[str, Any]:
 def asked(images: Path, out: Path, changes: dict[str, Any]) -> list[str]:
     """The arguments of that search."""
     sizes = settings(changes)
-    words = search(images, out)[:-2 * len(SIZES)]
+    words = search(images, out)[: -2 * len(SIZES)]
     return [*words, *(word for key, value in sizes.items() for word in ("--set", f"{key}={value}"))]
 
 
@@ -113,7 +113,7 @@ def test_images_with_faults_are_told_and_guards_that_are_off_change_nothing_else
     on = Ended(asked(faulty, tmp_path / "on", {}), capsys)
     raised = told_everywhere(tmp_path / "on", on, capsys)
     assert names(raised) == OF_IMAGES
-    assert "1 of 8 held-out images have the pixels of images to train on, such as val/class1/003.png" in raised[0]["says"]
+    assert "1 of 8 held-out images have the pixels of images to train on, such as val/" in raised[0]["says"]
     assert "8 of 8 held-out images that were looked at are also in the test part, such as val/" in raised[1]["says"]
     assert "the same 8 pictures" in raised[2]["says"]
     off = Ended(asked(faulty, tmp_path / "off", {"guards.off": f"[{', '.join(OF_IMAGES)}]"}), capsys)

@@ -45,9 +45,9 @@ def evolve(path: Path, question: EvolveQuestion, callback: Callback, given: Give
     each, and of "macs", on "check" architectures), "plan", "best" (architectures with their scores, of which the first
     is "arch"), "history" (the best score after each generation), "judged", "spent" (passes of the search, and images
     that went through networks here), "samples" (accuracies, by architecture), "of" (what these are of), "judged_by",
-    "as_searched" and "guards" (as of `cleave.rank`), with `--shift` "shift" (see `Shifting.told`; accuracies and "history" are then
-    by shifted weights, and "spent" has passes too), "next" (the command that trains it), "seconds"}. UserError for what
-    the user can correct; Interrupted when asked to stop: the same call then goes on.
+    "as_searched" and "guards" (as of `cleave.rank`), with `--shift` "shift" (see `Shifting.told`; accuracies and
+    "history" are then by shifted weights, and "spent" has passes too), "next" (the command that trains it), "seconds"}.
+    UserError for what the user can correct; Interrupted when asked to stop: the same call then goes on.
     """
     began = time.monotonic()
     names, file = names_of(question), question.out or path / EVOLVED

@@ -44,7 +44,10 @@ class TrainingBegun:
 
 @dataclass(frozen=True)
 class LeafEnded:
-    """What is known of a leaf that has its architecture. weights: of candidates, by choice. steps: that they learned."""
+    """What is known of a leaf that has its architecture.
+
+    weights: of candidates, by choice. steps: those in which these learned.
+    """
 
     layout: Layout
     arch: Arch
@@ -56,7 +59,7 @@ class Guard:
     """One kind of fault. Of what it is told it overrides what it needs, and answers with a sentence or None.
 
     A sentence names the cause and what to do about it. All that a guard knows of a training between steps is in `kept`,
-    as plain JSON, so that a resumed run goes on with it.
+    as plain JSON, so that a resumed run goes on with it; empty where nobody watched its beginning.
     """
 
     name: ClassVar[str]

@@ -44,7 +44,8 @@ class RepeatedBatch(Guard):
         if run.validation is None or run.held_out is None:
             return None
         drawn = [run.validation(step) for step in range(BATCHES)]
-        pictures = len(hash_tensor(run.held_out.take(torch.cat(drawn).unique())).unique())
+        seen = hash_tensor(run.held_out.take(torch.tensor(sorted(set(torch.cat(drawn).tolist())))))
+        pictures = len(set(seen.tolist()))
         if pictures > len(drawn[0]):
             return None
         return (

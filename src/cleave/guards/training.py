@@ -27,7 +27,7 @@ class ExplodingLoss(Guard):
 
     def at_step(self, step: int, loss: float) -> str | None:
         kept = self.kept
-        if kept["told"] or not isfinite(loss):
+        if not kept or kept["told"] or not isfinite(loss):
             return None
         if kept["level"] is None:
             kept.update(level=loss, least=max(kept["least"], loss))

@@ -10,7 +10,6 @@ from typing import Any
 from cleave.costing import of_run_folder
 from cleave.describe import sized
 from cleave.extensions import is_entry
-from cleave.run.alarm import alarm_lines
 from cleave.net.cost import cost_alone
 from cleave.pages.branch import Tree, is_above, paths_of
 from cleave.pages.drawings import architecture_section
@@ -20,6 +19,7 @@ from cleave.pages.splits import split_sections
 from cleave.pages.strengths import strength_sections
 from cleave.report import Bullets, Element, PageTable, Paragraph, Section, Series
 from cleave.result import read_result
+from cleave.run.alarm import alarm_lines
 from cleave.run.origin import SEARCH, holds, read_origin
 from cleave.run.view import events_of
 from cleave.search.drawn import of_run

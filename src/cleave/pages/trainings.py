@@ -9,7 +9,6 @@ from typing import Any
 
 from cleave.data.images import fingerprint
 from cleave.errors import UserError
-from cleave.run.alarm import alarm_lines
 from cleave.pages.answers import answer_sections, test_sentence
 from cleave.pages.drawings import architecture_section
 from cleave.pages.facts import Answered, Curve, Facts, Standing
@@ -23,6 +22,7 @@ from cleave.retrain.recipes import recipe_of, trained_layout
 from cleave.retrain.result import read_training
 from cleave.retrain.settings import RetrainRecipe
 from cleave.retrain.text import made_lines
+from cleave.run.alarm import alarm_lines
 from cleave.run.origin import TRAIN, holds, read_origin
 from cleave.run.reading import names_in
 from cleave.run.view import events_of

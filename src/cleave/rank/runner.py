@@ -34,8 +34,8 @@ def rank(source: Path, question: RankQuestion, callback: Callback, given: Given 
     """Ranks the architectures of a finished run, or of a recipe after its search, and writes a CSV file.
 
     Returns {"run", "file", "dataset", "truth", "architectures", "images", "judged_by", "as_searched", "averaged",
-    "seconds", "guards", "rows"}: `truth` as in `cleave.rank.truth`, with the held-out "images" where it was trained for here;
-    `judged_by` and `guards` as in result.json, `as_searched` whether the search judged so too, the rows by name as
+    "seconds", "guards", "rows"}: `truth` as in `cleave.rank.truth`, with the held-out "images" where it was trained for
+    here; `judged_by` and `guards` as in result.json, `as_searched` whether the search judged so too, rows by name as
     `cleave.stats.ranking.score` gives them. UserError for what the user can correct, most of it before anything runs;
     Interrupted when asked to stop: the file is then not there, and the same call goes on with what is trained alone.
     """

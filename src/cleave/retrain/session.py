@@ -32,8 +32,8 @@ class SavedTraining(Shape):
     step: int = Field(ge=0)
     kept: dict[str, str]
     inherited: dict[str, Any] | None
-    raised: list[dict[str, str]] = []
-    watched: dict[str, Any] = {}
+    raised: list[dict[str, str]] = Field(default=[])
+    watched: dict[str, Any] = Field(default={})
 
 
 class TrainingSession:

@@ -10,7 +10,7 @@ from cleave.run.events import Events
 
 @dataclass(frozen=True)
 class Alarm:
-    """What a guard says, in a sentence with the cause and what to do. `leaf`: of which part of a run, "" of all of it."""
+    """What a guard says: a sentence with the cause and what to do. `leaf`: of which part of a run, "" of all of it."""
 
     guard: str
     leaf: str

@@ -68,8 +68,8 @@ class State:
         plain = {name: asdict(getattr(self, name)) for name in ("cost", "control")}
         retrained = {arch: [asdict(each) for each in rungs] for arch, rungs in self.retrained.items()}
         accuracies = {arch: asdict(each) for arch, each in self.accuracies.items()}
-        beside = {"retrained": retrained, "accuracies": accuracies, "kept": self.kept}
-        beside["raised"] = [asdict(each) for each in self.raised]
+        raised = [asdict(each) for each in self.raised]
+        beside = {"retrained": retrained, "accuracies": accuracies, "kept": self.kept, "raised": raised}
         return {"tree": tree_to_json(self.tree), **plain, **beside}
 
     @staticmethod
