@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 
 from cleave.data.folder import open_folder
-from cleave.data.held_in_test import TAIL, held_in_test
+from cleave.data.held_in_test import chance, held_in_test
 from cleave.data.images import Images
 from cleave.data.reading import Reading
 from cleave.guards import GUARDS, Guard, LeafEnded, RunOpened, TrainingBegun, Watch
@@ -142,35 +143,62 @@ def test_batches_repeat_where_all_pictures_fit_in_one() -> None:
     assert repeated(some_images(40), 8) == []
 
 
-def test_held_out_files_are_found_in_the_test_part_by_their_bytes(tmp_path: Path) -> None:
-    """Also where they are called otherwise, are of another class, or lie behind a link; none that only begins alike."""
-    parts(tmp_path, ("train", "val", "test"), 6)
-    shutil.copy(tmp_path / "val" / "dogs" / "001.png", tmp_path / "test" / "owls" / "new.png")
-    (tmp_path / "test" / "cats" / "link.png").symlink_to(tmp_path / "val" / "cats" / "002.png")
-    large = fresh().bytes(2 * TAIL)
-    (tmp_path / "val" / "cats" / "003.png").write_bytes(large)
-    (tmp_path / "test" / "cats" / "003.png").write_bytes(large[:-1] + bytes([large[-1] ^ 1]))
-    source = open_folder(tmp_path, "train", 8, Reading())
-    held = source.files[source.held_out_from :]
-    tests = open_folder(tmp_path, "test", 8, Reading()).files
-    found = held_in_test(source, held)
-    assert found is not None
-    same = slow.same_files(tmp_path, held, tests)
-    assert same == ["val/cats/002.png", "val/dogs/001.png"]
-    assert found["files"] == [[same[0], "test/cats/link.png"], [same[1], "test/owls/new.png"]]
-    assert (found["looked_at"], found["held_out"]) == (18, 2)
+def in_test(folder: Path) -> dict[str, Any] | None:
+    source = open_folder(folder, "train", 8, Reading())
+    return held_in_test(source, source.files[source.held_out_from or 0 :])
 
 
-def test_nothing_is_compared_without_a_test_part_or_where_it_cannot_be_listed(tmp_path: Path) -> None:
-    parts(tmp_path, ("train", "val"), 6)
-    source = open_folder(tmp_path, "train", 8, Reading())
-    assert source.held_out_from is None, "val/ alone is the test part"
-    found = held_in_test(source, source.files)
+@pytest.mark.parametrize("held", ["val", "train"])
+def test_held_out_files_that_were_copied_into_the_test_part_are_found(tmp_path: Path, held: str) -> None:
+    """All or half of them; without val/ those held out are some of train/."""
+    parts(tmp_path, ("train", "test") if held == "train" else ("train", "val", "test"), 12)
+    assert in_test(tmp_path) == {"looked_at": 36, "held_out": 0, "files": []}
+    for file in [*(tmp_path / held).rglob("*.png")][::2]:
+        shutil.copy(file, tmp_path / "test" / file.relative_to(tmp_path / held))
+    found = in_test(tmp_path)
     assert found is not None
-    assert found["held_out"] == 0
-    shutil.rmtree(tmp_path / "val" / "owls")
-    assert held_in_test(source, source.files) is None
+    same = slow.same_files(tmp_path, held, "test")
+    assert len(same) >= 18
+    assert found["held_out"] >= len(same)
+    first = found["files"][0][0]
+    assert found["files"][0] == [first, first.replace(held, "test", 1)]
+
+
+def test_files_of_one_size_are_no_sign_but_links_are(tmp_path: Path) -> None:
+    for part in ("train", "val", "test"):
+        for name, number in product("ab", range(20)):
+            path = tmp_path / part / name / f"{number}.bmp"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(fresh().bytes(100))
+    assert in_test(tmp_path) == {"looked_at": 40, "held_out": 0, "files": []}
+    shutil.rmtree(tmp_path / "test")
+    (tmp_path / "test").symlink_to("val")
+    assert in_test(tmp_path) == {
+        "looked_at": 40,
+        "held_out": 40,
+        "files": [[f"val/a/{each}.bmp", f"test/a/{each}.bmp"] for each in (0, 1, 10)],
+    }
+
+
+def test_the_chance_of_equal_sizes_is_an_upper_bound(tmp_path: Path) -> None:
+    """Held against what is drawn."""
+    sizes = fresh().integers(0, 3, 6)
+    for number, size in enumerate(sizes):
+        (tmp_path / str(number)).write_bytes(bytes(int(size)))
+    drawn = sizes[fresh().integers(0, 6, (20_000, 6))]
+    hits = (drawn == fresh().permutation(sizes)).sum(axis=1)
+    for alike in range(7):
+        bound = chance(str(tmp_path), [str(number) for number in range(6)], alike)
+        assert (hits >= alike).mean() <= bound + 0.02
+
+
+def test_nothing_is_compared_without_a_folder_for_the_test_part(tmp_path: Path) -> None:
+    parts(tmp_path, ("train",), 6)
+    assert in_test(tmp_path) is None
     assert held_in_test(some_images(4), []) is None
+    parts(tmp_path, ("test",), 6)
+    shutil.rmtree(tmp_path / "test" / "owls")
+    assert in_test(tmp_path) == {"looked_at": 18, "held_out": 0, "files": []}
 
 
 def test_lines_name_all_leaves_that_a_sentence_is_about() -> None:

@@ -21,7 +21,7 @@ def first_explosion(losses: Sequence[float], classes: int) -> int | None:
     return None
 
 
-def same_files(root: Path, held: Sequence[str], tests: Sequence[str]) -> list[str]:
-    """The held-out files that are, byte by byte, also files of the test part."""
-    known = [(root / file).read_bytes() for file in tests]
-    return [file for file in held if (root / file).read_bytes() in known]
+def same_files(root: Path, one: str, other: str) -> list[Path]:
+    """The files of one part that are, byte by byte, in another one."""
+    known = [file.read_bytes() for file in (root / other).rglob("*") if file.is_file()]
+    return [file for file in (root / one).rglob("*") if file.is_file() and file.read_bytes() in known]

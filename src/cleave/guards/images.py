@@ -23,7 +23,7 @@ class Overlap(Guard):
 
 @guard("held-out-is-test")
 class HeldOutIsTest(Guard):
-    """Held-out files that are also files of the test part, known by their bytes (`cleave.data.held_in_test`)."""
+    """Held-out files that are also files of the test part, by their names and sizes (`cleave.data.held_in_test`)."""
 
     def at_opening(self, run: RunOpened) -> str | None:
         found = run.report.get("in_test")
@@ -31,8 +31,8 @@ class HeldOutIsTest(Guard):
             return None
         such = ", such as {} (as {})".format(*found["files"][0])
         return (
-            f"{found['held_out']} of {found['looked_at']} held-out images that were looked at are also in the test "
-            f"part{such}, so that the test images have had a say and will tell too much; hold out other images"
+            f"{found['held_out']} of {found['looked_at']} held-out files that were looked at are also in the test part, "
+            f"by name and size{such}, so that test images have a say here and will tell too much; hold out other images"
         )
 
 
