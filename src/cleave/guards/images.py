@@ -31,7 +31,7 @@ class HeldOutIsTest(Guard):
             return None
         such = ", such as {} (as {})".format(*found["files"][0])
         return (
-            f"{found['held_out']} of {found['looked_at']} held-out files that were looked at are also in the test part, "
+            f"{found['held_out']} of {found['looked_at']} held-out files that were looked at are in the test part too, "
             f"by name and size{such}, so that test images have a say here and will tell too much; hold out other images"
         )
 

@@ -58,6 +58,6 @@ class StillWeights(Guard):
             return None
         return (
             f"no architecture weight has moved by more than {most:.2g} in {leaf.steps} steps, so that the architecture "
-            "is chance; raise method.architecture_learning_rate or search.epochs, or use another method.name where what "
-            "this one scales is normalised right after"
+            "is chance; raise method.architecture_learning_rate or search.epochs, or use another method.name where "
+            "what this one scales is normalised right after"
         )
