@@ -23,15 +23,21 @@ class Watcher:
     def __call__(self, event: str, arguments: tuple[object, ...]) -> None:
         if self.inside is None:
             return
-        if (event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITES) or event in CHANGES:
-            self._note(event, arguments[0])
+        if event == "open":
+            flags = arguments[2]
+            if isinstance(flags, int) and flags & WRITES:
+                self._note(event, arguments[0], self.inside)
+        elif event in CHANGES:
+            self._note(event, arguments[0], self.inside, arguments[-1])
         elif event in RUNS:
             self.done.append(f"{event} {arguments[0]!r}")
 
-    def _note(self, event: str, file: object) -> None:
+    def _note(self, event: str, file: object, inside: Path, place: object = -1) -> None:
+        """`place`: the open folder that a name is relative to, a descriptor; -1: none."""
         if isinstance(file, str | bytes | os.PathLike):
-            path = Path(os.fsdecode(file)).resolve()
-            if self.inside is not None and not path.is_relative_to(self.inside) and str(path) != os.devnull:
+            base = Path(os.readlink(f"/proc/self/fd/{place}")) if isinstance(place, int) and place >= 0 else Path()
+            path = (base / os.fsdecode(file)).resolve()
+            if not path.is_relative_to(inside) and str(path) != os.devnull:
                 self.done.append(f"{event} {path}")
 
 

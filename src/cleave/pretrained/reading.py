@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import struct
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +18,8 @@ from cleave.errors import PATH, UserError, brief, cause, shown
 from cleave.files import first_bytes
 
 UNREADABLE = (
-    AttributeError, RuntimeError, ValueError, LookupError, TypeError, EOFError, pickle.UnpicklingError, SafetensorError,
+    ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, RuntimeError, TypeError, ValueError,
+    SafetensorError, pickle.UnpicklingError, struct.error,
 )  # fmt: skip
 """What readers of weights raise on a file that holds none."""
 NO_WEIGHTS = {
