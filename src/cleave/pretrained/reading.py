@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import struct
 import warnings
@@ -15,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from cleave.errors import PATH, UserError, brief, cause, shown
-from cleave.files import first_bytes
+from cleave.files import first_bytes, unpacked_size
 
 UNREADABLE = (
     ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, RuntimeError, TypeError, ValueError,
@@ -41,7 +42,7 @@ def tensors_in(file: str, key: str) -> dict[str, Tensor]:
 
     where = f"{key}: {brief(file, PATH)}"
     try:
-        open(file, "rb").close()  # timm has no word on why it cannot
+        refuse_packed(where, file)
         with warnings.catch_warnings():  # of a file that is not its own torch warns before it refuses it
             warnings.simplefilter("ignore")
             state: dict[str, Tensor] = load_state_dict(file, weights_only=True)
@@ -53,6 +54,14 @@ def tensors_in(file: str, key: str) -> dict[str, Tensor]:
         if not isinstance(value, Tensor):
             raise UserError(f"{where}: {shown(name)} in it is no tensor; save the weights alone, as .safetensors")
     return state
+
+
+def refuse_packed(where: str, file: str) -> None:
+    """UserError for a zip that is far larger once it is unpacked, which torch's never are; OSError for no file."""
+    with open(file, "rb") as opened:
+        unpacked, size = unpacked_size(opened), os.path.getsize(file)
+    if unpacked > 2 * size:
+        raise UserError(f"{where}: is packed: {size:,} bytes would take {unpacked:,}; save the weights as torch does")
 
 
 def what_it_is(file: str, error: Exception) -> str:

@@ -255,7 +255,7 @@ def genotype(text: str) -> dict[str, list[tuple[object, object]]]:
     wrong = UserError(f"architecture {shown(text)}: is no genotype, as in {FORM}")
     try:
         call = ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # the last two: of what is nested deeply
         raise wrong from error
     if not isinstance(call, ast.Call) or not set(KINDS) <= {each.arg for each in call.keywords}:
         raise wrong
