@@ -1,6 +1,6 @@
 """Spoilt input at every door: a UserError of one line or a result, in time, in bounds, and nothing outside is touched.
 
-`make test` tries a few of each. CLEAVE_FUZZ=200 tries so many of each (2,800 in all).
+`make test` tries a few at each, `make test-all` 160 (2,240 in all), CLEAVE_FUZZ=N so many.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from tests.fuzz.mutations import spoilt
 from tests.fuzz.watched import watched
 from tests.registries import as_they_were
 
-EACH = int(os.environ.get("CLEAVE_FUZZ", "8"))
+EACH = int(os.environ.get("CLEAVE_FUZZ", "4"))
 """Cases at each door."""
-SECONDS = 10.0
-"""That a case may take at most, on a machine with other things to do."""
+SECONDS = 5.0
+"""Of the CPU, that a case may take at most."""
 LONGEST = 2000
 """Letters of what is said."""
 MEMORY = 2**28
@@ -58,11 +58,11 @@ def test_whatever_comes_in_is_read_or_refused_in_one_line(name: str, tmp_path: P
     def attack(drawn: st.DataObject) -> None:
         nonlocal tried
         data = drawn.draw(spoilt(samples))
-        began = time.monotonic()
+        began = time.process_time()
         with watched(tmp_path) as done:
             read(data)
         assert done == []
-        assert time.monotonic() - began < SECONDS
+        assert time.process_time() - began < SECONDS
         tried += 1
 
     with as_they_were():
