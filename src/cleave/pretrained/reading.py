@@ -46,6 +46,8 @@ def tensors_in(file: str, key: str) -> dict[str, Tensor]:
         with warnings.catch_warnings():  # of a file that is not its own torch warns before it refuses it
             warnings.simplefilter("ignore")
             state: dict[str, Tensor] = load_state_dict(file, weights_only=True)
+    except UserError:
+        raise
     except OSError as error:
         raise UserError(f"{where}: cannot be read ({cause(error)})") from error
     except UNREADABLE as error:
