@@ -107,8 +107,8 @@ class _Restricted(pickle._Unpickler):
     def find_class(self, module: str, name: str) -> object:
         if (module, name) not in _ALLOWED:
             raise UserError(
-                f"{self.name}: refused, for this pickle asks for {brief(f'{module}.{name}')}, and only plain containers "
-                "and numpy arrays are read"
+                f"{self.name}: refused, for this pickle asks for {brief(f'{module}.{name}')}, and only plain "
+                "containers and numpy arrays are read"
             )
         return _ALLOWED[module, name]
 
