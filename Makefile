@@ -34,7 +34,7 @@ test: $(VENV)/.test
 	$(PYTEST) $(QUICK) --durations=20
 
 test-all: $(VENV)/.test
-	$(PYTEST) --durations=20
+	CLEAVE_FUZZ=$${CLEAVE_FUZZ:-160} $(PYTEST) --durations=20
 
 test-portable: $(VENV)/.test
 	@set -e; for setting in $(SETTINGS); do echo "== $$setting"; env "$$setting" $(PYTEST) -q $(QUICK) $(ARITHMETIC); done

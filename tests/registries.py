@@ -10,6 +10,7 @@ from typing import Any
 import cleave.api  # noqa: F401  what it registers is there before anything is put back
 from cleave import extensions
 from cleave.data.sources import SOURCES
+from cleave.guards import GUARDS
 from cleave.method import METHODS
 from cleave.method.samplers import SAMPLERS
 from cleave.ops import OPERATIONS
@@ -23,6 +24,7 @@ from cleave.split.splitters import SPLITTERS
 
 REGISTRIES: list[Any] = [
     METHODS, SAMPLERS, HOOKS, SPLITTERS, SIMILARITIES, METRICS, OPERATIONS, ACTIVATIONS, SPACES, SOURCES, KINDS,
+    GUARDS,
 ]  # fmt: skip
 
 

@@ -100,6 +100,10 @@ LEFT_OUT = {
         rf"{WORK_TOGETHER}\[mobilenet-ofa-sandwich-gradient",
         r"test_the_guide_to_once_for_all_runs_from_top_to_bottom",
     ],
+    "packed weights, and the root's guards, in the same files": [
+        r"test_it_is_refused_in_one_line_and_does_nothing\[a packed checkpoint\]",
+        r"test_every_leaf_is_watched_and_told_once",
+    ],
     "the same in another space": [
         r"test_neither_threads_nor_a_loss_or_an_earlier_seed_change_what_is_measured\[(?!ragged)",
         r"test_what_needs_no_search_is_trained_beside_the_one_shot_search",

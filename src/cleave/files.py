@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import struct
+import zipfile
 from json import detect_encoding
 from pathlib import Path
 from typing import BinaryIO
@@ -58,6 +60,20 @@ def first_bytes(path: Path, count: int) -> bytes:
             return file.read(count)
     except OSError:
         return b""
+
+
+def unpacked_size(file: BinaryIO) -> int:
+    """The bytes that all members of a zip take once they are unpacked, as it says itself; 0 of a file that is none.
+
+    Whoever unpacks one makes room for no more than that, so that a small file that would fill the memory is known.
+    """
+    try:
+        with zipfile.ZipFile(file) as zipped:
+            return sum(member.file_size for member in zipped.infolist())
+    except (OSError, ValueError, RuntimeError, struct.error, zipfile.BadZipFile):
+        return 0
+    finally:
+        file.seek(0)
 
 
 def holds_text(path: Path) -> bool:

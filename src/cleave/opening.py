@@ -16,6 +16,7 @@ from cleave.data.augment import Augment, Augmentation, Chain
 from cleave.data.colour import Colour
 from cleave.data.crops import Crops
 from cleave.data.given import Given
+from cleave.data.held_in_test import held_in_test
 from cleave.data.images import TENSORS, Images, Part
 from cleave.data.reading import Reading
 from cleave.data.report import image_report
@@ -108,6 +109,7 @@ def open_images(
     files = partial(source.files_of, *sides)
     report = image_report(data.name, source, train, valid, sum(map(len, chosen)), reading, files=files)
     report["warnings"][:0] = unused_keys(data, source)
+    report["in_test"] = held_in_test(source, source.files_of(sides[1]))
     return train, valid, report
 
 

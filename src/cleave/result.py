@@ -25,7 +25,8 @@ class SearchResult:
 
     `arch` is the chosen architecture as its space writes it, `accuracy` and `balanced_accuracy` are in percent of the
     held-out images. `tree` has the nodes of tree.json, `leaves` those that were searched, `trust` how far to
-    believe the choice, `cost` the passes that were counted. `seconds`: wall time of all sessions.
+    believe the choice, `cost` the passes that were counted, `guards` what they raised. `seconds`: wall time of all
+    sessions.
     """
 
     run: Path
@@ -37,6 +38,7 @@ class SearchResult:
     leaves: Sequence[Mapping[str, Any]] = field(repr=False)
     trust: Mapping[str, Any] = field(repr=False)
     cost: Mapping[str, int] = field(repr=False)
+    guards: Sequence[Mapping[str, str]] = field(repr=False)
     _told: Mapping[str, Any] = field(repr=False)
 
     def network(self, arch: str | None = None, leaf: str | None = None) -> ChosenNetwork:
@@ -78,5 +80,6 @@ def read_result(path: Path) -> SearchResult:
         leaves=told["leaves"],
         trust=told["trust"],
         cost=told["cost"],
+        guards=told.get("guards", []),
         _told=told,
     )

@@ -29,10 +29,11 @@ def spelled(*names: str, **aliases: str) -> BeforeValidator:
     return BeforeValidator(canonical)
 
 
-SIMILARITIES = "cleave.split.similarity:SIMILARITIES"
+SIMILARITIES, GUARDS = "cleave.split.similarity:SIMILARITIES", "cleave.guards:GUARDS"
 """Where they are registered."""
 SplitterName = Annotated[str, BeforeValidator(partial(known_name, SPLITTERS))]
 SimilarityName = Annotated[str, BeforeValidator(partial(known_name, SIMILARITIES))]
+GuardName = Annotated[str, BeforeValidator(partial(known_name, GUARDS))]
 AverageName = Annotated[
     Literal["gradients", "similarities"],
     spelled("gradients", "similarities", gradient="gradients", cosines="similarities", cosine="similarities"),
@@ -317,6 +318,12 @@ class TrustSettings(Settings):
     control: NotNegative = 19
 
 
+class GuardSettings(Settings):
+    """What watches a run for faults, and says so. None of it changes a result."""
+
+    off: list[GuardName] = []  # guards that are turned off, by name
+
+
 AnySpace = Annotated[SerializeAsAny[SpaceSettings], BeforeValidator(lambda value: of_kind(Recipe, "space", value))]
 AnyMethod = Annotated[SerializeAsAny[MethodSettings], BeforeValidator(lambda value: of_kind(Recipe, "method", value))]
 AnySplit = Annotated[SerializeAsAny[SplitSettings], BeforeValidator(lambda value: of_kind(Recipe, "split", value))]
@@ -334,6 +341,7 @@ class Recipe(Settings):
     selection: SelectionSettings = SelectionSettings()
     limits: LimitSettings = LimitSettings()
     trust: TrustSettings = TrustSettings()
+    guards: GuardSettings = GuardSettings()
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = 0
     device: Name = "auto"  # auto | cpu | cuda | cuda:N
     threads: Threads = 1  # of the CPU; on networks as small as the default ones a second thread only costs

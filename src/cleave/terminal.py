@@ -18,6 +18,7 @@ from rich.tree import Tree
 from cleave.bench.table import DATASETS
 from cleave.engine.progress import Callback, Progress
 from cleave.method import METHODS
+from cleave.run.alarm import alarm_lines
 from cleave.run.origin import SEARCH, holds, read_origin
 from cleave.search.judging import judged_by
 from cleave.space import Space, find_space
@@ -103,7 +104,7 @@ def print_run(result: dict[str, Any], console: Console | None = None) -> None:
     if chosen["benchmark"]:
         print_benchmark(console, result)
     console.print(Text(result["trust"]["verdict"]))
-    for warning in result["trust"]["warnings"]:
+    for warning in [*result["trust"]["warnings"], *alarm_lines(result.get("guards", []))]:
         console.print(Text(f"Warning: {warning}"))
     console.print(Text(f"{result['seconds']:.0f} s; all of it is in {result['run']}"), soft_wrap=True)
     console.print(Text(f"train it: {training(result)}"), soft_wrap=True)
@@ -139,7 +140,7 @@ def space_of(result: dict[str, Any]) -> Space | None:
 
 def print_unfinished(console: Console, result: dict[str, Any]) -> None:
     last = result["last"]
-    where = f"last event: {last['kind']} of leaf {last['leaf']}" if last else "nothing is finished yet"
+    where = f"last event: {last['kind']}{of_leaf(last['leaf'])}" if last else "nothing is finished yet"
     console.print(Text(f"{result['run']}: unfinished after {result['seconds']:.0f} s, {where}"), soft_wrap=True)
     for label, event in result["parts"].items():
         doing = "begun" if event is None else f"{event['kind']} found"
@@ -147,6 +148,11 @@ def print_unfinished(console: Console, result: dict[str, Any]) -> None:
             doing = f"{event['phase']}, epoch {event['epoch']}"
         console.print(Text(f"under way: {label}, {doing}"))
     console.print(Text(f"go on with: cleave resume {quote(result['run'])}"), soft_wrap=True)
+
+
+def of_leaf(label: str) -> str:
+    """Nothing where an event is of a whole run."""
+    return f" of leaf {label}" if label else ""
 
 
 def print_benchmark(console: Console, result: dict[str, Any]) -> None:

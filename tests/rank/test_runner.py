@@ -71,13 +71,14 @@ def test_the_figures_are_scipys_on_the_written_file(run: Path, table: Path, tmp_
     told = answer(ranking(run, table), capsys)
     assert list(told) == [
         "run", "file", "dataset", "truth", "architectures", "images", "judged_by", "as_searched", "averaged",
-        "seconds", "rows",
+        "seconds", "guards", "rows",
     ]  # fmt: skip
     assert (told["run"], told["file"], told["dataset"]) == (str(run), str(run / "ranking.csv"), "cifar10")
     assert told["truth"] == {"from": "table", "file": str(table)}
     assert (told["architectures"], told["images"], told["averaged"]) == (64, 17, 1)
     assert told["judged_by"] == {"statistics": "batch", "batches": 0, "images": 0}
     assert told["as_searched"]
+    assert told["guards"] == []
     assert list(told["rows"]) == ["supernet", *BASELINES]
     for name, row in told["rows"].items():
         predicted, true = (column(told["file"], key) for key in ("accuracy" if name == "supernet" else name, "true"))

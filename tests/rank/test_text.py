@@ -30,6 +30,7 @@ def some_ranking(count: int) -> dict[str, Any]:
         "as_searched": False,
         "averaged": 3,
         "seconds": 61.2,
+        "guards": [],
         "rows": rows | published_rows(NASBench201(), "cifar10"),
     }
 

@@ -82,6 +82,7 @@ def test_a_published_genotype_trains_twice_to_the_same_bytes(
     assert outcome(tmp_path / "again") == outcome(whole)
     told = json.loads(ended.out)
     assert told["train"]["images"] + told["held_out"]["images"] == 28
+    assert told["guards"] == []
     assert [json.loads(line)["epoch"] for line in (whole / "events.jsonl").read_text().splitlines()] == [1, 2]
 
 

@@ -169,8 +169,6 @@ def signs_of(leaves: list[LeafTrust]) -> list[str]:
 @pytest.mark.parametrize(
     ("sign", "words"),
     [
-        ({"skip_share": 0.5}, "skip connections"),
-        ({"cell_skip_share": 0.5}, "skip connections"),
         ({"weights_share": 0.0}, "nothing on its edges has weights"),
         ({"entropy": 0.995}, "nearly uniform"),
         ({"s_tau": 0.1}, "changes from epoch to epoch"),

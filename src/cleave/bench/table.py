@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleave.errors import UserError, brief, plain, unknown
-from cleave.files import read_bytes
+from cleave.files import read_bytes, unpacked_size
 from cleave.places import cache_folder
 from cleave.run.durable import saving, write_bytes
 from cleave.space.nb201 import EDGES, FORM, OPERATIONS, NASBench201
@@ -41,10 +41,10 @@ COSTS = (
 _KNOWN_COLUMNS = (*ACCURACIES, *EARLY_ACCURACIES, *COSTS, "seeds")
 
 # What a zip of arrays is known to raise on bytes that changed (RuntimeError: an unknown or encrypted member).
-_DAMAGED = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
+_DAMAGED = (OSError, EOFError, MemoryError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 ZIP = b"PK\x03\x04"  # what an .npz file begins with
-_LARGEST = 2**28  # bytes; the whole benchmark takes one or two million
+_LARGEST = 2**26  # bytes of the file and of what is in it; the whole benchmark takes one or two million
 
 _MAKE_ONE = "make the table anew with `cleave benchmark import`"
 
@@ -168,6 +168,8 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
     data = read_bytes(path, _LARGEST)
     if not zipfile.is_zipfile(io.BytesIO(data)):
         raise UserError(f"{path}: {'is cut short' if data.startswith(ZIP) else 'is no .npz file'}; {_MAKE_ONE}")
+    if (size := unpacked_size(io.BytesIO(data))) > _LARGEST:
+        raise UserError(f"{path}: would take {size:,} bytes of memory, which no table does; {_MAKE_ONE}")
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             arrays = dict(file)

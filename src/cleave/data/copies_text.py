@@ -6,19 +6,26 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def copy_warnings(copies: Mapping[str, Any], total: int, what: str) -> list[str]:
-    """The same for a person. `what`, `total`: what images that are judged by are called, and how many they are."""
-    lines = []
-    if copies["held_out"]:
-        such = ", such as {} (of {})".format(*copies["files"][0]) if copies["files"] else ""
-        lines.append(
-            f"{copies['held_out']} of {total} {what} images have the pixels of images to train on{such}, so that they "
-            "are judged too well; remove these copies"
-        )
-    if copies["classes"]:
-        such = ", such as {} and {}".format(*copies["class_files"]) if copies["class_files"] else ""
-        lines.append(f"{copies['classes']} images have the pixels of one in another class{such}; remove the wrong ones")
-    return lines
+def overlap_text(copies: Mapping[str, Any], total: int, what: str) -> str | None:
+    """That images to judge by are also trained on; None where they are not.
+
+    `what`, `total`: what images that are judged by are called, and how many they are.
+    """
+    if not copies["held_out"]:
+        return None
+    such = ", such as {} (of {})".format(*copies["files"][0]) if copies["files"] else ""
+    return (
+        f"{copies['held_out']} of {total} {what} images have the pixels of images to train on{such}, so that they "
+        "are judged too well; remove these copies"
+    )
+
+
+def class_copy_warnings(copies: Mapping[str, Any]) -> list[str]:
+    """That the same image is in two classes."""
+    if not copies["classes"]:
+        return []
+    such = ", such as {} and {}".format(*copies["class_files"]) if copies["class_files"] else ""
+    return [f"{copies['classes']} images have the pixels of one in another class{such}; remove the wrong ones"]
 
 
 def seen_warnings(copies: Mapping[str, Any] | None, total: int) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Literal, cast
 import numpy as np
 import numpy.typing as npt
 
-from cleave.errors import UserError
+from cleave.errors import UserError, brief
 
 Encoding = Literal["ASCII", "latin1", "bytes"]
 
@@ -107,8 +107,8 @@ class _Restricted(pickle._Unpickler):
     def find_class(self, module: str, name: str) -> object:
         if (module, name) not in _ALLOWED:
             raise UserError(
-                f"{self.name}: refused, for this pickle asks for {module}.{name}, and only plain containers "
-                "and numpy arrays are read"
+                f"{self.name}: refused, for this pickle asks for {brief(f'{module}.{name}')}, and only plain "
+                "containers and numpy arrays are read"
             )
         return _ALLOWED[module, name]
 

@@ -7,7 +7,7 @@ from textwrap import wrap
 from typing import Any
 
 from cleave.data.copies import Files, copies_between
-from cleave.data.copies_text import copy_warnings
+from cleave.data.copies_text import class_copy_warnings
 from cleave.data.images import Images
 from cleave.data.listing import names
 from cleave.data.parts import part_of
@@ -60,7 +60,7 @@ def image_report(
         "warnings": [
             *majority_warnings(classes),
             *(class_warnings(train.classes) if source.found else []),
-            *copy_warnings(copies, len(held_out), "test" if by_test else "held-out"),
+            *class_copy_warnings(copies),
         ],
     }
 

@@ -25,6 +25,7 @@ from cleave.run.durable import write_json
 from cleave.search.finished import FinishedRun, open_finished, read_recipe
 from cleave.search.latency import hash_of, resolve_latency
 from cleave.search.selection import chosen_leaf
+from cleave.search.watching import raised_by_ranking
 from cleave.settings import COST_OF, Recipe
 from cleave.space import Arch
 from cleave.split import Node
@@ -43,10 +44,10 @@ def evolve(path: Path, question: EvolveQuestion, callback: Callback, given: Give
     "checked_images" others), "by", "fallback" (why it is not by what was asked for), "evaluators" (Kendall's tau of
     each, and of "macs", on "check" architectures), "plan", "best" (architectures with their scores, of which the first
     is "arch"), "history" (the best score after each generation), "judged", "spent" (passes of the search, and images
-    that went through networks here), "samples" (accuracies, by architecture), "of" (what these are of), "judged_by" and
-    "as_searched" (as of `cleave.rank`), with `--shift` "shift" (see `Shifting.told`; accuracies and "history" are then
-    by shifted weights, and "spent" has passes too), "next" (the command that trains it), "seconds"}. UserError for what
-    the user can correct; Interrupted when asked to stop: the same call then goes on.
+    that went through networks here), "samples" (accuracies, by architecture), "of" (what these are of), "judged_by",
+    "as_searched" and "guards" (as of `cleave.rank`), with `--shift` "shift" (see `Shifting.told`; accuracies and
+    "history" are then by shifted weights, and "spent" has passes too), "next" (the command that trains it), "seconds"}.
+    UserError for what the user can correct; Interrupted when asked to stop: the same call then goes on.
     """
     began = time.monotonic()
     names, file = names_of(question), question.out or path / EVOLVED
@@ -171,6 +172,7 @@ def searched(bench: Bench, names: list[str], of: dict[str, Any]) -> dict[str, An
         "of": of,
         "judged_by": bench.judging.told,
         "as_searched": bench.judging == bench.problem.judging,
+        "guards": raised_by_ranking(bench.problem, bench.judging),
     }
 
 

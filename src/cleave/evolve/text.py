@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cleave.rank.text import figures_table, short
+from cleave.run.alarm import alarm_lines
 from cleave.search.judging import judged_by
 from cleave.space.limits import amount
 
@@ -32,6 +33,8 @@ def print_evolved(found: dict[str, Any], console: Console | None = None) -> None
     console.print(Text(costs(found)))
     console.print(Text(f"  {judged_by(found['judged_by'])}{'' if found['as_searched'] else ', unlike in the search'}"))
     console.print(Text(accuracies(found)))
+    for line in alarm_lines(found["guards"]):
+        console.print(Text(f"Warning: {line}"))
     if "shift" in found:
         console.print(Text(shift(found["shift"])))
     console.print(Text(f"{found['seconds']:.0f} s; train it with: {found['next']}"), soft_wrap=True)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from cleave.data.decode import Unusable, caught, warnings_caught, whole
-from cleave.errors import UserError, cause
+from cleave.errors import UserError, brief, cause
 from cleave.export.card import CARD
 from cleave.export.formats import FORMATS, found_in
 from cleave.export.handed import Classifier
@@ -40,13 +41,26 @@ def predict(export: Path, images: Sequence[Path]) -> dict[str, Any]:
     files can be used.
     """
     card, name = read_card(export), found_in(export)
-    classify, channels = FORMATS[name].opened(export), card["input"]["channels"]
-    with warnings_caught(), torch.inference_mode():
+    channels = card["input"]["channels"]
+    with warnings_caught(), torch.inference_mode(), running(export / FORMATS[name].file):
+        classify = FORMATS[name].opened(export)
         found = [answer(file, card["classes"], channels, classify) for file in images]
     if found and all("error" in each for each in found):
         raise UserError("; ".join(f"{each['file']}: {each['error']}" for each in found))
     after = card["next"] if is_there(Path(card["run"])) else None
     return {"export": str(export), "format": name, "images": found, "next": after}
+
+
+@contextmanager
+def running(file: Path) -> Iterator[None]:
+    """Turns whatever a runtime raises on a network that is not ours into one line."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        words = f"{type(error).__name__}: {brief(str(error), 200)}"
+        raise UserError(f"{file}: cannot be run here ({words}); export again into a new folder") from error
 
 
 def read_card(export: Path) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from cleave.pages.splits import split_sections
 from cleave.pages.strengths import strength_sections
 from cleave.report import Bullets, Element, PageTable, Paragraph, Section, Series
 from cleave.result import read_result
+from cleave.run.alarm import alarm_lines
 from cleave.run.origin import SEARCH, holds, read_origin
 from cleave.run.view import events_of
 from cleave.search.drawn import of_run
@@ -55,7 +56,7 @@ def of_search(path: Path, name: str, asked: Asked) -> Sequence[Facts]:
             f"Search in {told['space']}",
             summary=[how(told), *begin_lines(told)],
             verdicts=[told["trust"]["verdict"]],
-            warnings=told["trust"]["warnings"],
+            warnings=[*told["trust"]["warnings"], *alarm_lines(told.get("guards", []))],
             standings=standings(path, name, told, space),
             curves=curves(name, events, result.tree, chosen),
             costs={"seconds": told["seconds"], **named_costs(told["cost"])},

@@ -22,6 +22,7 @@ from cleave.retrain.recipes import recipe_of, trained_layout
 from cleave.retrain.result import read_training
 from cleave.retrain.settings import RetrainRecipe
 from cleave.retrain.text import made_lines
+from cleave.run.alarm import alarm_lines
 from cleave.run.origin import TRAIN, holds, read_origin
 from cleave.run.reading import names_in
 from cleave.run.view import events_of
@@ -47,6 +48,7 @@ def of_training(path: Path, name: str, asked: Asked) -> Sequence[Facts]:
         "Training of one network",
         summary=made_lines(told),
         verdicts=held_out_sentences(told),
+        warnings=alarm_lines(told.get("guards", [])),
         standings=[] if held is None else [held_out_standing(name, held, **costs_of(told))],
         curves=curves(name, events_of(path)),
         costs={"seconds": told["seconds"], "epochs": told["epochs"], "training images": told["train"]["images"]},

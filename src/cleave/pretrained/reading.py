@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import struct
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,10 +16,11 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from cleave.errors import PATH, UserError, brief, cause, shown
-from cleave.files import first_bytes
+from cleave.files import first_bytes, unpacked_size
 
 UNREADABLE = (
-    AttributeError, RuntimeError, ValueError, LookupError, TypeError, EOFError, pickle.UnpicklingError, SafetensorError,
+    ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, RuntimeError, TypeError, ValueError,
+    SafetensorError, pickle.UnpicklingError, struct.error,
 )  # fmt: skip
 """What readers of weights raise on a file that holds none."""
 NO_WEIGHTS = {
@@ -39,10 +42,12 @@ def tensors_in(file: str, key: str) -> dict[str, Tensor]:
 
     where = f"{key}: {brief(file, PATH)}"
     try:
-        open(file, "rb").close()  # timm has no word on why it cannot
+        refuse_packed(where, file)
         with warnings.catch_warnings():  # of a file that is not its own torch warns before it refuses it
             warnings.simplefilter("ignore")
             state: dict[str, Tensor] = load_state_dict(file, weights_only=True)
+    except UserError:
+        raise
     except OSError as error:
         raise UserError(f"{where}: cannot be read ({cause(error)})") from error
     except UNREADABLE as error:
@@ -51,6 +56,14 @@ def tensors_in(file: str, key: str) -> dict[str, Tensor]:
         if not isinstance(value, Tensor):
             raise UserError(f"{where}: {shown(name)} in it is no tensor; save the weights alone, as .safetensors")
     return state
+
+
+def refuse_packed(where: str, file: str) -> None:
+    """UserError for a zip that is far larger once it is unpacked, which torch's never are; OSError for no file."""
+    with open(file, "rb") as opened:
+        unpacked, size = unpacked_size(opened), os.path.getsize(file)
+    if unpacked > 2 * size:
+        raise UserError(f"{where}: is packed: {size:,} bytes would take {unpacked:,}; save the weights as torch does")
 
 
 def what_it_is(file: str, error: Exception) -> str:

@@ -24,6 +24,7 @@ from cleave.rank.truth import ACCURACY, ALONE, TRUE, inputs_of
 from cleave.run.durable import write_bytes
 from cleave.search.finished import FinishedRun, open_finished, read_recipe
 from cleave.search.runner import start
+from cleave.search.watching import raised_by_ranking
 from cleave.split import Node
 from cleave.stats.ranking import score
 from cleave.torch_state import cpu_threads
@@ -33,8 +34,8 @@ def rank(source: Path, question: RankQuestion, callback: Callback, given: Given 
     """Ranks the architectures of a finished run, or of a recipe after its search, and writes a CSV file.
 
     Returns {"run", "file", "dataset", "truth", "architectures", "images", "judged_by", "as_searched", "averaged",
-    "seconds", "rows"}: `truth` as in `cleave.rank.truth`, with the held-out "images" where it was trained for here;
-    `judged_by` as in result.json, `as_searched` whether the search judged so too, the rows by name as
+    "seconds", "guards", "rows"}: `truth` as in `cleave.rank.truth`, with the held-out "images" where it was trained for
+    here; `judged_by` and `guards` as in result.json, `as_searched` whether the search judged so too, rows by name as
     `cleave.stats.ranking.score` gives them. UserError for what the user can correct, most of it before anything runs;
     Interrupted when asked to stop: the file is then not there, and the same call goes on with what is trained alone.
     """
@@ -64,6 +65,7 @@ def rank(source: Path, question: RankQuestion, callback: Callback, given: Given 
         "as_searched": judging == run.problem.judging,
         "averaged": question.average,
         "seconds": round(time.monotonic() - began, 3),
+        "guards": raised_by_ranking(run.problem, judging),
         "rows": rows,
     }
 

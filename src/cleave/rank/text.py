@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cleave.rank.truth import ALONE, FILE, TABLE
+from cleave.run.alarm import alarm_lines
 from cleave.search.judging import judged_by
 
 LEGEND = """\
@@ -27,6 +28,8 @@ def print_ranking(ranking: dict[str, Any], console: Console | None = None) -> No
     rows = {name: cells(row) for name, row in ranking["rows"].items()}
     console.print(figures_table(head, rows, title(ranking)))
     console.print(Text(LEGEND))
+    for line in alarm_lines(ranking["guards"]):
+        console.print(Text(f"Warning: {line}"))
     for source in sorted({row["published"] for row in ranking["rows"].values() if "published" in row}):
         console.print(Text(f"published: {source}"))
     console.print(Text(f"{ranking['seconds']:.0f} s; every architecture is in {ranking['file']}"), soft_wrap=True)

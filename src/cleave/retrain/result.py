@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +26,7 @@ class TrainResult:
     `arch` is the architecture as its space writes it. `accuracy` and `balanced_accuracy` are in percent of the held-out
     images; None where all images were trained on. `inherited` is the accuracy before the first step where it began with
     the weights of a supernet; None where it did not. `parameters` and `multiply_adds` (of one image) are those of the
-    network as it is used. `seconds`: wall time of all sessions.
+    network as it is used. `guards`: what they raised. `seconds`: wall time of all sessions.
     """
 
     run: Path
@@ -37,6 +37,7 @@ class TrainResult:
     parameters: int
     multiply_adds: int
     seconds: float
+    guards: Sequence[Mapping[str, str]] = field(repr=False)
     _told: Mapping[str, Any] = field(repr=False)
 
     def network(self) -> ChosenNetwork:
@@ -72,6 +73,7 @@ def read_training(path: Path) -> TrainResult:
         parameters=told["parameters"],
         multiply_adds=told["multiply_adds"],
         seconds=told["seconds"],
+        guards=told.get("guards", []),
         _told=told,
     )
 

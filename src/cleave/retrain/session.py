@@ -5,15 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 from pydantic import Field
 
 from cleave.engine.progress import Callback, Progress
 from cleave.errors import Interrupted, UserError
+from cleave.guards import RunOpened, TrainingBegun, Watch
 from cleave.retrain.problem import LABEL, TrainingProblem
 from cleave.retrain.ranks import Ranks
 from cleave.retrain.trainer import RetrainTrainer
+from cleave.run.alarm import Alarm, tell
 from cleave.run.durable import write_json
 from cleave.run.folder import TIMING, RunFolder
 from cleave.run.generations import NotFinite, Record
@@ -34,6 +37,8 @@ class SavedTraining(Shape):
     kept: dict[str, str]
     inherited: dict[str, Any] | None
     cuts: list[list[int]] = Field(default_factory=list)
+    raised: list[dict[str, str]] = Field(default=[])
+    watched: dict[str, Any] = Field(default={})
 
 
 class TrainingSession:
@@ -58,11 +63,14 @@ class TrainingSession:
         """The identities of saved weights, by label."""
         self.inherited: dict[str, Any] | None = None
         """How the network did on held-out images before the first step, where a supernet's weights are gone on with."""
+        self.raised: list[dict[str, str]] = []
+        """What guards said, as `cleave.guards.Alarm`."""
+        self.watch = Watch(problem.recipe.guards.off, self._told)
         saved = ranks.told(None if folder is None else folder.newest(callback.say))
         assert saved is not None
         if saved.meta["search"] is not None:
             self._restore(Record(saved.weights, saved.state, saved.meta["search"]))
-        elif problem.supernet is not None:
+        else:
             self._begin()
         self.saved_at = self.began_at = time.monotonic()
         self.began_in = self.trainer.epoch
@@ -72,10 +80,17 @@ class TrainingSession:
             shaped(self.folder.generations.folder, SavedTraining, record.meta)
         self.kept, self.inherited = record.meta["kept"], record.meta["inherited"]
         self.trainer.cuts = [(at, total) for at, total in record.meta.get("cuts", [])]
+        self.raised = record.meta.get("raised", [])
+        self.watch.load("", record.meta.get("watched", {}))
         self.trainer.restore(record)
 
     def _begin(self) -> None:
-        """What the weights of a supernet are worth as they are."""
+        """Looks at the images, and what the weights of a supernet are worth as they are."""
+        problem = self.problem
+        self.watch.open(RunOpened(problem.report, problem.valid))
+        self.watch.begin("", TrainingBegun(len(problem.task.train.classes), problem.task.section))
+        if problem.supernet is None:
+            return
         self.inherited = self._held_out()
         if self.folder is not None:
             found = self.inherited and self.inherited["accuracy"]
@@ -86,6 +101,7 @@ class TrainingSession:
         while self.trainer.step < self.trainer.steps:
             self._breathe()
             self.trainer.advance()
+            self.watch.step(self.trainer.step, self.trainer.last_loss)
             self._show()
             if self.trainer.step % self.problem.task.steps_per_epoch == 0:
                 self._end_epoch()
@@ -119,8 +135,14 @@ class TrainingSession:
 
     def _known(self) -> Record:
         record = self.trainer.record()
-        plain = {"kept": self.kept, "inherited": self.inherited, "cuts": self.trainer.cuts}
-        return Record(record.weights, record.state, {**record.meta, **plain})
+        known = {"kept": self.kept, "inherited": self.inherited, "raised": self.raised, "watched": self.watch.state}
+        return Record(record.weights, record.state, {**record.meta, **known, "cuts": self.trainer.cuts})
+
+    def _told(self, alarm: Alarm) -> None:
+        """Keeps and tells what a guard says."""
+        self.raised.append(asdict(alarm))
+        events = None if self.folder is None else self.folder.events
+        tell(alarm, events, self.callback.say, leaf=LABEL, phase=DOING, epoch=self.trainer.epoch)
 
     def _show(self) -> None:
         trainer = self.trainer
@@ -178,6 +200,7 @@ class TrainingSession:
             "classes": list(task.train.classes),
             "train": {"images": len(task.train), "loss": loss, "accuracy": accuracy},
             "held_out": self._held_out(),
+            "guards": self.raised,
         }
 
 

@@ -12,6 +12,7 @@ from cleave.kinds import of_kind
 from cleave.settings import (
     TIMM,
     Extensions,
+    GuardSettings,
     Name,
     NotNegative,
     Positive,
@@ -132,6 +133,7 @@ class RetrainRecipe(Settings):
     space: AnyRetrainSpace = Field(default_factory=lambda: of_kind(RetrainRecipe, "space"))
     data: RetrainData = RetrainData()
     training: RetrainSettings = RetrainSettings()
+    guards: GuardSettings = GuardSettings()
     most_multiply_adds: Positive | None = None  # of an image, for what is trained; null: any
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = 0
     device: Name = "auto"  # auto | cpu | cuda | cuda:N

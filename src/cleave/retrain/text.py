@@ -6,6 +6,7 @@ from shlex import quote
 from typing import Any
 
 from cleave.data.copies_text import seen_warnings
+from cleave.run.alarm import alarm_lines
 
 
 def print_training(result: dict[str, Any]) -> None:
@@ -29,6 +30,7 @@ def training_lines(result: dict[str, Any]) -> list[str]:
         )
     return [
         *lines,
+        *(f"Warning: {line}" for line in alarm_lines(result.get("guards", []))),
         f"{result['seconds']:.0f} s; all of it is in {result['run']}",
         f"its accuracy on test images: cleave evaluate {run}",
     ]

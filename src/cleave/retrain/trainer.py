@@ -187,6 +187,11 @@ class RetrainTrainer:
         return self.weights.step
 
     @property
+    def last_loss(self) -> Tensor:
+        """The training loss of the last step, a scalar; of the first part of its batch."""
+        return self.weights.last_loss
+
+    @property
     def steps(self) -> int:
         """All of them. The schedule is laid out for these; who stops before has a network that is not finished."""
         return self.epochs * self.task.steps_per_epoch

@@ -31,6 +31,7 @@ import torch
 from torch import Tensor
 
 from cleave.errors import UserError
+from cleave.files import unpacked_size
 from cleave.run import durable
 from cleave.run.durable import Owner
 from cleave.run.reading import Damaged, Foreign, names_in, parse_json
@@ -252,6 +253,8 @@ def _tensor(name: str, tensor: Tensor) -> Tensor:
 
 
 def _unpickled(data: bytes) -> object:
+    if unpacked_size(io.BytesIO(data)) > len(data):
+        raise ValueError("packed: torch.save packs nothing")
     with warnings.catch_warnings():  # of a file that is not ours torch warns before it refuses it
         warnings.simplefilter("ignore", UserWarning)
         return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)

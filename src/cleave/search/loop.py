@@ -9,6 +9,8 @@ from cleave.engine.overview import Overview
 from cleave.engine.progress import Callback
 from cleave.engine.stop import Stop
 from cleave.errors import Interrupted
+from cleave.guards import Watch
+from cleave.run.alarm import Alarm, tell
 from cleave.run.durable import write_json
 from cleave.run.folder import EVENTS, TIMING, TREE, RunFolder
 from cleave.run.generations import Record
@@ -19,6 +21,7 @@ from cleave.search.searching import SearchJob
 from cleave.search.stages import Stage, stages_of
 from cleave.search.state import State, tree_to_json
 from cleave.search.task import Task, TaskResult
+from cleave.search.watching import run_opened
 from cleave.search.work import passes_done
 from cleave.split import Tree
 
@@ -43,9 +46,16 @@ class Search:
             self.state = State.from_json(saved, folder.generations.folder)
             folder.check_leaves(self.state.kept)
             self.overview.finished = self._passes()
+        else:
+            Watch(problem.recipe.guards.off, self._told).open(run_opened(problem))
         merged = self._merged()
         self.merges = len(merged)
         remove_tasks(folder.path, merged)
+
+    def _told(self, alarm: Alarm) -> None:
+        """Keeps and tells what a guard says before the first step."""
+        self.state.raised.append(alarm)
+        tell(alarm, self.folder.events, self.overview.callback.say)
 
     def run(self, executor: Executor[Task, TaskResult] | None = None) -> dict[str, Any]:
         """The outcome, of tasks done by an executor; raises Interrupted, with everything saved, when asked to stop."""
@@ -97,6 +107,7 @@ class Search:
     def _merge(self, stage: Stage, label: str) -> None:
         found = self.found.pop(label)
         stage.merge(self.state, label, found)
+        self.state.raised += found.raised
         self.folder.events.append(path_of(self.folder.path, label) / EVENTS, found.events)
         self.merges += 1
         self.unsaved.append(label)

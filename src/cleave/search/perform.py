@@ -13,6 +13,7 @@ from cleave.data.chance import Chance
 from cleave.engine.progress import Callback
 from cleave.engine.stop import Stop
 from cleave.errors import Interrupted
+from cleave.guards import LeafEnded
 from cleave.method import Method
 from cleave.retrain.trainer import RetrainTrainer
 from cleave.run.folder import RunFiles
@@ -240,6 +241,8 @@ class Performance(TaskSession):
             **agreement(self.found.followed),
         }
         self.folder.events.write("leaf", leaf=node.label, **self.found.result)
+        weights, steps = method.architecture_weights(), self.found.cost.arch_steps
+        self.watch.end(node.label, LeafEnded(self.problem.layout, arch, weights, steps))
 
     def _mixture(self, evaluate: LeafAccuracy) -> Mixture | None:
         """How the leaf's supernet does. Where that was interrupted, it is looked at again from the first image."""

@@ -23,7 +23,8 @@ def outcome(problem: Problem, state: State) -> dict[str, Any]:
     """The content of result.json; a pure function of recipe, images, table and weights that are named: it has no times.
 
     `chosen` is the leaf that does best on held-out images by `selection.by`, and `selection` tells the figures of every
-    leaf by which it might have been chosen (`cleave.search.selection`). `oracle` is the one with the best test
+    leaf by which it might have been chosen (`cleave.search.selection`). `guards`: what they raised, in the order of
+    merging, as `cleave.guards.Alarm`. `oracle` is the one with the best test
     accuracy in the benchmark table: what a perfect choice among the leaves would have given, not a result.
     """
     leaves = [leaf_json(leaf, problem.table) for leaf in state.searched]
@@ -46,6 +47,7 @@ def outcome(problem: Problem, state: State) -> dict[str, Any]:
         "oracle": oracle(leaves, dataset_of(recipe.data.name)) if problem.table else None,
         "cost": asdict(state.cost),
         "trust": trust_report(problem, state),
+        "guards": [asdict(each) for each in state.raised],
     }
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
 from pydantic import Field
+from torch import Tensor
 
 from cleave.engine.progress import Callback, Progress
 from cleave.engine.stop import Stop
 from cleave.errors import UserError
+from cleave.guards import TrainingBegun, Watch
+from cleave.run.alarm import Alarm, tell
 from cleave.run.events import START
 from cleave.run.folder import RunFiles
 from cleave.run.generations import NotFinite, Record
@@ -36,6 +39,10 @@ class InTraining(Protocol):
     @property
     def epoch(self) -> int:
         """The epochs that are done."""
+
+    @property
+    def last_loss(self) -> Tensor:
+        """The training loss of the last step, a scalar."""
 
     def means(self) -> tuple[float, float]:
         """The mean training loss and accuracy (percent) since the epoch began."""
@@ -74,6 +81,7 @@ class TaskSession:
         self.saved: Record | None = None
         """The trainer that the checkpoint holds, until it is opened."""
         self.label = folder.label  # of the place at hand, or the last one
+        self.watch = Watch(problem.recipe.guards.off, self._told)
         self.saved_at = time.monotonic()
         self.total = planned_passes(problem)
         if folder.generations.empty:
@@ -89,17 +97,28 @@ class TaskSession:
         setup: Setup | None = None,
     ) -> NodeTrainer:
         """The trainer of a scope, as in `going_on`."""
-        return self.going_on(NodeTrainer(self.problem, scope, plan, setup), scope.label, prepare)
+
+        def learning(trainer: NodeTrainer) -> Mapping[str, Tensor]:
+            return trainer.method.architecture_weights() if plan.searching else {}
+
+        return self.going_on(NodeTrainer(self.problem, scope, plan, setup), scope.label, prepare, learning)
 
     def going_on(
-        self, trainer: TrainerKind, label: str, prepare: Callable[[TrainerKind], None] = lambda trainer: None
+        self,
+        trainer: TrainerKind,
+        label: str,
+        prepare: Callable[[TrainerKind], None] = lambda trainer: None,
+        learning: Callable[[TrainerKind], Mapping[str, Tensor]] = lambda trainer: {},
     ) -> TrainerKind:
-        """A new trainer as it is in the checkpoint if it is there, else prepared."""
+        """A new trainer as it is in the checkpoint if it is there, else prepared. `learning`: its architecture weights,
+        if they are going to learn."""
         saved, self.saved = self.saved, None
         if saved is not None:
             trainer.restore(saved)
+            self.watch.load(label, self.found.watched)
         else:
             prepare(trainer)
+            self.watch.begin(label, TrainingBegun(self.problem.classes, self.section, learning(trainer)))
         self.trainer, self.label = trainer, label
         return trainer
 
@@ -111,6 +130,7 @@ class TaskSession:
             before = trainer.epoch
             self.breathe()
             self.found.cost += step()
+            self.watch.step(trainer.step, trainer.last_loss)
             self.show(doing)
             if trainer.epoch > before:
                 end()
@@ -124,6 +144,8 @@ class TaskSession:
     def save(self) -> None:
         """Commits a generation from which the task goes on as if nothing had happened."""
         record = self.saved or (self.trainer.record() if self.trainer else Record({}, {}, {}))
+        if self.saved is None:
+            self.found.watched = self.watch.state
         self.found.events = self.folder.events.position
         meta = {"findings": self.found.to_json(), "learner": record.meta or None}
         with finite(record.meta.get("label"), self.section):
@@ -138,6 +160,11 @@ class TaskSession:
         self.run.check_leaves(self.found.kept)
         if meta["learner"] is not None:
             self.saved = Record(record.weights, record.state, meta["learner"])
+
+    def _told(self, alarm: Alarm) -> None:
+        """Keeps and tells what a guard says."""
+        self.found.raised.append(alarm)
+        tell(alarm, self.folder.events, self.callback.say)
 
     def show(self, doing: str, more: int = 0) -> None:
         done = passes_done(self.problem, self.found.cost) + passes_done(self.problem, self.found.control) + more

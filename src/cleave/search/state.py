@@ -9,12 +9,15 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter
 
 from cleave.errors import UserError
+from cleave.run.alarm import Alarm
 from cleave.run.reading import typed
 from cleave.split import Node, Tree
 from cleave.stats.accuracy import Accuracy
 
 NODES = TypeAdapter(list[Node])
 Nodes = Annotated[list[Node], Field(min_length=1)]
+LATER = {"raised", "watched"}
+"""Fields that earlier versions did not save."""
 
 
 @dataclass
@@ -40,6 +43,7 @@ class State:
     `cost` is the search's own work, `control` that of measuring it: the panels and the architectures trained beside.
     `retrained`: by architecture, its accuracies at the ends of the rungs of halving that it reached. `accuracies`: of
     the control's architectures. `kept`: the identity of each node's and retrained network's saved weights, by label.
+    `raised`: what guards said.
     """
 
     tree: Tree
@@ -48,6 +52,7 @@ class State:
     retrained: dict[str, list[Accuracy]] = field(default_factory=dict)
     accuracies: dict[str, Accuracy] = field(default_factory=dict)
     kept: dict[str, str] = field(default_factory=dict)
+    raised: list[Alarm] = field(default_factory=list)
 
     @property
     def searched(self) -> list[Node]:
@@ -63,7 +68,8 @@ class State:
         plain = {name: asdict(getattr(self, name)) for name in ("cost", "control")}
         retrained = {arch: [asdict(each) for each in rungs] for arch, rungs in self.retrained.items()}
         accuracies = {arch: asdict(each) for arch, each in self.accuracies.items()}
-        beside = {"retrained": retrained, "accuracies": accuracies, "kept": self.kept}
+        raised = [asdict(each) for each in self.raised]
+        beside = {"retrained": retrained, "accuracies": accuracies, "kept": self.kept, "raised": raised}
         return {"tree": tree_to_json(self.tree), **plain, **beside}
 
     @staticmethod
@@ -73,7 +79,7 @@ class State:
         plain = typed(file, PLAIN, saved)
         tree = Tree(plain.tree[0].region)
         tree.nodes = {node.path: node for node in plain.tree}
-        return State(tree, plain.cost, plain.control, plain.retrained, plain.accuracies, plain.kept)
+        return State(tree, plain.cost, plain.control, plain.retrained, plain.accuracies, plain.kept, plain.raised)
 
 
 @dataclass
@@ -86,6 +92,7 @@ class PlainState:
     retrained: dict[str, list[Accuracy]]
     accuracies: dict[str, Accuracy]
     kept: dict[str, str]
+    raised: list[Alarm] = field(default_factory=list)
 
 
 PLAIN = TypeAdapter(PlainState)
@@ -93,7 +100,7 @@ PLAIN = TypeAdapter(PlainState)
 
 def check_fields(saved: dict[str, Any], kind: type[Any], file: Path) -> None:
     """UserError unless what was saved has the fields of a dataclass as this version of cleave has it."""
-    if saved.keys() != {each.name for each in fields(kind)}:
+    if (saved.keys() | LATER) != ({each.name for each in fields(kind)} | LATER):
         raise UserError(f"{file}: was begun by another version of cleave, or altered; start it again with this one")
 
 

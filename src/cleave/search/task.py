@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import TypeAdapter
 
+from cleave.run.alarm import Alarm
 from cleave.run.events import START, Mark
 from cleave.run.reading import typed
 from cleave.search.problem import Setup
@@ -110,8 +111,8 @@ class TaskResult:
     `cost` is the task's own work, `control` that of following its panel. `similarities` (by choice; `probes`: from
     how many mini-batches), `hits` (by architecture, on held-out images), `accuracies` (by architecture trained
     alone) and `followed` (accuracies of the panel in percent, per epoch) need not be measured again. `kept`: the
-    identities of saved weights, by label. `split` or `result` is what became of a node. `events`: how far its file of
-    events goes.
+    identities of saved weights, by label. `split` or `result` is what became of a node. `raised`: what guards said,
+    `watched`: what they know of the training at hand. `events`: how far its file of events goes.
     """
 
     cost: SearchCost = field(default_factory=SearchCost)
@@ -124,6 +125,8 @@ class TaskResult:
     kept: dict[str, str] = field(default_factory=dict)
     split: Split | None = None
     result: dict[str, Any] | None = None
+    raised: list[Alarm] = field(default_factory=list)
+    watched: dict[str, Any] = field(default_factory=dict)
     finished: bool = False
     events: Mark = START
 

@@ -146,6 +146,11 @@ class NodeTrainer:
         return self.weights.step
 
     @property
+    def last_loss(self) -> Tensor:
+        """The training loss of the last step, a scalar; of the first of several paths."""
+        return self.weights.last_loss
+
+    @property
     def steps(self) -> int:
         """All training steps of this node."""
         return self.schedule.epochs * self.problem.steps_per_epoch

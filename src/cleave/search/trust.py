@@ -1,4 +1,4 @@
-"""How far to trust a result: intervals, stability, signs of collapse, and whether random does as well."""
+"""How far to trust a result: intervals, stability, shares of skip connections, and whether random does as well."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from statistics import mean, pstdev
 from typing import Any
 
 from cleave.bench.table import Table, dataset_of, trained_accuracies
+from cleave.guards.collapse import most_skipping, skip_share
 from cleave.net.cost import Costs, weights
-from cleave.search.collapse import COLLAPSED, most_skipping
 from cleave.search.control import plan_control
 from cleave.search.problem import Problem
 from cleave.search.selection import WAYS, chosen_leaf, interval
@@ -34,7 +34,7 @@ class LeafTrust:
     """A leaf's held-out accuracy (percent) with its 95 % interval, and the signs of how settled it is.
 
     `balanced_accuracy` is the mean over the classes of the percent of their held-out images that are right.
-    `cell_skip_share` is the share of skip connections in the kind of cell that has most (`cleave.search.collapse`).
+    `cell_skip_share` is the share of skip connections in the kind of cell that has most (`cleave.guards.collapse`).
 
     `s_tau` is of the panel's rankings in the last epochs, `entropy` of the architecture weights as a share of the
     highest; null where there are none. `skip_share` and `weights_share` are of the architecture's choices: those
@@ -130,7 +130,7 @@ def leaf_trust(problem: Problem, state: State, leaf: Node, known: Costs) -> Leaf
     assert leaf.result is not None
     images, rungs = len(problem.valid), state.retrained_of(leaf)
     accuracy = leaf.result["valid_accuracy"]
-    arch, operations = problem.space.parse(leaf.result["arch"]), problem.layout.known
+    arch = problem.space.parse(leaf.result["arch"])
     return LeafTrust(
         leaf.label,
         accuracy,
@@ -138,7 +138,7 @@ def leaf_trust(problem: Problem, state: State, leaf: Node, known: Costs) -> Leaf
         leaf.result["valid_balanced_accuracy"],
         leaf.result["s_tau"],
         leaf.result["entropy"],
-        sum(operations.is_identity(candidate) for candidate in arch.values()) / len(arch),
+        skip_share(problem.layout, arch),
         len(known.learning(arch)) / len(arch),
         most_skipping(problem.layout, arch),
         leaf.result.get("s_tau_defined"),
@@ -191,9 +191,6 @@ def warnings(leaves: list[LeafTrust], chosen: str, compared: Mapping[str, tuple[
     `compared`: by leaf the interval of the figure by which it was chosen among those named there.
     """
     signs = {
-        "half of the edges of a cell or more are skip connections, a sign of collapse": [
-            leaf.path for leaf in leaves if max(leaf.skip_share, leaf.cell_skip_share) >= COLLAPSED
-        ],
         "nothing on its edges has weights: only pooling, skip connections or none": [
             leaf.path for leaf in leaves if leaf.weights_share == 0
         ],

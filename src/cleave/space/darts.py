@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from cleave.errors import UserError, shown, unknown
+from cleave.errors import UserError, brief, shown, unknown
 from cleave.ops import Conv2d, Norm, Operation, depthwise_bn
 from cleave.ops.library import AveragePool, MaxPool, factorized_reduce
 from cleave.settings import MOST, Positive, SpaceSettings
@@ -255,18 +255,16 @@ def genotype(text: str) -> dict[str, list[tuple[object, object]]]:
     wrong = UserError(f"architecture {shown(text)}: is no genotype, as in {FORM}")
     try:
         call = ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError) as error:
-        raise wrong from error
-    if not isinstance(call, ast.Call) or not set(KINDS) <= {each.arg for each in call.keywords}:
-        raise wrong
-    try:
+        if not isinstance(call, ast.Call) or not set(KINDS) <= {each.arg for each in call.keywords}:
+            raise wrong
         cells = {each.arg: ast.literal_eval(each.value) for each in call.keywords if each.arg in KINDS}
         found = {str(kind): [(op, source) for op, source in pairs] for kind, pairs in cells.items()}
-    except (ValueError, TypeError) as error:
+        concats = {each.arg: ast.unparse(each.value) for each in call.keywords if each.arg in CONCATS}
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:  # the last two: nested deeply
         raise wrong from error
-    for each in call.keywords:
-        if each.arg in CONCATS and ast.unparse(each.value).replace(" ", "") not in ALL_NODES:
-            raise UserError(f"{each.arg}={ast.unparse(each.value)}: cells give all of their nodes, range(2, 6)")
+    for kind, nodes in concats.items():
+        if nodes.replace(" ", "") not in ALL_NODES:
+            raise UserError(f"{kind}={brief(nodes)}: cells give all of their nodes, range(2, 6)")
     return found
 
 

@@ -59,6 +59,8 @@ class Trainer:
         self.clip, self.optimizer = optimiser.clip, optimiser.optimizer(self.parameters.values(), rate(0))
         self.averages, self.scaler, self.reduce = averages, scaler or GradScaler(enabled=False), reduce
         self.step = 0
+        self.last_loss = torch.tensor(0.0)
+        """Of the first path of the last step, a scalar, on the device that it was computed on."""
 
     def begin(self) -> None:
         """Sets the learning rate of the step that comes."""
@@ -99,6 +101,7 @@ class Trainer:
             self.averages.update()
         if watch is not None:
             watch.moved()
+        self.last_loss = passes[0].loss
         return passes[0]
 
     def _passed(self, path: Path, batch: Batch, divisor: int) -> Pass:

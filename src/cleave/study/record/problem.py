@@ -14,7 +14,7 @@ from torch import Tensor
 from cleave.data.augment import Normalise
 from cleave.data.chance import Chance
 from cleave.data.copies import Marks, copies_of
-from cleave.data.copies_text import seen_warnings
+from cleave.data.copies_text import overlap_text, seen_warnings
 from cleave.data.folder import Folder
 from cleave.data.images import Images, Part, fingerprint
 from cleave.data.reading import Reading
@@ -241,6 +241,8 @@ def load_images(
     files = [*source.files_of(*sides), *(test_files if by_test else ())]
     report = image_report(data.name, source, train, judged, sum(map(len, chosen)), reading, by_test, lambda: files)
     report["warnings"][:0] = unused_keys(data, source)
+    if (overlap := overlap_text(report["copies"], len(judged), "test" if by_test else "held-out")) is not None:
+        report["warnings"].append(overlap)
     if reported is not None:
         copies = copies_of(Marks.of(train, held), reported, lambda: test_files)
         report["warnings"] += seen_warnings(copies, len(reported))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from cleave.guards.collapse import COLLAPSED, most_skipping
 from cleave.ops import Operation
-from cleave.search.collapse import COLLAPSED, most_skipping
 from cleave.space import Cell, Layout, Link
 from cleave.space.darts import Darts, DartsSpaceSettings
 from tests.space.test_darts import PUBLISHED, written
@@ -87,8 +87,10 @@ def test_a_search_that_found_nothing_but_skip_connections_says_so(
     }  # fmt: skip
     told = Ended(search(write_images(tmp_path / "images"), tmp_path / "run", changes), capsys)
     assert told.status == 0, told.err
-    trust = json.loads(told.out)["trust"]
-    assert trust["leaves"][0]["cell_skip_share"] == 1
-    assert f"leaf root: {ALARM}" in trust["warnings"]
+    result = json.loads(told.out)
+    assert result["trust"]["leaves"][0]["cell_skip_share"] == 1
+    (raised,) = result["guards"]
+    assert (raised["guard"], raised["leaf"]) == ("collapse", "root")
+    assert raised["says"].startswith(ALARM)
     shown = Ended(["show", str(tmp_path / "run")], capsys).out
     assert f"Warning: leaf root: {ALARM}" in " ".join(shown.split())
