@@ -62,7 +62,7 @@ def test_a_search_tells_everything_in_one_object(images: Path, table: Table, tmp
     told = answer([*search(images, tmp_path / "run"), "--benchmark", table.name, "--seed", "7"], capsys)
     assert list(told) == [
         "run", "space", "method", "splitter", "seed", "leaves", "splits", "chosen", "judged_by", "limits", "selection",
-        "oracle", "cost", "trust", "seconds",
+        "oracle", "cost", "trust", "guards", "seconds",
     ]  # fmt: skip
     assert told["run"] == str(tmp_path / "run")
     assert [told[key] for key in ("space", "method", "splitter", "seed")] == ["nasbench201", "darts", "gradient", 7]

@@ -125,7 +125,7 @@ def test_statistics_of_batches_are_an_alarm_where_others_are_asked_for(
 def repeated(held: Images, size: int) -> list[Alarm]:
     order, found = torch.randperm(len(held)), list[Alarm]()
     drawn = order.repeat(4 * size)
-    watch(found, "repeated-batch").open(
+    watch(found, "repeated-batch").look(
         RunOpened(held_out=held, validation=lambda step: drawn[step * size : (step + 1) * size])
     )
     return found

@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 import pytest
 
 from cleave.space import find_space
+from tests.guards.test_collapse import DARTS_V2
 from tests.registries import as_they_were
-from tests.search.test_collapse import DARTS_V2
 from tests.space.test_drawing import read
 from tests.tiny import HERE, RSPS, SIZES, Ended, search, sets, write_images
 

@@ -10,6 +10,7 @@ import numpy
 import pytest
 
 from cleave.bench.table import ACCURACIES, Table, dataset_of
+from cleave.method import METHODS
 from cleave.search.judging import BY_BATCH
 from cleave.search.result import oracle, outcome
 from cleave.search.state import State
@@ -38,12 +39,14 @@ def a_search(table: Table | None, accuracies: list[float]) -> dict[str, Any]:
         arch = {choice: names[-1] for choice, names in leaf.region.allowed.items()}
         found = {"valid_accuracy": accuracy, "valid_balanced_accuracy": accuracy, "entropy": None, "s_tau": None}
         leaf.result = {"arch": SPACE.format(arch), **found}
+    recipe = Recipe(trust=TrustSettings(control=0))
     problem: Any = SimpleNamespace(
         space=SPACE,
         layout=SPACE.layout(SPACE.paper_size, 3),
         table=table,
         judging=BY_BATCH,
-        recipe=Recipe(trust=TrustSettings(control=0)),
+        recipe=recipe,
+        method=METHODS[recipe.method.name],
         valid=range(1000),
         held_out_per_class=[600, 400],
         begin=None,

@@ -24,7 +24,7 @@ class Watch:
         self.stepping = [each for each in self.guards.values() if type(each).at_step is not Guard.at_step]
         self.tell, self.leaf = tell, ""
 
-    def open(self, run: RunOpened) -> None:
+    def look(self, run: RunOpened) -> None:
         """Before the first step of a run."""
         for each in self.guards.values():
             self._raise(each, each.at_opening(run))

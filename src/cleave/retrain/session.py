@@ -87,7 +87,7 @@ class TrainingSession:
     def _begin(self) -> None:
         """Looks at the images, and what the weights of a supernet are worth as they are."""
         problem = self.problem
-        self.watch.open(RunOpened(problem.report, problem.valid))
+        self.watch.look(RunOpened(problem.report, problem.valid))
         self.watch.begin("", TrainingBegun(len(problem.task.train.classes), problem.task.section))
         if problem.supernet is None:
             return

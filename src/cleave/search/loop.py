@@ -47,7 +47,7 @@ class Search:
             folder.check_leaves(self.state.kept)
             self.overview.finished = self._passes()
         else:
-            Watch(problem.recipe.guards.off, self._told).open(run_opened(problem))
+            Watch(problem.recipe.guards.off, self._told).look(run_opened(problem))
         merged = self._merged()
         self.merges = len(merged)
         remove_tasks(folder.path, merged)

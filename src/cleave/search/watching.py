@@ -34,5 +34,5 @@ def raised_by_ranking(problem: Problem, judging: Judging) -> list[dict[str, str]
     """What guards say of ranking the architectures of a finished search so, as `cleave.run.alarm.Alarm`."""
     found = list[Alarm]()
     asked = RunOpened(ranked_by=judging.kind, asked=asked_statistics(problem))
-    Watch(problem.recipe.guards.off, found.append).open(asked)
+    Watch(problem.recipe.guards.off, found.append).look(asked)
     return [asdict(each) for each in found]
