@@ -26,7 +26,7 @@ LARGE = {
 """Cases on spaces that take seconds, with and without splits; gradients split NAS-Bench-201 in most other tests."""
 BY_CRITERIA = {
     ("toydarts", "rsps", "output"), ("toycells64", "darts", "dimension"), ("toyhead", "gdas", "metric"),
-    ("toyelastic", "rsps", "nonlinearity"), ("toydropping", "random", "parametric"),
+    ("toycells64", "rsps", "nonlinearity"), ("toydropping", "random", "parametric"),
     ("toymobilenet", "rsps", "parametric"),
 }  # fmt: skip
 """One of each, and one that is refused."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from itertools import product
 
 import torch
 from torch import Tensor
@@ -78,7 +77,3 @@ def convolutions_deep(arch: Mapping[str, str]) -> int:
     ways = [[arch[edge] for edge in way] for way in WAYS]
     counts = [sum(name.startswith("nor_conv") for name in way) for way in ways if "none" not in way]
     return max(counts, default=0)
-
-
-def every_cell() -> list[dict[str, str]]:
-    return [dict(zip(EDGES, names, strict=True)) for names in product(OPERATIONS, repeat=len(EDGES))]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cache, partial
@@ -10,16 +9,15 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from cleave.errors import UserError
 from cleave.given import splitter_keys
-from cleave.net import Network, build, one_hot, places
+from cleave.net import build, one_hot, places
 from cleave.net.cost import cost_alone, costs
-from cleave.net.deepest import convolutions_deep
-from cleave.ops import OPERATIONS, Norm, Operation
-from cleave.settings import SplitSettings
+from cleave.ops import OPERATIONS
+from cleave.settings import Recipe, SplitSettings
 from cleave.space import Arch, Choice, Fixed, Layer, Layout, NetworkSize, Region, Space, find_space
 from cleave.split import ComparedNode, Pairwise, Probe
 from cleave.split.dimension import local_dimensions
@@ -42,7 +40,7 @@ CRITERIA: dict[str, dict[str, Any]] = {
     "nonlinearity": {"completions": 2},
     "parametric": {},
 }
-ALL_WITH_WEIGHTS = ("toymobilenet", "toyelastic")
+UNDEFINED = {("parametric", "toymobilenet"), ("parametric", "toyelastic"), ("nonlinearity", "toyelastic")}
 DISTANCES = [name for name in CRITERIA if name != "gradient"]
 
 
@@ -87,7 +85,7 @@ def divided(spaces: Iterable[Space]) -> list[Any]:
         pytest.param(name, space, id=f"{name}-{space.name}")
         for space in spaces
         for name in CRITERIA
-        if name != "parametric" or space.name not in ALL_WITH_WEIGHTS
+        if (name, space.name) not in UNDEFINED
     ]
 
 
@@ -197,46 +195,11 @@ def test_gradient_norms_are_those_of_a_backward_pass() -> None:
     torch.testing.assert_close(found, slow.euclidean(means))
 
 
-def on_meta(space: Space, size: NetworkSize = SIZE) -> Network:
-    layout = space.layout(size, IMAGE[0])
-    with torch.device("meta"):
-        return Network(layout, space.region, CLASSES, layout.shared)
-
-
-def test_convolutions_are_counted_on_every_way() -> None:
-    """All cells of NAS-Bench-201 by the twin, as published (Oh et al., 2025), and some of them in networks."""
-    cells = slow.every_cell()
-    assert Counter(map(slow.convolutions_deep, cells)) == {0: 1983, 1: 7122, 2: 5520, 3: 1000}
-    network, generator = on_meta(SPACE, NetworkSize(2, 2)), torch.Generator().manual_seed(int(torch.randint(99, ())))
-    for number in torch.randint(len(cells), (12,), generator=generator).tolist():
-        deep = slow.convolutions_deep(cells[number])
-        if SPACE.valid(cells[number]):  # where no way leads through a cell there is none through the network
-            assert convolutions_deep(network, cells[number], IMAGE) == 6 * deep
-    assert convolutions_deep(network, dict.fromkeys(slow.EDGES, "none"), IMAGE) == 0
-
-
-def test_convolutions_of_chains_are_added_up_and_those_beside_the_search_are_not_counted() -> None:
-    space = Twins()
-    network = on_meta(space)
-    for arch in ({"first": a, "second": b} for a in space.names for b in space.names):
-        assert convolutions_deep(network, arch, IMAGE) == sum(name != "skip_connect" for name in arch.values())
-    inverted = dict.fromkeys(("layer0", "layer1", "layer2"), "toy_mb3_e2")
-    assert convolutions_deep(on_meta(ToyMobileNet()), inverted, IMAGE) == 9
-
-
 def test_nonlinearity_is_the_difference_of_mean_depths() -> None:
     node, choice, found = compared("nonlinearity", SPACE)
-    network = on_meta(SPACE)
     archs = [[{**node.completion(n), choice: each} for n in range(2)] for each in node.region.allowed[choice]]
-    means = [[sum(convolutions_deep(network, arch, IMAGE) for arch in row) / 2] for row in archs]
+    means = [[sum(map(slow.convolutions_deep, row)) / 2] for row in archs]
     torch.testing.assert_close(found, slow.euclidean(means))
-
-
-def test_an_elastic_network_is_as_deep_as_its_depth_says() -> None:
-    kind, settings = criterion("nonlinearity")
-    node = node_of(ToyElastic(), settings)
-    assert kind.compare(node, "depth", range(2)).lt(0).sum() == 6
-    assert kind.compare(node, "kernel0", range(2)).eq(0).all()
 
 
 def test_what_has_weights_is_cut_from_what_has_none() -> None:
@@ -254,28 +217,15 @@ def test_what_has_weights_is_cut_from_what_has_none() -> None:
     assert kind.divides(ToyMobileNet()) == kind.divides(ToyElastic()) == []
 
 
-class NeedsValues(nn.Module):
-    """An operation whose output depends on what is in its input by more than arithmetic."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x if float(x.mean()) > 0 else -x
-
-
-class Undefined(Twins):
-    name = "undefined"
-
-    def layout(self, size: NetworkSize, image_channels: int) -> Layout:
-        def make(channels_in: int, channels_out: int, stride: int, norm: Norm) -> nn.Module:
-            return NeedsValues()
-
-        found = super().layout(size, image_channels)
-        return replace(found, operations={**found.operations, "other": Operation(make)})
+def test_a_space_that_does_not_tell_how_deep_it_is_is_refused() -> None:
+    kind, recipe = SPLITTERS["nonlinearity"], Recipe()
+    assert kind.refuses(recipe, Twins()) is None
+    assert kind.refuses(recipe, ToyElastic()) == (
+        "a kind of block of toyelastic does not tell how deep it is (`Block.deepest`); use another splitter"
+    )
 
 
 def test_a_figure_that_is_not_defined_for_an_operation_is_named_with_the_candidate() -> None:
-    kind, settings = criterion("nonlinearity")
-    with pytest.raises(UserError, match=r"^split\.splitter=nonlinearity: is not defined with other at second: .*; use"):
-        kind.compare(node_of(Undefined(), settings), "second", [0])
     with as_they_were():
 
         @metric("letters")

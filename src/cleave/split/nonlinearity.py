@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from cleave.net import Network
-from cleave.net.deepest import convolutions_deep
-from cleave.space import Arch
+from cleave.settings import Recipe
+from cleave.space import Arch, Space
+from cleave.space.nonlinearity import Nonlinearity
 from cleave.split.metric import CompletionSettings, mean_figures
 from cleave.split.pairwise import ComparedNode, Pairwise, nearness
 from cleave.split.splitters import SCORED, splitter
@@ -24,13 +23,19 @@ class NonlinearitySettings(CompletionSettings):
 
 @splitter("nonlinearity", "depth")
 class NonlinearityDistance(Pairwise):
-    """By the difference of the mean numbers of convolutions on the deepest way through what is searched.
+    """By the difference of the mean numbers of convolutions on the deepest way (`cleave.space.nonlinearity`).
 
     The paper gives cells copies of weights by that number. Here it divides a choice's candidates, as any criterion.
     """
 
     settings_class = NonlinearitySettings
     meaningless = SCORED
+
+    @classmethod
+    def refuses(cls, recipe: Recipe, space: Space) -> str | None:
+        if Nonlinearity.of(space.layout(space.paper_size, 3)) is not None:
+            return None
+        return f"a kind of block of {space.name} does not tell how deep it is (`Block.deepest`); use another splitter"
 
     @classmethod
     def looks(cls, settings: Any) -> int:  # noqa: ANN401
@@ -42,11 +47,10 @@ class NonlinearityDistance(Pairwise):
 
     @classmethod
     def compare(cls, node: ComparedNode, choice: str, numbers: Iterable[int]) -> Tensor:
-        layout, classes = node.network.layout, node.network.classifier.out_features
-        with torch.device("meta"):
-            network = Network(layout, node.region, classes, layout.shared)
+        count = Nonlinearity.of(node.network.layout)
+        assert count is not None, "refused before"
 
         def depth(node: ComparedNode, arch: Arch, number: int) -> float:
-            return convolutions_deep(network, arch, node.image)
+            return count(arch)
 
         return nearness(mean_figures("split.splitter=nonlinearity", depth, node, choice, numbers))
