@@ -73,7 +73,7 @@ class Ledger:
     makespan: float = 0.0
     work: float = 0.0
     lost: float = 0.0
-    failures: int = 0
+    failed: int = 0
     scheduler: float = 0.0
     written_bytes: int = 0
     written_folders: int = 0
@@ -129,7 +129,7 @@ class Pretending:
         while cluster.failures and (until := self.random.expovariate(cluster.failures / 3600)) < work - done:
             kept = (done + until) // cluster.checkpoint_seconds * cluster.checkpoint_seconds
             self.ledger.lost += done + until - kept + cluster.start_seconds
-            self.ledger.failures += 1
+            self.ledger.failed += 1
             total += until + cluster.start_seconds
             done = kept
         return total + work - done

@@ -16,8 +16,8 @@ CLUSTER = Cluster(workers=3, leaf_seconds=1000, spread=0.1, start_seconds=20, fa
 def test_every_leaf_is_done_once_whatever_the_number_of_workers_and_their_failures(tmp_path: Path) -> None:
     calm = simulate(8, CLUSTER, tmp_path / "calm")
     rough = simulate(8, replace(CLUSTER, workers=5, failures=3), tmp_path / "rough")
-    assert (calm["failures"], calm["lost"]) == (0, 0)
-    assert rough["failures"] > 0
+    assert (calm["failed"], calm["lost"]) == (0, 0)
+    assert rough["failed"] > 0
     for name in ("result.json", "tree.json", "events.jsonl"):
         if (tmp_path / "calm" / name).exists():
             assert (tmp_path / "calm" / name).read_bytes() == (tmp_path / "rough" / name).read_bytes()
@@ -27,7 +27,7 @@ def test_every_leaf_is_done_once_whatever_the_number_of_workers_and_their_failur
 
 def test_a_failure_costs_no_more_than_since_the_last_checkpoint_and_a_start(tmp_path: Path) -> None:
     found = simulate(8, replace(CLUSTER, failures=3), tmp_path / "run", seed=1)
-    assert 0 < found["lost"] <= found["failures"] * (300 + 20)
+    assert 0 < found["lost"] <= found["failed"] * (300 + 20)
 
 
 def test_checkpoints_do_not_grow_with_the_square_of_the_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
