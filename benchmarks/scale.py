@@ -14,7 +14,8 @@ import json
 import math
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from math import prod
 from pathlib import Path
@@ -24,10 +25,12 @@ from typing import Any
 import torch
 
 from cleave.config import load_recipe
+from cleave.data.chance import Chance
 from cleave.engine.progress import Callback
 from cleave.engine.stop import Stop
 from cleave.resolve import resolve
 from cleave.run import durable
+from cleave.run.durable import Owner
 from cleave.run.events import Mark
 from cleave.run.folder import create
 from cleave.run.lock import RunLock
@@ -137,7 +140,7 @@ class Pretending:
 
 def pretended(problem: Problem, task: NodeTask, run: Path) -> TaskResult:
     """What a node comes to whose supernet nobody has trained, with the files that the real one leaves."""
-    generator = torch.Generator().manual_seed(hash(task.node.path) % 2**31)
+    generator = Chance(problem.recipe.seed, task.label).generator("pretended")
     depth, found = len(task.node.path), TaskResult(cost=SearchCost(weight_steps=1), finished=True)
     if depth < (problem.recipe.split.splits or 0):
         splitter = SPLITTERS[problem.recipe.split.splitter].of(problem.recipe.split, depth)
@@ -188,22 +191,21 @@ def told(leaves: int, cluster: Cluster, ledger: Ledger) -> dict[str, Any]:
     }  # fmt: skip
 
 
-class counting:
+@contextmanager
+def counting(ledger: Ledger) -> Iterator[None]:
     """Meanwhile what is written as whole folders, checkpoints above all, is counted."""
+    write = durable.write_folder
 
-    def __init__(self, ledger: Ledger) -> None:
-        self.ledger, self.write = ledger, durable.write_folder
+    def counted(folder: Path, contents: Mapping[str, bytes], of: Owner | None = None) -> str:
+        ledger.written_folders += 1
+        ledger.written_bytes += sum(map(len, contents.values()))
+        return write(folder, contents, of)
 
-    def __enter__(self) -> None:
-        def counted(folder: Path, contents: Any, of: Any = None) -> str:  # noqa: ANN401
-            self.ledger.written_folders += 1
-            self.ledger.written_bytes += sum(map(len, contents.values()))
-            return self.write(folder, contents, of)
-
-        durable.write_folder = counted
-
-    def __exit__(self, *_: object) -> None:
-        durable.write_folder = self.write
+    durable.write_folder = counted
+    try:
+        yield
+    finally:
+        durable.write_folder = write
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

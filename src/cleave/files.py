@@ -65,7 +65,7 @@ def first_bytes(path: Path, count: int) -> bytes:
 def unpacked_size(file: BinaryIO) -> int:
     """The bytes that all members of a zip take once they are unpacked, as it says itself; 0 of a file that is none.
 
-    Whoever unpacks one makes room for no more than that, so that a small file that would fill the memory is known.
+    No more than that is unpacked, so that a small file that would fill the memory is known.
     """
     try:
         with zipfile.ZipFile(file) as zipped:

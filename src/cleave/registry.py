@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic_core import PydanticCustomError
 
 from cleave.errors import UserError, plain, unknown
 
 Kind = TypeVar("Kind")
+Own = TypeVar("Own")
 
 UNKNOWN = "unknown_name"
 """The type of pydantic's error for a name that is in no registry; its context has the one `given` and all `known`."""
@@ -60,6 +61,15 @@ class Registry(dict[str, Kind]):
         self[name] = kind
         self._files[name] = file
         self.aliases |= {plain(alias): name for alias in aliases}
+
+    def named(self, name: str, *aliases: str) -> Callable[[Own], Own]:
+        """A decorator that registers what it is put on, and leaves that as it is."""
+
+        def register(kind: Own) -> Own:
+            self.register(name, cast("Kind", kind), *aliases)
+            return kind
+
+        return register
 
     def canonical(self, name: str) -> str:
         """A name as people vary it ("NAS-Bench_201", an alias) as it is registered; unknown ones as they are."""

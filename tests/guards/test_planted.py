@@ -107,6 +107,13 @@ def test_a_search_without_a_fault_says_nothing(images: Path, tmp_path: Path, cap
     assert "guard" not in (tmp_path / "run" / "events.jsonl").read_text()
 
 
+def test_a_plan_tells_the_faults_that_can_be_seen_before_the_first_step(faulty: Path, capsys: Capture) -> None:
+    words = [word for key, value in settings({}).items() for word in ("--set", f"{key}={value}")]
+    ended = Ended(["plan", "--data", str(faulty), *words, "--json"], capsys)
+    told = [line for line in json.loads(ended.out)["warnings"] if "(guard: " in line]
+    assert [line.rpartition("(guard: ")[2].rstrip(")") for line in told] == OF_IMAGES
+
+
 def test_images_with_faults_are_told_and_guards_that_are_off_change_nothing_else(
     faulty: Path, tmp_path: Path, capsys: Capture
 ) -> None:

@@ -44,12 +44,7 @@ EvaluatorClass = TypeVar("EvaluatorClass", bound=type[ArchitectureEvaluator])
 
 def evaluator(name: str) -> Callable[[EvaluatorClass], EvaluatorClass]:
     """Registers an evaluator under a name."""
-
-    def register(kind: EvaluatorClass) -> EvaluatorClass:
-        EVALUATORS.register(name, kind)
-        return kind
-
-    return register
+    return EVALUATORS.named(name)
 
 
 @evaluator("accuracy")

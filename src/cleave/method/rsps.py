@@ -107,7 +107,7 @@ class Rsps(Method):
 
     def paths(self, context: StepContext) -> list[Gates]:
         paths = 1 if self.region.size == 1 else self.paths_each(self.settings)
-        if isinstance(self.sampler, Uniform):  # a subclass may draw otherwise
+        if type(self.sampler).step is Sampler.step:  # each is a draw, which a method of one's own may do otherwise
             return [self.gates(context) for _ in range(paths)]
         return [one_hot(arch) for arch in self.sampler.step(paths, context)]
 

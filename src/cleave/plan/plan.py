@@ -13,9 +13,11 @@ from cleave.memory import memory_for
 from cleave.plan.memory import available_bytes, peak_bytes, retraining_memory, step_memory
 from cleave.plan.timing import Stopwatch, some_alone
 from cleave.resolve import resolve
+from cleave.run.alarm import alarm_lines
 from cleave.search.beginning import opened
 from cleave.search.problem import Problem, open_problem
 from cleave.search.stages import stages_of
+from cleave.search.watching import raised_by, run_opened
 from cleave.search.work import nodes_at
 from cleave.settings import Recipe
 from cleave.space import find_space
@@ -68,6 +70,7 @@ def planned(problem: Problem, notes: list[str]) -> dict[str, Any]:
     with memory_for("a step", ", ".join(problem.smaller_by)):
         phases = plan_phases(problem, watch)
     seconds = [phase.seconds for phase in phases]
+    alarms = alarm_lines(raised_by(problem, run_opened(problem)))
     return {
         "space": problem.space.name,
         "method": recipe.method.name,
@@ -79,7 +82,7 @@ def planned(problem: Problem, notes: list[str]) -> dict[str, Any]:
         "steps": sum(phase.count * phase.steps for phase in phases),
         "seconds": None if None in seconds else sum(one for one in seconds if one is not None),
         "memory": {"step_bytes": need, "peak_bytes": peak_bytes(recipe.device), "available_bytes": free},
-        "warnings": [*notes, *memory_warnings(need, free, problem.smaller_by)],
+        "warnings": [*notes, *alarms, *memory_warnings(need, free, problem.smaller_by)],
     }
 
 

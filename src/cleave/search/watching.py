@@ -32,7 +32,11 @@ def asked_statistics(problem: Problem) -> str:
 
 def raised_by_ranking(problem: Problem, judging: Judging) -> list[dict[str, str]]:
     """What guards say of ranking the architectures of a finished search so, as `cleave.run.alarm.Alarm`."""
+    return raised_by(problem, RunOpened(ranked_by=judging.kind, asked=asked_statistics(problem)))
+
+
+def raised_by(problem: Problem, run: RunOpened) -> list[dict[str, str]]:
+    """What guards would say of such a run."""
     found = list[Alarm]()
-    asked = RunOpened(ranked_by=judging.kind, asked=asked_statistics(problem))
-    Watch(problem.recipe.guards.off, found.append).look(asked)
+    Watch(problem.recipe.guards.off, found.append).look(run)
     return [asdict(each) for each in found]

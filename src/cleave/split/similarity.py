@@ -21,12 +21,7 @@ SIMILARITIES: Registry[Similarity] = Registry("split.similarity")
 
 def similarity(name: str, *aliases: str) -> Callable[[Similarity], Similarity]:
     """Registers a criterion under the name by which recipes refer to it."""
-
-    def register(function: Similarity) -> Similarity:
-        SIMILARITIES.register(name, function, *aliases)
-        return function
-
-    return register
+    return SIMILARITIES.named(name, *aliases)
 
 
 @similarity("cos", "cosine")

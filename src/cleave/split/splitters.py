@@ -152,12 +152,7 @@ SplitterClass = TypeVar("SplitterClass", bound=type[Splitter])
 
 def splitter(name: str, *aliases: str) -> Callable[[SplitterClass], SplitterClass]:
     """Registers a splitter under the name by which recipes refer to it."""
-
-    def register(kind: SplitterClass) -> SplitterClass:
-        SPLITTERS.register(name, kind, *aliases)
-        return kind
-
-    return register
+    return SPLITTERS.named(name, *aliases)
 
 
 def chooser_at(settings: SplitSettings, depth: int) -> Chooser:

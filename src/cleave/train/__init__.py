@@ -6,7 +6,7 @@ from cleave.train.evaluator import Child, Evaluator
 from cleave.train.losses import Loss, Pass, Path, distilling, smoothed, supervised, taught, whole
 from cleave.train.optimisers import Optimiser, RmsProp, Sgd
 from cleave.train.statistics import BATCH, INITIAL, RECALIBRATED, TRACKED, Statistics
-from cleave.train.trainer import Trainer, Watch
+from cleave.train.trainer import StepWatch, Trainer
 
 __all__ = [
     "BATCH",
@@ -23,8 +23,8 @@ __all__ = [
     "RmsProp",
     "Sgd",
     "Statistics",
+    "StepWatch",
     "Trainer",
-    "Watch",
     "distilling",
     "smoothed",
     "supervised",

@@ -22,7 +22,7 @@ CHECK_EVERY = 50
 """Steps between looks at the loss on a device that would have to be waited for; on the CPU every step is checked."""
 
 
-class Watch(Protocol):
+class StepWatch(Protocol):
     """What is told how a step goes, and may change gradients and momentum meanwhile."""
 
     def passed(self) -> None:
@@ -72,7 +72,7 @@ class Trainer:
         batch: Batch,
         paths: Sequence[Path],
         idle: Iterable[nn.Parameter] = (),
-        watch: Watch | None = None,
+        watch: StepWatch | None = None,
         summed: bool = False,
     ) -> Pass:
         """One step down the mean loss of the paths, or their sum; returns what the first of them came to.

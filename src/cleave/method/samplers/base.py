@@ -65,9 +65,4 @@ SamplerClass = TypeVar("SamplerClass", bound=type[Sampler])
 
 def sampler(name: str) -> Callable[[SamplerClass], SamplerClass]:
     """Registers a sampler under the name by which `method.sampler` asks for it."""
-
-    def register(kind: SamplerClass) -> SamplerClass:
-        SAMPLERS.register(name, kind)
-        return kind
-
-    return register
+    return SAMPLERS.named(name)

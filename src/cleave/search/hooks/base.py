@@ -90,9 +90,4 @@ HookClass = TypeVar("HookClass", bound=type[Hook])
 
 def hook(name: str) -> Callable[[HookClass], HookClass]:
     """Registers a hook under the name by which `search.hooks` asks for it."""
-
-    def register(kind: HookClass) -> HookClass:
-        HOOKS.register(name, kind)
-        return kind
-
-    return register
+    return HOOKS.named(name)

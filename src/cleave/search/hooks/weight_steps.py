@@ -56,7 +56,7 @@ class WeightSteps:
 
 
 class Watched:
-    """One weight step (`cleave.train.Watch`)."""
+    """One weight step (`cleave.train.StepWatch`)."""
 
     def __init__(self, steps: WeightSteps, step: WeightStep, gates: Sequence[Gates]) -> None:
         self.node, self.hooks, self.step, self.gates = steps.node, steps.hooks.values(), step, gates
