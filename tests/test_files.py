@@ -6,6 +6,7 @@ import errno
 import os
 import random
 import threading
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,20 @@ def test_no_more_than_the_limit_is_read(tmp_path: Path) -> None:
     assert read_bytes(path, 100) == b"x" * 100
     assert "larger than 99 bytes" in refusal(path, 99)
     assert "larger than 5,000 bytes" in refusal(Path("/dev/zero"), 5000)
+
+
+def test_a_file_takes_the_memory_that_it_needs_and_not_that_of_the_limit(tmp_path: Path) -> None:
+    (tmp_path / "few").write_bytes(b"few")
+    (tmp_path / "many").write_bytes(content := random.randbytes(2 * files.PIECE + 3))
+    tracemalloc.start()
+    try:
+        assert read_bytes(tmp_path / "few", 2**30) == b"few"
+        assert tracemalloc.get_traced_memory()[1] < 4 * files.PIECE
+    finally:
+        tracemalloc.stop()
+    assert read_bytes(tmp_path / "many", len(content)) == content
+    with pytest.raises(UserError, match="is larger than"):
+        read_bytes(tmp_path / "many", len(content) - 1)
 
 
 def test_a_pipe_is_read_to_its_end_and_no_further_than_the_limit(tmp_path: Path) -> None:

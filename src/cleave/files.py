@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import struct
 import zipfile
+from collections.abc import Iterator
 from json import detect_encoding
 from pathlib import Path
 from typing import BinaryIO
 
 from cleave.errors import UserError, cause, shown
+
+PIECE = 2**20
+"""Bytes that are read at once."""
 
 
 def readable(path: Path) -> BinaryIO:
@@ -26,12 +30,20 @@ def read_bytes(path: Path, limit: int) -> bytes:
     """All of a file or pipe, which are at most so many bytes; UserError with the cause where that cannot be."""
     try:
         with readable(path) as file:
-            data = file.read(limit + 1)
+            data = b"".join(pieces(file, limit + 1))
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({cause(error)})") from error
     if len(data) > limit:
         raise UserError(f"{path}: is larger than {limit:,} bytes, the most that is read of such a file")
     return data
+
+
+def pieces(file: BinaryIO, most: int) -> Iterator[bytes]:
+    """What is in a file, up to so many bytes. Asked for at once, `most` would be set aside for a file of a few."""
+    left = most
+    while left and (piece := file.read(min(left, PIECE))):
+        left -= len(piece)
+        yield piece
 
 
 def read_text(path: Path, limit: int) -> str:
