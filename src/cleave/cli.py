@@ -37,6 +37,7 @@ from cleave.common import (
     Workers,
     flags_of,
     tell,
+    words_of,
 )
 from cleave.cost_command import cost
 from cleave.deploy.command import measure
@@ -141,6 +142,7 @@ def search(
 
 @app.command()
 def plan(
+    context: typer.Context,
     recipe: RecipeFile = None,
     changes: Changes = None,
     data: Data = None,
@@ -170,7 +172,7 @@ def plan(
     settings = load_recipe(recipe, changes or (), flags)
     with Terminal() as terminal:
         found = api.plan(recipe=settings, callbacks=[terminal])
-    tell(found, as_json, lambda: print(text(found)))
+    tell(found, as_json, lambda: print(text(found), f"next: cleave search{words_of(context)}", sep="\n"))
 
 
 app.command()(design)

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import split
 from typing import Any
 
 import numpy as np
@@ -207,6 +208,9 @@ def test_the_command_tells_and_writes(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "8 blocks of nasbench201 on" in lines[0]
     assert lines[2].startswith("6 random networks: ")
     assert any(line.startswith("Warning: the aim is 10% at most and 0.95 at least") for line in lines)
+    assert lines[-1].startswith("next: cleave cost ")
+    assert run(split(lines[-1].removeprefix("next: cleave "))) == 0
+    assert " ms on " in capsys.readouterr().out.splitlines()[-1]
 
 
 def test_a_compiler_without_a_gpu_is_no_matter_for_the_terminal(

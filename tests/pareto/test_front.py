@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from math import inf
 from pathlib import Path
+from shlex import split
 from typing import Any
 
 import pytest
@@ -99,7 +100,12 @@ def test_the_share_that_is_dominated_is_that_of_rectangles(searched: Path, tmp_p
 def test_it_fits_a_terminal_but_for_architectures(searched: Path, tmp_path: Path, capsys: Capture) -> None:
     assert command(["front", str(searched), "--points", "3", "--out", str(tmp_path / "f.json")]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert all(len(line) <= 80 or line.startswith("  |") or "f.json" in line for line in lines)
+    assert all(len(line) <= 80 or line.startswith(("  |", "next: ")) or "f.json" in line for line in lines)
+    assert lines[-1].startswith("next: cleave train ")
+    asked = split(lines[-1].removeprefix("next: cleave "))
+    assert command([*asked, "--epochs", "1", "--out", str(tmp_path / "trained"), "--json"]) == 0
+    best = json.loads((tmp_path / "f.json").read_text())["members"][-1]
+    assert json.loads(capsys.readouterr().out)["arch"] == best["arch"]
 
 
 def test_what_cannot_be_asked_is_refused_in_one_line(

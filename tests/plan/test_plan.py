@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from shlex import split
 from typing import Any
 
 import pytest
@@ -209,6 +210,9 @@ def test_the_command_prints_json_or_text_and_names_a_wrong_key(capsys: pytest.Ca
     words = [word for change in [*TINY, THREE] for word in ("--set", change)]
     told = json.loads(Ended(["plan", "--json", *words], capsys).out)
     assert told["sub_supernets"] == 4
-    assert "sub-supernets" in Ended(["plan", *words], capsys).out
+    lines = Ended(["plan", *words], capsys).out.splitlines()
+    assert "sub-supernets" in lines[0]
+    asked = split(lines[-1].removeprefix("next: cleave "))
+    assert asked == ["search", *words]
     assert Ended(["plan", "--set", "search.epoch=3"], capsys).refuses("search.epoch", "search.epochs")
     assert Ended(["plan", "--data", "nowhere"], capsys).refuses("nowhere")

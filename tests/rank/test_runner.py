@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from shlex import split
 from typing import Any
 
 import pytest
@@ -71,7 +72,7 @@ def test_the_figures_are_scipys_on_the_written_file(run: Path, table: Path, tmp_
     told = answer(ranking(run, table), capsys)
     assert list(told) == [
         "run", "file", "dataset", "truth", "architectures", "images", "judged_by", "as_searched", "averaged",
-        "seconds", "guards", "rows",
+        "seconds", "guards", "rows", "next",
     ]  # fmt: skip
     assert (told["run"], told["file"], told["dataset"]) == (str(run), str(run / "ranking.csv"), "cifar10")
     assert told["truth"] == {"from": "table", "file": str(table)}
@@ -80,6 +81,8 @@ def test_the_figures_are_scipys_on_the_written_file(run: Path, table: Path, tmp_
     assert told["as_searched"]
     assert told["guards"] == []
     assert list(told["rows"]) == ["supernet", *BASELINES]
+    best = max(rows(told["file"]), key=lambda row: float(row["accuracy"]))
+    assert split(told["next"]) == ["cleave", "train", str(run), "--arch", best["arch"]]
     for name, row in told["rows"].items():
         predicted, true = (column(told["file"], key) for key in ("accuracy" if name == "supernet" else name, "true"))
         assert row["kendall"]["value"] == pytest.approx(kendalltau(predicted, true).statistic, abs=1e-12)

@@ -32,6 +32,7 @@ def some_ranking(count: int) -> dict[str, Any]:
         "seconds": 61.2,
         "guards": [],
         "rows": rows | published_rows(NASBench201(), "cifar10"),
+        "next": "cleave train runs/one --arch ARCH",
     }
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from shlex import join
+from typing import Annotated, Any
 
 import typer
 
-from cleave.common import Changes, Device, ExtensionFiles, Json, tell
+from cleave.common import Changes, Device, ExtensionFiles, Json, tell, words_of
 
 
 def measure(
+    context: typer.Context,
     space: Annotated[
         str, typer.Argument(metavar="SPACE", help="As in nasbench201, or FILE.py:CLASS of a file, which is run.")
     ],
@@ -52,4 +54,11 @@ def measure(
             callbacks=[terminal],
             stop=SignalStop(),
         )
-    tell(found, as_json, lambda: print(text(found, str(out))))
+    tell(found, as_json, lambda: print(text(found, str(out)), f"next: {looked_up(context, found)}", sep="\n"))
+
+
+def looked_up(context: typer.Context, table: dict[str, Any]) -> str:
+    """The command that tells by the table what one of the measured networks takes."""
+    of_table = words_of(context, but=("space", "out", "device", "runtime", "threads", "batch", "as_json"))
+    asked = [table["networks"][0]["arch"], "--space", context.params["space"], "--latency", str(context.params["out"])]
+    return f"cleave cost {join(asked)}{of_table}"

@@ -20,6 +20,7 @@ from cleave.pareto.members import Member, ladder, members
 from cleave.pareto.question import FrontQuestion
 from cleave.run.durable import write_json
 from cleave.search.finished import FinishedRun, open_finished, read_recipe
+from cleave.search.opponents import training_of
 from cleave.search.problem import prices
 from cleave.search.selection import interval
 from cleave.search.state import SearchCost
@@ -34,9 +35,9 @@ def find_front(path: Path, question: FrontQuestion, callback: Callback, given: G
     """The front of a finished run, which is also written to a file.
 
     Returns {"run", "file", "space", "cost" (what is traded), "images", "members", "looked_at", "hypervolume", "spent",
-    "seconds"}. Members, the cheapest first: {"arch", "leaf", "macs", "params", "valid_accuracy",
-    "valid_balanced_accuracy", "interval"}, with a limit on it also "latency" (ms); accuracies in percent of the
-    held-out images under the leaf's weights.
+    "next" (the command that trains the member of most accuracy), "seconds"}. Members, the cheapest first: {"arch",
+    "leaf", "macs", "params", "valid_accuracy", "valid_balanced_accuracy", "interval"}, with a limit on it also
+    "latency" (ms); accuracies in percent of the held-out images under the leaf's weights.
     "hypervolume": the share of the rectangle from no accuracy at the highest cost to 100 % at no cost that members
     dominate. "spent": on the search, and on the front, which is judged as the search was. UserError for what the user
     can correct; Interrupted when asked to stop: the file is then not there.
@@ -53,16 +54,18 @@ def find_front(path: Path, question: FrontQuestion, callback: Callback, given: G
     costs = prices(run.problem.recipe, space, run.problem.image, run.problem.classes)
     found, spent = looked_at(run, ladder(run.problem, what, question.points, costs), costs, callback)
     most = costs.extremes(space.parts(space.region), what)[1]
+    kept = best(found, what)
     told = {
         "run": str(path),
         "file": str(file),
         "space": run.problem.space.name,
         "cost": question.cost,
         "images": len(run.problem.valid),
-        "members": [member_json(member, len(run.problem.valid)) for member in best(found, what)],
+        "members": [member_json(member, len(run.problem.valid)) for member in kept],
         "looked_at": len({member.arch for member in found}),
         "hypervolume": hypervolume(found, what, most),
         "spent": {"search": asdict(run.state.cost), "front": asdict(spent)},
+        "next": training_of(str(path), kept[-1].arch),
         "seconds": round(time.monotonic() - began, 3),
     }
     write_json(file, told)

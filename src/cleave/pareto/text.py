@@ -9,8 +9,7 @@ from rich.text import Text
 
 LEGEND = """\
 Accuracies are of the held-out images that the members were chosen by, under the
-weights of the search: they compare members, and are no promise. Train one by
-itself with: cleave train ARCH"""
+weights of the search: they compare members, and are no promise."""
 
 
 def print_front(front: dict[str, Any], console: Console | None = None) -> None:
@@ -25,3 +24,4 @@ def print_front(front: dict[str, Any], console: Console | None = None) -> None:
     console.print(Text(LEGEND))
     looked = f"{front['looked_at']} architectures looked at; hypervolume {front['hypervolume']:.4f}"
     console.print(Text(f"{looked}; {front['seconds']:.0f} s; all of it is in {front['file']}"), soft_wrap=True)
+    console.print(Text(f"next: {front['next']}"), soft_wrap=True)

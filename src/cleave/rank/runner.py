@@ -23,6 +23,7 @@ from cleave.rank.question import RankQuestion
 from cleave.rank.truth import ACCURACY, ALONE, TRUE, inputs_of
 from cleave.run.durable import write_bytes
 from cleave.search.finished import FinishedRun, open_finished, read_recipe
+from cleave.search.opponents import training_of
 from cleave.search.runner import start
 from cleave.search.watching import raised_by_ranking
 from cleave.split import Node
@@ -34,10 +35,11 @@ def rank(source: Path, question: RankQuestion, callback: Callback, given: Given 
     """Ranks the architectures of a finished run, or of a recipe after its search, and writes a CSV file.
 
     Returns {"run", "file", "dataset", "truth", "architectures", "images", "judged_by", "as_searched", "averaged",
-    "seconds", "guards", "rows"}: `truth` as in `cleave.rank.truth`, with the held-out "images" where it was trained for
-    here; `judged_by` and `guards` as in result.json, `as_searched` whether the search judged so too, rows by name as
-    `cleave.stats.ranking.score` gives them. UserError for what the user can correct, most of it before anything runs;
-    Interrupted when asked to stop: the file is then not there, and the same call goes on with what is trained alone.
+    "seconds", "guards", "rows", "next" (the command that trains the best by the run's weights)}: `truth` as in
+    `cleave.rank.truth`, with the held-out "images" where it was trained for here; `judged_by` and `guards` as in
+    result.json, `as_searched` whether the search judged so too, rows by name as `cleave.stats.ranking.score` gives
+    them. UserError for what the user can correct, most of it before anything runs; Interrupted when asked to stop:
+    the file is then not there, and the same call goes on with what is trained alone.
     """
     path = searched(source, question, callback) if holds_text(source) else source
     began = time.monotonic()
@@ -67,6 +69,7 @@ def rank(source: Path, question: RankQuestion, callback: Callback, given: Given 
         "seconds": round(time.monotonic() - began, 3),
         "guards": raised_by_ranking(run.problem, judging),
         "rows": rows,
+        "next": training_of(str(path), contest.names[int(accuracy.argmax())]),
     }
 
 

@@ -33,6 +33,7 @@ def print_ranking(ranking: dict[str, Any], console: Console | None = None) -> No
     for source in sorted({row["published"] for row in ranking["rows"].values() if "published" in row}):
         console.print(Text(f"published: {source}"))
     console.print(Text(f"{ranking['seconds']:.0f} s; every architecture is in {ranking['file']}"), soft_wrap=True)
+    console.print(Text(f"next: {ranking['next']}"), soft_wrap=True)
 
 
 def figures_table(head: Iterable[str], rows: Mapping[str, Iterable[str]], title: Text | None = None) -> Table:

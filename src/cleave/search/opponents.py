@@ -48,13 +48,18 @@ class Opponent:
         """What trains it on the images of a search."""
         scaled = "" if self.width == 1 else f" space.width={self.width:g}"
         pretrained = "" if self.weights is None else " --pretrained cache"
-        return f"cleave train {quote(run)} --arch {quote(self.arch)}{scaled}{pretrained}"
+        return f"{training_of(run, self.arch)}{scaled}{pretrained}"
 
     def to_json(self, run: str) -> dict[str, Any]:
         """{"name", "arch", "width", "parameters", "multiply_adds", "within", "weights", "command"}."""
         weights = None if self.weights is None else str(self.weights)
         told = {"name": self.name, "arch": self.arch, "width": self.width, **self.cost.counts, "within": self.within}
         return {**told, "weights": weights, "command": self.command(run)}
+
+
+def training_of(run: str, arch: str) -> str:
+    """The command that trains an architecture on the images of a search."""
+    return f"cleave train {quote(run)} --arch {quote(arch)}"
 
 
 def find_opponents(run: Path, against: Sequence[str] = (), seed: int = 0) -> dict[str, Any]:
