@@ -11,6 +11,7 @@ from torch.nn.functional import mse_loss
 
 from cleave.space import Arch, Choice, Layout
 from cleave.torch_state import seeded
+from cleave.train.eager import Adam
 
 PENALTY = 1.0
 """Of ridge regression, on the squares of weights; targets are standardised."""
@@ -71,7 +72,7 @@ def layers(inputs: int) -> nn.Sequential:
 
 def train(network: nn.Module, features: Tensor, targets: Tensor) -> None:
     """In an order that is drawn anew for each pass."""
-    optimiser = torch.optim.Adam(network.parameters(), RATE, weight_decay=DECAY)
+    optimiser = Adam(network.parameters(), RATE, weight_decay=DECAY)
     for _ in range(EPOCHS):
         order = torch.randperm(len(targets)).tolist()
         for batch in (order[start : start + BATCH_SIZE] for start in range(0, len(order), BATCH_SIZE)):

@@ -15,6 +15,7 @@ from cleave.method.validation import ValidationLoss
 from cleave.net import Gates
 from cleave.settings import Beta, MethodSettings, NotNegative, Positive
 from cleave.space import Arch, Region, Space
+from cleave.train.eager import Adam
 
 
 class ArchitectureSettings(MethodSettings):
@@ -56,7 +57,7 @@ class ArchitectureMethod(Method):
     def optimizer(self) -> torch.optim.Adam:
         """Adam over alpha, made at first use so that it holds the parameters where the node then lives."""
         if self._optimizer is None:
-            self._optimizer = torch.optim.Adam(
+            self._optimizer = Adam(
                 self.alpha.parameters(),
                 lr=self.settings.architecture_learning_rate,
                 betas=self.settings.architecture_betas,

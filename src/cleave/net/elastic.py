@@ -186,6 +186,8 @@ class ElasticPlace(Place):
         like, tracks = self.expand.weight, self.expand_norm.track_running_stats
         with torch.device("meta"):  # what it is initialised with is overwritten
             block = plain(self.spec, part, replace(self.norm, running=tracks))
+        if like.is_meta:  # no values to take
+            return block.to(like.dtype).train(self.training)
         block.to_empty(device=like.device).to(like.dtype)
         for module, source in zip(block.body, self._layers(part), strict=True):
             for name, tensor in module.state_dict().items():

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
+from cleave.train.eager import SGD, eager
+
 
 class Optimiser(Protocol):
     """`clip`: the largest length of the gradient of all weights; None: any."""
@@ -34,7 +36,7 @@ class Sgd:
     spares: bool = False
 
     def optimizer(self, parameters: Iterable[nn.Parameter], rate: float) -> torch.optim.SGD:
-        return torch.optim.SGD(
+        return SGD(
             groups(parameters, self.spares),
             lr=rate,
             momentum=self.momentum,
@@ -60,7 +62,7 @@ class RmsProp:
     def optimizer(self, parameters: Iterable[nn.Parameter], rate: float) -> torch.optim.Optimizer:
         from timm.optim import RMSpropTF  # not at the top: of an extra
 
-        made: torch.optim.Optimizer = RMSpropTF(
+        made: torch.optim.Optimizer = eager(RMSpropTF)(
             groups(parameters, self.spares),
             lr=rate,
             alpha=self.alpha,
