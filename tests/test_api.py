@@ -426,14 +426,13 @@ def test_a_search_in_a_thread_sets_no_signal_handlers(images: Path, tmp_path: Pa
         found.append(cleave.search(data=images, out=out, settings=QUICK, workers=workers, callbacks=callbacks))
 
     work("main", 1)
-    for workers in (1, 2):
-        thread = threading.Thread(target=work, args=(f"thread {workers}", workers))
-        thread.start()
-        thread.join()
+    thread = threading.Thread(target=work, args=("thread", 2))
+    thread.start()
+    thread.join()
     assert handlers() == before
     assert during
     assert all(each == before for each in during)
-    assert found[0].leaves == found[1].leaves == found[2].leaves
+    assert found[0].leaves == found[1].leaves
 
 
 def test_searches_at_the_same_time_do_not_disturb_each_other(images: Path, tmp_path: Path) -> None:
@@ -443,13 +442,13 @@ def test_searches_at_the_same_time_do_not_disturb_each_other(images: Path, tmp_p
     def work(number: int) -> None:
         found[number] = cleave.search(data=images, out=tmp_path / str(number), settings=settings)
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(3)]
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    work(3)
-    assert all(each.leaves == found[3].leaves for each in found.values())
+    work(2)
+    assert all(each.leaves == found[2].leaves for each in found.values())
 
 
 def test_torchs_threads_and_random_numbers_are_put_back(images: Path, tmp_path: Path) -> None:
@@ -577,4 +576,5 @@ def test_what_is_no_matrix_is_refused(matrix: object, parts: int, words: str) ->
 def test_the_environment_is_left_alone(images: Path, tmp_path: Path) -> None:
     before = dict(os.environ)
     cleave.search(data=images, out=tmp_path / "run", settings=QUICK)
-    assert dict(os.environ).items() - {("PYTEST_CURRENT_TEST", os.environ.get("PYTEST_CURRENT_TEST"))} <= before.items()
+    changed = {name for name in {*before, *os.environ} if before.get(name) != os.environ.get(name)}
+    assert changed <= {"PYTEST_CURRENT_TEST"}

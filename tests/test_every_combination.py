@@ -71,6 +71,7 @@ PAIRS = [(space, method) for space in SPACES for method in EVERYWHERE] + [("mobi
 NORMALISED_AWAY = ("toymobilenet", "gdas")
 """GDAS scales what a block gives, which is normalised right after: its gradient is nearly zero."""
 BASE = ["split.splits=1", "split.batches=2", "search.epochs=2"]
+THREE = "space.ops=[none, skip_connect, nor_conv_1x1]"
 Found = tuple[dict[str, Any], Sequence[str]]
 TINY = [
     "data.limit=96", "data.image_size=8", "search.batch_size=32", "search.epochs=1",
@@ -244,10 +245,8 @@ def test_any_branching_factor_gives_as_many_leaves(tmp_path: Path, branch: str, 
 @pytest.mark.parametrize("split", ["space.split_on=[expand]", "space.split_on=[depth]", "space.joined=true"])
 def test_elastic_networks_are_split_by_any_of_their_dimensions(tmp_path: Path, split: str) -> None:
     """By kernels too, as above."""
-    changes = [*FEWER["mobilenet-ofa"], *OWN["shrinking"], *SPLITTERS["gradient"][0], "split.splits=1", split]
-    outcome, _, problem = run(
-        tmp_path / "run", tiny("space.name=mobilenet-ofa", "method.name=shrinking", "split.warmup_epochs=2", *changes)
-    )
+    changes = [*FEWER["mobilenet-ofa"], *OWN["subnets"], *SPLITTERS["gradient"][0], "split.splits=1", split]
+    outcome, _, problem = run(tmp_path / "run", tiny("space.name=mobilenet-ofa", "method.name=subnets", *changes))
     check_leaves(outcome, problem.space, 2)
     kind = outcome["splits"][0]["choice"].rstrip("0123456789")
     assert kind == {"[expand]": "expand", "[depth]": "depth", "true": "block"}[split.partition("=")[2]]
@@ -275,13 +274,13 @@ def test_elastic_networks_are_split_by_any_of_their_dimensions(tmp_path: Path, s
     ],
 )
 def test_every_option_changes_something(tmp_path: Path, change: str, ordinary: Found) -> None:
-    outcome, search, _ = run(tmp_path / "changed", tiny(*BASE, change))
+    outcome, search, _ = run(tmp_path / "changed", tiny(*BASE, THREE, change))
     assert (outcome, weights(search)) != ordinary
 
 
 @pytest.fixture(scope="module")
 def ordinary(tmp_path_factory: pytest.TempPathFactory) -> Found:
-    outcome, search, _ = run(tmp_path_factory.mktemp("ordinary") / "run", tiny(*BASE))
+    outcome, search, _ = run(tmp_path_factory.mktemp("ordinary") / "run", tiny(*BASE, THREE))
     return outcome, weights(search)
 
 
@@ -293,8 +292,8 @@ def weights(search: Search) -> Sequence[str]:
 def test_a_random_choice_follows_the_seed_and_its_groups_the_gradients(tmp_path: Path) -> None:
     chosen = set()
     for seed in range(4):
-        changes = [*BASE, "split.batches=1", "split.choice=random", f"seed={seed}"]
-        outcome, search, _ = run(tmp_path / str(seed), tiny(*changes, "space.ops=[none, skip_connect, nor_conv_1x1]"))
+        changes = [*BASE, THREE, "split.batches=1", "split.choice=random", f"seed={seed}"]
+        outcome, search, _ = run(tmp_path / str(seed), tiny(*changes))
         (split,) = outcome["splits"]
         root = search.state.tree.nodes[()].split
         assert root is not None

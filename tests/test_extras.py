@@ -32,8 +32,9 @@ for words in {commands!r}:
 assert not set({optional!r}) & {{name.split(".")[0] for name in sys.modules}}
 """
 TINY = (
-    "data.limit=96 data.image_size=8 space.channels=2 search.batch_size=32 search.epochs=1 split.batches=1 "
-    "split.splits=1 threads=1 trust.control=1 trust.panel=3 device=cpu"
+    "data.limit=96 data.image_size=8 space.ops=[none,skip_connect,nor_conv_1x1] space.channels=2 "
+    "search.batch_size=32 search.epochs=1 split.batches=1 split.splits=1 threads=1 trust.control=1 trust.panel=3 "
+    "device=cpu"
 )
 
 

@@ -181,7 +181,7 @@ def test_each_value_is_measured_once_however_many_aliases_mean_it(monkeypatch: p
 
 def test_a_text_of_the_longest_length_is_read() -> None:
     assert parse("'" + "a" * (LIMIT - 2) + "'") == "a" * (LIMIT - 2)
-    assert len(parse("[" + "a," * (LIMIT // 2 - 1) + "]")) == LIMIT // 2 - 1
+    assert len(parse("[" + "a," * 10_000 + "]")) == 10_000
 
 
 def test_aliases_are_counted_by_what_they_stand_for() -> None:

@@ -117,7 +117,8 @@ def test_the_memory_of_a_step_grows_with_the_batch_and_the_weights() -> None:
     assert wide.per_image > 2 * small.per_image
 
 
-def test_the_memory_of_retraining_counts_where_it_is_the_larger_one() -> None:
+def test_the_memory_of_retraining_counts_where_it_is_the_larger_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Stopwatch, "seconds", lambda watch, kind, depth: 1.0)
     halving = ["selection.by=halving", "selection.schedule=[1, 2]", "selection.training={auxiliary: 0}"]
     alone = plan_search(recipe())["memory"]["step_bytes"]
     narrow, wide = (

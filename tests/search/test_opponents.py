@@ -30,7 +30,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_scaled_one_is_the_widest_within_the_limits(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a look at every factor finds it; the others are told whether they are within, and what trains them."""
-    monkeypatch.setattr(opponents, "STEPS", range(20, 70, 10))
+    monkeypatch.setattr(opponents, "STEPS", range(20, 70, 20))
     found = cleave.opponents(run, against=["test_resnet"])
     *named, scaled, drawn = found["opponents"]
     assert [each["name"] for each in named] == [*opponents.USUAL, "test_resnet"]
@@ -46,7 +46,8 @@ def test_the_scaled_one_is_the_widest_within_the_limits(run: Path, monkeypatch: 
     assert drawn["parameters"] <= MOST
 
 
-def test_without_limits_there_is_no_scaled_one(run: Path) -> None:
+def test_without_limits_there_is_no_scaled_one(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opponents, "USUAL", ("test_resnet",))
     recipe, space = read_recipe(run, {}), find_space("nasbench201")
     ours = cleave.search.problem.limited_size(recipe, space, (3, 8, 8), 2)
     assert [each.name for each in opponents.opponents(ours, {})] == [*opponents.USUAL, "random of nasbench201"]

@@ -31,6 +31,7 @@ TINY = [
     "data.limit=96", "data.image_size=8", "space.channels=2", "search.batch_size=32", "search.epochs=1",
     "split.batches=1", "threads=1", "trust.control=2",
 ]  # fmt: skip
+THREE = "space.ops=[none, skip_connect, nor_conv_1x1]"
 
 
 def opened(*changes: str) -> Problem:
@@ -47,7 +48,7 @@ def test_a_search_never_asks_for_test_images(tmp_path: Path, monkeypatch: pytest
         return published(data, part, *arguments, **named)
 
     monkeypatch.setattr(sources, "find", find)
-    start(load_recipe(None, TINY, {}), tmp_path / "run", Callback())
+    start(load_recipe(None, [*TINY, THREE], {}), tmp_path / "run", Callback())
     assert set(asked) == {"train"}
 
 
@@ -60,7 +61,7 @@ def test_a_search_runs_where_there_are_no_test_images(tmp_path: Path) -> None:
         rows = torch.randint(256, (40, 3073), dtype=torch.uint8, generator=generator)
         rows[:, 0] = torch.arange(40) % 10
         (folder / f"data_batch_{number}.bin").write_bytes(rows.numpy().tobytes())
-    changes = [*TINY, "data.name=cifar10", f"data.root={tmp_path / 'data'}"]
+    changes = [*TINY, THREE, "data.name=cifar10", f"data.root={tmp_path / 'data'}"]
     assert start(load_recipe(None, changes, {}), tmp_path / "run", Callback())["chosen"]["arch"]
 
 

@@ -50,7 +50,7 @@ def multiplied(one: Tensor, other: Tensor, **_: Any) -> tuple[int, ...] | None: 
     return (*np.broadcast_shapes(one.shape[:-2], other.shape[:-2]), one.shape[-2], other.shape[-1])
 
 
-def projected(tensor: Tensor, weight: Tensor, *_: Any) -> tuple[int, ...] | None:  # noqa: ANN401
+def projected(tensor: Tensor, weight: Tensor, bias: Tensor | None = None) -> tuple[int, ...] | None:
     return (*tensor.shape[:-1], weight.shape[0]) if weight.dim() == 2 else None
 
 
@@ -61,7 +61,7 @@ def convolved(
     stride: int | Sequence[int] = 1,
     padding: int | str | Sequence[int] = 0,
     dilation: int | Sequence[int] = 1,
-    *_: Any,  # noqa: ANN401
+    groups: int = 1,
 ) -> tuple[int, ...] | None:
     if isinstance(padding, str):
         return None
@@ -145,7 +145,9 @@ def shaped(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[st
     if function not in SHAPES or like is None or not like.is_meta:
         return None
     shape = SHAPES[function](*args, **kwargs)
-    return None if shape is None else like.new_empty(shape)
+    if shape is None:
+        return None
+    return like if shape == like.shape else like.new_empty(shape)
 
 
 def first_of(given: Any) -> Tensor | None:  # noqa: ANN401  what a function of torch's is given
