@@ -17,7 +17,8 @@ TRAINS := tests/net tests/train tests/retrain/test_trainer.py tests/split tests/
 	tests/search/test_trainer.py tests/search/test_trust.py tests/study/record/test_training.py
 SETTINGS := ONEDNN_MAX_CPU_ISA=SSE41 ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=default \
 	GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX2,-FMA
-PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+# Processes that tests start beside each other do not fight for the cores either.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 QUICK := -m "not slow"
 
 .PHONY: demo test test-all test-portable test-training lint clean

@@ -268,6 +268,25 @@ LEFT_OUT = {
         r"test_a_ranking_is_made_again\[ranking/manifest\.json\]",
         r"test_every_child_goes_on_alone_from_every_snapshot\[(all|groups)\]",
     ],
+    "files of searches, here of trials and rankings": [
+        r"reproduce/test_befalls\.py::test_(trials_|a_ranking_is_made_again)",
+    ],
+    "the example in test_chain_example.py, and its whole text in this guide; trackers in tests/tracking": [
+        r"test_the_guide_to_(extending|tracking)_runs_from_top_to_bottom",
+    ],
+    "the same answer as JSON": [
+        r"test_an_answer_(on_a_full_disk_is_one_line|that_nobody_reads_is_no_mistake)\[words1\]",
+    ],
+    "a training that begins with drawn weights": [
+        r"test_a_fine_tuning_that_is_killed_after_every_step_ends_in_the_same_bytes",
+    ],
+    "halving in test_resume.py, and others here": [
+        r"test_parts_that_end_in_any_order_leave_the_same_behind\[halving\]",
+    ],
+    "statistics that are measured, which are the harder case": [
+        r"test_all_children_and_pieces_are_judged_in_the_precision_that_is_asked_for\[statistics0\]",
+    ],
+    "a method of each kind": [r"test_every_method_can_be_planned\[(snas|drnas|gdas|proxyless)\]"],
     "a search of bundled images with a table": [r"test_gm_darts_on_cifar10_is_looked_up_in_the_table"],
     "the search of GM-NAS on ImageNet in search/test_imagenet.py": [
         r"test_a_recipe_runs_when_it_is_cut_down\[mobilenet-gm-proxyless-paper\]"

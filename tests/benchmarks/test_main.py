@@ -26,7 +26,7 @@ from benchmarks.works import warming
 
 ROOT = Path(__file__).resolve().parents[2]
 SCALE = SHORT["nasbench201"]
-CHOSEN = ["weight-step", "floor", "evaluation", "memory"]
+CHOSEN = ["weight-step", "memory"]
 QUICK = ["--size", "short", "--repeats", "1"]
 
 ALTERED = """

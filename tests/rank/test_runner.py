@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from shlex import split
 from typing import Any
@@ -22,6 +20,7 @@ from cleave.search.finished import open_finished, read_recipe
 from cleave.search.schedule import schedule
 from cleave.search.trainer import NodeTrainer
 from cleave.space.nb201 import NASBench201
+from cleave.terminal import Terminal
 from tests.fresh import fresh
 from tests.rank.small import QUICK, SMALL, Capture, answer, column, ranking, rows, searched
 from tests.tiny import Ended, write_images, write_table
@@ -220,18 +219,16 @@ def test_people_get_a_table_and_the_published_figures_where_they_apply(
         assert words in ended.out
 
 
-def test_an_interrupted_ranking_writes_nothing(whole_run: Path, table: Path) -> None:
-    before = contents(whole_run)
-    command = [sys.executable, "-m", "cleave", *ranking(whole_run, table, "--sample", "4000")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
-        assert running.stderr is not None
-        while "%  leaf" not in running.stderr.readline():
-            assert running.poll() is None
-        running.send_signal(signal.SIGINT)
-        out, err = running.communicate(timeout=60)
-    assert (running.returncode, out) == (130, "")
-    assert err.splitlines()[-1] == "cleave: interrupted; no ranking was written"
-    assert contents(whole_run) == before
+def test_an_interrupted_ranking_writes_nothing(
+    run: Path, table: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C when the first are judged."""
+    before = contents(run)
+    monkeypatch.setattr(Terminal, "see", lambda terminal, progress: signal.raise_signal(signal.SIGINT))
+    ended = Ended(ranking(run, table), capsys)
+    assert (ended.status, ended.out) == (130, "")
+    assert ended.err.splitlines()[-1] == "cleave: interrupted; no ranking was written"
+    assert contents(run) == before
 
 
 def test_help_fits_eighty_columns(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
