@@ -20,7 +20,7 @@ CRITERIA = ("output", "dimension", "metric", "gradient-norm", "nonlinearity", "p
 """Beside gradients."""
 WORK_TOGETHER = "test_every_method_splitter_and_space_work_together"
 LARGE = {
-    ("nasbench201", "darts", "exhaustive"), ("darts", "gdas", "gradient"),
+    ("nasbench201", "darts", "exhaustive"), ("darts", "gdas", "none"),
     ("mobilenet-proxyless", "drnas", "none"), ("mobilenet-ofa", "gdas", "none"),
 }  # fmt: skip
 """Cases on spaces that take seconds, with and without splits; gradients split NAS-Bench-201 in most other tests."""
@@ -199,7 +199,7 @@ LEFT_OUT = {
     "the same with splits, and with two at once": [
         r"test_the_planned_work_is_the_work_done\[changes([125]|1[12])\]",
         r"test_the_steps_planned_are_the_steps_done\[changes[123478]\]",
-        r"test_any_branching_factor_gives_as_many_leaves\[\[2, 3\]-parts1\]",
+        r"test_any_branching_factor_gives_as_many_leaves\[(\[2, 3\]|3)-",
         r"test_a_plan_tells_of_the_images_what_a_search_keeps\[made here-(three|imbalance)\]",
         r"test_train_and_test_with_capitals_are_parts_and_no_classes\[made here-capital-Test\]",
     ],

@@ -207,11 +207,11 @@ def test_the_seed_decides_everything(images: Path, tmp_path: Path) -> None:
 def half_done(images: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A run that was killed somewhere in the middle, and a whole one of the same recipe."""
     folder = tmp_path_factory.mktemp("half")
-    recorder = Recorder()
-    begin(images, folder / "whole", RSPS, recorder)
+    recorder, changes = Recorder(), {**RSPS, "trust.control": 2}
+    begin(images, folder / "whole", changes, recorder)
     middle = recorder.moments[len(recorder.moments) // 2].done
     with pytest.raises(Killed):
-        begin(images, folder / "half", RSPS, Killer(middle))
+        begin(images, folder / "half", changes, Killer(middle))
     return folder / "half", folder / "whole"
 
 

@@ -23,7 +23,7 @@ SIZES = {
     "search.batch_size": 8,
     "split.batches": 1,
     "threads": 1,
-    "trust.control": 2,
+    "trust.control": 1,
     "trust.panel": 3,
 }
 RSPS = {"method.name": "rsps", "method.samples": 3, "split.splitter": "random"}

@@ -84,7 +84,7 @@ def parts(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Parts:
                     cleave.design(data=images, out=found.run, settings=SMALL, init="new", stop=After(checks))
             except cleave.Interrupted as error:
                 found.said.append(str(error))
-                checks *= 4
+                checks *= 8
                 if "the best so far" in found.said[-1] and not found.early.exists():
                     cleave.export(found.run, found.early, formats=["plain"])
     return found

@@ -31,7 +31,7 @@ PLACES = {
     "leaf": [f"leaves/root/{name}" for name in RECORD],
 }
 ALONE = {
-    "top": ["recipe.yaml", "environment.json", "events.jsonl", "timing.json", "tree.json", "lock"],
+    "top": ["recipe.yaml", "environment.json", "events.jsonl", "timing.json", "lock"],
     "events": ["parts/0/events.jsonl", "parts/1/events.jsonl"],
 }
 CANNOT_BE_MADE_AGAIN = ("leaves/", "events.jsonl")
@@ -80,7 +80,7 @@ def test_left_alone_it_ends_in_the_same_bytes(half: Path, whole: Path, capsys: C
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("name", ["environment.json", "timing.json", "tree.json"])
+@pytest.mark.parametrize("name", ["environment.json", "timing.json"])
 def test_json_of_another_shape_is_made_again(name: str, shape: str, half: Path, whole: Path, capsys: Capture) -> None:
     content(SHAPES[shape])(half / name)
     ended = resumed(half, capsys)

@@ -122,7 +122,7 @@ def test_a_checkpoint_of_several_merges_is_gone_on_from_in_the_same_bytes(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As where there are hundreds of nodes: what is merged since the last checkpoint is merged again."""
-    problem, out = opened(images, RSPS), tmp_path / "run"
+    problem, out = opened(images, {**RSPS, "trust.control": 2}), tmp_path / "run"
     outcome = new_search(problem, tmp_path / "whole").run()
     monkeypatch.setattr(loop, "SAVED_SHARE", 0.7)
     for stops in (3, 2, 1):
@@ -137,7 +137,7 @@ def test_a_checkpoint_of_several_merges_is_gone_on_from_in_the_same_bytes(
 
 
 def test_what_is_finished_and_not_merged_is_never_done_again(images: Path, tmp_path: Path) -> None:
-    problem = opened(images, RSPS)
+    problem = opened(images, {**RSPS, "trust.control": 2})
     outcome = new_search(problem, tmp_path / "whole").run()
     seen: list[Progress] = []
 

@@ -43,6 +43,12 @@ def reproduce(
     slurm: SlurmWords = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder; default: a new one in runs/.")] = None,
     plan_only: Annotated[bool, typer.Option("--plan", help="Only tell how long it would take here.")] = False,
+    difference: Annotated[
+        float | None,
+        typer.Option(
+            "--tell", metavar="D", help="Only tell how many seeds would see this difference, by those in --out."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run an experiment of the paper again: a table with its figures, ours and the difference, and a picture."""
@@ -55,14 +61,20 @@ def reproduce(
     from cleave.engine.engine import engine_of
     from cleave.engine.progress import Callbacks
     from cleave.engine.stop import SignalStop
-    from cleave.reproduce.runner import ReproduceRequest, plan_experiment
+    from cleave.reproduce.runner import ReproduceRequest, folder_of, plan_experiment
     from cleave.reproduce.runner import reproduce as run_experiment
+    from cleave.reproduce.seeds import needed_seeds, seeds_text
     from cleave.reproduce.text import plan_text, report_text
     from cleave.terminal import Terminal
 
     flags = flags_of(None, data_root, benchmark, None, device)
     chosen = engine_of(workers, engine, address, slurm, resources)
-    request = ReproduceRequest(name, budget, numbers("--seeds", seeds), only or (), flags, out, chosen)
+    folder = out or folder_of(name, budget)
+    if difference is not None:
+        needed = needed_seeds(name, folder, difference)
+        tell(needed, as_json, lambda: print(seeds_text(needed)))
+        return
+    request = ReproduceRequest(name, budget, numbers("--seeds", seeds), only or (), flags, folder, chosen)
     if plan_only:
         planned = plan_experiment(request)
         tell(planned, as_json, lambda: print(plan_text(planned)))

@@ -56,7 +56,7 @@ def reproduce(request: ReproduceRequest, callback: Callback) -> dict[str, Any]:
     UserError for what the user can correct; Interrupted when asked to stop: the same request goes on from there.
     """
     grid = with_table(make_grid(request))
-    out = request.out or Path("runs") / f"reproduce-{grid.experiment.name}-{grid.budget}"
+    out = request.out or folder_of(request.name, grid.budget)
     claim(out, grid)
     callback.say(f"folder: {out}")
     try:
@@ -69,6 +69,11 @@ def reproduce(request: ReproduceRequest, callback: Callback) -> dict[str, Any]:
     with saving(out / "figure.png"):
         draw(report, out / "figure.png")
     return {"folder": str(out), **report}
+
+
+def folder_of(name: str, budget: str) -> Path:
+    """Where an experiment is, unless another folder is given."""
+    return Path("runs") / f"reproduce-{find_experiment(name).name}-{budget}"
 
 
 def plan_experiment(request: ReproduceRequest) -> dict[str, Any]:

@@ -4,7 +4,7 @@ recipe.yaml       what was asked for, with nothing left open
 environment.json  versions, hardware, fingerprint of the images
 images.json       which images are used: the classes, how many of each, what is left out and why
 events.jsonl      one line per epoch, split and leaf; the same seed gives the same bytes
-tree.json         the split tree with all similarity matrices
+tree.json         the split tree with all similarity matrices, once a search ends or is interrupted
 checkpoints/      the last two generations of what is known; what `cleave resume` goes on from
 parts/LABEL/      each node or architecture under way, with checkpoints and events of its own
 leaves/LABEL/     the weights of every finished node, and of every rung of a network that halving retrained;

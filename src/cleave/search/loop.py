@@ -65,9 +65,10 @@ class Search:
                 self._begin(stage, executor)
                 self._take(*executor.finished())
         except Interrupted:
-            write_json(self.folder.path / TIMING, self.folder.timing)
+            self._write_beside()
             raise
         self._save()
+        self._write_beside()
         remove_last_tasks(self.folder.path, self._merged())
         return outcome(self.problem, self.state)
 
@@ -119,10 +120,14 @@ class Search:
         if not self.unsaved:
             return
         self.folder.save(self._known)
-        write_json(self.folder.path / TREE, tree_to_json(self.state.tree))
         write_json(self.folder.path / TIMING, self.folder.timing)
         remove_tasks(self.folder.path, self.unsaved)
         self.unsaved = []
+
+    def _write_beside(self) -> None:
+        """What is for people only, and may be long."""
+        write_json(self.folder.path / TREE, tree_to_json(self.state.tree))
+        write_json(self.folder.path / TIMING, self.folder.timing)
 
     def _passes(self) -> int:
         """Of all tasks that are finished, merged or not."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,12 +11,30 @@ from pydantic import Field, TypeAdapter
 
 from cleave.errors import UserError
 from cleave.run.alarm import Alarm
-from cleave.run.reading import typed
-from cleave.split import Node, Tree
+from cleave.run.reading import Damaged, typed
+from cleave.space import Region
+from cleave.split import Node, Split, Tree
+from cleave.split.tree import Path as At
+from cleave.split.tree import label
 from cleave.stats.accuracy import Accuracy
 
 NODES = TypeAdapter(list[Node])
-Nodes = Annotated[list[Node], Field(min_length=1)]
+
+
+@dataclass
+class SavedNode:
+    """A node without its region, which follows from the splits above it; but for the root, and in checkpoints of
+    earlier versions. Thousands of regions would be most of a checkpoint."""
+
+    path: At
+    empty: bool = False
+    split: Split | None = None
+    result: dict[str, Any] | None = None
+    region: Region | None = None
+
+
+Nodes = Annotated[list[SavedNode], Field(min_length=1)]
+REGIONS = {"__all__": {"region"}}
 LATER = {"raised", "watched"}
 """Fields that earlier versions did not save."""
 
@@ -70,16 +89,22 @@ class State:
         accuracies = {arch: asdict(each) for arch, each in self.accuracies.items()}
         raised = [asdict(each) for each in self.raised]
         beside = {"retrained": retrained, "accuracies": accuracies, "kept": self.kept, "raised": raised}
-        return {"tree": tree_to_json(self.tree), **plain, **beside}
+        return {"tree": saved_tree(self.tree), **plain, **beside}
 
     @staticmethod
     def from_json(saved: dict[str, Any], file: Path) -> State:
         """What a file holds; UserError where another version of cleave wrote it, or it was altered."""
         check_fields(saved, State, file)
         plain = typed(file, PLAIN, saved)
-        tree = Tree(plain.tree[0].region)
-        tree.nodes = {node.path: node for node in plain.tree}
-        return State(tree, plain.cost, plain.control, plain.retrained, plain.accuracies, plain.kept, plain.raised)
+        return State(
+            grown(plain.tree, file),
+            plain.cost,
+            plain.control,
+            plain.retrained,
+            plain.accuracies,
+            plain.kept,
+            plain.raised,
+        )
 
 
 @dataclass
@@ -108,3 +133,33 @@ def tree_to_json(tree: Tree) -> list[dict[str, Any]]:
     """Every node with its region, its split and its result, in the order of merging."""
     nodes: list[dict[str, Any]] = NODES.dump_python(list(tree.nodes.values()), mode="json")
     return nodes
+
+
+def saved_tree(tree: Tree) -> list[dict[str, Any]]:
+    """The same without the regions that follow from others."""
+    nodes: list[dict[str, Any]] = NODES.dump_python(list(tree.nodes.values()), mode="json", exclude=REGIONS)
+    (root,) = NODES.dump_python([tree.nodes[()]], mode="json")
+    return [root, *nodes[1:]]
+
+
+def grown(saved: Sequence[SavedNode], file: Path) -> Tree:
+    """The tree of these nodes, each behind its parent; Damaged where they make none."""
+    nodes = dict[At, Node]()
+    for each in saved:
+        region = each.region or region_below(nodes.get(each.path[:-1]), each.path)
+        if region is None:
+            raise Damaged(f"{file}: tree: node {label(each.path)} is no part of the node above it; it was altered")
+        nodes[each.path] = Node(each.path, region, each.empty, each.split, each.result)
+    tree = Tree(next(iter(nodes.values())).region)
+    tree.nodes = nodes
+    return tree
+
+
+def region_below(parent: Node | None, path: At) -> Region | None:
+    """What a node's split left for a child; None where there is no such child."""
+    if parent is None or parent.split is None or not path or not 0 <= path[-1] < len(parent.split.groups):
+        return None
+    choice, group = parent.split.choice, parent.split.groups[path[-1]]
+    if not group or not set(group) <= set(parent.region.allowed.get(choice, ())):
+        return None
+    return parent.region.restrict(choice, group)

@@ -1,0 +1,110 @@
+"""`cleave reproduce --tell`: how many seeds would tell a difference, by the spread of those that were run."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from statistics import stdev
+from typing import Any
+
+from cleave.errors import UserError, brief
+from cleave.plan.text import duration
+from cleave.reproduce.catalogue import find_experiment
+from cleave.run.reading import Shape, is_there, read_json
+from cleave.stats.intervals import SAME
+from cleave.stats.power import seeds_for, upper_deviation
+
+TABLE = "table.json"
+
+
+class Ours(Shape):
+    values: list[float | None]
+
+
+class LineShape(Shape):
+    row: str
+    measure: str
+    ours: Ours
+    seconds: float
+
+
+class PairShape(Shape):
+    rows: tuple[str, str]
+    measure: str
+
+
+class TableShape(Shape):
+    """What of table.json is read."""
+
+    experiment: str
+    budget: str
+    unit: str
+    lines: list[LineShape]
+    comparisons: list[PairShape]
+
+
+def needed_seeds(name: str, folder: Path, difference: float) -> dict[str, Any]:
+    """{"folder", "experiment", "budget", "unit", "difference", "pairs"} of a finished experiment; nothing is run.
+
+    A pair: {"rows", "measure", "n", "deviation" (of the differences, seed by seed), "upper" (what the true one is
+    below, 80 % sure), "seeds", "at_upper" (those that see the difference in 4 of 5 experiments, by either; null for
+    more than 10,000), "seconds" (of one more seed, both rows)}. UserError where nothing was run yet or with one seed.
+    """
+    if not (math.isfinite(difference) and difference > 0):
+        raise UserError(f"--tell {difference:g}: is no difference; give one above 0 in the unit of the table")
+    experiment, file = find_experiment(name), folder / TABLE
+    if not is_there(file):
+        raise UserError(f"{folder}: has no {TABLE}; run it first: cleave reproduce {experiment.name} --out {folder}")
+    table = TableShape.model_validate(read_json(file, TableShape), strict=False)
+    if table.experiment != experiment.name:
+        raise UserError(f"{folder}: is of {brief(table.experiment)}, and {experiment.name} is asked for")
+    pairs = [pair for each in table.comparisons for pair in needed(table, each, difference)]
+    if not pairs:
+        raise UserError(f"{folder}: no rows that are compared have two seeds; run it with --seeds 0,1,2")
+    told = {"experiment": table.experiment, "budget": table.budget, "unit": table.unit, "difference": difference}
+    return {"folder": str(folder), **told, "pairs": pairs}
+
+
+def needed(table: TableShape, pair: PairShape, difference: float) -> list[dict[str, Any]]:
+    """What a comparison needs; nothing where its spread is not known."""
+    lines = {(line.row, line.measure): line for line in table.lines}
+    one, other = (lines[(row, pair.measure)] for row in pair.rows)
+    both = zip(one.ours.values, other.ours.values, strict=True)
+    apart = [a - b for a, b in both if a is not None and b is not None]
+    if len(apart) < 2 or max(apart) - min(apart) <= SAME:
+        return []
+    deviation = stdev(apart)
+    upper = upper_deviation(deviation, len(apart))
+    return [
+        {
+            "rows": list(pair.rows),
+            "measure": pair.measure,
+            "n": len(apart),
+            "deviation": deviation,
+            "upper": upper,
+            "seeds": seeds_for(difference, deviation),
+            "at_upper": seeds_for(difference, upper),
+            "seconds": one.seconds + other.seconds,
+        }
+    ]
+
+
+def seeds_text(found: dict[str, Any]) -> str:
+    """A line or two for every pair."""
+    head = f"{found['experiment']}, {found['budget']}: seeds that tell {found['difference']:g} ({found['unit']})"
+    return "\n".join([head, *(line for pair in found["pairs"] for line in pair_lines(pair))])
+
+
+def pair_lines(pair: dict[str, Any]) -> list[str]:
+    one, other = pair["rows"]
+    seeds, more = (count_text(pair[key]) for key in ("seeds", "at_upper"))
+    cost = f", {duration(pair['seconds'] * pair['seeds'])} in all" if pair["seeds"] else ""
+    return [
+        f"{one} against {other} ({pair['measure']})",
+        f"  {seeds} by the deviation of {pair['n']} ({pair['deviation']:.2f}){cost};",
+        f"  {more} if it is {pair['upper']:.2f}, which it is below (80 % sure)",
+    ]
+
+
+def count_text(seeds: int | None) -> str:
+    return "more than 10,000" if seeds is None else f"{seeds:,}"
