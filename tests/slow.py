@@ -287,6 +287,14 @@ LEFT_OUT = {
         r"test_all_children_and_pieces_are_judged_in_the_precision_that_is_asked_for\[statistics0\]",
     ],
     "a method of each kind": [r"test_every_method_can_be_planned\[(snas|drnas|gdas|proxyless)\]"],
+    "the same commands in tests/study/test_tables.py, tests/study/test_command.py and reproduce/test_reproduce.py": [
+        r"test_the_commands_of_the_readme_work\[studies\]",
+    ],
+    "the same where it is stopped elsewhere": [
+        r"test_a_look_that_was_left_in_the_middle_is_owed_and_taken_first\[changes2\]",
+        r"test_every_child_goes_on_alone_from_every_snapshot\[prefix\]",
+        r"test_a_part_that_is_stopped_within_looks_and_children_ends_in_the_same_bytes",
+    ],
     "a search of bundled images with a table": [r"test_gm_darts_on_cifar10_is_looked_up_in_the_table"],
     "the search of GM-NAS on ImageNet in search/test_imagenet.py": [
         r"test_a_recipe_runs_when_it_is_cut_down\[mobilenet-gm-proxyless-paper\]"
