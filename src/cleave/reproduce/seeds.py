@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from pathlib import Path
 from statistics import stdev
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from cleave.errors import UserError, brief
 from cleave.plan.text import duration
@@ -29,7 +31,7 @@ class LineShape(Shape):
 
 
 class PairShape(Shape):
-    rows: tuple[str, str]
+    rows: Annotated[list[str], Field(min_length=2, max_length=2)]
     measure: str
 
 
@@ -55,7 +57,7 @@ def needed_seeds(name: str, folder: Path, difference: float) -> dict[str, Any]:
     experiment, file = find_experiment(name), folder / TABLE
     if not is_there(file):
         raise UserError(f"{folder}: has no {TABLE}; run it first: cleave reproduce {experiment.name} --out {folder}")
-    table = TableShape.model_validate(read_json(file, TableShape), strict=False)
+    table = TableShape.model_validate(read_json(file, TableShape))
     if table.experiment != experiment.name:
         raise UserError(f"{folder}: is of {brief(table.experiment)}, and {experiment.name} is asked for")
     pairs = [pair for each in table.comparisons for pair in needed(table, each, difference)]
