@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from cleave.net.count import MultiplyAdds
 from cleave.net.shapes import SHAPES, shaped
 from tests.fresh import fresh
 
@@ -107,6 +108,21 @@ def test_torch_is_asked_for_anything_else(
 ) -> None:
     function(*args, **kwargs)
     assert shaped(function, moved(args), kwargs) is None
+
+
+@pytest.mark.parametrize(
+    ("function", "args"),
+    [
+        (torch.conv2d, (some(1, 4, 8, 8), some(8, 3, 3, 3))),
+        (Tensor.matmul, (some(3, 4), some(5, 4))),
+        (functional.linear, (some(3, 4), some(7, 5))),
+        (torch.cat, ([some(1, 4, 8), some(1, 4, 7)], 1)),
+        (Tensor.add, (some(3, 4), some(3, 5))),
+    ],
+)
+def test_what_does_not_fit_together_is_an_error_as_ever(function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    with pytest.raises(RuntimeError), MultiplyAdds():
+        function(*moved(args))
 
 
 def test_tensors_with_values_are_left_to_torch() -> None:

@@ -22,14 +22,29 @@ def same(tensor: Tensor, *_: Any, **__: Any) -> tuple[int, ...]:  # noqa: ANN401
     return tensor.shape
 
 
-def together(one: Tensor, other: Tensor | float, **_: Any) -> tuple[int, ...]:  # noqa: ANN401
-    return np.broadcast_shapes(one.shape, other.shape if isinstance(other, Tensor) else ())
+def together(one: Tensor, other: Tensor | float, **_: Any) -> tuple[int, ...] | None:  # noqa: ANN401
+    return broadcast(one.shape, other.shape if isinstance(other, Tensor) else ())
 
 
-def joined(tensors: Sequence[Tensor], dim: int = 0, **_: Any) -> tuple[int, ...]:  # noqa: ANN401
-    first = list(tensors[0].shape)
-    first[dim] = sum(each.shape[dim] for each in tensors)
-    return tuple(first)
+def broadcast(one: Sequence[int], other: Sequence[int]) -> tuple[int, ...] | None:
+    """By numpy: torch's own function for it loads many modules."""
+    try:
+        return np.broadcast_shapes(tuple(one), tuple(other))
+    except ValueError:
+        return None
+
+
+def joined(tensors: Sequence[Tensor], dim: int = 0, **_: Any) -> tuple[int, ...] | None:  # noqa: ANN401
+    size = sum(each.shape[dim] for each in tensors)
+    shapes = {along(each, dim, size) for each in tensors}
+    return shapes.pop() if len(shapes) == 1 else None
+
+
+def along(tensor: Tensor, dim: int, size: int) -> tuple[int, ...]:
+    """A tensor's shape with another size in one dimension."""
+    shape = list(tensor.shape)
+    shape[dim] = size
+    return tuple(shape)
 
 
 def averaged(
@@ -45,13 +60,15 @@ def averaged(
 
 
 def multiplied(one: Tensor, other: Tensor, **_: Any) -> tuple[int, ...] | None:  # noqa: ANN401
-    if min(one.dim(), other.dim()) < 2:
+    if min(one.dim(), other.dim()) < 2 or one.shape[-1] != other.shape[-2]:
         return None
-    return (*np.broadcast_shapes(one.shape[:-2], other.shape[:-2]), one.shape[-2], other.shape[-1])
+    above = broadcast(one.shape[:-2], other.shape[:-2])
+    return None if above is None else (*above, one.shape[-2], other.shape[-1])
 
 
 def projected(tensor: Tensor, weight: Tensor, bias: Tensor | None = None) -> tuple[int, ...] | None:
-    return (*tensor.shape[:-1], weight.shape[0]) if weight.dim() == 2 else None
+    fits = weight.dim() == 2 and tensor.shape[-1] == weight.shape[1]
+    return (*tensor.shape[:-1], weight.shape[0]) if fits else None
 
 
 def convolved(
@@ -63,13 +80,13 @@ def convolved(
     dilation: int | Sequence[int] = 1,
     groups: int = 1,
 ) -> tuple[int, ...] | None:
-    if isinstance(padding, str):
+    if isinstance(padding, str) or image.shape[-3] != groups * weight.shape[1]:
         return None
     return (*image.shape[:-3], weight.shape[0], *sides(image, weight.shape[-2:], stride, padding, dilation))
 
 
 def any_convolved(*args: Any) -> tuple[int, ...] | None:  # noqa: ANN401  of `torch.convolution`, transposed or not
-    return None if args[6] else convolved(*args[:6])
+    return None if args[6] else convolved(*args[:6], groups=args[8])
 
 
 def averages(
@@ -136,7 +153,8 @@ SHAPES: dict[Callable[..., Any], Shaped] = {
     functional.avg_pool2d: averages,
     functional.max_pool2d: maxima,
 }  # fmt: skip
-"""The shape of what these functions give out, by what they are given; None where torch has to be asked."""
+"""The shape of what these functions give out, by what they are given; None where torch has to be asked, also for
+what is wrong with it."""
 
 
 def shaped(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Tensor | None:
