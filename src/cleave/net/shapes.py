@@ -86,7 +86,7 @@ def convolved(
 
 
 def any_convolved(*args: Any) -> tuple[int, ...] | None:  # noqa: ANN401  of `torch.convolution`, transposed or not
-    return None if args[6] else convolved(*args[:6], groups=args[8])
+    return None if args[6] else convolved(*args[:6], args[8])
 
 
 def averages(
