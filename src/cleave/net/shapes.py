@@ -86,7 +86,8 @@ def convolved(
 
 
 def any_convolved(*args: Any) -> tuple[int, ...] | None:  # noqa: ANN401  of `torch.convolution`, transposed or not
-    return None if args[6] else convolved(*args[:6], args[8])
+    *whole, transposed, _, groups = args
+    return None if transposed else convolved(*whole, groups=groups)
 
 
 def averages(
