@@ -86,8 +86,8 @@ def convolved(
 
 
 def any_convolved(*args: Any) -> tuple[int, ...] | None:  # noqa: ANN401  of `torch.convolution`, transposed or not
-    *whole, transposed, _, groups = args
-    return None if transposed else convolved(*whole, groups=groups)
+    image, weight, bias, stride, padding, dilation, transposed, _, groups = args
+    return None if transposed else convolved(image, weight, bias, stride, padding, dilation, groups)
 
 
 def averages(
