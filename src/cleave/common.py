@@ -148,13 +148,16 @@ def tell(value: dict[str, Any], as_json: bool, otherwise: Callable[[], None]) ->
 
 def words_of(context: typer.Context, but: Container[str] = ("as_json",)) -> str:
     """What was given to a command, by the names of its parameters, as another command takes it: " --seed 3"."""
-    given = [each for each in context.command.params if context.params.get(each.name) and each.name not in but]
-    words = [word for each in given for word in words_of_one(each.opts, context.params[each.name])]
+    given = [(each, context.params.get(each.name)) for each in context.command.params if each.name not in but]
+    words = [word for each, value in given for word in words_of_one(each.opts, value)]
     return f" {join(words)}" if words else ""
 
 
 def words_of_one(names: Sequence[str], value: object) -> list[str]:
-    """An argument is its value, an option has its name before each of its values, a flag is its name alone."""
+    """An argument is its value, an option has its name before each of its values, a flag is its name alone; what was
+    not given is nothing."""
+    if value is None or value is False:
+        return []
     values = list(value) if isinstance(value, list | tuple) else [value]
     name = [name for name in names if name.startswith("--")]
     return name if value is True else [word for each in values for word in [*name, str(each)]]

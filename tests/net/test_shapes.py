@@ -42,6 +42,7 @@ def cases() -> dict[str, Case]:
         "batch_norm": (functional.batch_norm, (x, None, None), {"training": True}),
         "reciprocal": (Tensor.reciprocal, (x,), {}),
         "a sum with what is broadcast": (Tensor.add, (x, some(4, 1, 1)), {}),
+        "a sum that is weighted": (Tensor.add, (x, x), {"alpha": 2}),
         "a sum with a number": (Tensor.add, (x, 2.0), {}),
         "in place": (Tensor.add_, (x, some(1, 4, 1, 1)), {}),
         "a product": (Tensor.mul, (some(1, 4, 1, 1), x), {}),
@@ -100,6 +101,8 @@ def test_every_function_is_tried() -> None:
         (functional.max_pool2d, (some(1, 4, 8, 8), 2), {"return_indices": True}),
         (Tensor.matmul, (some(3, 4), some(4)), {}),
         (functional.linear, (some(3, 4), some(4)), {}),
+        (Tensor.mean, (some(3, 4),), {"axis": 1}),
+        (Tensor.mean, (some(3, 4), 1), {"keepdims": True}),
         (torch.sort, (some(3),), {}),
     ],
 )

@@ -74,6 +74,15 @@ def test_what_cannot_be_told_is_one_line(
     assert ended.refuses(*words)
 
 
+def test_rows_that_cannot_be_paired_are_named(tmp_path: Path, capsys: Capture) -> None:
+    write(tmp_path, {"one": [93.0, 91.0], "other": [92.0]})
+    words = ["reproduce", "table1", "--out", str(tmp_path), "--tell", "1"]
+    assert Ended(words, capsys).refuses("table.json", "one", "other")
+    told = json.loads((tmp_path / "table.json").read_text())
+    (tmp_path / "table.json").write_text(json.dumps({**told, "lines": told["lines"][:1]}))
+    assert Ended(words, capsys).refuses("table.json", "not there")
+
+
 def test_an_altered_table_is_named(tmp_path: Path, capsys: Capture) -> None:
     write(tmp_path, VALUES)
     (tmp_path / "table.json").write_text('{"experiment": "table1", "lines": 3}')

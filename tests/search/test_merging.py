@@ -17,6 +17,7 @@ from cleave.resolve import resolve
 from cleave.run.folder import RunFolder, create, make_folder
 from cleave.run.generations import last_number
 from cleave.run.origin import SEARCH, read_origin
+from cleave.run.view import newest_saved
 from cleave.search import loop
 from cleave.search.loop import Search
 from cleave.search.perform import perform
@@ -84,10 +85,11 @@ def new_search(problem: Problem, folder: Path, callback: Callback | None = None)
     return Search(problem, RunFolder(folder, read_origin(folder, SEARCH)), Stop(), callback or Callback())
 
 
-def content(folder: Path) -> dict[str, bytes]:
-    """What a search leaves behind but for its last checkpoints and its times."""
-    files = [folder / "events.jsonl", folder / "tree.json", *(folder / "leaves").rglob("*")]
-    return {str(file.relative_to(folder)): file.read_bytes() for file in files if file.is_file()}
+def content(folder: Path) -> dict[str, Any]:
+    """What a search leaves behind but for the numbers of its checkpoints and its times."""
+    files = [folder / "events.jsonl", *(folder / "leaves").rglob("*")]
+    kept = {str(file.relative_to(folder)): file.read_bytes() for file in files if file.is_file()}
+    return {**kept, "known": newest_saved(folder)["search"]}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -22,7 +22,7 @@ def same(tensor: Tensor, *_: Any, **__: Any) -> tuple[int, ...]:  # noqa: ANN401
     return tensor.shape
 
 
-def together(one: Tensor, other: Tensor | float, **_: Any) -> tuple[int, ...] | None:  # noqa: ANN401
+def together(one: Tensor, other: Tensor | float, *, alpha: float = 1) -> tuple[int, ...] | None:
     return broadcast(one.shape, other.shape if isinstance(other, Tensor) else ())
 
 
@@ -34,7 +34,7 @@ def broadcast(one: Sequence[int], other: Sequence[int]) -> tuple[int, ...] | Non
         return None
 
 
-def joined(tensors: Sequence[Tensor], dim: int = 0, **_: Any) -> tuple[int, ...] | None:  # noqa: ANN401
+def joined(tensors: Sequence[Tensor], dim: int = 0) -> tuple[int, ...] | None:
     size = sum(each.shape[dim] for each in tensors)
     shapes = {along(each, dim, size) for each in tensors}
     return shapes.pop() if len(shapes) == 1 else None
@@ -47,19 +47,14 @@ def along(tensor: Tensor, dim: int, size: int) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def averaged(
-    tensor: Tensor,
-    dim: int | Sequence[int] | None = None,
-    keepdim: bool = False,
-    **_: Any,  # noqa: ANN401
-) -> tuple[int, ...]:
+def averaged(tensor: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> tuple[int, ...]:
     dims = [dim] if isinstance(dim, int) else dim or range(tensor.dim())
     gone = {each % tensor.dim() for each in dims}
     sizes = enumerate(tensor.shape)
     return tuple(1 if at in gone else size for at, size in sizes if keepdim or at not in gone)
 
 
-def multiplied(one: Tensor, other: Tensor, **_: Any) -> tuple[int, ...] | None:  # noqa: ANN401
+def multiplied(one: Tensor, other: Tensor) -> tuple[int, ...] | None:
     if min(one.dim(), other.dim()) < 2 or one.shape[-1] != other.shape[-2]:
         return None
     above = broadcast(one.shape[:-2], other.shape[:-2])
@@ -96,8 +91,8 @@ def averages(
     stride: int | Sequence[int] | None = None,
     padding: int | Sequence[int] = 0,
     ceil_mode: bool = False,
-    *_: Any,  # noqa: ANN401
-    **__: Any,  # noqa: ANN401
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
 ) -> tuple[int, ...] | None:
     return maxima(image, kernel_size, stride, padding, 1, ceil_mode)
 
@@ -163,7 +158,10 @@ def shaped(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[st
     like = first_of(args)
     if function not in SHAPES or like is None or not like.is_meta:
         return None
-    shape = SHAPES[function](*args, **kwargs)
+    try:
+        shape = SHAPES[function](*args, **kwargs)
+    except TypeError:  # said in a way that is not known here, as axis for dim
+        return None
     if shape is None:
         return None
     return like if shape == like.shape else like.new_empty(shape)

@@ -12,7 +12,8 @@ from pydantic import Field
 from cleave.errors import UserError, brief
 from cleave.plan.text import duration
 from cleave.reproduce.catalogue import find_experiment
-from cleave.run.reading import Shape, is_there, read_json
+from cleave.reproduce.table import apart
+from cleave.run.reading import Damaged, Shape, is_there, read_json
 from cleave.stats.intervals import SAME
 from cleave.stats.power import seeds_for, upper_deviation
 
@@ -60,28 +61,29 @@ def needed_seeds(name: str, folder: Path, difference: float) -> dict[str, Any]:
     table = TableShape.model_validate(read_json(file, TableShape))
     if table.experiment != experiment.name:
         raise UserError(f"{folder}: is of {brief(table.experiment)}, and {experiment.name} is asked for")
-    pairs = [pair for each in table.comparisons for pair in needed(table, each, difference)]
+    pairs = [pair for each in table.comparisons for pair in needed(table, each, difference, file)]
     if not pairs:
         raise UserError(f"{folder}: no rows that are compared have two seeds; run it with --seeds 0,1,2")
     told = {"experiment": table.experiment, "budget": table.budget, "unit": table.unit, "difference": difference}
     return {"folder": str(folder), **told, "pairs": pairs}
 
 
-def needed(table: TableShape, pair: PairShape, difference: float) -> list[dict[str, Any]]:
+def needed(table: TableShape, pair: PairShape, difference: float, file: Path) -> list[dict[str, Any]]:
     """What a comparison needs; nothing where its spread is not known."""
     lines = {(line.row, line.measure): line for line in table.lines}
-    one, other = (lines[(row, pair.measure)] for row in pair.rows)
-    both = zip(one.ours.values, other.ours.values, strict=True)
-    apart = [a - b for a, b in both if a is not None and b is not None]
-    if len(apart) < 2 or max(apart) - min(apart) <= SAME:
+    one, other = (lines.get((row, pair.measure)) for row in pair.rows)
+    if one is None or other is None or len(one.ours.values) != len(other.ours.values):
+        raise Damaged(f"{file}: the rows of {pair.rows} are not there, or not of the same seeds; it was altered")
+    found = apart(one.ours.values, other.ours.values)
+    if len(found) < 2 or max(found) - min(found) <= SAME:
         return []
-    deviation = stdev(apart)
-    upper = upper_deviation(deviation, len(apart))
+    deviation = stdev(found)
+    upper = upper_deviation(deviation, len(found))
     return [
         {
             "rows": list(pair.rows),
             "measure": pair.measure,
-            "n": len(apart),
+            "n": len(found),
             "deviation": deviation,
             "upper": upper,
             "seeds": seeds_for(difference, deviation),

@@ -71,7 +71,7 @@ def comparisons(
         for measure in measures:
             if (one, measure) in by_place and (other, measure) in by_place:
                 a, b = by_place[one, measure].values, by_place[other, measure].values
-                differences = [x - y for x, y in zip(a, b, strict=True) if x is not None and y is not None]
+                differences = apart(a, b)
                 found.append(
                     {
                         "rows": [one, other],
@@ -83,6 +83,11 @@ def comparisons(
                     }
                 )
     return found
+
+
+def apart(one: Sequence[float | None], other: Sequence[float | None]) -> list[float]:
+    """The differences, seed by seed, where both are defined."""
+    return [x - y for x, y in zip(one, other, strict=True) if x is not None and y is not None]
 
 
 def markdown(report: dict[str, Any]) -> str:

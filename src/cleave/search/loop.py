@@ -68,7 +68,6 @@ class Search:
             self._write_beside()
             raise
         self._save()
-        self._write_beside()
         remove_last_tasks(self.folder.path, self._merged())
         return outcome(self.problem, self.state)
 

@@ -17,7 +17,7 @@ PARTS = 10_000
 """Deviations that may be found, each as likely as the others, over which power is the mean: scipy's noncentral t is
 not a number where a difference is large."""
 MOST = 10_000
-"""Seeds; whoever needs more will not run them."""
+"""Seeds; nobody runs more."""
 
 
 def power_of(seeds: int, difference: float, deviation: float, level: float = LEVEL) -> float:
@@ -27,10 +27,9 @@ def power_of(seeds: int, difference: float, deviation: float, level: float = LEV
     """
     from scipy.stats import chi, norm, t  # not at the top: of an extra
 
-    bound, shift = t.ppf(1 - level / 2, seeds - 1), difference / deviation * sqrt(seeds)
-    found = chi.ppf((np.arange(PARTS) + 0.5) / PARTS, seeds - 1) / sqrt(
-        seeds - 1
-    )  # deviations, in times of the true one
+    freedom = seeds - 1
+    bound, shift = t.ppf(1 - level / 2, freedom), difference / deviation * sqrt(seeds)
+    found = chi.ppf((np.arange(PARTS) + 0.5) / PARTS, freedom) / sqrt(freedom)  # in times of the true deviation
     return float(np.mean(norm.sf(bound * found - shift) + norm.cdf(-bound * found - shift)))
 
 
