@@ -58,7 +58,7 @@ def test_the_command_tells_and_runs_nothing(tmp_path: Path, capsys: Capture) -> 
         (VALUES, "table1", "nan", ("--tell nan", "above 0")),
         (VALUES, "table6", "1", ("is of table1", "table6 is asked for")),
         ({"one": [93.0], "other": [92.0]}, "table1", "1", ("two seeds", "--seeds 0,1,2")),
-        (None, "table1", "1", ("has no table.json", "cleave reproduce table1")),
+        (None, "table1", "1", ("has no table.json", "the same command without --tell")),
     ],
 )
 def test_what_cannot_be_told_is_one_line(

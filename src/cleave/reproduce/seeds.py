@@ -57,7 +57,7 @@ def needed_seeds(name: str, folder: Path, difference: float) -> dict[str, Any]:
         raise UserError(f"--tell {difference:g}: is no difference; give one above 0 in the unit of the table")
     experiment, file = find_experiment(name), folder / TABLE
     if not is_there(file):
-        raise UserError(f"{folder}: has no {TABLE}; run it first: cleave reproduce {experiment.name} --out {folder}")
+        raise UserError(f"{folder}: has no {TABLE}; run it first, by the same command without --tell")
     table = TableShape.model_validate(read_json(file, TableShape))
     if table.experiment != experiment.name:
         raise UserError(f"{folder}: is of {brief(table.experiment)}, and {experiment.name} is asked for")
