@@ -22,7 +22,9 @@ from cleave.data.reading import Reading
 from cleave.deploy import measure as measuring
 from cleave.deploy.table import open_table
 from cleave.engine.progress import Callback
+from cleave.method.samplers import SAMPLERS
 from cleave.retrain.norms import synchronise
+from cleave.search.hooks import HOOKS
 from cleave.train import TRACKED, Child, Evaluator
 from tests.deploy import made
 from tests.method.kinds import ELASTIC, EVERYWHERE
@@ -30,6 +32,7 @@ from tests.retrain import mobile, small
 from tests.retrain.test_command import Killer
 from tests.retrain.test_imagenet import TEACHER, Stopper, weights_of
 from tests.search.test_trainer import in_doubles, problem
+from tests.test_api import Asking
 from tests.tiny import Ended, write_images
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
@@ -83,16 +86,53 @@ def test_elastic_networks_are_trained_on_a_gpu_and_others_found_in_them(
     method: str, tmp_path: Path, capsys: Capture
 ) -> None:
     """Split by gradients of the weights that kernels have in common, judged by statistics of their own."""
-    ended = Ended(
-        ["search", "--space", "mobilenet-ofa", "--out", str(tmp_path / "run"), "--json", *flags({
-            "device": "cuda", "data.limit": 192, "search.batch_size": 32, "search.epochs": 6, "method.name": method,
-            "method.samples": 5, "split.splits": 1, "split.batches": 1, "split.warmup_epochs": 2, "trust.control": 0,
-        })], capsys)  # fmt: skip
+    changes = {
+        "space.name": "mobilenet-ofa", "method.name": method, "method.samples": 3, "split.batches": 1,
+        "space.width": 0.25, "search.epochs": 6 if method == "shrinking" else 2, "trust.control": 0,
+    }  # fmt: skip
+    whole = {name: value for name, value in SMALL.items() if name != "space.channels"}
+    ended = Ended(["search", "--out", str(tmp_path / "run"), "--json", *flags({**whole, **changes})], capsys)
     assert ended.status == 0, ended.err
     assert len(json.loads(ended.out)["leaves"]) == 2
-    found = cleave.evolve(tmp_path / "run", max_macs="8M", population=6, generations=2, check=5)
+    found = cleave.evolve(tmp_path / "run", population=4, generations=1, check=2)
     network = cleave.load(tmp_path / "run").network(found["arch"], found["leaf"])
     assert network(torch.randn(2, 1, 16, 16)).shape[0] == 2
+
+
+RIVALS = {
+    **{name: {"method.sampler": name} for name in SAMPLERS},
+    **{name: {"search.hooks": f"[{name}]"} for name in HOOKS},
+}
+
+
+@pytest.mark.parametrize("rival", RIVALS)
+def test_samplers_and_hooks_search_on_a_gpu(rival: str, tmp_path: Path, capsys: Capture) -> None:
+    """Leaves go on from what the root has learned."""
+    changes = {"method.name": "rsps", "method.samples": 3, "split.restart": False, "split.warmup_epochs": 1}
+    told = searched(tmp_path / "run", capsys, {**changes, **RIVALS[rival]})
+    assert len(told["leaves"]) == 2
+
+
+GOES_ON: dict[str, dict[str, Any]] = {
+    "darts2": {"method.name": "darts2"},
+    "momentum-separation": {"method.name": "rsps", "method.samples": 3, **RIVALS["momentum-separation"]},
+    "importance": {"method.name": "rsps", "method.samples": 3, **RIVALS["importance"]},
+}
+
+
+@pytest.mark.parametrize("changes", GOES_ON.values(), ids=GOES_ON)
+def test_a_search_that_is_interrupted_on_a_gpu_goes_on(changes: dict[str, Any], tmp_path: Path) -> None:
+    """All of its state comes back to the GPU."""
+    own = {name: value for name, value in {**SMALL, **changes}.items() if name != "device"}
+    with pytest.raises(cleave.Interrupted):
+        cleave.search(out=tmp_path / "run", settings=own, device="cuda", callbacks=[Asking(3)])
+    for more in (2, 4, 1000):
+        try:
+            found = cleave.resume(tmp_path / "run", callbacks=[Asking(more)])
+        except cleave.Interrupted:
+            continue
+        assert len(found.leaves) == 2
+        return
 
 
 @pytest.mark.parametrize("changes", [{}, {"precision": "bfloat16"}, {"method.name": "rsps", "method.samples": 5}])

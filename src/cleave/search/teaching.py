@@ -18,16 +18,20 @@ Answer = Callable[[Tensor, Gates, Weights], Tensor]
 
 
 class Teacher:
-    """Weights by whose answers networks learn, once there are some; `given`: by a node above."""
+    """Weights by whose answers networks learn, once there are some; `given`: by a node above.
 
-    def __init__(self, answer: Answer) -> None:
-        self.answer = answer
+    They lie where the networks do, wherever a checkpoint was read to.
+    """
+
+    def __init__(self, answer: Answer, device: torch.device) -> None:
+        self.answer, self.device = answer, device
         self.weights: dict[str, Tensor] | None = None
         self.given = False
 
     def become(self, weights: Mapping[str, Tensor], given: bool) -> None:
         """A copy of them."""
-        self.weights, self.given = {name: each.detach().clone() for name, each in weights.items()}, given
+        self.weights = {name: each.detach().to(self.device, copy=True) for name, each in weights.items()}
+        self.given = given
 
     def learn_from(self, parent: Record) -> None:
         """Becomes the teacher that a parent has kept, if it has."""
@@ -53,7 +57,7 @@ class Teacher:
 
     def restore(self, record: Record) -> None:
         if "teacher" in record.state:
-            self.weights, self.given = dict(record.state["teacher"]), record.meta["taught"]
+            self.become(record.state["teacher"], record.meta["taught"])
 
 
 def enter(phases: Sequence[Phase], number: int, method: Method, network: Network, teacher: Teacher) -> None:

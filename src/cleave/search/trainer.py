@@ -91,7 +91,7 @@ class NodeTrainer:
         if recipe.compile:
             compile_blocks(self.network)
         self.method = make_method(problem, scope, self.chance).to(recipe.device)
-        self.teacher = Teacher(self.logits)
+        self.teacher = Teacher(self.logits, torch.device(recipe.device))
         sgd = Sgd(settings.momentum, settings.weight_decay, settings.momentum > 0, settings.clip, settings.spare_norms)
         self.weights = Trainer(dict(self.network.named_parameters()), sgd, self._rate, self._not_finite)
         self.hooks = WeightSteps(self)
