@@ -94,7 +94,7 @@ def test_elastic_networks_are_trained_on_a_gpu_and_others_found_in_them(
     ended = Ended(["search", "--out", str(tmp_path / "run"), "--json", *flags({**whole, **changes})], capsys)
     assert ended.status == 0, ended.err
     assert len(json.loads(ended.out)["leaves"]) == 2
-    found = cleave.evolve(tmp_path / "run", population=4, generations=1, check=2)
+    found = cleave.evolve(tmp_path / "run", population=4, generations=1, check=5)
     network = cleave.load(tmp_path / "run").network(found["arch"], found["leaf"])
     assert network(torch.randn(2, 1, 16, 16)).shape[0] == 2
 
@@ -115,8 +115,8 @@ def test_samplers_and_hooks_search_on_a_gpu(rival: str, tmp_path: Path, capsys: 
 
 GOES_ON: dict[str, dict[str, Any]] = {
     "darts2": {"method.name": "darts2"},
-    "momentum-separation": {"method.name": "rsps", "method.samples": 3, **RIVALS["momentum-separation"]},
-    "importance": {"method.name": "rsps", "method.samples": 3, **RIVALS["importance"]},
+    "momentum-separation": {"method.name": "rsps", "method.samples": 3, "search.hooks": ["momentum-separation"]},
+    "importance": {"method.name": "rsps", "method.samples": 3, "method.sampler": "importance"},
 }
 
 
