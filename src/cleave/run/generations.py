@@ -219,7 +219,7 @@ def _serialised(record: Record) -> dict[str, bytes]:
     return {
         WEIGHTS: safetensors.torch.save(weights),
         STATE: state.getvalue(),
-        META: durable.json_bytes(_plain("meta", record.meta)),
+        META: durable.json_bytes(_plain("meta", record.meta), indent=None),
     }
 
 

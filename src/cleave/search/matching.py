@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -42,6 +43,8 @@ class Matcher:
         self.criterion = kind if issubclass(kind, Pairwise) else GradientMatching
         self.node, self.allowed = compared(trainer), trainer.scope.region.allowed
         self.matching = Matching.of(self.split)
+        self.shared = cache(lambda choice: (shared_of(self.node, choice), parts_of(self.node, choice)))
+        """What a choice's candidates share, whole parameters and parts: looked for once."""
 
     @property
     def numbers(self) -> range:
@@ -67,7 +70,7 @@ class Matcher:
 
         def work(probe: Probe) -> Gradients:
             with self.trainer.uncompiled():
-                shared, parts = shared_of(self.node, choice), parts_of(self.node, choice)
+                shared, parts = self.shared(choice)
                 return gradients(probe, choice, self.allowed[choice], shared, self.matching.own_weight, parts)
 
         return self.trainer.within_memory(lambda: work(self.trainer.probe(number)), lambda: work(self.trainer.probe(0)))

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from torch import nn
 
-from cleave.net import Network, places
+from cleave.net import Network, Place, places
 from cleave.net.place import Index
 
 Parameters = dict[str, nn.Parameter]
@@ -19,12 +19,7 @@ def shared_parameters(network: Network, choice: str, without: Collection[str] = 
     shared edges"). `without` names blocks whose parameters are left out as well: with `layout.ends` (stem, last
     normalisation, classifier on NAS-Bench-201) it is what the released code of GM-NAS compares.
     """
-    own = {
-        id(parameter)
-        for place in places(network).values()
-        if choice in place.choices
-        for parameter in place.own(choice)
-    }
+    own = {id(parameter) for place in acting(network, choice) for parameter in place.own(choice)}
     return {
         name: parameter
         for name, parameter in network.named_parameters()
@@ -37,8 +32,14 @@ def shared_parts(network: Network, choice: str, candidates: Sequence[str]) -> di
     whole."""
     parts = {
         id(parameter): part
-        for place in places(network).values()
-        if choice in place.choices
+        for place in acting(network, choice)
         for parameter, part in place.common(choice, candidates).items()
     }
+    if not parts:
+        return {}
     return {name: parts[id(each)] for name, each in network.named_parameters() if id(each) in parts}
+
+
+def acting(network: Network, choice: str) -> list[Place]:
+    """The places where a choice acts."""
+    return [place for place in places(network).values() if choice in place.choices]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import dataclass
 from math import ceil
 from typing import TypeVar
@@ -12,6 +11,8 @@ from typing import TypeVar
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
+
+from cleave.net.copies import sharing
 
 ModuleType = TypeVar("ModuleType", bound=nn.Module)
 
@@ -37,7 +38,7 @@ class Statistics:
         but for those of normalisations, so that it stays right while the network is trained."""
         replaced = () if self.tracked else {id(each) for norm in normalisations(network) for each in norm.buffers()}
         kept = (*network.parameters(), *(each for each in network.buffers() if id(each) not in replaced))
-        twin = deepcopy(network, {id(tensor): tensor for tensor in kept})
+        twin = sharing(network, kept)
         if not self.tracked:
             for norm in normalisations(twin):
                 begin(norm, self.running, next(network.parameters()))
