@@ -151,6 +151,7 @@ COMMANDS = {
     "rank": (["rank", "runs/a", "--sample", "5"], {"sample": 5, "images": 500}),
     "evolve": (["evolve", "runs/a", "--max-macs", "2000"], {"max_macs": 2000, "by": "accuracy", "generations": None}),
     "report": (["report", "runs/a", "runs/b", "--data", "c"], {"data": "c", "space": None}),
+    "compare_runs": (["compare", "runs/a", "runs/b", "--by", "name"], {"by": "name", "against": None}),
     "partition": (["partition", "m.csv", "--parts", "2"], {"distance": False}),
     "resume": (["resume", "runs/a", "--device", "cpu"], {"device": "cpu", "workers": None}),
     "study": (["study", "run", "table1/seeds", "--budget", "tiny"], {"out": None}),
@@ -175,7 +176,7 @@ def test_a_command_is_a_call_of_the_public_function(name: str, tmp_path: Path, m
     with pytest.raises(Called):
         cli.run([word for word in words if word != "--seed-less"])
     assert {key: seen[key] for key in wanted} == wanted
-    assert name in ("plan", "partition", "report") or isinstance(seen["stop"], SignalStop)
+    assert name in ("plan", "partition", "report", "compare_runs") or isinstance(seen["stop"], SignalStop)
 
 
 def test_a_search_from_python_is_the_one_of_the_command_line(

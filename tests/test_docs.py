@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from glob import glob
 from importlib import import_module
 from pathlib import Path
 
@@ -193,8 +194,13 @@ def test_the_guide_to_comparing_runs_from_top_to_bottom(tmp_path: Path, monkeypa
     small = {**small, "method.samples": 3}
     one, other = blocks(ROOT / "docs" / "comparing.md", "python")
     code = (one + other).replace("sample=30, alone=10", "sample=3, alone=1").replace("epochs=20", "epochs=1")
-    code = code.replace("seed=seed)", f"seed=seed, settings={small!r})")
+    code = code.replace("seed=seed,", f"seed=seed, settings={small!r},")
     exec(compile(code, "comparing.md", "exec"), {})
+    for command in blocks(ROOT / "docs" / "comparing.md", "sh"):
+        if command.startswith("cleave compare"):
+            words = [word for each in shlex.split(command)[1:] for word in sorted(glob(each)) or [each]]
+            assert cli.run(words) == 0
+    assert (tmp_path / "compared.html").is_file()
     (short,) = blocks(README, "python")
     short = short.replace("seed=seed)", f"seed=seed, settings={small!r})").replace("range(3)", "range(2)")
     exec(compile(short, "README.md", "exec"), {})

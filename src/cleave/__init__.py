@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cleave import method, settings
     from cleave.api import (
         compare,
+        compare_runs,
         design,
         evaluate,
         evolve,
@@ -90,6 +91,7 @@ __all__ = [
     "TrainResult",
     "UserError",
     "compare",
+    "compare_runs",
     "design",
     "evaluate",
     "evolve",
@@ -124,8 +126,8 @@ _MODULES = (
 
 _HOMES = {
     "cleave.api": (
-        "compare", "evaluate", "front", "load", "measure", "opponents", "partition", "predict", "resume",
-        "resume_design", "resume_study", "resume_training", "timm_model", "verdict",
+        "compare", "compare_runs", "evaluate", "front", "load", "measure", "opponents", "partition", "predict",
+        "resume", "resume_design", "resume_study", "resume_training", "timm_model", "verdict",
     ),
     "cleave.errors": ("Interrupted", "UserError"),
     "cleave.ops": ("Norm", "Operation", "operation"),

@@ -7,13 +7,14 @@ torch. `UserError` is a mistake in what was given, in one line; `Interrupted` sa
 from cleave.api.designs import design, is_design, resume_design
 from cleave.api.exports import export, predict
 from cleave.api.measuring import measure
-from cleave.api.reports import report
+from cleave.api.reports import compare_runs, report
 from cleave.api.searches import evolve, front, load, partition, plan, rank, resume, search
 from cleave.api.studies import is_study, resume_study, study
 from cleave.api.trainings import compare, evaluate, is_training, opponents, resume_training, timm_model, train, verdict
 
 __all__ = [
     "compare",
+    "compare_runs",
     "design",
     "evaluate",
     "evolve",

@@ -1,4 +1,4 @@
-"""Finished runs as a page for people."""
+"""Finished runs as a page for people, and against each other."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from cleave.given import DataLike, images_from
 from cleave.pages import designs, reproductions, searches, studies, trainings  # they register what they tell of
 from cleave.pages.kinds import Asked
 from cleave.pages.runner import write_report
+from cleave.paired.compare import RunsQuestion
+from cleave.paired.compare import compare_runs as runs_compared
 from cleave.result import SearchResult
 from cleave.retrain.result import TrainResult
 
@@ -52,6 +54,31 @@ def report(
     callback, several = Callbacks(checked_callbacks(callbacks)), len(listed) > 1
     asked = Asked(callback, named, images.get("data.name"), root, given, several)
     return write_report([folder_of(each) for each in listed], path_or_none(out), asked)
+
+
+def compare_runs(
+    runs: Sequence[Run],
+    *,
+    by: str = "recipe",
+    against: str | None = None,
+    out: str | Path | None = None,
+    data: DataLike | None = None,
+    data_root: str | Path | None = None,
+    callbacks: Iterable[CallbackLike] = (),
+) -> dict[str, Any]:
+    """Finished searches, or trainings, of several seeds: groups of them against each other, seed by seed.
+
+    `by`: runs of one group are the same but for their seed, by "recipe" or by the "name" of their folders, as in
+    gradient-seed0. `against`: the group that the others are held against; None: every two. `out`: a page of HTML with a
+    picture. `data`, `data_root`: test images that trainings were asked about, as of `evaluate`.
+
+    Returns what `cleave compare RUN RUN --json` prints. UserError for runs that cannot be paired.
+    """
+    images, given = images_from(data)
+    root = None if data_root is None else str(data_root)
+    asked = Asked(Callbacks(checked_callbacks(callbacks)), None, images.get("data.name"), root, given, True)
+    question = RunsQuestion([folder_of(each) for each in runs], by, against, path_or_none(out))
+    return runs_compared(question, asked)
 
 
 def folder_of(run: Run) -> Path:

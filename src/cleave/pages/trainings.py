@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from cleave.data.images import fingerprint
+from cleave.data.images import Images, fingerprint
 from cleave.errors import UserError
 from cleave.pages.answers import answer_sections, test_sentence
 from cleave.pages.drawings import architecture_section
@@ -15,7 +15,7 @@ from cleave.pages.facts import Answered, Curve, Facts, Standing
 from cleave.pages.kinds import Asked, kind
 from cleave.pages.verdicts import held_out_standing, judged_by_test
 from cleave.report import Series
-from cleave.retrain.answers import kept_answers
+from cleave.retrain.answers import Said, kept_answers
 from cleave.retrain.compare import of_images
 from cleave.retrain.evaluate import check_images, judged
 from cleave.retrain.recipes import recipe_of, trained_layout
@@ -56,7 +56,7 @@ def of_training(path: Path, name: str, asked: Asked) -> Sequence[Facts]:
         used=[f"space {told['space']}", f"data {recipe.data.name}"],
         sections=architecture_section(drawn(recipe, len(origin.environment["mean"]))),
     )
-    return [with_answers(facts, path, recipe, told, asked)]
+    return [with_answers(facts, path, told, asked)]
 
 
 def held_out_sentences(told: dict[str, Any]) -> list[str]:
@@ -85,21 +85,39 @@ def drawn(recipe: RetrainRecipe, channels: int) -> Drawn:
     return Drawn(space, trained_layout(space, recipe, channels), space.parse(recipe.arch))
 
 
-def with_answers(facts: Facts, path: Path, recipe: RetrainRecipe, told: dict[str, Any], asked: Asked) -> Facts:
-    """The same with what it said of test images; without it, and with a word, where these are not to be had."""
+class JudgedAnswers(NamedTuple):
+    """What a training said of test images: `found` as `cleave evaluate --json` prints it, and of what it is."""
+
+    found: dict[str, Any]
+    data: str
+    images: Images
+    said: Said
+
+
+def judged_answers(path: Path, asked: Asked) -> JudgedAnswers | None:
+    """None where a training was not asked about test images; with a word where these are not to be had."""
     if not any(file.startswith("answers-") for file in names_in(path)):
-        return facts
+        return None
+    origin = read_origin(path, TRAIN)
     try:
-        data, images = asked.test_images(recipe.data)
-        check_images(images, read_origin(path, TRAIN), path, data)
+        data, images = asked.test_images(recipe_of(origin).data)
+        check_images(images, origin, path, data)
     except UserError as error:
         asked.callback.say(f"{path}: nothing is told of test images: {error}")
-        return facts
+        return None
     said = kept_answers(path, images)
     if said is None:
         asked.callback.say(f"{path}: was not asked about the test images of {data}: cleave evaluate {path}")
+        return None
+    return JudgedAnswers(judged(str(path), data, images, said.predicted), data, images, said)
+
+
+def with_answers(facts: Facts, path: Path, told: dict[str, Any], asked: Asked) -> Facts:
+    """The same with what it said of test images."""
+    answered = judged_answers(path, asked)
+    if answered is None:
         return facts
-    found = judged(str(path), data, images, said.predicted)
+    found, data, images, said = answered
     interval = (found["interval"][0], found["interval"][1])
     tested = Standing(facts.name, judged_by_test(len(images), data), found["accuracy"], interval, **costs_of(told))
     return replace(

@@ -18,6 +18,7 @@ from cleave.report.elements import (
     Paragraph,
     SideBySide,
 )
+from cleave.report.forest import Forest, ForestRow
 from cleave.report.heat_map import Cell, HeatMap
 from cleave.report.page import Page, Section
 from cleave.report.pictures import Picture, Pictures, WholePicture, picture
@@ -29,6 +30,8 @@ __all__ = [
     "CodeBlock",
     "Details",
     "Element",
+    "Forest",
+    "ForestRow",
     "Heading",
     "HeatMap",
     "Legend",

@@ -1,0 +1,97 @@
+"""What a finished run says of itself that can be compared: by kind of run. Another kind registers itself."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cleave.bench.table import dataset_of
+from cleave.errors import UserError
+from cleave.pages.kinds import Asked
+from cleave.pages.trainings import judged_answers
+from cleave.registry import Registry
+from cleave.result import read_result
+from cleave.retrain.result import read_training
+from cleave.run.origin import SEARCH, TRAIN, Origin, holds, read_origin
+from cleave.run.reading import Damaged, is_there, read_file
+from cleave.stats.kendall import kendall
+
+HELD_OUT, TEST, TABLE, TAU = "held-out accuracy", "test accuracy", "accuracy in the table", "tau"
+RANKING = "ranking.csv"
+"""Where `cleave rank` writes unless it is told otherwise."""
+MOST_RANKING = 2**26
+"""Bytes."""
+Figures = Mapping[str, float]
+"""By measure; higher is better."""
+Tell = Callable[[Path, Asked], Figures]
+KINDS: Registry[Tell] = Registry("kind of run")
+
+
+@dataclass(frozen=True)
+class RunFigures:
+    """A finished run: its kind, its recipe with its seed, the images it saw as their fingerprint, its figures."""
+
+    path: Path
+    kind: str
+    recipe: Mapping[str, Any]
+    images: str
+    figures: Figures
+
+    @property
+    def seed(self) -> int:
+        seed: int = self.recipe["seed"]
+        return seed
+
+
+def figures_of(path: Path, asked: Asked) -> RunFigures:
+    """UserError where there is no finished run of a kind that has figures, or it was altered."""
+    if not is_there(path):
+        raise UserError(f"{path}: is not there; give the folder of a finished run")
+    for name, tell in KINDS.items():
+        if holds(path, name):
+            origin = read_origin(path, name)
+            return RunFigures(path, name, origin.recipe, images_of(origin), tell(path, asked))
+    raise UserError(f"{path}: is no run whose figures can be compared ({', '.join(KINDS)}); give the folder of one")
+
+
+def images_of(origin: Origin) -> str:
+    images: str = origin.environment["images"]
+    return images
+
+
+@KINDS.named(SEARCH)
+def of_search(path: Path, asked: Asked) -> Figures:
+    """By shared weights, by the benchmark table on the images of the search, and how the weights rank."""
+    found = read_result(path)
+    known, recipe = found.to_json()["chosen"]["benchmark"], read_origin(path, SEARCH).recipe
+    test = {TABLE: known[dataset_of(recipe["data"]["name"])]["test"]} if known else {}
+    return {HELD_OUT: found.accuracy, **test, **ranked(path / RANKING)}
+
+
+@KINDS.named(TRAIN)
+def of_training(path: Path, asked: Asked) -> Figures:
+    """On held-out images, and on test images where it was asked about them."""
+    held = read_training(path).accuracy
+    answered = judged_answers(path, asked)
+    known = {HELD_OUT: held, TEST: None if answered is None else answered.found["accuracy"]}
+    return {measure: value for measure, value in known.items() if value is not None}
+
+
+def ranked(file: Path) -> Figures:
+    """Kendall's tau-b of a ranking, where there is one and it is defined."""
+    if not is_there(file):
+        return {}
+    rows = list(csv.DictReader(read_file(file, MOST_RANKING).decode().splitlines()))
+    try:
+        accuracy, true = (np.array([float(row[column]) for row in rows]) for column in ("accuracy", "true"))
+    except (KeyError, TypeError, ValueError) as error:
+        raise Damaged(
+            f"{file}: is not as `cleave rank` writes it; rank the run again, or move the file away"
+        ) from error
+    tau = kendall(accuracy, true)
+    return {} if np.isnan(tau) else {TAU: tau}

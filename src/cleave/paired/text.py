@@ -1,0 +1,68 @@
+"""What `cleave compare RUN RUN...` prints, and its page has in its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+DIGITS = {"tau": 3}
+"""Behind the point; of all other measures, which are percent, two."""
+
+
+def lines(found: Mapping[str, Any]) -> Iterator[str]:
+    """Measure by measure: each group, then each difference."""
+    for measure in found["measures"]:
+        yield f"{measure}{'' if measure in DIGITS else ', %'}"
+        for group in found["groups"]:
+            yield f"  {group['name']}: {group_text(group, measure)}"
+        for row in found["comparisons"]:
+            if row["measure"] == measure:
+                yield "  {} against {}:".format(*row["groups"])
+                yield f"    {difference_text(row)}"
+                yield f"    {test_text(row)}"
+    for measure in found["left_out"]:
+        yield f"{measure}: only some of the runs have it, and it is left out"
+    if found["page"] is not None:
+        yield f"page: {found['page']}"
+
+
+def group_text(group: Mapping[str, Any], measure: str) -> str:
+    """The mean, its interval, and how many seeds."""
+    figures = group["figures"][measure]
+    mean = f"{figures['mean']:.{digits(measure)}f}"
+    return f"{mean}{interval_text(figures['interval'], measure, '')}, n = {len(group['seeds'])}"
+
+
+def difference_text(row: Mapping[str, Any]) -> str:
+    mean = f"{row['difference']:+.{digits(row['measure'])}f}"
+    return f"{mean}{interval_text(row['interval'], row['measure'], '+')}, n = {row['n']}"
+
+
+def test_text(row: Mapping[str, Any]) -> str:
+    """The test, the size of the effect, in how many seeds the first is better, and how many would tell it."""
+    won = f"better in {row['better']} of {row['n']} seeds" + f", equal in {row['equal']}" * bool(row["equal"])
+    if row["p"] is None:
+        return f"{won}; no spread from which more could be told: run more seeds"
+    tested = f"p = {p_text(row['p'])}, corrected {p_text(row['p_corrected'])}; effect {row['effect']:+.2f}; {won}"
+    more = "more than 10,000" if row["needed"] is None else f"{row['needed']:,}"
+    return tested if told_apart(row) else f"{tested}; about {more} seeds would tell such a difference"
+
+
+def told_apart(row: Mapping[str, Any]) -> bool:
+    """Whether the corrected test tells the two apart."""
+    return row["p_corrected"] is not None and row["p_corrected"] <= 0.05
+
+
+def p_text(p: float) -> str:
+    return "< .001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
+
+
+def interval_text(interval: tuple[float, float] | None, measure: str, sign: str) -> str:
+    if interval is None:
+        return ""
+    low, high = (f"{end:{sign}.{digits(measure)}f}" for end in interval)
+    return f" (95 %: {low} to {high})"
+
+
+def digits(measure: str) -> int:
+    return DIGITS.get(measure, 2)
