@@ -48,7 +48,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     base = tmp_path_factory.mktemp("runs")
     return {
         method: [
-            cleave.search(method=method, data=tensors(), out=base / f"{method}-seed{seed}", settings=SETTINGS, seed=seed)
+            cleave.search(
+                method=method, data=tensors(), out=base / f"{method}-seed{seed}", settings=SETTINGS, seed=seed
+            )
             for seed in range(3)
         ]
         for method in METHODS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from cleave.engine.executor import Executor, SerialExecutor
@@ -40,14 +41,20 @@ class Search:
         self.found: dict[str, TaskResult] = {}
         """By label, of tasks that are finished and wait for one before them to be merged."""
         self.begun: set[str] = set()
+        self.ready: Iterator[Task] = iter(())
+        """What could be begun when it was last looked for."""
+        self.looked_for: Stage | None = None
+        """The stage whose tasks these are; None once more of them may have become ready."""
         self.unsaved: list[str] = []
         """The labels of tasks that are merged since the last checkpoint; their own folders are still there."""
         if (saved := folder.newest(callback.say).meta["search"]) is not None:
             self.state = State.from_json(saved, folder.generations.folder)
             folder.check_leaves(self.state.kept)
-            self.overview.finished = self._passes()
         else:
             Watch(problem.recipe.guards.off, self._told).look(run_opened(problem))
+        self.cost, self.control = self.state.cost, self.state.control
+        """Of all tasks that are finished, merged or not."""
+        self.overview.finished = self._passes()
         merged = self._merged()
         self.merges = len(merged)
         remove_tasks(folder.path, merged)
@@ -88,18 +95,23 @@ class Search:
 
     def _begin(self, stage: Stage, executor: Executor[Task, TaskResult]) -> None:
         """Has begun what there is room for."""
-        if not executor.has_room:
-            return
-        for task in stage.tasks(self.state, self.found):
-            if task.label not in self.begun:
-                self.begun.add(task.label)
-                executor.begin(task)
-                if not executor.has_room:
-                    return
+        while executor.has_room and (task := self._next_ready(stage)) is not None:
+            self.begun.add(task.label)
+            executor.begin(task)
+
+    def _next_ready(self, stage: Stage) -> Task | None:
+        """A task that nobody has begun. What is ready is looked for anew only where none is left of the last time, since
+        that takes as long as there are nodes."""
+        while (task := next((each for each in self.ready if each.label not in self.begun), None)) is None:
+            if self.looked_for is stage:
+                return None
+            self.ready, self.looked_for = iter(stage.tasks(self.state, self.found)), stage
+        return task
 
     def _take(self, task: Task, found: TaskResult) -> None:
         """Keeps what was found in a task, and merges it once it is its turn."""
-        self.found[task.label] = found
+        self.found[task.label], self.looked_for = found, None
+        self.cost, self.control = self.cost + found.cost, self.control + found.control
         while (stage := self._stage) is not None and (label := stage.next(self.state)) in self.found:
             self._merge(stage, label)
         self.overview.finish(task.label, self._passes())
@@ -130,9 +142,7 @@ class Search:
 
     def _passes(self) -> int:
         """Of all tasks that are finished, merged or not."""
-        cost = sum((found.cost for found in self.found.values()), self.state.cost)
-        control = sum((found.control for found in self.found.values()), self.state.control)
-        return passes_done(self.problem, cost) + passes_done(self.problem, control)
+        return passes_done(self.problem, self.cost) + passes_done(self.problem, self.control)
 
     def _merged(self) -> list[str]:
         """The labels of all tasks that need not be done any more."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from cleave.space import Region
@@ -65,6 +66,8 @@ class Tree:
 
     def __init__(self, root: Region) -> None:
         self.nodes: dict[Path, Node] = {(): Node((), root)}
+        self._behind = 0
+        """How many of the first nodes are known to be finished; none becomes unfinished again."""
 
     def grow(self, node: Node, split: Split, holds_valid: Callable[[Region], bool]) -> None:
         """Divides a node; its children are the groups' regions, disjoint and covering."""
@@ -80,7 +83,11 @@ class Tree:
 
     def next_open(self) -> Node | None:
         """The first node that is not finished, or None."""
-        return next((node for node in self.nodes.values() if not node.finished), None)
+        for node in islice(self.nodes.values(), self._behind, None):
+            if not node.finished:
+                return node
+            self._behind += 1
+        return None
 
     def parent(self, node: Node) -> Node | None:
         return self.nodes[node.path[:-1]] if node.path else None
