@@ -16,16 +16,16 @@ from torch import Tensor
 import cleave
 from cleave.engine.progress import Callback
 from cleave.errors import UserError
+from cleave.pages.kinds import Asked
 from cleave.paired import figures
 from cleave.paired.compare import RunsQuestion, compare_runs
 from cleave.paired.figures import HELD_OUT, TABLE, TAU, TEST, RunFigures
 from cleave.paired.groups import by_recipe
-from cleave.pages.kinds import Asked
 from cleave.stats.intervals import student
 from cleave.stats.paired import holm
 from tests.fresh import fresh
 from tests.report.parsed import check_page
-from tests.tiny import Ended
+from tests.tiny import Ended, write_images
 
 Capture = pytest.CaptureFixture[str]
 Runs = dict[str, list[cleave.SearchResult]]
@@ -141,35 +141,46 @@ def test_only_seeds_in_common_count_and_only_figures_that_all_have(told: Callabl
     assert (row["seeds"], row["difference"]) == ([1], pytest.approx(2.0))
 
 
+def one(name: str, recipe: dict[str, Any], kind: str = "search", images: str = "same") -> dict[Path, RunFigures]:
+    path = Path(name)
+    return {path: RunFigures(path, kind, recipe, images, {TAU: 0.2})}
+
+
+A = one("a-seed0", {"seed": 0, "method": {"name": "a"}})
 REFUSED: dict[str, tuple[dict[Path, RunFigures], dict[str, Any], str]] = {
     "no seed in common": (
-        made({"a": {0: {TAU: 0.1}}, "b": {1: {TAU: 0.1}}}), {},
-        r"method\.name=b \(seeds 1\) and method\.name=a \(seeds 0\): have no seed in common, so that they cannot be paired",
+        {**A, **one("b", {"seed": 1, "method": {"name": "b"}})},
+        {},
+        r"method\.name=b \(seeds 1\) and method\.name=a \(seeds 0\): have no seed in common, so that they cannot be",
     ),
-    "one group": (made({"a": {0: {TAU: 0.1}, 1: {TAU: 0.1}}}), {}, "all of these runs are one group"),
+    "one group": ({**A, **one("b", {"seed": 1, "method": {"name": "a"}})}, {}, "all of these runs are one group"),
     "other images": (
-        {**made({"a": {0: {TAU: 0.1}}}),
-         Path("b"): RunFigures(Path("b"), "search", {"seed": 0, "method": {"name": "b"}}, "others", {TAU: 0.2})}, {},
-        "a-seed0: saw other images, or other ones were held out, so that they cannot be paired",
+        {**A, **one("b", {"seed": 0, "method": {"name": "b"}}, images="others")},
+        {},
+        "b and a-seed0: saw other images, or other ones were held out, so that they cannot be paired",
     ),
     "another kind": (
-        {**made({"a": {0: {TAU: 0.1}}}), Path("b"): RunFigures(Path("b"), "train", {"seed": 0}, "same", {TAU: 0.2})}, {},
-        r"b: is of another kind \(train\) than a-seed0 \(search\)",
+        {**A, **one("b", {"seed": 0}, kind="train")},
+        {},
+        r"b: is of another kind \(train\) than a-seed0 \(search\), so that they cannot be paired",
     ),
     "a seed twice": (
-        {**made({"a": {0: {TAU: 0.1}}}),
-         Path("b-seed0"): RunFigures(Path("b-seed0"), "search", {"seed": 0, "method": {"name": "a"}}, "same", {TAU: 0.2})},
-        {}, r"b-seed0: has seed 0, and so has a-seed0, .*; leave one out, or give --by name",
+        {**A, **one("b-seed0", {"seed": 0, "method": {"name": "a"}})},
+        {},
+        "b-seed0: has seed 0, and so has a-seed0, .*; leave one out, or give --by name",
     ),
     "a name without its seed": (
-        {Path("a"): RunFigures(Path("a"), "search", {"seed": 0}, "same", {TAU: 0.2})}, {"by": "name"},
+        one("a", {"seed": 0}),
+        {"by": "name"},
         "a: has not its seed, 0, in its name; call it as in gradient-seed0",
     ),
     "nothing in common": (
-        made({"a": {0: {TAU: 0.1}}, "b": {0: {TEST: 0.1}}}), {}, "has no figure that all of these runs have",
+        made({"a": {0: {TAU: 0.1}}, "b": {0: {TEST: 0.1}}}),
+        {},
+        "has no figure that all of these runs have",
     ),
-    "an unknown grouping": (made({"a": {0: {}}}), {"by": "nane"}, r"--by: unknown 'nane'; did you mean 'name'"),
-}  # fmt: skip
+    "an unknown grouping": (A, {"by": "nane"}, r"--by: unknown 'nane'; did you mean 'name'"),
+}
 
 
 @pytest.mark.parametrize("case", REFUSED)
@@ -184,7 +195,7 @@ def test_what_cannot_be_paired_is_one_line(case: str, told: Callable[..., dict[s
     ("recipes", "names"),
     [
         ([{"seed": 0, "a": {"b": 1, "c": 2}}, {"seed": 1, "a": {"b": 3, "c": 4}}], ["a.b=1", "a.b=3"]),
-        ([{"split": {"splitter": s, "parts": p}} for s, p in (("x", 1), ("y", 2))], ["split.splitter=x", "split.splitter=y"]),
+        ([{"a": b, "split": {"splitter": b}} for b in "xy"], ["split.splitter=x", "split.splitter=y"]),
         ([{"a": x, "b": y} for x, y in ((0, 0), (0, 1), (1, 0))], ["a=0, b=0", "a=0, b=1", "a=1, b=0"]),
         ([{"seed": 0, "device": "cpu"}, {"seed": 1, "device": "cuda"}], ["all", "all"]),
         ([{"a": 1}, {"a": None}], ["a=1", "a=null"]),
@@ -214,21 +225,35 @@ def test_the_text_fits_a_terminal(runs: Runs, capsys: Capture) -> None:
     ended = Ended(["compare", *all_of(runs), "--by", "name"], capsys)
     assert ended.status == 0, ended.err
     assert ended.out.splitlines()[0] == "held-out accuracy, %"
-    assert all(len(line) <= 120 for line in ended.out.splitlines())
+    assert all(len(line) <= 80 for line in ended.out.splitlines())
 
 
-def test_rankings_and_tests_are_figures_too(runs: Runs, tmp_path: Path) -> None:
-    for run in runs["rsps"]:
-        cleave.rank(run, sample=5, truth=truth(tmp_path / "truth.csv"), images=16)
-    known = figures.figures_of(runs["rsps"][0].run, Asked(Callback()))
-    assert {HELD_OUT, TAU} <= known.figures.keys()
-    assert TABLE not in known.figures
+def test_a_ranking_is_a_figure_too(runs: Runs, tmp_path: Path) -> None:
+    run = runs["rsps"][0]
+    found = cleave.rank(run, sample=5, truth=truth(tmp_path / "truth.csv"), images=16, data=tensors())
+    known = figures.figures_of(run.run, Asked(Callback())).figures
+    assert known[TAU] == pytest.approx(found["rows"]["supernet"]["kendall"]["value"])
+    assert TABLE not in known
+    (run.run / "ranking.csv").write_text("arch,accuracy\n1,2\n")
+    with pytest.raises(UserError, match=r"ranking\.csv: is not as `cleave rank` writes it"):
+        figures.figures_of(run.run, Asked(Callback()))
+
+
+def test_of_trainings_the_accuracy_on_test_images_is_one_too(tmp_path: Path) -> None:
+    images = write_images(tmp_path / "images", each=40)
+    run = cleave.train(
+        "|nor_conv_1x1~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|", data=images, out=tmp_path / "run-seed0",
+        settings={"data.image_size": 8, "space.channels": 2, "training.epochs": 1, "training.batch_size": 16},
+    )  # fmt: skip
+    assert figures.figures_of(run.run, Asked(Callback())).figures == {HELD_OUT: run.accuracy}
+    tested = cleave.evaluate(run)["accuracy"]
+    assert figures.figures_of(run.run, Asked(Callback())).figures == {HELD_OUT: run.accuracy, TEST: tested}
 
 
 def truth(file: Path) -> Path:
-    from cleave.space.nb201 import NasBench201
+    from cleave.space.nb201 import NASBench201
 
-    space = NasBench201()
+    space = NASBench201()
     draw = torch.Generator().manual_seed(0)
     rows = [f'"{space.format(space.sample(space.region, draw))}",{number}' for number in range(60)]
     file.write_text("\n".join(["arch,true", *dict.fromkeys(rows)]) + "\n")

@@ -66,8 +66,8 @@ def compare_runs(question: RunsQuestion, asked: Asked) -> dict[str, Any]:
 def measures_of(groups: Sequence[Group]) -> tuple[list[str], list[str]]:
     """Those that all runs have, and those that only some have. UserError where there is none of the first."""
     each = [run.figures.keys() for group in groups for run in group.runs.values()]
-    known = list(dict.fromkeys(measure for measures in each for measure in measures))
-    common = [measure for measure in known if all(measure in measures for measure in each)]
+    known = list(dict.fromkeys(measure for told in each for measure in told))
+    common = [measure for measure in known if all(measure in told for told in each)]
     if not common:
         raise UserError(
             f"{next(iter(groups[0].runs.values())).path}: has no figure that all of these runs have; keep some images "

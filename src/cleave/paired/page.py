@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cleave.paired.text import difference_text, digits, group_text, p_text, told_apart
-from cleave.report import Bullets, Forest, ForestRow, Page, PageTable, Paragraph, Section
+from cleave.paired.text import difference_text, digits, group_text, needed_text, p_text, told_apart
+from cleave.report import Bullets, Element, Forest, ForestRow, Page, PageTable, Paragraph, Section
 
 Row = Mapping[str, Any]
 
@@ -21,7 +21,8 @@ def page_of(found: Row) -> Page:
 
 def section_of(found: Row, measure: str, number: int) -> Section:
     rows = [row for row in found["comparisons"] if row["measure"] == measure]
-    parts = [Paragraph(verdict(rows), lead=True), picture(rows, measure), tests(rows), groups(found["groups"], measure)]
+    head: list[Element] = [Paragraph(verdict(rows), lead=True), picture(rows, measure)]
+    parts = [*head, tests(rows), groups(found["groups"], measure)]
     return Section(f"measure-{number}", measure[0].upper() + measure[1:], parts)
 
 
@@ -54,9 +55,8 @@ def test_cells(row: Row) -> tuple[str, ...]:
     name, won = "{} against {}".format(*row["groups"]), f"{row['better']} of {row['n']}"
     if row["p"] is None:
         return (name, difference_text(row), "", "", "", won, "")
-    more = "more than 10,000" if row["needed"] is None else f"{row['needed']:,}"
     p, q = p_text(row["p"]), p_text(row["p_corrected"])
-    return (name, difference_text(row), p, q, f"{row['effect']:+.2f}", won, more)
+    return (name, difference_text(row), p, q, f"{row['effect']:+.2f}", won, needed_text(row))
 
 
 def groups(found: Sequence[Row], measure: str) -> PageTable:

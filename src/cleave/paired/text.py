@@ -19,7 +19,7 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
             if row["measure"] == measure:
                 yield "  {} against {}:".format(*row["groups"])
                 yield f"    {difference_text(row)}"
-                yield f"    {test_text(row)}"
+                yield from (f"    {line}" for line in test_lines(row))
     for measure in found["left_out"]:
         yield f"{measure}: only some of the runs have it, and it is left out"
     if found["page"] is not None:
@@ -38,14 +38,19 @@ def difference_text(row: Mapping[str, Any]) -> str:
     return f"{mean}{interval_text(row['interval'], row['measure'], '+')}, n = {row['n']}"
 
 
-def test_text(row: Mapping[str, Any]) -> str:
-    """The test, the size of the effect, in how many seeds the first is better, and how many would tell it."""
-    won = f"better in {row['better']} of {row['n']} seeds" + f", equal in {row['equal']}" * bool(row["equal"])
+def test_lines(row: Mapping[str, Any]) -> Iterator[str]:
+    """The test and the size of the effect, in how many seeds the first is better, and how many would tell it."""
+    yield f"better in {row['better']} of {row['n']} seeds" + f", equal in {row['equal']}" * bool(row["equal"])
     if row["p"] is None:
-        return f"{won}; no spread from which more could be told: run more seeds"
-    tested = f"p = {p_text(row['p'])}, corrected {p_text(row['p_corrected'])}; effect {row['effect']:+.2f}; {won}"
-    more = "more than 10,000" if row["needed"] is None else f"{row['needed']:,}"
-    return tested if told_apart(row) else f"{tested}; about {more} seeds would tell such a difference"
+        yield "no spread from which more could be told: run more seeds"
+        return
+    yield f"p = {p_text(row['p'])}, corrected {p_text(row['p_corrected'])}; effect {row['effect']:+.2f}"
+    if not told_apart(row):
+        yield f"not told apart; about {needed_text(row)} seeds would tell such a difference"
+
+
+def needed_text(row: Mapping[str, Any]) -> str:
+    return "more than 10,000" if row["needed"] is None else f"{row['needed']:,}"
 
 
 def told_apart(row: Mapping[str, Any]) -> bool:

@@ -91,7 +91,7 @@ def compare(
             arch=arch,
             leaf=leaf,
             epochs=epochs,
-            seeds=numbers("--seeds", seeds or "0"),
+            seeds=numbers("--seeds", "0" if seeds is None else seeds),
             recipe=recipe,
             scratch=scratch,
             settings={**keys, **flags},
@@ -143,5 +143,5 @@ def parted(given: Sequence[str]) -> tuple[list[Path], list[str]]:
 def refuse(options: Mapping[str, object], for_what: str) -> None:
     """UserError for an option that says nothing here."""
     for name, value in options.items():
-        if value not in (None, []):
+        if value not in (None, [], ()):
             raise UserError(f"{name}: is for {for_what}; leave it out")

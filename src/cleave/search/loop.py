@@ -20,7 +20,7 @@ from cleave.search.problem import Problem
 from cleave.search.result import outcome
 from cleave.search.searching import SearchJob
 from cleave.search.stages import Stage, stages_of
-from cleave.search.state import State, tree_to_json
+from cleave.search.state import SearchCost, State, tree_to_json
 from cleave.search.task import Task, TaskResult
 from cleave.search.watching import run_opened
 from cleave.search.work import passes_done
@@ -52,8 +52,8 @@ class Search:
             folder.check_leaves(self.state.kept)
         else:
             Watch(problem.recipe.guards.off, self._told).look(run_opened(problem))
-        self.cost, self.control = self.state.cost, self.state.control
-        """Of all tasks that are finished, merged or not."""
+        self.waiting = {"cost": SearchCost(), "control": SearchCost()}
+        """Of all tasks in `found`."""
         self.overview.finished = self._passes()
         merged = self._merged()
         self.merges = len(merged)
@@ -100,8 +100,10 @@ class Search:
             executor.begin(task)
 
     def _next_ready(self, stage: Stage) -> Task | None:
-        """A task that nobody has begun. What is ready is looked for anew only where none is left of the last time, since
-        that takes as long as there are nodes."""
+        """A task that nobody has begun. What is ready is looked for anew only where none is left of the last time.
+
+        That takes as long as there are nodes.
+        """
         while (task := next((each for each in self.ready if each.label not in self.begun), None)) is None:
             if self.looked_for is stage:
                 return None
@@ -111,13 +113,14 @@ class Search:
     def _take(self, task: Task, found: TaskResult) -> None:
         """Keeps what was found in a task, and merges it once it is its turn."""
         self.found[task.label], self.looked_for = found, None
-        self.cost, self.control = self.cost + found.cost, self.control + found.control
+        self.waiting = {name: each + getattr(found, name) for name, each in self.waiting.items()}
         while (stage := self._stage) is not None and (label := stage.next(self.state)) in self.found:
             self._merge(stage, label)
         self.overview.finish(task.label, self._passes())
 
     def _merge(self, stage: Stage, label: str) -> None:
         found = self.found.pop(label)
+        self.waiting = {name: each - getattr(found, name) for name, each in self.waiting.items()}
         stage.merge(self.state, label, found)
         self.state.raised += found.raised
         self.folder.events.append(path_of(self.folder.path, label) / EVENTS, found.events)
@@ -142,7 +145,7 @@ class Search:
 
     def _passes(self) -> int:
         """Of all tasks that are finished, merged or not."""
-        return passes_done(self.problem, self.cost) + passes_done(self.problem, self.control)
+        return sum(passes_done(self.problem, getattr(self.state, name) + each) for name, each in self.waiting.items())
 
     def _merged(self) -> list[str]:
         """The labels of all tasks that need not be done any more."""

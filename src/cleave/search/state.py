@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, astuple, dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -52,7 +53,10 @@ class SearchCost:
     retrain_steps: int = 0  # of networks that are retrained, of a size and batch size of their own
 
     def __add__(self, other: SearchCost) -> SearchCost:
-        return SearchCost(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(SearchCost)))
+        return SearchCost(*map(operator.add, astuple(self), astuple(other)))
+
+    def __sub__(self, other: SearchCost) -> SearchCost:
+        return SearchCost(*map(operator.sub, astuple(self), astuple(other)))
 
 
 @dataclass
