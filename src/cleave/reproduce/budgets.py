@@ -49,6 +49,10 @@ class Sizes:
         """The same with other common keys."""
         return replace(self, common={**self.common, **changes})
 
+    def with_lengths(self, lengths: Mapping[str, Length]) -> Sizes:
+        """The same with other lengths of some families."""
+        return replace(self, lengths={**self.lengths, **lengths})
+
     def length(self, method: str) -> Length:
         return self.lengths[family(method)]
 

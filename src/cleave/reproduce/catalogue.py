@@ -10,10 +10,12 @@ from cleave.reproduce.partition_rows import PARTITIONS
 from cleave.reproduce.partner_rows import PARTNERS
 from cleave.reproduce.ranking_rows import RANKINGS
 from cleave.reproduce.retrained_rows import DARTS_SPACE
+from cleave.reproduce.rival_rows import RIVALS
 from cleave.reproduce.searches import SEARCHES
 
 EXPERIMENTS: dict[str, Experiment] = {
-    each.name: each for each in (*PARTNERS, *SEARCHES, *DARTS_SPACE, *MOBILE_SPACE, *OFA_SPACE, *RANKINGS, *PARTITIONS)
+    each.name: each
+    for each in (*PARTNERS, *SEARCHES, *DARTS_SPACE, *MOBILE_SPACE, *OFA_SPACE, *RANKINGS, *RIVALS, *PARTITIONS)
 }
 
 

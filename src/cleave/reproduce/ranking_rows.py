@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,32 +51,38 @@ SAMPLE = {"tiny": 300, "small": None, "paper": None}
 def perform(folder: Path, recipe: Recipe, budget: Budget, callback: Callback, engine: Engine) -> float:
     """A search, and the ranking of its architectures by its weights."""
     seconds = search(folder, recipe, budget, callback, engine)
+    return seconds + ranked(folder, RANKING, RankQuestion(sample=SAMPLE[budget]), callback)
+
+
+def ranked(folder: Path, name: str, question: RankQuestion, callback: Callback) -> float:
+    """The seconds of a ranking, which is kept under a name in the run's folder, and is not made again there."""
     try:
-        ranking = kept(folder)
+        ranking = kept(folder, name)
     except Damaged:  # or not there
+        file = folder / f"{name}.csv"
         with saving(folder):
-            (folder / "ranking.csv").unlink(missing_ok=True)  # of an attempt that was interrupted
-        ranking = rank(folder, RankQuestion(sample=SAMPLE[budget]), callback)
-        write_folder(folder / RANKING, {FILE: json_bytes(ranking)}, owner(folder))
-    ranked: float = ranking["seconds"]
-    return seconds + ranked
+            file.unlink(missing_ok=True)  # of an attempt that was interrupted
+        ranking = rank(folder, replace(question, out=file), callback)
+        write_folder(folder / name, {FILE: json_bytes(ranking)}, owner(folder, name))
+    seconds: float = ranking["seconds"]
+    return seconds
 
 
-def kept(folder: Path) -> dict[str, Any]:
-    """The ranking of a run, as it was saved in its folder; Damaged where there is none, or none that is whole."""
-    read_folder(folder / RANKING, of=owner(folder))
-    return read_json(folder / RANKING / FILE, Timing)
+def kept(folder: Path, name: str = RANKING) -> dict[str, Any]:
+    """A ranking of a run, as it was saved in its folder; Damaged where there is none, or none that is whole."""
+    read_folder(folder / name, of=owner(folder, name))
+    return read_json(folder / name / FILE, Timing)
 
 
-def owner(folder: Path) -> dict[str, str | int]:
-    return {"run": read_origin(folder, SEARCH).identity, "part": RANKING}
+def owner(folder: Path, name: str) -> dict[str, str | int]:
+    return {"run": read_origin(folder, SEARCH).identity, "part": name}
 
 
 def correlations(folder: Path, row: ExperimentRow) -> Figures:
     """Of the accuracy of every architecture in its leaf with the benchmark's test accuracy."""
-    ranked = kept(folder)["rows"][SUPERNET]
-    tops = {top(percent): [ranked["top"][percent]["spearman"]] for percent in TOPS}
-    return {**tops, **{f"{name.capitalize()}, all": [ranked[name]["value"]] for name in ("spearman", "kendall")}}
+    found = kept(folder)["rows"][SUPERNET]
+    tops = {top(percent): [found["top"][percent]["spearman"]] for percent in TOPS}
+    return {**tops, **{f"{name.capitalize()}, all": [found[name]["value"]] for name in ("spearman", "kendall")}}
 
 
 RANKINGS = [
