@@ -21,8 +21,8 @@ from cleave.engine.worker_process import answered
 from cleave.free_memory import left_by_groups
 from cleave.memory import OutOfMemory, lacks_memory, memory_for, seen_to_fit, too_large, within_memory
 from cleave.net import Network
+from cleave.search.scope import Standalone
 from cleave.search.task import StandaloneTask, Task, TaskResult
-from cleave.search.trainer import Standalone
 from cleave.settings import NetworkSettings, SpaceSettings
 from cleave.study.record.training import Training
 from cleave.study.record.tuning import Tuning

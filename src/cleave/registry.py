@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from cleave.errors import UserError, plain, unknown
@@ -98,3 +99,13 @@ def known_name(place: str, name: object) -> str:
     if found not in kinds:
         raise PydanticCustomError(UNKNOWN, "unknown", {"given": given, "known": list(kinds)})
     return found
+
+
+def spelled(*names: str, **aliases: str) -> BeforeValidator:
+    """Lets a name be written with other capitals, hyphens or underscores, or by an alias."""
+    known = {plain(name): name for name in names} | aliases
+
+    def canonical(value: Any) -> Any:  # noqa: ANN401
+        return known.get(plain(value), value) if isinstance(value, str) else value
+
+    return BeforeValidator(canonical)

@@ -14,20 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny
 
 from cleave.amounts import Amount, Milliseconds
-from cleave.errors import plain
 from cleave.kinds import SPLITTERS, of_kind
-from cleave.registry import known_name
-
-
-def spelled(*names: str, **aliases: str) -> BeforeValidator:
-    """Lets a name be written with other capitals, hyphens or underscores, or by an alias."""
-    known = {plain(name): name for name in names} | aliases
-
-    def canonical(value: Any) -> Any:  # noqa: ANN401
-        return known.get(plain(value), value) if isinstance(value, str) else value
-
-    return BeforeValidator(canonical)
-
+from cleave.registry import known_name, spelled
 
 SIMILARITIES, GUARDS = "cleave.split.similarity:SIMILARITIES", "cleave.guards:GUARDS"
 """Where they are registered."""

@@ -17,7 +17,8 @@ from cleave.net import noisy, one_hot
 from cleave.resolve import resolve
 from cleave.search.problem import Problem, open_problem
 from cleave.search.schedule import schedule
-from cleave.search.trainer import NodeTrainer, Standalone
+from cleave.search.scope import Standalone
+from cleave.search.trainer import NodeTrainer
 from cleave.space import Region, find_space
 from cleave.space.ofa import MobileNetOfa, OfaSettings, depths
 from cleave.split import Node

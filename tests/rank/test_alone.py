@@ -18,7 +18,7 @@ from cleave.rank.truth import drawn
 from cleave.retrain.trainer import RetrainTrainer
 from cleave.search.finished import open_finished, read_recipe
 from cleave.search.retraining import short_training
-from cleave.search.trainer import Standalone
+from cleave.search.scope import Standalone
 from cleave.space import find_space
 from tests.elastic import RaggedElastic
 from tests.rank.small import SMALL, Capture, answer, column, ranking, rows, searched

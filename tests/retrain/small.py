@@ -9,8 +9,9 @@ import torch
 from cleave.data.augment import Augment, Normalise
 from cleave.data.images import Images
 from cleave.retrain.ranks import ALONE, Ranks
+from cleave.retrain.retraining import Retraining, retrain_layout
 from cleave.retrain.settings import RetrainSettings
-from cleave.retrain.trainer import Retraining, RetrainTrainer, averaged, retrain_layout
+from cleave.retrain.trainer import RetrainTrainer, averaged
 from cleave.space.darts import Darts, DartsSpaceSettings
 from cleave.train import Averages
 

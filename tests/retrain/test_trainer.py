@@ -13,8 +13,9 @@ from cleave.errors import UserError
 from cleave.net import count_parameters
 from cleave.net.cost import cost_alone
 from cleave.retrain.ranks import Ranks
+from cleave.retrain.retraining import retrain_layout
 from cleave.retrain.settings import RetrainSettings, check_settings
-from cleave.retrain.trainer import RetrainTrainer, retrain_layout
+from cleave.retrain.trainer import RetrainTrainer
 from cleave.space.nb201 import NASBench201
 from cleave.train import TRACKED
 from cleave.train.statistics import normalisations

@@ -21,7 +21,7 @@ from cleave.run.generations import read_record
 from cleave.search.problem import open_problem
 from cleave.search.retraining import retrain_steps, retraining
 from cleave.search.runner import start
-from cleave.search.trainer import Standalone
+from cleave.search.scope import Standalone
 from cleave.settings import Recipe
 from cleave.space import find_space
 from tests.reference.halving import halved

@@ -22,7 +22,8 @@ from cleave.search.hooks import HOOKS, GradientProjection, MomentumSeparation, W
 from cleave.search.hooks.complexity_rate import exponent
 from cleave.search.problem import Problem
 from cleave.search.schedule import alone
-from cleave.search.trainer import NodeTrainer, Standalone
+from cleave.search.scope import Standalone
+from cleave.search.trainer import NodeTrainer
 from cleave.space import Arch, find_space
 from tests.reference import hooks as twin
 from tests.search.test_trainer import SPACE, in_doubles, leaf, problem, root

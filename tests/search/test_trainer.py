@@ -19,7 +19,8 @@ from cleave.search.evaluator import LeafEvaluator
 from cleave.search.matching import Matcher
 from cleave.search.problem import Problem, Setup, open_problem
 from cleave.search.schedule import alone, schedule
-from cleave.search.trainer import NodeTrainer, Standalone
+from cleave.search.scope import Standalone
+from cleave.search.trainer import NodeTrainer
 from cleave.space import NetworkSize, Region, find_space
 from cleave.split import Node
 from cleave.train import Pass

@@ -21,7 +21,8 @@ from cleave.search.evaluator import LeafEvaluator
 from cleave.search.loop import Search
 from cleave.search.problem import Problem, open_problem
 from cleave.search.schedule import alone
-from cleave.search.trainer import NodeTrainer, Standalone
+from cleave.search.scope import Standalone
+from cleave.search.trainer import NodeTrainer
 from cleave.search.trust import ControlTrust, LeafTrust, below_majority, warnings
 from cleave.space import find_space
 from cleave.stats.intervals import wilson

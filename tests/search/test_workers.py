@@ -28,9 +28,9 @@ from cleave.engine.stop import Stop
 from cleave.errors import Interrupted, UserError
 from cleave.run.lock import RunLock
 from cleave.search.runner import resume, start
+from cleave.search.scope import Standalone
 from cleave.search.searching import SearchJob
 from cleave.search.task import StandaloneTask, Task, TaskResult
-from cleave.search.trainer import Standalone
 from tests.process import PATIENCE, at_work, until
 from tests.tiny import (
     EVERY_STEP,

@@ -15,7 +15,8 @@ from cleave.plan import memory
 from cleave.resolve import resolve
 from cleave.search.problem import open_problem
 from cleave.search.schedule import alone
-from cleave.search.trainer import NodeTrainer, Standalone
+from cleave.search.scope import Standalone
+from cleave.search.trainer import NodeTrainer
 from cleave.space import Layout, NetworkSize
 from cleave.space.registry import SPACES
 from cleave.study.record.supernet import Blueprint, Supernet

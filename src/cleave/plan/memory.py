@@ -18,7 +18,7 @@ from cleave.net import Gates, Network, one_hot
 from cleave.search.hooks.weight_steps import more_copies
 from cleave.search.problem import Problem
 from cleave.search.retraining import retraining
-from cleave.search.trainer import Standalone, make_method
+from cleave.search.scope import Standalone, make_method
 from cleave.split import Node
 
 COPIES = 3

@@ -19,8 +19,9 @@ from cleave.search.matching import Matcher
 from cleave.search.problem import Problem
 from cleave.search.retraining import retraining
 from cleave.search.schedule import alone, parts_at, schedule
+from cleave.search.scope import Standalone
 from cleave.search.stability import panel
-from cleave.search.trainer import NodeTrainer, Standalone
+from cleave.search.trainer import NodeTrainer
 from cleave.search.work import Step
 from cleave.space import Region
 from cleave.split import Node

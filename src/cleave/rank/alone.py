@@ -27,8 +27,8 @@ from cleave.run.lock import RunLock
 from cleave.run.reading import Foreign, Shape, is_there, shaped
 from cleave.search.finished import FinishedRun
 from cleave.search.retraining import short_training
+from cleave.search.scope import Standalone
 from cleave.search.session import SavedTrainer
-from cleave.search.trainer import Standalone
 from cleave.space import Arch
 from cleave.torch_state import cpu_threads
 

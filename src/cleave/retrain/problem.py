@@ -19,11 +19,11 @@ from cleave.net.cost import Cost, cost_alone
 from cleave.opening import SMALLER, augment_of, check_padding, open_images
 from cleave.retrain.ranks import device_of
 from cleave.retrain.recipes import trained_layout
+from cleave.retrain.retraining import Inherited, Retraining, retrain_layout
 from cleave.retrain.settings import RetrainRecipe, RetrainSettings
 from cleave.retrain.supernet import Supernet, find_supernet
 from cleave.retrain.teacher import check_image, open_teacher
 from cleave.retrain.timm_weights import Pretrained, open_pretrained
-from cleave.retrain.trainer import Inherited, Retraining, retrain_layout
 from cleave.settings import DataSettings
 from cleave.space import Space, find_space
 

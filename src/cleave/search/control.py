@@ -13,10 +13,10 @@ from cleave.data.chance import Chance
 from cleave.search.halving import HalvingStage
 from cleave.search.problem import Problem
 from cleave.search.retraining import retrain_steps
+from cleave.search.scope import Standalone
 from cleave.search.selection import chosen_leaf
 from cleave.search.state import State
 from cleave.search.task import RetrainTask, StandaloneTask, Task, TaskResult
-from cleave.search.trainer import Standalone
 from cleave.search.tree_stage import TreeStage
 from cleave.search.work import PlannedWork, Step, control_epochs, evaluating, passes_done
 from cleave.space import Arch

@@ -11,9 +11,9 @@ from itertools import pairwise
 from cleave.search.problem import Problem
 from cleave.search.retraining import retrain_steps, retraining_layout
 from cleave.search.rungs import half, in_rung
+from cleave.search.scope import Standalone
 from cleave.search.state import State
 from cleave.search.task import Kept, RetrainTask, Task, TaskResult
-from cleave.search.trainer import Standalone
 from cleave.search.work import PlannedWork, evaluating, nodes_at
 from cleave.settings import Recipe
 from cleave.split import Node

@@ -23,11 +23,12 @@ from cleave.search.matching import Matcher
 from cleave.search.problem import Problem, Setup
 from cleave.search.retraining import SECTION, retraining
 from cleave.search.schedule import Schedule, alone, parts_at, schedule
+from cleave.search.scope import Standalone, make_method
 from cleave.search.session import InTraining, TaskSession, finite
 from cleave.search.stability import agreement, mean_entropy, panel
 from cleave.search.state import SearchCost
 from cleave.search.task import NodeTask, Parent, RetrainTask, StandaloneTask, Task, TaskResult
-from cleave.search.trainer import NodeTrainer, Standalone, make_method
+from cleave.search.trainer import NodeTrainer
 from cleave.search.work import comparing
 from cleave.space import Arch
 from cleave.split import Node

@@ -13,10 +13,10 @@ from cleave.kinds import of_kind
 from cleave.opening import augment_of
 from cleave.places import expanded
 from cleave.retrain.catalogue import SHORT, is_named, read_recipe
+from cleave.retrain.retraining import Retraining, retrain_layout
 from cleave.retrain.settings import RetrainRecipe, RetrainSettings, check_settings
-from cleave.retrain.trainer import Retraining, retrain_layout
 from cleave.search.problem import Problem
-from cleave.search.trainer import Standalone
+from cleave.search.scope import Standalone
 from cleave.settings import AnySpace, Recipe, SelectionSettings, Settings
 from cleave.space import Layout, Space, find_space
 

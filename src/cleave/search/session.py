@@ -22,10 +22,11 @@ from cleave.run.reading import Shape, shaped
 from cleave.run.task_folder import TaskFolder
 from cleave.search.problem import Problem, Setup
 from cleave.search.schedule import Schedule
+from cleave.search.scope import Scope
 from cleave.search.stages import planned_passes
 from cleave.search.state import SearchCost
 from cleave.search.task import TaskResult
-from cleave.search.trainer import NodeTrainer, Scope
+from cleave.search.trainer import NodeTrainer
 from cleave.search.work import passes_done
 
 

@@ -17,8 +17,8 @@ from cleave.run.alarm import Alarm
 from cleave.run.events import START, Mark
 from cleave.run.reading import typed
 from cleave.search.problem import Setup
+from cleave.search.scope import Standalone
 from cleave.search.state import SearchCost, check_fields
-from cleave.search.trainer import Standalone
 from cleave.space import Region
 from cleave.split import Node, Split, Tree
 from cleave.stats.accuracy import Accuracy, Hits

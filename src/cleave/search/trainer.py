@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, cached_property, partial
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ from cleave.data.chance import Chance
 from cleave.data.stream import Batch
 from cleave.errors import UserError
 from cleave.memory import OutOfMemory, too_large, within_memory
-from cleave.method import Lesson, Method, Phase, SgdStep, StepContext, ValidationLoss, Weights, phase_at
+from cleave.method import Lesson, Phase, SgdStep, StepContext, ValidationLoss, Weights, phase_at
 from cleave.net import Gates, Network, build, noisy
 from cleave.pretrained.mobilenetv3 import embed
 from cleave.run.generations import Record
@@ -25,6 +25,7 @@ from cleave.search.compiling import compile_blocks
 from cleave.search.hooks.weight_steps import WeightSteps
 from cleave.search.problem import Problem, Setup
 from cleave.search.schedule import Schedule
+from cleave.search.scope import Scope, make_method
 from cleave.search.state import SearchCost
 from cleave.search.teaching import Teacher, enter
 from cleave.space import Arch, Region
@@ -33,35 +34,6 @@ from cleave.split import Probe
 from cleave.train import Evaluator, Loss, Pass, Sgd, Trainer, smoothed, whole
 
 Outcome = TypeVar("Outcome")
-
-
-@dataclass(frozen=True)
-class Standalone:
-    """One architecture that is trained by itself: what random search does, and what results are measured against."""
-
-    label: str
-    arch: Arch
-
-    @property
-    def region(self) -> Region:
-        return Region.of(self.arch)
-
-
-class Scope(Protocol):
-    """What weights are trained for: a region of the space, and the label that its random numbers go by."""
-
-    @property
-    def label(self) -> str: ...
-
-    @property
-    def region(self) -> Region: ...
-
-
-def make_method(problem: Problem, scope: Scope, chance: Chance) -> Method:
-    """The recipe's method for a part of the space, in its initial state."""
-    method = problem.method(problem.recipe.method, problem.space, scope.region, chance.generator("architecture"))
-    method.count_costs, method.limit_penalty = problem.costs, problem.recipe.limits.penalty
-    return method
 
 
 @contextmanager
