@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import pytest
 from benchmarks import scale
 from benchmarks.scale import Cluster, simulate
 from cleave.run.view import newest_saved
+from cleave.search.state import State
+from cleave.search.task import Task, TaskResult
+from cleave.search.tree_stage import TreeStage
 
 CLUSTER = Cluster(workers=3, leaf_seconds=1000, spread=0.1, start_seconds=20, failures=0, checkpoint_seconds=300)
 
@@ -38,6 +42,21 @@ def test_checkpoints_do_not_grow_with_the_square_of_the_leaves(tmp_path: Path, m
     always = simulate(40, CLUSTER, tmp_path / "always")
     assert seldom["written_folders"] < 0.6 * always["written_folders"]
     assert seldom["written_bytes"] < 0.6 * always["written_bytes"]
+
+
+def test_ready_tasks_are_looked_for_level_by_level_and_not_for_every_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, tasks = list[int](), TreeStage.tasks
+
+    def looked(stage: TreeStage, state: State, found: Mapping[str, TaskResult]) -> Iterator[Task]:
+        looks.append(len(state.tree.nodes))
+        return tasks(stage, state, found)
+
+    monkeypatch.setattr(TreeStage, "tasks", looked)
+    simulate(40, replace(CLUSTER, workers=4), tmp_path / "run")
+    leaves_known = [nodes for nodes in looks if nodes >= 15 + 40]
+    assert len(leaves_known) <= 4 + 1, "once for all of them, and once for each of the last that are under way"
 
 
 def test_other_numbers_of_leaves_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

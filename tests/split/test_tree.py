@@ -144,3 +144,17 @@ def test_the_state_comes_back_from_json_as_it_went() -> None:
     again = State.from_json(json.loads(json.dumps(state.to_json())), Path("meta.json"))
     assert again.to_json() == state.to_json()
     assert again.tree.nodes == state.tree.nodes
+
+
+def test_the_next_open_node_is_the_first_one_that_is_not_finished() -> None:
+    """Against a look at all of them, while nodes are finished in the order of merging and new ones grow."""
+    tree = Tree(REGION)
+    while (node := tree.next_open()) is not None:
+        assert node is next(each for each in tree.nodes.values() if not each.finished)
+        if len(node.path) < 2:
+            choice = "ab"[len(node.path)]
+            tree.grow(node, Split(choice, REGION.allowed[choice], (("p", "q"), ("r", "s"))), everything)
+        else:
+            node.result = {}
+    assert len(tree.nodes) == 7
+    assert all(node.finished for node in tree.nodes.values())
