@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -19,7 +20,7 @@ from cleave.errors import UserError
 from cleave.pages.kinds import Asked
 from cleave.paired import figures
 from cleave.paired.compare import RunsQuestion, compare_runs
-from cleave.paired.figures import HELD_OUT, TABLE, TAU, TEST, RunFigures
+from cleave.paired.figures import HELD_OUT, TABLE, TAU, TEST, Figure, RunFigures
 from cleave.paired.groups import by_recipe
 from cleave.stats.intervals import student
 from cleave.stats.paired import holm
@@ -81,7 +82,11 @@ def made(values: Mapping[str, Mapping[int, Mapping[str, float]]], **changes: Any
     """Runs with these figures, by group and seed."""
     return {
         Path(f"{group}-seed{seed}"): RunFigures(
-            Path(f"{group}-seed{seed}"), "search", {"seed": seed, "method": {"name": group}, **changes}, "same", told
+            Path(f"{group}-seed{seed}"),
+            "search",
+            {"seed": seed, "method": {"name": group}, **changes},
+            "same",
+            {measure: Figure(value) for measure, value in told.items()},
         )
         for group, seeds in values.items()
         for seed, told in seeds.items()
@@ -143,10 +148,22 @@ def test_only_seeds_in_common_count_and_only_figures_that_all_have(told: Callabl
 
 def one(name: str, recipe: dict[str, Any], kind: str = "search", images: str = "same") -> dict[Path, RunFigures]:
     path = Path(name)
-    return {path: RunFigures(path, kind, recipe, images, {TAU: 0.2})}
+    return {path: RunFigures(path, kind, recipe, images, {TAU: Figure(0.2)})}
 
 
 A = one("a-seed0", {"seed": 0, "method": {"name": "a"}})
+
+
+def test_figures_of_other_images_or_architectures_are_left_out(told: Callable[..., dict[str, Any]]) -> None:
+    known = made({"a": {0: {HELD_OUT: 50.0}}, "b": {0: {HELD_OUT: 51.0}}})
+    known = {
+        path: replace(run, figures={**run.figures, TAU: Figure(0.1, of=str(path)), TEST: Figure(60.0, of="the same")})
+        for path, run in known.items()
+    }
+    found = told(known)
+    assert (found["measures"], found["left_out"]) == ([HELD_OUT, TEST], [TAU])
+
+
 REFUSED: dict[str, tuple[dict[Path, RunFigures], dict[str, Any], str]] = {
     "no seed in common": (
         {**A, **one("b", {"seed": 1, "method": {"name": "b"}})},
@@ -232,7 +249,7 @@ def test_a_ranking_is_a_figure_too(runs: Runs, tmp_path: Path) -> None:
     run = runs["rsps"][0]
     found = cleave.rank(run, sample=5, truth=truth(tmp_path / "truth.csv"), images=16, data=tensors())
     known = figures.figures_of(run.run, Asked(Callback())).figures
-    assert known[TAU] == pytest.approx(found["rows"]["supernet"]["kendall"]["value"])
+    assert known[TAU].value == pytest.approx(found["rows"]["supernet"]["kendall"]["value"])
     assert TABLE not in known
     (run.run / "ranking.csv").write_text("arch,accuracy\n1,2\n")
     with pytest.raises(UserError, match=r"ranking\.csv: is not as `cleave rank` writes it"):
@@ -245,9 +262,13 @@ def test_of_trainings_the_accuracy_on_test_images_is_one_too(tmp_path: Path) -> 
         "|nor_conv_1x1~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|", data=images, out=tmp_path / "run-seed0",
         settings={"data.image_size": 8, "space.channels": 2, "training.epochs": 1, "training.batch_size": 16},
     )  # fmt: skip
-    assert figures.figures_of(run.run, Asked(Callback())).figures == {HELD_OUT: run.accuracy}
+    accuracy = run.accuracy
+    assert accuracy is not None
+    assert figures.figures_of(run.run, Asked(Callback())).figures == {HELD_OUT: Figure(accuracy)}
     tested = cleave.evaluate(run)["accuracy"]
-    assert figures.figures_of(run.run, Asked(Callback())).figures == {HELD_OUT: run.accuracy, TEST: tested}
+    known = figures.figures_of(run.run, Asked(Callback())).figures
+    assert {measure: each.value for measure, each in known.items()} == {HELD_OUT: accuracy, TEST: tested}
+    assert known[TEST].of, "they are those of the same test images only"
 
 
 def truth(file: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from math import sqrt
 from pathlib import Path
@@ -21,7 +22,7 @@ from cleave.reproduce.catalogue import EXPERIMENTS, find_experiment, listing
 from cleave.reproduce.experiment import BUDGETS, ExperimentRow, Published
 from cleave.reproduce.grid import Finding, chosen_rows, slug
 from cleave.reproduce.measures import BEST_LEAF, CHOSEN, MEAN_LEAF
-from cleave.reproduce.runner import ReproduceRequest, make_grid, plan_experiment, reproduce
+from cleave.reproduce.runner import ReproduceRequest, claim, make_grid, plan_experiment, reproduce
 from cleave.reproduce.table import compared, comparisons, lines, markdown
 from cleave.resolve import resolve
 from cleave.space import find_space
@@ -105,6 +106,16 @@ def test_an_interrupted_experiment_goes_on_from_there(table: Path, tmp_path: Pat
     assert not (tmp_path / "stopped" / "table.json").exists()
     stopped, whole = reproduce(request("stopped"), Callback()), reproduce(request("whole"), Callback())
     assert [line["ours"] for line in stopped["lines"]] == [line["ours"] for line in whole["lines"]]
+
+
+def test_commands_that_begin_at_once_fill_one_folder(tmp_path: Path) -> None:
+    """Each with rows or seeds of its own; none finds what another one is just writing."""
+    grid = make_grid(ReproduceRequest("table6", "tiny"))
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: [claim(tmp_path / "out", grid) for _ in range(10)], range(8)))
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {"experiment.json", "lock"}
+    with pytest.raises(UserError, match="holds another experiment"):
+        claim(tmp_path / "out", make_grid(ReproduceRequest("table1", "tiny")))
 
 
 @pytest.mark.parametrize("name", ["table6", "table2"])

@@ -12,7 +12,7 @@ from cleave.errors import UserError, refuse_repeats
 from cleave.extras import need_extra
 from cleave.files import check_free
 from cleave.pages.kinds import Asked
-from cleave.paired.figures import figures_of
+from cleave.paired.figures import Figure, figures_of
 from cleave.paired.groups import RECIPE, Group, grouped, pairs_of
 from cleave.paired.page import page_of
 from cleave.run.durable import write_bytes
@@ -37,11 +37,11 @@ def compare_runs(question: RunsQuestion, asked: Asked) -> dict[str, Any]:
     """{"by", "kind", "groups", "measures", "comparisons", "page"}.
 
     A group: {"name", "seeds", "runs", "figures"}, by measure {"values" (in the order of seeds), "mean", "interval"}. A
-    measure is here where all runs have it; "left_out" are those that only some have. A comparison: {"groups",
-    "measure", "seeds" (in common), "n", "difference" (mean, the first group above the second), "interval" (95 %,
-    Student's t), "p" (paired t test, two-sided), "p_corrected" (Holm, over all pairs of the measure), "effect" (Cohen's
-    d), "better", "equal" (in how many seeds), "needed" (seeds that would tell such a difference)}; null where it is not
-    defined, as with one seed. UserError for runs that cannot be paired.
+    measure is here where all runs have it, of the same images or architectures; "left_out" are all others. A
+    comparison: {"groups", "measure", "seeds" (in common), "n", "difference" (mean, the first group above the second),
+    "interval" (95 %, Student's t), "p" (paired t test, two-sided), "p_corrected" (Holm, over all pairs of the measure),
+    "effect" (Cohen's d), "better", "equal" (in how many seeds), "needed" (seeds that would tell such a difference)};
+    null where it is not defined, as with one seed. UserError for runs that cannot be paired.
     """
     need_extra("compare", "cleave compare RUN RUN")
     refuse_repeats("RUN", [str(run.resolve()) for run in question.runs])
@@ -64,10 +64,10 @@ def compare_runs(question: RunsQuestion, asked: Asked) -> dict[str, Any]:
 
 
 def measures_of(groups: Sequence[Group]) -> tuple[list[str], list[str]]:
-    """Those that all runs have, and those that only some have. UserError where there is none of the first."""
-    each = [run.figures.keys() for group in groups for run in group.runs.values()]
+    """Those that all runs have of the same, and all others. UserError where there is none of the first."""
+    each = [run.figures for group in groups for run in group.runs.values()]
     known = list(dict.fromkeys(measure for told in each for measure in told))
-    common = [measure for measure in known if all(measure in told for told in each)]
+    common = [measure for measure in known if alike([told.get(measure) for told in each])]
     if not common:
         raise UserError(
             f"{next(iter(groups[0].runs.values())).path}: has no figure that all of these runs have; keep some images "
@@ -76,9 +76,14 @@ def measures_of(groups: Sequence[Group]) -> tuple[list[str], list[str]]:
     return common, [measure for measure in known if measure not in common]
 
 
+def alike(figures: Sequence[Figure | None]) -> bool:
+    """Whether all are there, and may be compared."""
+    return all(each is not None and figures[0] is not None and each.of == figures[0].of for each in figures)
+
+
 def group_json(group: Group, measures: Sequence[str]) -> dict[str, Any]:
     runs = [group.runs[seed] for seed in group.seeds]
-    figures = {measure: [run.figures[measure] for run in runs] for measure in measures}
+    figures = {measure: [run.figures[measure].value for run in runs] for measure in measures}
     return {
         "name": group.name,
         "seeds": group.seeds,
@@ -92,7 +97,8 @@ def group_json(group: Group, measures: Sequence[str]) -> dict[str, Any]:
 
 def compared(one: Group, other: Group, measure: str) -> dict[str, Any]:
     seeds = [seed for seed in one.seeds if seed in other.runs]
-    differences = [one.runs[seed].figures[measure] - other.runs[seed].figures[measure] for seed in seeds]
+    pairs = [[group.runs[seed].figures[measure].value for group in (one, other)] for seed in seeds]
+    differences = [mine - theirs for mine, theirs in pairs]
     better, equal = better_and_equal(differences)
     effect = effect_size(differences)
     return {

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from cleave.bench.table import dataset_of
+from cleave.data.images import fingerprint
 from cleave.errors import UserError
 from cleave.pages.kinds import Asked
 from cleave.pages.trainings import judged_answers
@@ -26,8 +28,17 @@ RANKING = "ranking.csv"
 """Where `cleave rank` writes unless it is told otherwise."""
 MOST_RANKING = 2**26
 """Bytes."""
-Figures = Mapping[str, float]
-"""By measure; higher is better."""
+
+
+class Figure(NamedTuple):
+    """Higher is better. `of`: equal for figures that may be compared, as those of the same test images."""
+
+    value: float
+    of: str = ""
+
+
+Figures = Mapping[str, Figure]
+"""By measure."""
 Tell = Callable[[Path, Asked], Figures]
 KINDS: Registry[Tell] = Registry("kind of run")
 
@@ -69,21 +80,23 @@ def of_search(path: Path, asked: Asked) -> Figures:
     """By shared weights, by the benchmark table on the images of the search, and how the weights rank."""
     found = read_result(path)
     known, recipe = found.to_json()["chosen"]["benchmark"], read_origin(path, SEARCH).recipe
-    test = {TABLE: known[dataset_of(recipe["data"]["name"])]["test"]} if known else {}
-    return {HELD_OUT: found.accuracy, **test, **ranked(path / RANKING)}
+    dataset = dataset_of(recipe["data"]["name"])
+    test = {TABLE: Figure(known[dataset]["test"], dataset)} if known else {}
+    return {HELD_OUT: Figure(found.accuracy), **test, **ranked(path / RANKING)}
 
 
 @KINDS.named(TRAIN)
 def of_training(path: Path, asked: Asked) -> Figures:
     """On held-out images, and on test images where it was asked about them."""
-    held = read_training(path).accuracy
-    answered = judged_answers(path, asked)
-    known = {HELD_OUT: held, TEST: None if answered is None else answered.found["accuracy"]}
-    return {measure: value for measure, value in known.items() if value is not None}
+    accuracy, answered = read_training(path).accuracy, judged_answers(path, asked)
+    held = {} if accuracy is None else {HELD_OUT: Figure(accuracy)}
+    if answered is None:
+        return held
+    return {**held, TEST: Figure(answered.found["accuracy"], fingerprint((answered.images,)))}
 
 
 def ranked(file: Path) -> Figures:
-    """Kendall's tau-b of a ranking, where there is one and it is defined."""
+    """Kendall's tau-b of a ranking against its truth, where there is one and it is defined."""
     if not is_there(file):
         return {}
     rows = list(csv.DictReader(read_file(file, MOST_RANKING).decode().splitlines()))
@@ -94,4 +107,5 @@ def ranked(file: Path) -> Figures:
             f"{file}: is not as `cleave rank` writes it; rank the run again, or move the file away"
         ) from error
     tau = kendall(accuracy, true)
-    return {} if np.isnan(tau) else {TAU: tau}
+    truth = hashlib.sha256(repr([(row["arch"], row["true"]) for row in rows]).encode()).hexdigest()
+    return {} if np.isnan(tau) else {TAU: Figure(tau, truth)}

@@ -21,7 +21,7 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
                 yield f"    {difference_text(row)}"
                 yield from (f"    {line}" for line in test_lines(row))
     for measure in found["left_out"]:
-        yield f"{measure}: only some of the runs have it, and it is left out"
+        yield f"{measure}: left out, since not all runs have it, and of the same"
     if found["page"] is not None:
         yield f"page: {found['page']}"
 

@@ -20,6 +20,8 @@ from cleave.reproduce.grid import Finding, Grid, chosen_rows
 from cleave.reproduce.table import TableLine, comparisons, lines, markdown
 from cleave.run.durable import saving, write_bytes, write_json
 from cleave.run.folder import make_folder
+from cleave.run.lock import LOCK, RunLock
+from cleave.run.origin import is_unfinished
 from cleave.run.reading import Damaged, Shape, is_there, names_in, read_json
 
 
@@ -30,6 +32,8 @@ class Owner(Shape):
     budget: str
 
 
+PATIENCE = 30.0
+"""Seconds in which another command has written what several share."""
 SHOWN = ("cleave", "python", "torch", "numpy", "platform", "cpu", "device", "threads")
 """What of the environment stands below a table."""
 
@@ -64,11 +68,16 @@ def reproduce(request: ReproduceRequest, callback: Callback) -> dict[str, Any]:
     except (Interrupted, KeyboardInterrupt) as error:  # the second one between two runs
         raise Interrupted("interrupted; the same command goes on from there") from error
     report = make_report(grid, findings)
+    with RunLock(out, PATIENCE):
+        write_report(out, report)
+    return {"folder": str(out), **report}
+
+
+def write_report(out: Path, report: dict[str, Any]) -> None:
     write_json(out / "table.json", report)
     write_bytes(out / "table.md", markdown(report).encode())
     with saving(out / "figure.png"):
         draw(report, out / "figure.png")
-    return {"folder": str(out), **report}
 
 
 def folder_of(name: str, budget: str) -> Path:
@@ -115,15 +124,19 @@ def find_budget(name: str) -> Budget:
 
 
 def claim(out: Path, grid: Grid) -> None:
-    """Takes a folder for an experiment; UserError where it holds another one or something else."""
+    """Takes a folder for an experiment; UserError where it holds another one or something else.
+
+    Several commands may fill one folder, each with rows or seeds of its own.
+    """
     make_folder(out)
     mark, owner = out / "experiment.json", {"experiment": grid.experiment.name, "budget": grid.budget}
-    if is_there(mark):
-        if (found := owner_in(mark)) not in (None, owner):
-            raise UserError(f"{out}: holds another experiment, {shown(found)}; give --out another folder")
-    elif names_in(out):
+    others = [name for name in names_in(out) if name != LOCK and not is_unfinished(name)]
+    if others and not is_there(mark):  # in this order: another command may be just writing it
         raise UserError(f"{out}: is not empty; nothing is overwritten, so give --out a new folder")
-    write_json(mark, owner)
+    with RunLock(out, PATIENCE):
+        if is_there(mark) and (found := owner_in(mark)) not in (None, owner):
+            raise UserError(f"{out}: holds another experiment, {shown(found)}; give --out another folder")
+        write_json(mark, owner)
 
 
 def owner_in(mark: Path) -> dict[str, Any] | None:

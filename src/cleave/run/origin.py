@@ -107,11 +107,12 @@ def begin(path: Path, origin: Origin, rest: Mapping[str, Any] | None = None) -> 
 
 def is_free(path: Path) -> bool:
     """Whether nothing was begun in a folder: it may hold what a kill left before there was a checkpoint."""
-    left = [name for name in names_in(path) if name not in (LOCK, CHECKPOINTS) and not _is_unfinished(name)]
-    return not left and all(map(_is_unfinished, names_in(path / CHECKPOINTS)))
+    left = [name for name in names_in(path) if name not in (LOCK, CHECKPOINTS) and not is_unfinished(name)]
+    return not left and all(map(is_unfinished, names_in(path / CHECKPOINTS)))
 
 
-def _is_unfinished(name: str) -> bool:
+def is_unfinished(name: str) -> bool:
+    """Whether something of that name is just written, or a kill left it so."""
     return name.startswith(".") and name.endswith(".tmp")
 
 
