@@ -60,18 +60,19 @@ def perform(folder: Path, recipe: Recipe, budget: Budget, callback: Callback, en
 
 
 def measured(folder: Path, row: ExperimentRow) -> Figures:
-    """How a run ranks, and the accuracy of what it found; of a floor how that ranks."""
-    column = row.figure or SUPERNET
-    rows = {name: kept(folder, name)["rows"][column] for name in (BY_BATCH, RECALIBRATED)}
-    best = {top("1"): [rows[BY_BATCH]["top"]["1"]["spearman"]]}
-    if row.figure:
-        return {"tau": [rows[BY_BATCH]["kendall"]["value"]], **best}
-    found = accuracy(folder, row)
-    taus = {"tau": BY_BATCH, "tau, recalibrated": RECALIBRATED}
+    """How a run ranks, and the accuracy of what it found; of a floor how that ranks, whatever the statistics.
+
+    A table may lack the accuracies of early epochs: that floor is then undefined.
+    """
+    rows = {name: kept(folder, name)["rows"].get(row.figure or SUPERNET) for name in (BY_BATCH, RECALIBRATED)}
+    found = {} if row.figure else accuracy(folder, row)
+    by_batch, recalibrated = rows[BY_BATCH], rows[RECALIBRATED]
     return {
-        **{measure: [rows[name]["kendall"]["value"]] for measure, name in taus.items()},
-        **best,
-        **{measure: found[measure] for measure in (CHOSEN, BEST_LEAF)},
+        "tau": [by_batch and by_batch["kendall"]["value"]],
+        "tau, recalibrated": [recalibrated and recalibrated["kendall"]["value"]],
+        top("1"): [by_batch and by_batch["top"]["1"]["spearman"]],
+        CHOSEN: found.get(CHOSEN, [None]),
+        BEST_LEAF: found.get(BEST_LEAF, [None]),
     }
 
 
