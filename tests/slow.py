@@ -260,7 +260,10 @@ LEFT_OUT = {
         r"study/test_runner\.py::test_two_workers_end_in_the_same_bytes",
     ],
     "children that are judged together, in train/test_evaluator.py": [r"test_subnets_are_judged_in_every_way"],
-    "Ctrl-C in tests/test_signals.py": [r"benchmarks/test_main\.py::test_ctrl_c_ends_it_without_a_traceback"],
+    "Ctrl-C in tests/test_signals.py, and numbers that agree in the same file": [
+        r"benchmarks/test_main\.py::test_ctrl_c_ends_it_without_a_traceback",
+        r"benchmarks/test_main\.py::test_other_numbers_are_told_in_one_line_and_nothing_is_measured",
+    ],
     "one rule and one similarity": [r"test_a_gradient_that_is_not_finite_is_said\[(?!filter-cos-gradients)"],
     "other ways in tests/reproduce/test_retrained.py": [r"test_random_search_has_an_architecture_that_was_not_chosen"],
     "the same at the tiny budget": [r"test_a_limit_holds_half_of_the_architectures.*\[(small|paper)\]"],
@@ -340,7 +343,10 @@ THINNED = re.compile(
     r"|after_some_epochs_all_weights_and_statistics_are_those_of_the_training_by_hand"
     r"|accuracies_are_those_of_each_child_judged_by_itself|parts_that_are_stopped_again_and_again_end_in_the_same_bytes"
     r"|members_are_those_that_no_other_beats_and_can_be_had_again"
-    r"|a_flipped_bit_or_a_cut_is_named_and_the_generation_before_is_used)\["
+    r"|a_flipped_bit_or_a_cut_is_named_and_the_generation_before_is_used|a_long_value_is_shown_short"
+    r"|a_meta_whose_values_are_of_another_shape_is_named|a_file_that_is_a_weapon_is_refused_by_every_command"
+    r"|what_can_be_made_again_is_made_again_with_a_word|what_cannot_be_made_again_is_named"
+    r"|at_the_beginning_every_childs_network_computes_what_the_common_one_does)\["
 )
 """Of each of these `make test` runs one case in `EACH`: the same is done to many files, or many kinds to one."""
 EACH = 9

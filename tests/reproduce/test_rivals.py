@@ -38,11 +38,10 @@ def test_floors_stand_beside_the_supernets(tmp_path: Path) -> None:
     table = tmp_path / "table.npz"
     write_table(table)
     request = ReproduceRequest(
-        "rivals", "tiny", only=("no split", "parameters"), flags={"benchmark": str(table)}, out=tmp_path / "out"
+        "rivals", "tiny", only=("parameters",), flags={"benchmark": str(table)}, out=tmp_path / "out"
     )
     found = {(line["row"], line["measure"]): line["ours"]["mean"] for line in reproduce(request, Callback())["lines"]}
-    assert -1 <= found["no split", "tau"] <= 1
-    assert found["parameters", "tau"] == found["parameters", "tau, recalibrated"]
+    assert -1 <= found["parameters", "tau"] == found["parameters", "tau, recalibrated"]
     assert found["parameters", "best leaf, by the table"] is None
     assert (tmp_path / "out" / "figure.png").stat().st_size
     assert {row.name for row in find_experiment("rivals").rows(find_experiment("rivals").sizes["tiny"])} >= set(FLOORS)
