@@ -251,9 +251,10 @@ def test_a_ranking_is_a_figure_too(runs: Runs, tmp_path: Path) -> None:
     known = figures.figures_of(run.run, Asked(Callback())).figures
     assert known[TAU].value == pytest.approx(found["rows"]["supernet"]["kendall"]["value"])
     assert TABLE not in known
-    (run.run / "ranking.csv").write_text("arch,accuracy\n1,2\n")
-    with pytest.raises(UserError, match=r"ranking\.csv: is not as `cleave rank` writes it"):
-        figures.figures_of(run.run, Asked(Callback()))
+    for damage, words in ((b"arch,accuracy\n1,2\n", "has no column true"), (b"arch,accuracy,true\na,\xff,x\n", "")):
+        (run.run / "ranking.csv").write_bytes(damage)
+        with pytest.raises(UserError, match=rf"ranking\.csv: .*{words}"):
+            figures.figures_of(run.run, Asked(Callback()))
 
 
 def test_of_trainings_the_accuracy_on_test_images_is_one_too(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,22 +11,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cleave.bench.table import dataset_of
+from cleave.csv_file import column_of, find_column, read_rows
 from cleave.data.images import fingerprint
 from cleave.errors import UserError
 from cleave.pages.kinds import Asked
 from cleave.pages.trainings import judged_answers
+from cleave.rank.truth import ACCURACY, TRUE
 from cleave.registry import Registry
 from cleave.result import read_result
 from cleave.retrain.result import read_training
 from cleave.run.origin import SEARCH, TRAIN, Origin, holds, read_origin
-from cleave.run.reading import Damaged, is_there, read_file
+from cleave.run.reading import is_there
 from cleave.stats.kendall import kendall
 
 HELD_OUT, TEST, TABLE, TAU = "held-out accuracy", "test accuracy", "accuracy in the table", "tau"
 RANKING = "ranking.csv"
 """Where `cleave rank` writes unless it is told otherwise."""
-MOST_RANKING = 2**26
-"""Bytes."""
 
 
 class Figure(NamedTuple):
@@ -99,13 +98,9 @@ def ranked(file: Path) -> Figures:
     """Kendall's tau-b of a ranking against its truth, where there is one and it is defined."""
     if not is_there(file):
         return {}
-    rows = list(csv.DictReader(read_file(file, MOST_RANKING).decode().splitlines()))
-    try:
-        accuracy, true = (np.array([float(row[column]) for row in rows]) for column in ("accuracy", "true"))
-    except (KeyError, TypeError, ValueError) as error:
-        raise Damaged(
-            f"{file}: is not as `cleave rank` writes it; rank the run again, or move the file away"
-        ) from error
+    header, rows = read_rows(file)
+    accuracy, true = (column_of(file, rows, find_column(file, header, [name])) for name in (ACCURACY, TRUE))
+    arch = find_column(file, header, ["arch"])
     tau = kendall(accuracy, true)
-    truth = hashlib.sha256(repr([(row["arch"], row["true"]) for row in rows]).encode()).hexdigest()
+    truth = hashlib.sha256(repr([(row.cells[arch], row.cells[TRUE]) for row in rows]).encode()).hexdigest()
     return {} if np.isnan(tau) else {TAU: Figure(tau, truth)}
