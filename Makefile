@@ -19,9 +19,10 @@ SETTINGS := ONEDNN_MAX_CPU_ISA=SSE41 ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY
 	GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX2,-FMA
 # Processes that tests start beside each other do not fight for the cores either.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+PARTS := kills damage full_disks two_writers clocks grace not_finite bad_images positions lost_workers effective_time
 QUICK := -m "not slow"
 
-.PHONY: demo test test-all test-portable test-training lint clean
+.PHONY: demo test test-all survival test-portable test-training lint clean
 
 # A folder of its own each time: nothing is overwritten.
 demo: DEMO := runs/demo-$(shell date +%Y%m%d-%H%M%S)
@@ -35,7 +36,11 @@ test: $(VENV)/.test
 	$(PYTEST) $(QUICK) --durations=20
 
 test-all: $(VENV)/.test
-	CLEAVE_FUZZ=$${CLEAVE_FUZZ:-160} $(PYTEST) --durations=20
+	CLEAVE_FUZZ=$${CLEAVE_FUZZ:-160} $(PYTEST) -m "not survival" --durations=20
+
+# Everything that befalls runs, in parts of less than an hour: docs/reliability.md. One part: make survival PARTS=kills
+survival: $(VENV)/.test
+	@set -e; for part in $(PARTS); do echo "== $$part"; $(PYTEST) -q tests/survival/test_$$part.py; done
 
 test-portable: $(VENV)/.test
 	@set -e; for setting in $(SETTINGS); do echo "== $$setting"; env "$$setting" $(PYTEST) -q $(QUICK) $(ARITHMETIC); done

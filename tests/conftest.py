@@ -17,7 +17,7 @@ import hypothesis
 import pytest
 import torch
 
-from tests.slow import slow
+from tests.slow import slow, survival
 
 hypothesis.settings.register_profile("no_clock", deadline=None)  # a loaded machine is no bug
 hypothesis.settings.load_profile("no_clock")
@@ -109,8 +109,11 @@ def cifar_root(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what `make test` leaves out; see `tests/slow.py`."""
-    left_out = slow([item.nodeid for item in items])
+    """Marks what `make test` leaves out, and what `make test-all` does too; see `tests/slow.py`."""
+    ids = [item.nodeid for item in items]
+    left_out, apart = slow(ids), survival(ids)
     for item in items:
-        if item.nodeid in left_out:
+        if item.nodeid in apart:
+            item.add_marker(pytest.mark.survival)
+        if item.nodeid in left_out | apart:
             item.add_marker(pytest.mark.slow)

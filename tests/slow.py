@@ -352,6 +352,26 @@ THINNED = re.compile(
 EACH = 9
 
 
+SURVIVAL = re.compile(r"^tests/survival/test_(?P<kind>\w+)\.py::.*\[")
+KEPT = {
+    "kills": (31, 303), "damage": (480, 1500), "full_disks": (38,), "two_writers": (4,), "clocks": (8,),
+    "grace": (17,), "not_finite": (25,), "bad_images": (7,), "positions": (37,),
+}  # fmt: skip
+"""Of what befalls runs, the cases by number that `make test` runs; `make survival` runs all."""
+
+
+def survival(ids: Sequence[str]) -> set[str]:
+    """Those that `make survival` alone runs."""
+    groups = groupby((each for each in ids if each.startswith("tests/survival/")), key=lambda each: each.split("::")[0])
+    kept = {
+        each
+        for _, group in groups
+        for number, each in enumerate(group)
+        if (found := SURVIVAL.match(each)) and number in KEPT.get(found["kind"], ())
+    }
+    return {each for each in ids if each.startswith("tests/survival/")} - kept
+
+
 def slow(ids: Sequence[str]) -> set[str]:
     """Those that `make test` leaves out."""
     thinned = groupby((each for each in ids if THINNED.search(each)), key=lambda each: each.partition("[")[0])

@@ -46,7 +46,15 @@ def test_a_linked_folder_is_followed_and_may_be_a_class(tmp_path: Path) -> None:
     assert read_folder(folder, "train", 8).classes == ("a", "b", "c")
 
 
-@pytest.mark.parametrize("target", ["..", "../..", ".", "link"])
+def test_a_link_to_itself_is_named_and_left_out_on_request(tmp_path: Path) -> None:
+    folder = plain(tmp_path / "images", count=3)
+    os.symlink("link", folder / "a" / "link")
+    with pytest.raises(UserError, match=rf"^{folder}/a/link: is one of links that lead round in a circle: remove it"):
+        read_folder(folder, "train", 8)
+    assert len(read_folder(folder, "train", 8, Reading(skip_damaged=True))) == 4
+
+
+@pytest.mark.parametrize("target", ["..", "../..", "."])
 def test_links_that_lead_round_in_a_circle_are_an_error(tmp_path: Path, target: str) -> None:
     folder = plain(tmp_path / "images", count=3)
     os.symlink(target, folder / "a" / "link")

@@ -103,9 +103,9 @@ def kind_of(entry: os.DirEntry[str], reading: Reading) -> Kind | None:
             why = f"is a link to {target}, which is not there: put that back or remove the link"
         reading.unusable[entry.path] = why
     except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise circle(entry.path) from error
-        reading.unusable[entry.path] = f"cannot be read ({cause(error)})"
+        circle = error.errno == errno.ELOOP
+        why = "is one of links that lead round in a circle: remove it" if circle else f"cannot be read ({cause(error)})"
+        reading.unusable[entry.path] = why
     return None
 
 

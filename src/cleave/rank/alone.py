@@ -22,7 +22,7 @@ from cleave.rank.question import RankQuestion
 from cleave.retrain.session import finite
 from cleave.retrain.trainer import RetrainTrainer
 from cleave.run.durable import Owner, remove_folder, saving
-from cleave.run.generations import Generations, Record
+from cleave.run.generations import Generations, Record, check_finite
 from cleave.run.lock import RunLock
 from cleave.run.reading import Foreign, Shape, is_there, shaped
 from cleave.search.finished import FinishedRun
@@ -107,6 +107,8 @@ class Trainings:
                 self._step(trainer)
                 self._show(trainer)
             self._breathe()
+            with finite():
+                check_finite(trainer.record())
             with advised():
                 self.known[name] = trainer.judge(self.problem.valid).overall
             self.trainer = None

@@ -83,6 +83,13 @@ def write_record(folder: Path, record: Record, of: Owner | None = None) -> str:
     return durable.write_folder(folder, _serialised(record), of)
 
 
+def check_finite(record: Record) -> None:
+    """NotFinite where a record could not be written: what is only judged, and not kept, is held to the same."""
+    for name, tensor in record.weights.items():
+        _tensor(f"weights.{name}", tensor)
+    _plain("state", record.state)
+
+
 def read_record(folder: Path, identity: str | None = None, of: Owner | None = None) -> Record:
     """The record in a folder, every byte verified before the first is parsed; nothing in it is executed.
 

@@ -17,7 +17,7 @@ from cleave.guards import TrainingBegun, Watch
 from cleave.run.alarm import Alarm, tell
 from cleave.run.events import START
 from cleave.run.folder import RunFiles
-from cleave.run.generations import NotFinite, Record
+from cleave.run.generations import NotFinite, Record, check_finite
 from cleave.run.reading import Shape, shaped
 from cleave.run.task_folder import TaskFolder
 from cleave.search.problem import Problem, Setup
@@ -126,7 +126,10 @@ class TaskSession:
     def train(
         self, trainer: InTraining, epochs: int, step: Callable[[], SearchCost], doing: str, end: Callable[[], None]
     ) -> None:
-        """The steps up to the end of so many epochs: `step` takes one and tells its cost, `end` follows an epoch."""
+        """The steps up to the end of so many epochs: `step` takes one and tells its cost, `end` follows an epoch.
+
+        UserError where what was trained is not finite behind an epoch: its last step may have spoilt it.
+        """
         while trainer.epoch < epochs:
             before = trainer.epoch
             self.breathe()
@@ -134,6 +137,8 @@ class TaskSession:
             self.watch.step(trainer.step, trainer.last_loss)
             self.show(doing)
             if trainer.epoch > before:
+                with finite(self.label, self.section):
+                    check_finite(trainer.record())
                 end()
 
     def breathe(self) -> None:

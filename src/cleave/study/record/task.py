@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from cleave.engine.stop import Stop
 from cleave.errors import Interrupted, UserError
 from cleave.run.durable import json_bytes, read_folder, remove_folder, saving, write_bytes, write_folder
 from cleave.run.events import EVENTS
-from cleave.run.generations import Generations, NotFinite, Record, read_record, write_record
+from cleave.run.generations import Generations, NotFinite, Record, check_finite, read_record, write_record
 from cleave.run.reading import Damaged, Timing, is_there, read_json, shaped
 from cleave.run.task_folder import path_of, task_lock
 from cleave.study.record.ledger import entry
@@ -223,14 +224,22 @@ class StudySession:
         if self.learner.step == self.saved_step:
             return
         record = self.learner.record()
-        try:
+        with self._finite():
             self.generations.commit(Record(record.weights, record.state, {**record.meta, "seconds": self.seconds}))
-        except NotFinite as error:
-            raise UserError(f"{self.task.label}: {error}; try a smaller training.learning_rate") from error
         self.saved_step = self.learner.step
 
+    @contextmanager
+    def _finite(self) -> Iterator[None]:
+        """Turns the refusal to save a NaN into what the user can do about it."""
+        try:
+            yield
+        except NotFinite as error:
+            raise UserError(f"{self.task.label}: {error}; try a smaller training.learning_rate") from error
+
     def finish(self) -> None:
-        """The task's rows and what they cost."""
+        """The task's rows and what they cost; UserError where the last step has spoilt the weights."""
+        with self._finite():
+            check_finite(self.learner.record())
         self._write_events()
         looks = to_log(self.learner.looks, self.task.label, self.study.meta(), self.task.instance, self.task.group)
         cost = entry(self.study, self.task.label, self.learner, self.seconds)
