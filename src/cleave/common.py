@@ -21,7 +21,24 @@ TableFile = Annotated[
     Path | None,
     typer.Option("--benchmark", metavar="FILE", help="Table of trained accuracies; default: the imported one."),
 ]
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="The run folder.")]
+
+
+def here(place: Path | None) -> Path | None:
+    """The folder on this machine of what may be a store."""
+    from cleave.run.mirror import at_hand  # not before a command needs it
+
+    return None if place is None else at_hand(place)
+
+
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="The run folder, or its store.", callback=here)]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR|URL",
+        help="Folder, or a store as in s3://bucket/run; default: a new one in runs/.",
+        callback=here,
+    ),
+]
 RecipeFile = Annotated[Path | None, typer.Argument(metavar="RECIPE.yaml", help="What to run.", show_default=False)]
 Data = Annotated[str | None, typer.Option(metavar="NAME|DIR", help="bundled, cifar10, ... or a folder of images.")]
 DataRoot = Annotated[

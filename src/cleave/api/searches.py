@@ -34,6 +34,7 @@ from cleave.plan.plan import plan_search
 from cleave.rank import runner as rank_runner
 from cleave.rank.question import RankQuestion
 from cleave.result import SearchResult, read_result
+from cleave.run.mirror import at_hand
 from cleave.search import runner as search_runner
 from cleave.split.matrix import partition_file, partition_matrix
 
@@ -73,7 +74,7 @@ def search(
     """
     chosen = engine_of(workers, engine, address, slurm, resources)
     asked, given = asked_for(space, method, splitter, data, recipe, settings, seed, device, chosen)
-    folder = None if out is None else Path(out)
+    folder = path_or_none(out)
     found = search_runner.start(asked, folder, Callbacks(checked_callbacks(callbacks), stop), chosen, given)
     return read_result(Path(found["run"]))
 
@@ -112,7 +113,7 @@ def load(run: str | Path, *, space: SpaceObject | None = None) -> SearchResult:
     `space`: again what was given as an object, where another process searched it.
     """
     space_again(space)
-    return read_result(Path(run))
+    return read_result(at_hand(run))
 
 
 def rank(

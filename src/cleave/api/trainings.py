@@ -21,6 +21,7 @@ from cleave.retrain import verdict as verdict_runner
 from cleave.retrain.compare import ComparisonRequest
 from cleave.retrain.recipes import load_training
 from cleave.retrain.result import TrainResult, read_training
+from cleave.run.mirror import at_hand
 from cleave.run.origin import TRAIN, holds
 from cleave.search.opponents import find_opponents
 
@@ -111,7 +112,7 @@ def compare(
     keys = {**images, **without({"begin.leaf": leaf, "arch": arch, "training.epochs": epochs, "device": device})}
     once(keys, settings or {})
     request = ComparisonRequest(
-        source.run if isinstance(source, SearchResult) else Path(source),
+        source.run if isinstance(source, SearchResult) else at_hand(source),
         tuple(seeds),
         recipe,
         scratch,
@@ -137,8 +138,9 @@ def resume_training(
     """
     space_again(space)
     callback = Callbacks(checked_callbacks(callbacks), stop)
-    train_runner.resume(Path(folder), callback, device, given_again(data), changed_extensions)
-    return read_training(Path(folder))
+    run = at_hand(folder)
+    train_runner.resume(run, callback, device, given_again(data), changed_extensions)
+    return read_training(run)
 
 
 def is_training(folder: Path) -> bool:
@@ -163,7 +165,7 @@ def evaluate(
     """
     space_again(space)
     images, given = images_from(data)
-    folder = model.run if isinstance(model, TrainResult) else Path(model)
+    folder = model.run if isinstance(model, TrainResult) else at_hand(model)
     callback = Callbacks(checked_callbacks(callbacks), stop)
     root = None if data_root is None else str(data_root)
     return evaluate_runner.evaluate(folder, callback, images.get("data.name"), root, device, given)
@@ -174,7 +176,7 @@ def opponents(source: str | Path | SearchResult, *, against: Sequence[str] = (),
 
     `against`: more of timm's names. `seed`: of the random architecture. Returns what `cleave opponents --json` prints.
     """
-    run = source.run if isinstance(source, SearchResult) else Path(source)
+    run = source.run if isinstance(source, SearchResult) else at_hand(source)
     return find_opponents(run, against, seed)
 
 
@@ -193,7 +195,7 @@ def verdict(
     UserError for trainings that are not finished, or not of the same images, and where there are no test images.
     """
     images, given = images_from(data)
-    runs = [each.run if isinstance(each, TrainResult) else Path(each) for each in models]
+    runs = [each.run if isinstance(each, TrainResult) else at_hand(each) for each in models]
     callback = Callbacks(checked_callbacks(callbacks), stop)
     root = None if data_root is None else str(data_root)
     return verdict_runner.find_verdict(runs, callback, images.get("data.name"), root, device, given)
@@ -218,6 +220,6 @@ def timm_model(
     from cleave.timm_models import of_architecture, of_training
 
     if isinstance(source, TrainResult) or os.path.isdir(source):
-        return of_training(source.run if isinstance(source, TrainResult) else Path(source), num_classes, options)
+        return of_training(source.run if isinstance(source, TrainResult) else at_hand(source), num_classes, options)
     named, classes = {"name": space, **(settings or {})}, 1000 if num_classes is None else num_classes
     return of_architecture(str(source), named, classes, options)

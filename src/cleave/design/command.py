@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from cleave.common import Data, DataRoot, Device, Json, Seed, SkipDamaged, Trackers, tell, whole
+from cleave.common import Data, DataRoot, Device, Json, Out, Seed, SkipDamaged, Trackers, tell, whole
 
 
 def design(
@@ -49,7 +48,7 @@ def design(
         int | None, typer.Option(metavar="N", min=1, help="Of the CPU; default: one per core, 8 at most.")
     ] = None,
     device: Device = None,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Run folder; default: a new one in runs/.")] = None,
+    out: Out = None,
     trackers: Trackers = None,
     as_json: Json = False,
 ) -> None:

@@ -27,6 +27,7 @@ from cleave.resolve import resolve_device, resolve_images
 from cleave.retrain.result import finished_trainings
 from cleave.run.folder import RunFolder, create, make_folder, new_folder
 from cleave.run.lock import RunLock
+from cleave.run.mirror import told
 from cleave.run.origin import DESIGN, check_begun, read_origin, settle
 from cleave.run.view import is_whole, view
 
@@ -85,7 +86,7 @@ def go_on(
 ) -> dict[str, Any]:
     """Does what is left of a design whose folder is locked. `said`: lines that need not be said again."""
     known = (folder.newest(callback.say).meta["search"] or {}).get("known", {})
-    callback.say(f"run folder: {folder.path}")
+    callback.say(f"run folder: {told(folder.path)}")
     overall = Overall(callback, folder, recipe.time, said)
     work = Work(recipe, folder, overall, given, dict(known))
     try:

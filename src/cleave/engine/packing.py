@@ -75,5 +75,8 @@ def opened(folder: str, data: bytes, arrays: Sequence[Array]) -> Any:  # noqa: A
     job = unpack(data, arrays)
     run: Path = job.run
     if not run.is_dir():
-        raise UserError(f"{run}: is not there on {os.uname().nodename}; it has to be on a disk that all machines share")
+        raise UserError(
+            f"{run}: is not there on {os.uname().nodename}; it has to be on a disk that all "
+            "machines share, or in a store, as in --out s3://bucket/run"
+        )
     return job

@@ -12,10 +12,12 @@ import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
+from pathlib import Path
 from typing import Any
 
 from cleave.errors import UserError
 from cleave.extensions import LOADED, load_extension
+from cleave.run.mirror import all_mirrored, mirrored
 from cleave.signals import ASKING
 
 PR_SET_PDEATHSIG = 1  # of Linux's sys/prctl.h
@@ -32,22 +34,25 @@ class Parcel:
     def __init__(self, content: object, dumps: Callable[[object], bytes] = dumps) -> None:
         self.content, self.dumps = content, dumps
 
-    def __getstate__(self) -> tuple[list[tuple[str, str]], bytes]:
+    def __getstate__(self) -> tuple[list[tuple[str, str]], list[tuple[str, str]], bytes]:
         extensions = [(str(each.file), each.sha256) for each in LOADED.values()]
-        return extensions, self.dumps(self.content)
+        return extensions, all_mirrored(), self.dumps(self.content)
 
-    def __setstate__(self, state: tuple[list[tuple[str, str]], bytes]) -> None:
+    def __setstate__(self, state: tuple[list[tuple[str, str]], list[tuple[str, str]], bytes]) -> None:
         self.content = state
 
     def open(self, loads: Callable[[bytes], Any] = pickle.loads) -> Any:  # noqa: ANN401
         """What was sent; once, by who received it. First the sender's extensions are loaded, which it may be made of.
 
-        UserError where one of them is another now.
+        Run folders that the sender keeps the same as a store are here too, and are from now on. UserError where an
+        extension is another now, or a store cannot be reached.
         """
         assert isinstance(self.content, tuple)
-        extensions, data = self.content
+        extensions, stores, data = self.content
         for file, sha256 in extensions:
             load_extension(file, sha256)
+        for folder, url in stores:
+            mirrored(Path(folder), url)
         return loads(data)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +12,7 @@ from cleave.common import (
     Device,
     EngineName,
     Json,
+    Out,
     ResourceWords,
     SlurmWords,
     TableFile,
@@ -41,7 +41,7 @@ def reproduce(
     address: Address = None,
     resources: ResourceWords = None,
     slurm: SlurmWords = None,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder; default: a new one in runs/.")] = None,
+    out: Out = None,
     plan_only: Annotated[bool, typer.Option("--plan", help="Only tell how long it would take here.")] = False,
     difference: Annotated[
         float | None,

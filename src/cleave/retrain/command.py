@@ -14,6 +14,7 @@ from cleave.common import (
     Device,
     ExtensionFiles,
     Json,
+    Out,
     Seed,
     SkipDamaged,
     SpaceName,
@@ -32,7 +33,6 @@ LeafText = Annotated[
     str | None, typer.Option(metavar="L", help="Whose supernet, as in 0.1; default: of the leaf that was chosen.")
 ]
 Epochs = Annotated[int | None, typer.Option(metavar="N", min=1, help="Default: as the recipe says.")]
-Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Run folder; default: a new one in runs/.")]
 
 
 def train(

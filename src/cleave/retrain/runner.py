@@ -24,6 +24,7 @@ from cleave.retrain.settings import RetrainRecipe
 from cleave.run.durable import write_json
 from cleave.run.folder import RunFolder, create, make_folder, new_folder
 from cleave.run.lock import RunLock
+from cleave.run.mirror import told
 from cleave.run.origin import TRAIN, Origin, check_begun, holds, read_origin, settle
 from cleave.run.resumable import resumable
 from cleave.run.view import is_whole, view
@@ -110,7 +111,7 @@ def go_on(
     """Takes the steps that are left of a training whose folder the first process has locked."""
     settings = problem.recipe.model_dump(mode="json")
     with cpu_threads(problem.recipe.threads), memory_for("training", MEMORY), following(callback, path, settings):
-        callback.say(f"run folder: {path}")
+        callback.say(f"run folder: {told(path)}")
         if folder is not None:
             write_json(path / IMAGES, dict(problem.report))
             keep_seen(folder.files, problem.task.train, problem.valid)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cleave.errors import UserError, cause
+from cleave.run.mirror import brought, removed, sent
 from cleave.run.reading import MOST_JSON, Foreign, Shape, is_there, names_in, open_plain, parse_json, read_file, shaped
 from cleave.run.reading import Damaged as Damaged
 
@@ -66,6 +67,7 @@ def write_bytes(path: Path, data: bytes) -> None:
             rename(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
+    sent(path)
 
 
 def write_folder(folder: Path, contents: Mapping[str, bytes], of: Owner | None = None) -> str:
@@ -82,6 +84,7 @@ def write_folder(folder: Path, contents: Mapping[str, bytes], of: Owner | None =
             _replace(temporary, folder)
         finally:
             _remove(temporary)
+    sent(folder)
     return hashlib.sha256(manifest).hexdigest()
 
 
@@ -92,6 +95,8 @@ def read_folder(folder: Path, identity: str | None = None, of: Owner | None = No
     belongs to something else than `of`.
     """
     folder = _standing(folder)
+    if not is_there(folder):
+        brought(folder)
     manifest = _manifest(folder / MANIFEST, identity)
     listed = manifest["files"]
     present = set(names_in(folder)) - {MANIFEST}
@@ -116,6 +121,7 @@ def remove_folder(folder: Path) -> None:
     doomed = _hidden(folder, "tmp")
     rename(folder, doomed)
     _remove(doomed)
+    removed(folder)
 
 
 def clear_unfinished(parent: Path) -> None:

@@ -12,7 +12,8 @@ from pydantic import ConfigDict, Field
 
 from cleave.errors import UserError
 from cleave.run.durable import fsync_folder, saving
-from cleave.run.reading import Damaged, Shape, open_plain, parse_json, read_file
+from cleave.run.mirror import brought, sent
+from cleave.run.reading import Damaged, Shape, is_there, open_plain, parse_json, read_file
 
 EVENTS = "events.jsonl"
 """Their file in the folder of a run or a task."""
@@ -93,6 +94,7 @@ class Events:
         """What was written so far, all of it on the disk by then: a checkpoint may count on it."""
         with saving(self.path), self._opened() as file:
             os.fsync(file.fileno())
+        sent(self.path)
         return Mark(length=self._length, sha256=self._digest.hexdigest())
 
     def go_back(self, mark: Mark) -> None:
@@ -118,7 +120,10 @@ class Events:
 
 def checked(path: Path, mark: Mark) -> bytes:
     """The bytes before a mark; Damaged where they are not those that were written."""
-    data = read_file(path)[: mark.length]
+    data = read_file(path)[: mark.length] if is_there(path) else b""
+    if len(data) < mark.length:
+        brought(path, anew=True)
+        data = read_file(path)[: mark.length]
     if len(data) < mark.length:
         raise Damaged(
             f"{path}: has {len(data)} bytes where the checkpoint counts on {mark.length}: "

@@ -35,6 +35,7 @@ from cleave.run.durable import Owner, json_bytes, read_folder, saving, write_byt
 from cleave.run.events import EVENTS as EVENTS
 from cleave.run.events import START, Events, Mark, checked
 from cleave.run.generations import Generations, Record, read_record, write_record
+from cleave.run.mirror import at_hand
 from cleave.run.origin import CHECKPOINTS, SEARCH, Begun, Origin, begin
 from cleave.run.outcome import hashes_of
 from cleave.run.reading import Damaged, Timing, read_json, shaped
@@ -175,7 +176,11 @@ def create(path: Path, recipe: Settings, environment: Mapping[str, Any], kind: s
 
 
 def make_folder(path: Path) -> Path:
-    """Makes a folder for a new run, or takes one that is there; UserError where it cannot be made."""
+    """Makes a folder for a new run, or takes one that is there; the one here of a store.
+
+    UserError where it cannot be made, or the store cannot be reached.
+    """
+    path = at_hand(path)
     with making(path):
         path.mkdir(parents=True, exist_ok=True)
     return path

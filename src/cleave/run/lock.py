@@ -12,6 +12,8 @@ from typing import IO
 
 from cleave.errors import UserError
 from cleave.run.durable import saving
+from cleave.run.lease import Lease
+from cleave.run.mirror import mirror_of
 from cleave.run.reading import open_plain
 
 LOCK = "lock"
@@ -38,6 +40,10 @@ class RunLock:
         with saving(self.folder / LOCK), ExitStack() as undo:
             file = undo.enter_context(open_plain(self.folder / LOCK, _OWN_FILE))
             self._take(file)
+            mirror = mirror_of(self.folder)
+            if mirror is not None and mirror.folder == self.folder.absolute():
+                undo.enter_context(Lease(mirror.store))
+                mirror.match()  # what another machine did since this one looked last
             self._held = undo.pop_all()
         return self
 

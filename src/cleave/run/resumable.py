@@ -9,13 +9,14 @@ from shlex import quote
 
 from cleave.errors import Interrupted
 from cleave.run.generations import last_number
+from cleave.run.mirror import known_as
 from cleave.run.origin import CHECKPOINTS
 
 
 @contextmanager
 def resumable(path: Path) -> Iterator[None]:
     """Has an interruption say how to go on with the run in a folder, as soon as one is begun there."""
-    command = f"cleave resume {quote(str(path))}"
+    command = f"cleave resume {quote(known_as(path))}"
     try:
         yield
     except Interrupted as error:

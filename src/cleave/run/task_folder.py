@@ -10,6 +10,7 @@ from cleave.run.durable import clear_unfinished, remove_folder, saving
 from cleave.run.events import EVENTS, Events
 from cleave.run.generations import Generations
 from cleave.run.lock import RunLock
+from cleave.run.mirror import brought
 from cleave.run.reading import Damaged, Shape, is_there, names_in, shaped
 
 PARTS = "parts"
@@ -38,6 +39,7 @@ class TaskFolder:
     def __init__(self, run: Path, identity: str, label: str) -> None:
         """`identity`: of the run's origin."""
         self.path, self.label = path_of(run, label), label
+        brought(self.path)
         self.events = Events(self.path / EVENTS)
         self.generations = Generations(self.path / "checkpoints", {"run": identity, "part": label})
 

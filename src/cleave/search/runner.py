@@ -23,6 +23,7 @@ from cleave.resolve import resolve, resolve_device
 from cleave.run.durable import write_json
 from cleave.run.folder import LATENCY, RunFolder, create, make_folder, new_folder
 from cleave.run.lock import RunLock
+from cleave.run.mirror import told
 from cleave.run.origin import SEARCH, Origin, check_begun, read_origin, settle
 from cleave.run.reading import Shape
 from cleave.run.resumable import resumable
@@ -119,7 +120,7 @@ def go_on(folder: RunFolder, problem: Problem, callback: Callback, engine: Engin
     problem = begun(problem, folder)
     recipe, stop = problem.recipe, callback.stop
     with cpu_threads(recipe.threads), following(callback, folder.path, folder.origin.recipe):
-        callback.say(f"run folder: {folder.path}")
+        callback.say(f"run folder: {told(folder.path)}")
         write_json(folder.path / IMAGES, problem.report)
         search = Search(problem, folder, stop, callback)
         with make_executor(

@@ -18,6 +18,7 @@ from cleave.common import (
     EngineName,
     ExtensionFiles,
     Json,
+    Out,
     ResourceWords,
     Seed,
     SkipDamaged,
@@ -41,7 +42,6 @@ Workers = Annotated[
         show_default=False,
     ),
 ]
-Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Folder; default: a new one in runs/.")]
 
 
 class StudyGroup(TyperGroup):
