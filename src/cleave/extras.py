@@ -1,4 +1,4 @@
-"""Packages that only some commands need: the extras of the installation, each named after a command or engine."""
+"""Packages that only some commands need: the extras of the installation, each named after a command, engine or store."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ EXTRAS = {
     "export": ("onnx", "onnxruntime", "onnxscript"),
     "front": ("moocore",),
     "reproduce": ("matplotlib", "scipy"),
+    "s3": ("s3fs",),
     "slurm": ("submitit",),
     "study": ("matplotlib", "pyarrow", "scipy"),
     "tracking": ("tensorboard",),
