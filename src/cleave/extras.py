@@ -1,4 +1,4 @@
-"""Packages that only some commands need: the extras of the installation, each named after a command, engine or store."""
+"""Packages that only some commands need: the extras of the installation, each named after what needs it."""
 
 from __future__ import annotations
 

@@ -75,14 +75,15 @@ class Life:
         mishap: Mapping[str, Any] | None = None,
         inside: Path | None = None,
         prepare: Callable[[], None] | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         """`base`: for what it writes. `inside`: the folder whose operations are counted. `prepare`: called there."""
         self.notes = base / f"life-{uuid4().hex[:8]}"
         (self.notes / "hits").mkdir(parents=True)
-        environment = {HITS: str(self.notes / "hits"), MISHAP: json.dumps(mishap or {})}
+        given = {**(environment or {}), HITS: str(self.notes / "hits"), MISHAP: json.dumps(mishap or {})}
         if inside is not None:
-            environment[INSIDE] = str(inside)
-        arguments = (list(words), environment, self.notes, base, prepare)
+            given[INSIDE] = str(inside)
+        arguments = (list(words), given, self.notes, base, prepare)
         self.process: BaseProcess = server().Process(target=live, args=arguments)
         self.process.start()
 

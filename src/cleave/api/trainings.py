@@ -23,6 +23,7 @@ from cleave.retrain.recipes import load_training
 from cleave.retrain.result import TrainResult, read_training
 from cleave.run.mirror import at_hand
 from cleave.run.origin import TRAIN, holds
+from cleave.run.store import url_of
 from cleave.search.opponents import find_opponents
 
 CACHE = "cache"
@@ -68,7 +69,7 @@ def train(
     begun = {**begun, **pretrained_keys(weights, pretrained)}
     keys = {**space_keys(space), **images, **without({**begun, "seed": seed, "device": device})}
     once(keys, settings or {})
-    of = source.run if isinstance(source, SearchResult) else source
+    of = source.run if isinstance(source, SearchResult) else source if url_of(source) is None else at_hand(source)
     asked = load_training(of, recipe, {**keys, **(settings or {})})
     callback = Callbacks(checked_callbacks(callbacks), stop)
     found = train_runner.start(asked, path_or_none(out), callback, given)

@@ -13,6 +13,7 @@ import threading
 import time
 from contextlib import suppress
 from typing import Any
+from uuid import uuid4
 
 from cleave.errors import UserError
 from cleave.run.mirror import LEASE
@@ -28,7 +29,7 @@ class Lease:
     """Holds a store while the `with` block lasts. `lost`: another machine holds it, which took this one for gone."""
 
     def __init__(self, store: Store) -> None:
-        self.store, self.number, self.beats = store, 0, 0
+        self.store, self.number, self.beats, self.token = store, 0, 0, uuid4().hex
         self.lost = False
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self._beat, daemon=True)
@@ -39,7 +40,7 @@ class Lease:
         if last and (holder := self._lives(last)):
             raise UserError(f"{self.store.url}: in use by {holder}: wait until it ends, or stop it")
         self.number = last + 1
-        if not self.store.create(name_of(self.number), self._told()):
+        if not (self.store.create(name_of(self.number), self._told()) and self._is_ours()):
             raise UserError(f"{self.store.url}: another process has just begun to use it: wait until it ends")
         for number in range(max(1, last - 1), last + 1):
             self.store.remove(name_of(number))
@@ -61,6 +62,10 @@ class Lease:
                 "seconds; that one goes on with the run"
             )
 
+    def _is_ours(self) -> bool:
+        data = self.store.read(name_of(self.number))
+        return data is not None and read(data).get("token") == self.token
+
     def _lives(self, number: int) -> str | None:
         """Who holds a lease, if anybody still does: then it is written anew within some seconds."""
         first = self.store.read(name_of(number))
@@ -77,14 +82,18 @@ class Lease:
                 return None if now is None else holder
         return None
 
+    @property
+    def _holder(self) -> dict[str, Any]:
+        return {"machine": socket.gethostname(), "process": os.getpid(), "token": self.token}
+
     def _told(self) -> bytes:
-        return json.dumps({"machine": socket.gethostname(), "process": os.getpid(), "beat": self.beats}).encode()
+        return json.dumps(self._holder | {"beat": self.beats}).encode()
 
     def _beat(self) -> None:
         while not self.ended.wait(BEAT_SECONDS):
             self.beats += 1
             with suppress(UserError):  # a store that does not answer may do so the next time
-                if newest_of(self.store) > self.number:
+                if newest_of(self.store) > self.number or not self._is_ours():
                     self.lost = True
                     return
                 self.store.write(name_of(self.number), self._told())

@@ -42,7 +42,7 @@ class RunLock:
             self._take(file)
             mirror = mirror_of(self.folder)
             if mirror is not None and mirror.folder == self.folder.absolute():
-                undo.enter_context(Lease(mirror.store))
+                mirror.check = undo.enter_context(Lease(mirror.store)).check
                 mirror.match()  # what another machine did since this one looked last
             self._held = undo.pop_all()
         return self

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from cleave.errors import UserError
@@ -30,6 +30,8 @@ class Mirror:
 
     def __init__(self, folder: Path, url: str) -> None:
         self.folder, self.store = folder, Store(url)
+        self.check: Callable[[], None] = lambda: None
+        """Called in front of all that is changed there: UserError where another process has the store."""
 
     def match(self) -> None:
         """Makes both the same."""
@@ -50,6 +52,7 @@ class Mirror:
 
     def send(self, path: Path) -> None:
         """A file or folder that was written here. A folder that is replaced there is no whole one meanwhile."""
+        self.check()
         name = self.name(path)
         if path.is_dir():
             self.store.remove(f"{name}/{MANIFEST}")
@@ -59,6 +62,7 @@ class Mirror:
 
     def remove(self, path: Path) -> None:
         """What was removed here."""
+        self.check()
         self.store.remove(self.name(path))
 
     def name(self, path: Path) -> str:

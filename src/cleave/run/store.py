@@ -34,6 +34,7 @@ class Store:
         """UserError for a kind of store that is not known, or for which a package is missing."""
         self.url = url
         self.system, self.root = _opened(url)
+        self.local = url.partition(":")[0] in _LOCAL
 
     def names(self, below: str = "") -> list[str]:
         """Of all files, sorted; nothing where there is no such folder."""
@@ -65,10 +66,17 @@ class Store:
             self.system.pipe_file(self._path(name), data)
 
     def create(self, name: str, data: bytes) -> bool:
-        """Writes a file that is not there; False where it is. Of several at once one succeeds."""
+        """Writes a file that is not there; False where it is.
+
+        Of several at once one succeeds, on disks, on S3 and on Google's; other stores may let several believe it.
+        """
         with self._reaching("cannot be saved"):
             try:
-                self.system.pipe_file(self._path(name), data, mode="create")
+                if self.local:
+                    with self.system.open(self._path(name), "xb") as file:
+                        file.write(data)
+                else:
+                    self.system.pipe_file(self._path(name), data, mode="create")
             except FileExistsError:
                 return False
         return True
