@@ -26,6 +26,7 @@ from cleave.common import (
     MaxMacs,
     MaxParams,
     Out,
+    Processes,
     RecipeFile,
     ResourceWords,
     Run,
@@ -193,6 +194,7 @@ def resume(
     address: Address = None,
     resources: ResourceWords = None,
     slurm: SlurmWords = None,
+    processes: Processes = None,
     device: Device = None,
     changed_extensions: Annotated[
         bool,
@@ -210,15 +212,16 @@ def resume(
     from cleave.terminal import Terminal
     from cleave.tracking.tracking import Tracking
 
-    workers_asked = workers is not None or engine != "process" or address is not None or resources or slurm
+    hands: dict[str, Any] = {"engine": engine, "address": address, "resources": resources, "slurm": slurm}
     if api.is_training(run):
-        if workers_asked:
-            raise UserError(
-                "--workers, --engine, --address, --resources, --slurm: a training has no workers; for several GPUs "
-                "start it by torchrun"
-            )
-        resume_training(run, device, changed_extensions, trackers, as_json)
+        if workers is not None:
+            raise UserError("--workers: a training has one; for several GPUs give --processes")
+        how = {**hands, "processes": processes or 1, "device": device, "changed_extensions": changed_extensions}
+        resume_training(run, how, trackers, as_json)
         return
+    if processes is not None:
+        raise UserError("--processes: is for a training; this run has --workers")
+    workers_asked = workers is not None or engine != "process" or address is not None or resources or slurm
     if api.is_design(run):
         if workers_asked or device is not None:
             raise UserError(
@@ -235,10 +238,7 @@ def resume(
         found = (api.resume_study if study else api.resume)(
             run,
             workers=workers,
-            engine=engine,
-            address=address,
-            resources=resources,
-            slurm=slurm,
+            **hands,
             device=device,
             changed_extensions=changed_extensions,
             callbacks=[terminal, Tracking(trackers, terminal.say, usual=False)],

@@ -113,6 +113,10 @@ SlurmWords = Annotated[
         show_default=False,
     ),
 ]
+Processes = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help="That train the network together on one machine; on GPUs each has one."),
+]
 Device = Annotated[str | None, typer.Option(metavar="D", help="auto, cpu, cuda or cuda:N.")]
 
 

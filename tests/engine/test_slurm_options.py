@@ -88,9 +88,7 @@ def test_an_engine_that_cannot_be_is_one_line_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("kind", "said"), [("is_training", "a training has no workers"), ("is_design", "a design goes on as it was begun")]
-)
+@pytest.mark.parametrize(("kind", "said"), [("is_design", "a design goes on as it was begun")])
 def test_what_has_no_workers_takes_no_words_about_them(
     kind: str, said: str, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -149,7 +149,7 @@ def test_a_finished_training_is_told_and_what_was_lost_is_made_again(
     assert "unfinished" in Ended(["show", str(run)], capsys).out
     assert Ended(["resume", str(run)], capsys).status == 0
     assert outcome(run) == before
-    assert Ended(["resume", str(run), "--workers", "2"], capsys).refuses("a training has no workers")
+    assert Ended(["resume", str(run), "--workers", "2"], capsys).refuses("--workers: a training has one")
     (run / "leaves" / "network" / "weights.safetensors").write_bytes(b"0")
     assert Ended(["evaluate", str(run)], capsys).refuses("weights.safetensors")
 

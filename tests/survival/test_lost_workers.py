@@ -130,19 +130,19 @@ def told_by(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
-def test_a_machine_that_is_lost_costs_its_tasks_only(long: Path, wholes: Wholes, tmp_path: Path) -> None:
-    for number in range(MACHINES):
-        run = tmp_path / f"run-{number}"
-        with nothing_left() as started, cluster(started) as machines:
-            address = told_by(machines)
-            words = searching(wholes.images, run, *RAY, "--address", address, kind=LONG)
-            with under_way(started, words, run) as process:
-                assert machines.stdin is not None
-                machines.stdin.write("lose\n")
-                machines.stdin.flush()
-                assert told_by(machines) == "lost"
-                _, told = process.communicate(timeout=PATIENCE)
-            assert told_by(machines) == "back"
-        assert process.returncode == 0, told
-        assert "; another one goes on with it" in " ".join(told.split()), told
-        assert as_if_nothing_had_been(run, long)
+@pytest.mark.parametrize("number", range(MACHINES))
+def test_a_machine_that_is_lost_costs_its_tasks_only(number: int, long: Path, wholes: Wholes, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    with nothing_left() as started, cluster(started) as machines:
+        address = told_by(machines)
+        words = searching(wholes.images, run, *RAY, "--address", address, kind=LONG)
+        with under_way(started, words, run) as process:
+            assert machines.stdin is not None
+            machines.stdin.write("lose\n")
+            machines.stdin.flush()
+            assert told_by(machines) == "lost"
+            _, told = process.communicate(timeout=PATIENCE)
+        assert told_by(machines) == "back"
+    assert process.returncode == 0, told
+    assert "; another one goes on with it" in " ".join(told.split()), told
+    assert as_if_nothing_had_been(run, long)

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cleave.api.arguments import SpaceObject, checked_callbacks, given_again, path_or_none, space_again
+from cleave.engine.engine import PROCESS, engine_of
 from cleave.engine.progress import CallbackLike, Callbacks
+from cleave.engine.ray_resources import ResourcesLike
+from cleave.engine.slurm_options import SlurmLike
 from cleave.engine.stop import Stop
 from cleave.errors import UserError
 from cleave.extras import need_extra
@@ -21,6 +24,7 @@ from cleave.retrain import verdict as verdict_runner
 from cleave.retrain.compare import ComparisonRequest
 from cleave.retrain.recipes import load_training
 from cleave.retrain.result import TrainResult, read_training
+from cleave.retrain.runner import Hands
 from cleave.run.mirror import at_hand
 from cleave.run.origin import TRAIN, holds
 from cleave.run.store import url_of
@@ -48,6 +52,11 @@ def train(
     settings: Mapping[str, Any] | None = None,
     seed: int | None = None,
     device: str | None = None,
+    engine: str = PROCESS,
+    address: str | None = None,
+    resources: ResourcesLike | None = None,
+    slurm: SlurmLike | None = None,
+    processes: int = 1,
     callbacks: Iterable[CallbackLike] = (),
     stop: Stop | None = None,
 ) -> TrainResult:
@@ -60,10 +69,12 @@ def train(
 
     `recipe`: a name ("short", "finetune" and so on), a YAML file, a mapping or `retrain.settings.RetrainRecipe`; None:
     short, or finetune for weights that are good already. The other arguments are as of `search`, and change it:
-    {"training.batch_size": 32}.
+    {"training.batch_size": 32}. `engine` and what belongs to it: who trains, as of `search`. `processes`: that
+    train the network together on that machine, each with its part of every batch; on GPUs each has one.
 
     UserError for a mistake in what was given; Interrupted, with everything saved, where it was asked to stop.
     """
+    hands = Hands(engine_of(1, engine, address, slurm, resources), processes)
     images, given = images_from(data)
     begun = {"begin.weights": weights, "begin.leaf": leaf, "arch": arch, "training.epochs": epochs}
     begun = {**begun, **pretrained_keys(weights, pretrained)}
@@ -72,7 +83,7 @@ def train(
     of = source.run if isinstance(source, SearchResult) else source if url_of(source) is None else at_hand(source)
     asked = load_training(of, recipe, {**keys, **(settings or {})})
     callback = Callbacks(checked_callbacks(callbacks), stop)
-    found = train_runner.start(asked, path_or_none(out), callback, given)
+    found = train_runner.start(asked, path_or_none(out), callback, given, hands=hands)
     return read_training(Path(found["run"]))
 
 
@@ -129,18 +140,24 @@ def resume_training(
     data: DataLike | None = None,
     space: SpaceObject | None = None,
     device: str | None = None,
+    engine: str = PROCESS,
+    address: str | None = None,
+    resources: ResourcesLike | None = None,
+    slurm: SlurmLike | None = None,
+    processes: int = 1,
     changed_extensions: bool = False,
     callbacks: Iterable[CallbackLike] = (),
     stop: Stop | None = None,
 ) -> TrainResult:
     """Goes on with an interrupted training, which ends as if nothing had happened; a finished one is told again.
 
-    The arguments are as of `resume`.
+    The arguments are as of `resume` and `train`.
     """
+    hands = Hands(engine_of(1, engine, address, slurm, resources), processes)
     space_again(space)
     callback = Callbacks(checked_callbacks(callbacks), stop)
     run = at_hand(folder)
-    train_runner.resume(run, callback, device, given_again(data), changed_extensions)
+    train_runner.resume(run, callback, device, given_again(data), changed_extensions, hands=hands)
     return read_training(run)
 
 

@@ -25,6 +25,15 @@ class Stop:
         if self.requested:
             raise Interrupted
 
+    @property
+    def asked(self) -> bool:
+        """Whether `check` would raise: some kinds hear elsewhere than in `requested`."""
+        try:
+            self.check()
+        except Interrupted:
+            return True
+        return False
+
     def __enter__(self) -> Stop:
         return self
 

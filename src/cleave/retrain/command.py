@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from cleave.common import (
+    Address,
     Data,
     DataRoot,
     Device,
+    EngineName,
     ExtensionFiles,
     Json,
     Out,
+    Processes,
+    ResourceWords,
     Seed,
     SkipDamaged,
+    SlurmWords,
     SpaceName,
     Trackers,
     flags_of,
@@ -72,6 +78,11 @@ def train(
     device: Device = None,
     space: SpaceName = None,
     extensions: ExtensionFiles = None,
+    engine: EngineName = "process",
+    address: Address = None,
+    resources: ResourceWords = None,
+    slurm: SlurmWords = None,
+    processes: Processes = None,
     trackers: Trackers = None,
     as_json: Json = False,
 ) -> None:
@@ -79,7 +90,7 @@ def train(
 
     From scratch, or from the weights that it has in the search (--from supernet), or from weights of timm's
     (--pretrained). Of a search its space and images are taken.
-    Several GPUs: torchrun --nproc-per-node N -m cleave train ...
+    Several GPUs: --processes N, or torchrun --nproc-per-node N -m cleave train ... Another machine: --engine.
     Interrupted, it goes on with `cleave resume`.
     """
     from cleave import api
@@ -102,16 +113,19 @@ def train(
             recipe=recipe,
             settings={**keys, **flags},
             out=out,
+            engine=engine,
+            address=address,
+            resources=resources,
+            slurm=slurm,
+            processes=processes or 1,
             callbacks=[terminal, Tracking(trackers, terminal.say)],
             stop=SignalStop(),
         )
     tell_training(result.to_json(), as_json)
 
 
-def resume_training(
-    run: Path, device: str | None, changed_extensions: bool, trackers: list[str] | None, as_json: bool
-) -> None:
-    """What `cleave resume` does with a training."""
+def resume_training(run: Path, how: Mapping[str, Any], trackers: list[str] | None, as_json: bool) -> None:
+    """What `cleave resume` does with a training; `how` as of `cleave.resume_training`."""
     from cleave import api
     from cleave.engine.stop import SignalStop
     from cleave.terminal import Terminal
@@ -120,8 +134,7 @@ def resume_training(
     with Terminal() as terminal:
         result = api.resume_training(
             run,
-            device=device,
-            changed_extensions=changed_extensions,
+            **how,
             callbacks=[terminal, Tracking(trackers, terminal.say, usual=False)],
             stop=SignalStop(),
         )

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cleave.data.given import Given
 from cleave.data.report import IMAGES, report_lines
+from cleave.engine.engine import ONE, PROCESS, Engine
 from cleave.engine.environment import compare
+from cleave.engine.executor import make_executor
+from cleave.engine.overview import Overview
 from cleave.engine.progress import Callback, Callbacks, following
 from cleave.errors import UserError
 from cleave.extensions import check_unchanged
 from cleave.memory import memory_for
 from cleave.resolve import resolve_device
+from cleave.retrain.job import SMALLER, TrainJob, TrainTask
 from cleave.retrain.problem import TrainingProblem, open_training
 from cleave.retrain.ranks import Ranks, device_of, joined
 from cleave.retrain.recipes import recipe_of, resolve_training
@@ -24,13 +30,40 @@ from cleave.retrain.settings import RetrainRecipe
 from cleave.run.durable import write_json
 from cleave.run.folder import RunFolder, create, make_folder, new_folder
 from cleave.run.lock import RunLock
-from cleave.run.mirror import told
+from cleave.run.mirror import brought, told
 from cleave.run.origin import TRAIN, Origin, check_begun, holds, read_origin, settle
 from cleave.run.resumable import resumable
 from cleave.run.view import is_whole, view
 from cleave.torch_state import cpu_threads
 
-MEMORY = "training.batch_size, or raise training.accumulate"
+
+@dataclass(frozen=True)
+class Hands:
+    """Who trains: a worker of an engine, and as how many processes. This process itself, or one of torchrun's: `own`.
+
+    UserError for a number of processes that cannot be, or where torchrun has started several already.
+    """
+
+    engine: Engine = ONE
+    processes: int = 1
+
+    def __post_init__(self) -> None:
+        if self.processes < 1:
+            raise UserError(f"--processes {self.processes}: give 1 or more")
+        if not self.own and os.environ.get("WORLD_SIZE", "1") != "1":
+            raise UserError("--engine, --processes: torchrun has started the processes already; leave them out")
+
+    @property
+    def own(self) -> bool:
+        return self.engine.name == PROCESS and self.processes == 1
+
+    def check(self, given: Given | None) -> None:
+        """UserError for images that several processes cannot open by themselves."""
+        if given is not None and self.processes > 1:
+            raise UserError("--processes: each opens the images by itself; give the name of a set, or a folder")
+
+
+OWN = Hands()
 
 
 def start(
@@ -39,14 +72,16 @@ def start(
     callback: Callback,
     given: Given | None = None,
     until: Until | None = None,
+    hands: Hands = OWN,
 ) -> dict[str, Any]:
     """Trains in a new folder; returns the outcome with "run" and "seconds". `given`: images that no recipe can name.
-    `until`: the seconds that are left for it; see `TrainingSession`.
+    `until`: the seconds that are left for it; see `TrainingSession`. `hands`: who trains.
 
     Under torchrun every process calls it alike; the first one reads and writes the folder.
     UserError for what the user can correct; Interrupted, with everything saved, when asked to stop.
     """
     recipe = resolve_training(recipe)
+    hands.check(given)
     with joined(device_of(recipe.device)) as ranks:
         callback = heard_by(ranks, callback)
         problem = in_turn(ranks, recipe, callback, given)
@@ -54,7 +89,7 @@ def start(
         path = ranks.told(folder_for(problem, out) if ranks.first else Path())
         with holding(path, ranks), callback.stop:
             folder = create(path, recipe, problem.environment(), TRAIN) if ranks.first else None
-            return go_on(path, folder, problem, ranks, callback, until)
+            return go_on(path, folder, problem, ranks, callback, until, hands)
 
 
 def resume(
@@ -64,13 +99,16 @@ def resume(
     given: Given | None = None,
     changed_extensions: bool = False,
     until: Until | None = None,
+    hands: Hands = OWN,
 ) -> dict[str, Any]:
     """Goes on with a training, or tells its outcome again; ends as if it had never been interrupted.
 
     `device`: another one than the recipe's, on which figures may differ; so they may with another number of processes,
-    in the last digits. `changed_extensions`: even if a user's file that the recipe names is another now.
+    in the last digits. `changed_extensions`: even if a user's file that the recipe names is another now. `hands`: who
+    trains; not necessarily who began.
     """
     check_begun(path, TRAIN)
+    hands.check(given)
     if is_whole(path, lambda _: None, TRAIN):  # nothing is written, so that the disk may be one that takes nothing
         return view(path, TRAIN)
     origin = read_origin(path, TRAIN)
@@ -86,7 +124,7 @@ def resume(
             problem = in_turn(ranks, recipe, callback, given)
             compare(origin.environment, problem.environment(), recipe.data.name, path, callback)
             with callback.stop:
-                return go_on(path, folder_of(path, origin, ranks), problem, ranks, callback, until)
+                return go_on(path, folder_of(path, origin, ranks), problem, ranks, callback, until, hands)
 
 
 def start_or_resume(
@@ -107,18 +145,37 @@ def go_on(
     ranks: Ranks,
     callback: Callback,
     until: Until | None = None,
+    hands: Hands = OWN,
 ) -> dict[str, Any]:
     """Takes the steps that are left of a training whose folder the first process has locked."""
     settings = problem.recipe.model_dump(mode="json")
-    with cpu_threads(problem.recipe.threads), memory_for("training", MEMORY), following(callback, path, settings):
+    with cpu_threads(problem.recipe.threads), memory_for("training", SMALLER), following(callback, path, settings):
         callback.say(f"run folder: {told(path)}")
         if folder is not None:
             write_json(path / IMAGES, dict(problem.report))
             keep_seen(folder.files, problem.task.train, problem.valid)
-        session = TrainingSession(problem, folder, ranks, callback, until)
-        session.run()
-        session.finish()
+        if hands.own:
+            TrainingSession(problem, folder, ranks, callback, until).complete()
+        else:
+            hand_out(TrainJob(problem, path, hands.processes), hands.engine, callback)
     return ranks.told(view(path, TRAIN) if ranks.first else {})
+
+
+def hand_out(job: TrainJob, engine: Engine, callback: Callback) -> None:
+    """Has somebody else take the steps that are left; raises as they would here."""
+    with make_executor(engine, 1, job, callback.stop, Overview(callback)) as executor:
+        executor.begin(TrainTask())
+        executor.finished()
+    brought(job.run, anew=True)
+
+
+def one_of_several(path: Path, device: str, callback: Callback) -> None:
+    """What each process of a gang does; the folder is begun, and locked by who started them."""
+    origin = read_origin(path, TRAIN)
+    recipe = recipe_of(origin, device)
+    with joined(device_of(recipe.device)) as ranks, cpu_threads(recipe.threads), callback.stop:
+        problem = in_turn(ranks, recipe, heard_by(ranks, callback), None)
+        TrainingSession(problem, folder_of(path, origin, ranks), ranks, heard_by(ranks, callback)).complete()
 
 
 def heard_by(ranks: Ranks, callback: Callback) -> Callback:

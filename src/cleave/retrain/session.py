@@ -96,6 +96,11 @@ class TrainingSession:
             found = self.inherited and self.inherited["accuracy"]
             self.folder.events.write("inherited", leaf=LABEL, phase=DOING, epoch=0, held_out=found)
 
+    def complete(self) -> None:
+        """Goes on to the end, and writes the outcome; raises as `run` and `finish` do."""
+        self.run()
+        self.finish()
+
     def run(self) -> None:
         """All steps that are left; raises Interrupted, with everything saved, when asked to stop."""
         while self.trainer.step < self.trainer.steps:
@@ -120,7 +125,7 @@ class TrainingSession:
 
     def _breathe(self) -> None:
         """Between steps: stop if any process is asked to, save if it is time."""
-        stopping = self.ranks.any(self.callback.stop.requested, self.problem.task.device)
+        stopping = self.ranks.any(self.callback.stop.asked, self.problem.task.device)
         if stopping or time.monotonic() - self.saved_at >= self.problem.recipe.checkpoint_seconds:
             self._save()
         if stopping:

@@ -46,7 +46,7 @@ class Mirror:
     def bring(self, below: str, anew: bool) -> None:
         """Fetches a file, or what lies in a folder, if it is not here; all of it where their checkpoints are later."""
         theirs, ours = set(self.store.names(below)), set(files_in(self.folder / below, self.folder))
-        unit = unit_of(f"{below}/{CHECKPOINTS}/0")
+        unit = unit_of(f"{below}/{CHECKPOINTS}/0".lstrip("/"))
         later = newest(unit, theirs) > newest(unit, ours)
         self._fetch(theirs if anew or later else theirs - ours)
 
@@ -66,7 +66,9 @@ class Mirror:
         self.store.remove(self.name(path))
 
     def name(self, path: Path) -> str:
-        return path.absolute().relative_to(self.folder).as_posix()
+        """Relative to the folder, which itself has none."""
+        name = path.absolute().relative_to(self.folder).as_posix()
+        return "" if name == "." else name
 
     def _send(self, names: Iterable[str]) -> None:
         for name in manifests_last(names):
