@@ -251,6 +251,12 @@ LEFT_OUT = {
         r"test_it_computes_what_timms_network_computes\[(?!0\])",
         r"search/test_beginning\.py::test_workers_get_them_too",
     ],
+    "a training by this process, workers of Ray's and jobs of SLURM at searches, torchrun's in retrain/test_ranks.py": [
+        r"retrain/test_job\.py::test_(a_worker_of_rays|a_job_of_slurm|two_processes)",
+    ],
+    "workers with a disk in common, and a store of each kind in run/test_store.py": [
+        r"test_workers_that_share_no_disk_leave_the_same_bytes",
+    ],
     "the same folders, made by the tests": [r"data/test_cases\.py::.*\[reference"],
     "the same for first order": [r"test_compiled_steps_are_the_same_steps\[darts2\]"],
     "table2 is a grid of searches too; of tables 4 to 8 and of appendix B single rows run": [

@@ -5,20 +5,22 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 import cleave
+from cleave.engine import slurm_cluster, slurm_executor
 from cleave.errors import UserError
 from cleave.retrain.runner import Hands
-from tests.process import PATIENCE, at_work
+from tests.process import PATIENCE, at_work, until
 from tests.retrain.killing import outcome
 from tests.tiny import Ended, found, write_images
 
 Capture = pytest.CaptureFixture[str]
-KEYS = ["training.epochs=3", "training.batch_size=12", "training.ema=.9", "threads=1", "checkpoint_seconds=0.05"]
+KEYS = ["training.batch_size=12", "training.ema=.9", "threads=1", "checkpoint_seconds=0.05"]
 RESNET = ["timm:test_resnet", "data.image_size=32", *KEYS]
 RAY = ["--engine", "ray"]
 needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed: pip install '.[ray]'")
@@ -30,7 +32,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def training(images: Path, out: Path, *more: str) -> list[str]:
-    return ["train", *RESNET, "--data", str(images), "--out", str(out), "--json", *more]
+    return ["train", *RESNET, "training.epochs=3", "--data", str(images), "--out", str(out), "--json", *more]
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +50,50 @@ def test_a_worker_of_rays_leaves_the_same_bytes(images: Path, whole: Path, tmp_p
     assert ended.status == 0, ended.err
     assert outcome(tmp_path / "run") == outcome(whole)
     assert json.loads(ended.out)["run"] == str(tmp_path / "run")
+
+
+@pytest.mark.skipif(find_spec("submitit") is None, reason="needs submitit: pip install '.[slurm]'")
+def test_a_job_of_slurm_that_is_preempted_leaves_the_same_bytes(
+    images: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    import submitit
+
+    monkeypatch.setattr(slurm_executor, "check_cluster", lambda: None)
+    local = lambda folder, python: submitit.LocalExecutor(folder, python=python)  # noqa: E731
+    monkeypatch.setattr(slurm_cluster, "submitit_executor", local)
+    out, preempted = tmp_path / "run", list[int]()
+
+    def preempt() -> None:
+        until(lambda: losses(out))
+        preempted.extend(at_it(out))
+        os.kill(preempted[0], signal.SIGUSR1)
+
+    thread = threading.Thread(target=preempt, daemon=True)
+    thread.start()
+    words = training(images, out, "--engine", "slurm", "--slurm", "time=60", "training.epochs=40")
+    ended = Ended(words, capsys)
+    assert ended.status == 0, ended.err
+    thread.join()
+    assert preempted
+    assert Ended(training(images, tmp_path / "one", "training.epochs=40"), capsys).status == 0
+    assert outcome(out) == outcome(tmp_path / "one")
+    assert not (out / "slurm").exists()
+
+
+def at_it(run: Path) -> list[int]:
+    """The processes that do the jobs of a run."""
+    return [
+        int(folder.name)
+        for folder in Path("/proc").glob("[0-9]*")
+        if b"submitit" in (line := command_of(folder)) and str(run).encode() in line
+    ]
+
+
+def command_of(folder: Path) -> bytes:
+    try:
+        return (folder / "cmdline").read_bytes()
+    except OSError:  # it has ended
+        return b""
 
 
 def losses(run: Path) -> list[float]:
