@@ -71,6 +71,8 @@ def test_the_later_checkpoint_is_right(tmp_path: Path, url: str, monkeypatch: py
         name = random.choice(sorted(heads))
         machine(name, tmp_path, monkeypatch)
         folder = at_hand(url)
+        with RunLock(folder):
+            pass  # sends what is later here
         generations = Generations(folder / "checkpoints")
         here = 0 if generations.empty else generations.newest(pytest.fail).meta["number"]
         last = max(last, heads[name])

@@ -114,8 +114,7 @@ class Events:
 
         Raises UserError with the number of a line that is not a JSON object.
         """
-        *lines, _unfinished = read_file(path).split(b"\n")
-        return [_event(path, number, line) for number, line in enumerate(lines, start=1)]
+        return parsed(path, read_file(path))
 
 
 def checked(path: Path, mark: Mark) -> bytes:
@@ -135,6 +134,12 @@ def checked(path: Path, mark: Mark) -> bytes:
             "put the file back or start the run again in a new folder"
         )
     return data
+
+
+def parsed(path: Path, data: bytes) -> list[dict[str, Any]]:
+    """The events that a file's bytes hold; see `Events.read`."""
+    *lines, _unfinished = data.split(b"\n")
+    return [_event(path, number, line) for number, line in enumerate(lines, start=1)]
 
 
 def _event(path: Path, number: int, line: bytes) -> dict[str, Any]:

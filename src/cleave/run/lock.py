@@ -43,7 +43,7 @@ class RunLock:
             mirror = mirror_of(self.folder)
             if mirror is not None and mirror.folder == self.folder.absolute():
                 mirror.check = undo.enter_context(Lease(mirror.store)).check
-                mirror.match()  # what another machine did since this one looked last
+                mirror.match(sends=True)  # another machine may have gone on, and this one may not have reached it
             self._held = undo.pop_all()
         return self
 

@@ -33,15 +33,15 @@ class Mirror:
         self.check: Callable[[], None] = lambda: None
         """Called in front of all that is changed there: UserError where another process has the store."""
 
-    def match(self) -> None:
-        """Makes both the same."""
+    def match(self, sends: bool) -> None:
+        """Fetches what is later there, and sends what is later here: that only who holds the store may do."""
         there, here = set(self.store.names()), set(files_in(self.folder))
         for unit in sorted({unit_of(name) for name in there | here}):
             theirs, ours = of_unit(unit, there), of_unit(unit, here)
             later = newest(unit, theirs) - newest(unit, ours)
             self._fetch(theirs if later > 0 else theirs - ours)
-            if later < 0:
-                self._send(ours)
+            if sends and later <= 0:
+                self._send(ours if later < 0 else ours - theirs)
 
     def bring(self, below: str, anew: bool) -> None:
         """Fetches a file, or what lies in a folder, if it is not here; all of it where their checkpoints are later."""
@@ -122,7 +122,7 @@ def newest(unit: str, names: Iterable[str]) -> int:
 
 
 def at_hand(place: str | Path) -> Path:
-    """The folder of a run on this machine: the path that is given, or the one of a store, made the same as that.
+    """The folder of a run on this machine: the path that is given, or the one of a store, with what is later there.
 
     From now on what this process writes there goes to the store too. UserError where the store cannot be reached.
     """
@@ -133,7 +133,7 @@ def at_hand(place: str | Path) -> Path:
         folder = Path(place)
         url = known_url(folder)
     if url is not None and folder.absolute() not in _mirrors:
-        mirrored(folder, url).match()
+        mirrored(folder, url).match(sends=False)
     return folder
 
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cleave.run.events import Events, Mark, checked
+from cleave.run.events import Mark, checked, parsed
 from cleave.run.folder import EVENTS, LATENCY, RESULT, TIMING, RunFiles, Saved
 from cleave.run.origin import CHECKPOINTS, SEARCH, check_begun, is_as_written, newest_meta, read_origin
 from cleave.run.outcome import altered, check_written
-from cleave.run.reading import Shape, Timing, is_there, read_json, shaped
+from cleave.run.reading import Shape, Timing, is_there, read_file, read_json, shaped
 from cleave.run.task_folder import last_event, last_events
 
 
@@ -62,7 +62,10 @@ def is_whole(path: Path, say: Callable[[str], None], kind: str = SEARCH) -> bool
     meta, origin = newest_saved(path), read_origin(path, kind)
     if meta["finished"] is None:
         return False
-    checked(path / EVENTS, Mark(**meta["events"]))
+    more = len(read_file(path / EVENTS)) - len(checked(path / EVENTS, Mark(**meta["events"])))
+    if more:
+        say(f"{path / EVENTS}: {more} bytes were added behind its end; they are cut off")
+        return False
     kept = shaped(path / CHECKPOINTS, KeptResult, meta["search"])["kept"]
     RunFiles(path, origin.identity).check_leaves(kept)
     odd = list(altered(path, meta["finished"], list(meta["finished"])))
@@ -73,8 +76,8 @@ def is_whole(path: Path, say: Callable[[str], None], kind: str = SEARCH) -> bool
 
 def events_of(path: Path) -> list[dict[str, Any]]:
     """All events of a finished run, oldest first; Damaged where they are not as they were written."""
-    checked(path / EVENTS, Mark(**newest_saved(path)["events"]))
-    return Events.read(path / EVENTS)
+    data = checked(path / EVENTS, Mark(**newest_saved(path)["events"]))
+    return parsed(path / EVENTS, data)
 
 
 def newest_saved(path: Path) -> dict[str, Any]:
