@@ -93,6 +93,17 @@ def test_a_folder_without_its_manifest_is_none() -> None:
     assert manifests_last(names) == ["a", "b/weights", "a/manifest.json", "b/manifest.json"]
 
 
+def test_names_that_lead_out_of_the_folder_are_not_fetched(
+    tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    got = list[str]()
+    monkeypatch.setattr(Store, "names", lambda store, below="": ["../evil", "a/../../evil", ".hidden", "a", "lock"])
+    monkeypatch.setattr(Store, "get", lambda store, name, file: (got.append(name), file.write_bytes(b"")))
+    mirrored(tmp_path / "cache" / "run", url).match(sends=False)
+    assert got == ["a"]
+    assert [path.name for path in (tmp_path / "cache" / "run").iterdir()] == ["a"]
+
+
 @pytest.fixture(scope="module")
 def images(befalling: Path) -> Path:
     return befalling / "images"
