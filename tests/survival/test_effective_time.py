@@ -13,7 +13,7 @@ from tests.tiny import RSPS, same
 
 BETWEEN = 60.0
 """Seconds from one kill to the next."""
-STEADY = {**RSPS, "search.checkpoint_seconds": 2, "search.epochs": 2500, "trust.control": 0}
+STEADY = {**RSPS, "search.checkpoint_seconds": 2, "search.epochs": 6000, "trust.control": 0}
 """Some five minutes of work, by the clock."""
 
 
