@@ -30,7 +30,14 @@ def here(place: Path | None) -> Path | None:
     return None if place is None else at_hand(place)
 
 
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="The run folder, or its store.", callback=here)]
+def run_here(place: Path) -> Path:
+    """The same of a run that is there."""
+    from cleave.run.mirror import run_at_hand  # not before a command needs it
+
+    return run_at_hand(place)
+
+
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="The run folder, or its store.", callback=run_here)]
 Out = Annotated[
     Path | None,
     typer.Option(

@@ -171,6 +171,13 @@ def after(puts: int, true: Callable[[Store, str, Path], None]) -> Callable[[Stor
     return put
 
 
+def test_a_store_that_holds_nothing_is_named_as_it_was_given(url: str, capsys: Capture) -> None:
+    for command in ("show", "resume", "rank", "evolve"):
+        assert Ended([command, url], capsys).refuses(f"{url}: holds no run; give the URL that --out was given")
+    with pytest.raises(UserError, match="holds no run"):
+        cleave.load(url)
+
+
 def test_a_store_that_cannot_be_written_to_is_one_line_and_the_run_goes_on_once_it_can(
     images: Path, whole: Path, tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:

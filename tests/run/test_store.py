@@ -80,7 +80,7 @@ def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     registry = importlib.import_module("fsspec.registry")
     monkeypatch.delitem(registry._registry, "s3", raising=False)
     monkeypatch.setitem(registry.known_implementations, "s3", {"class": "nowhere.S3", "err": "Install s3fs"})
-    with pytest.raises(UserError, match=r"^s3://a/b: Install s3fs; for s3:// pip install 'cleave-nas\[s3\]'$"):
+    with pytest.raises(UserError, match=r"^s3://a/b: Install s3fs; pip install 'cleave-nas\[s3\]'$"):
         Store("s3://a/b")
 
 

@@ -25,7 +25,7 @@ from cleave.given import (
     without,
 )
 from cleave.result import SearchResult
-from cleave.run.mirror import at_hand
+from cleave.run.mirror import run_at_hand
 from cleave.settings import Recipe
 from cleave.space import Space
 
@@ -79,7 +79,7 @@ def checked_callbacks(callbacks: Iterable[CallbackLike]) -> list[CallbackLike]:
 
 
 def folder_of(run: Folder) -> Path:
-    return run.run if isinstance(run, SearchResult) else at_hand(run)
+    return run.run if isinstance(run, SearchResult) else run_at_hand(run)
 
 
 def path_or_none(path: str | Path | None) -> Path | None:

@@ -14,7 +14,7 @@ from cleave.engine.progress import CallbackLike, Callbacks
 from cleave.engine.stop import Stop
 from cleave.given import DataLike, RecipeLike, images_from, once, recipe_from, without
 from cleave.pages.runner import page_of
-from cleave.run.mirror import at_hand
+from cleave.run.mirror import run_at_hand
 from cleave.run.origin import DESIGN, holds
 
 
@@ -58,7 +58,7 @@ def resume_design(
     stop: Stop | None = None,
 ) -> dict[str, Any]:
     """Goes on with an interrupted design; a finished one is told again. `data`: again what was given as tensors."""
-    return with_page(runner.resume(at_hand(run), Callbacks(checked_callbacks(callbacks), stop), given_again(data)))
+    return with_page(runner.resume(run_at_hand(run), Callbacks(checked_callbacks(callbacks), stop), given_again(data)))
 
 
 def with_page(found: dict[str, Any]) -> dict[str, Any]:

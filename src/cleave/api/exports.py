@@ -16,7 +16,7 @@ from cleave.export.subject import Whose
 from cleave.given import DataLike
 from cleave.result import SearchResult
 from cleave.retrain.result import TrainResult
-from cleave.run.mirror import at_hand
+from cleave.run.mirror import run_at_hand
 
 
 def export(
@@ -44,7 +44,7 @@ def export(
     Interrupted when asked to stop: nothing is left behind.
     """
     space_again(space)
-    folder = source.run if isinstance(source, SearchResult | TrainResult) else at_hand(source)
+    folder = source.run if isinstance(source, SearchResult | TrainResult) else run_at_hand(source)
     whose = Whose(folder, arch, leaf, None if data_root is None else str(data_root))
     request = ExportRequest(whose, Path(out), formats, opset, int8)
     return export_runner.export(request, Callbacks(checked_callbacks(callbacks), stop), given_again(data))

@@ -17,7 +17,7 @@ from cleave.paired.compare import RunsQuestion
 from cleave.paired.compare import compare_runs as runs_compared
 from cleave.result import SearchResult
 from cleave.retrain.result import TrainResult
-from cleave.run.mirror import at_hand
+from cleave.run.mirror import run_at_hand
 
 Run = str | Path | SearchResult | TrainResult
 
@@ -83,4 +83,4 @@ def compare_runs(
 
 
 def folder_of(run: Run) -> Path:
-    return run.run if isinstance(run, SearchResult | TrainResult) else at_hand(run)
+    return run.run if isinstance(run, SearchResult | TrainResult) else run_at_hand(run)

@@ -34,7 +34,7 @@ from cleave.plan.plan import plan_search
 from cleave.rank import runner as rank_runner
 from cleave.rank.question import RankQuestion
 from cleave.result import SearchResult, read_result
-from cleave.run.mirror import at_hand
+from cleave.run.mirror import run_at_hand
 from cleave.search import runner as search_runner
 from cleave.split.matrix import partition_file, partition_matrix
 
@@ -113,7 +113,7 @@ def load(run: str | Path, *, space: SpaceObject | None = None) -> SearchResult:
     `space`: again what was given as an object, where another process searched it.
     """
     space_again(space)
-    return read_result(at_hand(run))
+    return read_result(run_at_hand(run))
 
 
 def rank(

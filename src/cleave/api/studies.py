@@ -15,7 +15,7 @@ from cleave.engine.stop import Stop
 from cleave.errors import UserError, shown
 from cleave.extras import need_extra
 from cleave.given import RecipeLike, SpaceLike, once, recipe_from, space_keys, without
-from cleave.run.mirror import at_hand
+from cleave.run.mirror import run_at_hand
 from cleave.run.origin import STUDY, holds
 
 
@@ -80,7 +80,7 @@ def resume_study(
 
     chosen = engine_of(workers, engine, address, slurm, resources)
     callback = Callbacks(checked_callbacks(callbacks), stop)
-    return resume(at_hand(folder), callback, chosen, device, changed_extensions)
+    return resume(run_at_hand(folder), callback, chosen, device, changed_extensions)
 
 
 def is_study(folder: Path) -> bool:

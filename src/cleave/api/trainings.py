@@ -25,7 +25,7 @@ from cleave.retrain.compare import ComparisonRequest
 from cleave.retrain.recipes import load_training
 from cleave.retrain.result import TrainResult, read_training
 from cleave.retrain.runner import Hands
-from cleave.run.mirror import at_hand
+from cleave.run.mirror import run_at_hand
 from cleave.run.origin import TRAIN, holds
 from cleave.run.store import url_of
 from cleave.search.opponents import find_opponents
@@ -80,7 +80,7 @@ def train(
     begun = {**begun, **pretrained_keys(weights, pretrained)}
     keys = {**space_keys(space), **images, **without({**begun, "seed": seed, "device": device})}
     once(keys, settings or {})
-    of = source.run if isinstance(source, SearchResult) else source if url_of(source) is None else at_hand(source)
+    of = source.run if isinstance(source, SearchResult) else source if url_of(source) is None else run_at_hand(source)
     asked = load_training(of, recipe, {**keys, **(settings or {})})
     callback = Callbacks(checked_callbacks(callbacks), stop)
     found = train_runner.start(asked, path_or_none(out), callback, given, hands=hands)
@@ -124,7 +124,7 @@ def compare(
     keys = {**images, **without({"begin.leaf": leaf, "arch": arch, "training.epochs": epochs, "device": device})}
     once(keys, settings or {})
     request = ComparisonRequest(
-        source.run if isinstance(source, SearchResult) else at_hand(source),
+        source.run if isinstance(source, SearchResult) else run_at_hand(source),
         tuple(seeds),
         recipe,
         scratch,
@@ -156,7 +156,7 @@ def resume_training(
     hands = Hands(engine_of(1, engine, address, slurm, resources), processes)
     space_again(space)
     callback = Callbacks(checked_callbacks(callbacks), stop)
-    run = at_hand(folder)
+    run = run_at_hand(folder)
     train_runner.resume(run, callback, device, given_again(data), changed_extensions, hands=hands)
     return read_training(run)
 
@@ -183,7 +183,7 @@ def evaluate(
     """
     space_again(space)
     images, given = images_from(data)
-    folder = model.run if isinstance(model, TrainResult) else at_hand(model)
+    folder = model.run if isinstance(model, TrainResult) else run_at_hand(model)
     callback = Callbacks(checked_callbacks(callbacks), stop)
     root = None if data_root is None else str(data_root)
     return evaluate_runner.evaluate(folder, callback, images.get("data.name"), root, device, given)
@@ -194,7 +194,7 @@ def opponents(source: str | Path | SearchResult, *, against: Sequence[str] = (),
 
     `against`: more of timm's names. `seed`: of the random architecture. Returns what `cleave opponents --json` prints.
     """
-    run = source.run if isinstance(source, SearchResult) else at_hand(source)
+    run = source.run if isinstance(source, SearchResult) else run_at_hand(source)
     return find_opponents(run, against, seed)
 
 
@@ -213,7 +213,7 @@ def verdict(
     UserError for trainings that are not finished, or not of the same images, and where there are no test images.
     """
     images, given = images_from(data)
-    runs = [each.run if isinstance(each, TrainResult) else at_hand(each) for each in models]
+    runs = [each.run if isinstance(each, TrainResult) else run_at_hand(each) for each in models]
     callback = Callbacks(checked_callbacks(callbacks), stop)
     root = None if data_root is None else str(data_root)
     return verdict_runner.find_verdict(runs, callback, images.get("data.name"), root, device, given)
@@ -238,6 +238,6 @@ def timm_model(
     from cleave.timm_models import of_architecture, of_training
 
     if isinstance(source, TrainResult) or os.path.isdir(source):
-        return of_training(source.run if isinstance(source, TrainResult) else at_hand(source), num_classes, options)
+        return of_training(source.run if isinstance(source, TrainResult) else run_at_hand(source), num_classes, options)
     named, classes = {"name": space, **(settings or {})}, 1000 if num_classes is None else num_classes
     return of_architecture(str(source), named, classes, options)

@@ -137,6 +137,14 @@ def at_hand(place: str | Path) -> Path:
     return folder
 
 
+def run_at_hand(place: str | Path) -> Path:
+    """The same of a run that is there; UserError where the store holds nothing."""
+    folder = at_hand(place)
+    if mirror_of(folder) is not None and not files_in(folder):
+        raise UserError(f"{known_as(folder)}: holds no run; give the URL that --out was given")
+    return folder
+
+
 def known_url(folder: Path) -> str | None:
     """The store of a folder that `at_hand` gave earlier, on this machine."""
     note = folder.absolute().parent / URL

@@ -116,7 +116,8 @@ def _opened(url: str) -> tuple[AbstractFileSystem, str]:
     try:
         system, root = url_to_fs(url, use_listings_cache=False, **local)
     except ImportError as error:
-        raise UserError(f"{brief(url)}: {error}; for s3:// pip install 'cleave-nas[s3]'") from error
+        advice = "; pip install 'cleave-nas[s3]'" if scheme == "s3" else ""
+        raise UserError(f"{brief(url)}: {error}{advice}") from error
     except ValueError as error:
         raise UserError(f"{brief(url)}: {error}") from error
     return system, root.rstrip("/")
