@@ -140,6 +140,7 @@ def test_signals_are_heard_by_commands_alone() -> None:
         "reproduce/command.py",
         "retrain/command.py",
         "retrain/compare_command.py",
+        "retrain/gang_command.py",
         "retrain/verdict_command.py",
     )
     assert using == {ROOT / "src" / "cleave" / name for name in ("engine/stop.py", *commands)}

@@ -18,8 +18,6 @@ from tests.survival.conftest import Wholes
 from tests.survival.living import Life
 from tests.survival.runs import ONE, searching, told_in_one_line
 
-Image.MAX_IMAGE_PIXELS = None
-
 
 def saved(kind: str, mode: str = "RGB", size: tuple[int, int] = (8, 8), **options: Any) -> bytes:  # noqa: ANN401
     pixels = np.random.default_rng(5).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)

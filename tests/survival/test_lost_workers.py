@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import pytest
 
 from tests.engine.test_ray import RAY, nothing_left
 from tests.process import PATIENCE, Started, at_work, until
-from tests.search.test_workers import alive, holders
+from tests.search.test_workers import alive, content, holders
 from tests.survival.conftest import Wholes
 from tests.survival.living import Life
 from tests.survival.runs import ONE, as_if_nothing_had_been, gone_on_with, searching
@@ -24,10 +25,8 @@ from tests.tiny import RSPS, part_generations
 
 pytestmark = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed: pip install '.[ray]'")
 
-LONG = {**RSPS, "search.checkpoint_seconds": 0.05, "search.epochs": 100, "trust.control": 0}
+LONG = {**RSPS, "search.checkpoint_seconds": 0.05, "search.epochs": 800, "trust.control": 0}
 """Two leaves, for long enough to be found at work."""
-EACH = 3
-"""Workers killed in a search: of each task at most two, since a third would end the run."""
 SEARCHES, DRIVERS, MACHINES = 10, 19, 5
 
 
@@ -49,29 +48,31 @@ def under_way(started: Started, words: list[str], run: Path) -> subprocess.Popen
     return at_work(words, far_enough, True, dict([started.mark.split("=")]))  # type: ignore[return-value]
 
 
-def kill_one(run: Path, but: set[int]) -> int:
-    """Kills a worker that is at a task, and none of these; waits until another one has its task."""
-    victim = random.choice(sorted(each for each in holders(run) - but if alive(each)))
+def kill_worker_at(leaf: str, run: Path, but: set[int]) -> None:
+    """Kills the worker that is at a leaf, once there is one that is none of these; it is one of them then."""
+    until(lambda: workers_at(leaf, run) - but)
+    (victim,) = workers_at(leaf, run) - but
     os.kill(victim, signal.SIGKILL)
-    until(lambda: victim not in holders(run) or finished(run))
-    return victim
+    but.add(victim)
 
 
-def finished(run: Path) -> bool:
-    return (run / "result.json").exists()
+def workers_at(leaf: str, run: Path) -> set[int]:
+    """The live process that holds a leaf, if there is one."""
+    return {int(number) for number in re.findall(r"\d+", content(run / "parts" / leaf / "lock")) if alive(int(number))}
 
 
 @pytest.mark.parametrize("number", range(SEARCHES))
 def test_workers_that_are_killed_cost_their_tasks_only(number: int, long: Path, wholes: Wholes, tmp_path: Path) -> None:
+    """Three of them; a third of the same leaf would end the run."""
     run = tmp_path / "run"
     words = searching(wholes.images, run, *RAY, kind=LONG)
     with nothing_left() as started, under_way(started, words, run) as process:
         killed = set[int]()
-        for _ in range(EACH):
-            killed.add(kill_one(run, killed))
+        for leaf in random.choice(["010", "101", "011", "100"]):
+            kill_worker_at(leaf, run, killed)
         _, told = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, told
-    assert " ".join(told.split()).count("; another one goes on with it") == EACH, told
+    assert " ".join(told.split()).count("; another one goes on with it") == len(killed) == 3, told
     assert as_if_nothing_had_been(run, long)
 
 

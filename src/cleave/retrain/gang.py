@@ -1,6 +1,6 @@
 """Several processes of this machine that train one network, started by torchrun and heard through its output.
 
-`python -m cleave.retrain.gang RUN DEVICE` is one of them. Whoever starts them holds the run folder.
+Each is `python -m cleave.retrain.gang_command RUN DEVICE`. Whoever starts them holds the run folder.
 """
 
 from __future__ import annotations
@@ -15,17 +15,14 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from cleave.engine.progress import Callback, Callbacks, Progress
-from cleave.engine.stop import SignalStop, Stop
-from cleave.engine.worker_process import Teller
+from cleave.engine.progress import Callback, Progress
+from cleave.engine.stop import Stop
 from cleave.errors import Interrupted, UserError
-from cleave.process import DONE, WRONG, run_process
-from cleave.signals import INTERRUPTED
 
 LOOK_SECONDS = 0.1
 GRACE_SECONDS = 60.0
 """For which all of them have to save, and end."""
-PROGRAM = "cleave.retrain.gang"
+PROGRAM = "cleave.retrain.gang_command"
 
 
 def train_together(run: Path, processes: int, device: str, stop: Stop, callback: Callback) -> None:
@@ -104,39 +101,3 @@ def kill(group: subprocess.Popen[str]) -> None:
     """Whatever is left of them."""
     with suppress(ProcessLookupError):
         os.killpg(group.pid, signal.SIGKILL)
-
-
-def sign(what: Progress | str) -> None:
-    """Says a sign of life as a line of JSON."""
-    if isinstance(what, str):
-        tell({"say": what})
-        return
-    means = None if what.means is None else what.means()
-    tell({"done": what.done, "total": what.total, "leaf": what.leaf, "doing": what.doing, "means": means})
-
-
-def tell(what: dict[str, Any]) -> None:
-    print(json.dumps(what), flush=True)
-
-
-def main(arguments: list[str]) -> int:
-    """One of them, from its start; the first one reads and writes the folder and tells."""
-    from cleave.retrain.runner import one_of_several
-
-    run, device = arguments
-    first = os.environ.get("RANK", "0") == "0"
-    try:
-        one_of_several(Path(run), device, Callbacks([Teller(sign)] if first else [], SignalStop()))
-    except Interrupted:
-        if first:
-            tell({"interrupted": True})
-        return INTERRUPTED
-    except UserError as error:
-        if first:
-            tell({"mistake": str(error)})
-        return WRONG
-    return DONE
-
-
-if __name__ == "__main__":
-    run_process(PROGRAM, main)

@@ -150,7 +150,7 @@ def known_url(folder: Path) -> str | None:
     note = folder.absolute().parent / URL
     if folder.absolute().parent.parent.name != STORES or not note.is_file():
         return None
-    return note.read_text()
+    return note.read_text(encoding="utf-8")
 
 
 def mirrored(folder: Path, url: str) -> Mirror:
@@ -159,7 +159,7 @@ def mirrored(folder: Path, url: str) -> Mirror:
     mirror = Mirror(folder, url)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder.parent / URL).write_text(url)
+        (folder.parent / URL).write_text(url, encoding="utf-8")
     except OSError as error:
         raise UserError(f"{folder}: cannot be made ({error.strerror}); set XDG_CACHE_HOME to another folder") from error
     _mirrors[folder] = mirror
