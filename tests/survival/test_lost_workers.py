@@ -27,6 +27,8 @@ pytestmark = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not ins
 
 LONG = {**RSPS, "search.checkpoint_seconds": 0.05, "search.epochs": 800, "trust.control": 0}
 """Two leaves, for long enough to be found at work."""
+LONGER = {**LONG, "search.epochs": 2500}
+"""For as many sessions."""
 SEARCHES, DRIVERS, MACHINES = 10, 19, 5
 
 
@@ -76,22 +78,23 @@ def test_workers_that_are_killed_cost_their_tasks_only(number: int, long: Path, 
     assert as_if_nothing_had_been(run, long)
 
 
-def test_a_search_that_is_killed_again_and_again_goes_on_each_time(long: Path, wholes: Wholes, tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    words = searching(wholes.images, run, *RAY, kind=LONG)
+def test_a_search_that_is_killed_again_and_again_goes_on_each_time(wholes: Wholes, tmp_path: Path) -> None:
+    whole, run = tmp_path / "whole", tmp_path / "run"
+    assert Life(searching(wholes.images, whole, *ONE, kind=LONGER), tmp_path).ended().status == 0
+    words = searching(wholes.images, run, *RAY, kind=LONGER)
     for _ in range(DRIVERS):
         before = part_generations(run)
         with (
             nothing_left() as started,
             at_work(
-                words, lambda before=before: part_generations(run) > before, True, dict([started.mark.split("=")])
+                words, lambda before=before: {*part_generations(run)} - {*before}, True, dict([started.mark.split("=")])
             ) as process,
         ):
             process.kill()
         words = ["resume", str(run), "--json", *RAY]
     ended = gone_on_with(run, words)
     assert ended.status == 0, ended.err
-    assert as_if_nothing_had_been(run, long)
+    assert as_if_nothing_had_been(run, whole)
 
 
 CLUSTER = """
