@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not ins
 
 LONG = {**RSPS, "search.checkpoint_seconds": 0.05, "search.epochs": 800, "trust.control": 0}
 """Two leaves, for long enough to be found at work."""
-LONGER = {**LONG, "search.epochs": 2500}
+LONGER = {**LONG, "search.epochs": 1300}
 """For as many sessions."""
 SEARCHES, DRIVERS, MACHINES = 10, 19, 5
 
