@@ -3,7 +3,7 @@
 Planted in a command's process, or loaded there as a user's own file, so that worker processes have it too. The
 mishap comes from the environment, `MISHAP`, as JSON: {"point": name, "hit": number} or {"operation": number}, with
 {"does": key of `DOES`}, or, behind a step, with {"place": key of `PLACES`} of its trainer. `HITS` names a folder in
-which every hit of a point adds one byte to a file, whoever comes there.
+which every process that comes to a point adds one byte to its file.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -72,13 +73,28 @@ OTHERS: dict[str, Callable[[Path], None]] = {
 }  # fmt: skip
 
 
+READ = {
+    "spoilt header.jpg", "without its end.png", "named png.png", "in capitals.JPG", "moving.gif", "small.webp",
+    "cmyk.jpg", "transparent.png", "one pixel.png", "a line.png", "turned.jpg",
+}  # fmt: skip
+"""Images in spite of all; the others are refused by name."""
+
+
+def used(run: Path) -> int:
+    """The images of the class that a run trains on or holds out."""
+    first, _ = json.loads((run / "images.json").read_text())["classes"]
+    return int(first["train"] + first["held_out"])
+
+
 @pytest.mark.parametrize("name", [*BYTES, *OTHERS])
 def test_it_is_read_or_named_and_left_out_on_request(name: str, wholes: Wholes, tmp_path: Path) -> None:
     images = shutil.copytree(wholes.images, tmp_path / "images")
     place = images / "class0" / name
     place.write_bytes(BYTES[name]) if name in BYTES else OTHERS[name](place)
     first = Life(searching(images, tmp_path / "first", *ONE), tmp_path).ended()
+    assert (first.status == 0) == (name in READ), first.err
     if first.status == 0:
+        assert used(tmp_path / "first") > used(wholes.run())
         return
     line = told_in_one_line(first)
     assert name in line

@@ -16,12 +16,13 @@ from tests.survival.runs import ONE, PHASES, as_if_nothing_had_been, gone_on_wit
 
 @pytest.mark.parametrize(("jump", "phase"), [*product(CLOCKS, PHASES)])
 def test_a_clock_that_jumps_changes_nothing(jump: str, phase: str, wholes: Wholes, tmp_path: Path) -> None:
-    """In a session that is killed later, so that another one, whose clock is right, finds what this one left."""
+    """And a session whose clock is right tells the same of what it left."""
     run, operations = tmp_path / "run", wholes.hits[0]["operation"]
     words = searching(wholes.images, run, *ONE)
     at = {"first": 40, "middle": operations // 2, "last": operations - 2}[phase]
     jumped = Life(words, tmp_path, {"operation": at, "does": jump}, run).ended()
     assert jumped.status == 0, jumped.err
+    assert jumped.hits["operation"] >= at, "it never came to that"
     assert as_if_nothing_had_been(run, wholes.run())
     assert json.loads((run / "timing.json").read_text())["seconds"] >= 0
     assert gone_on_with(run, words).status == 0

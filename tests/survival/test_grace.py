@@ -24,6 +24,7 @@ def test_who_is_asked_to_stop_has_saved_all_in_time(number: int, wholes: Wholes,
     mishap = {"operation": 1 + number * operations // MOMENTS, "does": "asked"}
     asked = Life(words, tmp_path, mishap, run).ended()
     assert asked.status in (0, 130), asked.err
+    assert "asked" in asked.hits
     assert asked.grace < GRACE
     if asked.status == 130:
         line = asked.err.splitlines()[-1]

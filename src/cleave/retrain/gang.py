@@ -1,6 +1,6 @@
 """Several processes of this machine that train one network, started by torchrun and heard through its output.
 
-Each is `python -m cleave.retrain.gang_command RUN DEVICE`. Whoever starts them holds the run folder.
+Each is `python -m cleave.retrain.gang_command RUN DEVICE`. The process that starts them holds the run folder.
 """
 
 from __future__ import annotations

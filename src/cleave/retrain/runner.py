@@ -166,7 +166,7 @@ def hand_out(job: TrainJob, engine: Engine, callback: Callback) -> None:
     with make_executor(engine, 1, job, callback.stop, Overview(callback)) as executor:
         executor.begin(TrainTask())
         executor.finished()
-    brought(job.run, anew=True)
+    brought(job.run)
 
 
 def one_of_several(path: Path, device: str, callback: Callback) -> None:

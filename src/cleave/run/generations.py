@@ -34,7 +34,6 @@ from cleave.errors import UserError
 from cleave.files import unpacked_size
 from cleave.run import durable
 from cleave.run.durable import Owner
-from cleave.run.mirror import removed
 from cleave.run.reading import Damaged, Foreign, names_in, parse_json
 
 Found = TypeVar("Found")
@@ -163,7 +162,6 @@ class Generations:
             on_damage(f"{error}: generation {path.name} is set aside, and the one before it is used")
             with durable.saving(path):
                 durable.rename(path, path.with_name(f"{path.name}.damaged"))
-            removed(path)
 
         return newest_of(self.folder, self.of, set_aside)
 

@@ -1,8 +1,8 @@
 """A run's folder on this machine that is kept the same as a store elsewhere.
 
 All is written here first; what is whole goes to the store at once, its manifest last, so that the store is at every
-moment what this folder was a moment before. What other machines put there is fetched when it is asked for. Whoever has
-the later checkpoint is right: by that a folder and its store are made the same when a run is opened.
+moment what this folder was a moment before. What other machines put there is fetched when it is asked for. The later
+checkpoint is right: by that a folder and its store are made the same when a run is opened.
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ class TaskSession:
     def train(
         self, trainer: InTraining, epochs: int, step: Callable[[], SearchCost], doing: str, end: Callable[[], None]
     ) -> None:
-        """The steps up to the end of so many epochs: `step` takes one and tells its cost, `end` follows an epoch.
+        """The steps that are left of these epochs: `step` takes one and tells its cost, `end` follows an epoch.
 
         UserError where what was trained is not finite behind an epoch: its last step may have spoilt it.
         """
