@@ -221,16 +221,12 @@ def resume(
         return
     if processes is not None:
         raise UserError("--processes: is for a training; this run has --workers")
-    workers_asked = workers is not None or engine != "process" or address is not None or resources or slurm
     if api.is_design(run):
-        if workers_asked or device is not None:
-            raise UserError(
-                "--workers, --engine, --address, --resources, --slurm, --device: a design goes on as it was begun; "
-                "leave them out"
-            )
+        if workers is not None or device is not None:
+            raise UserError("--workers, --device: a design goes on as it was begun; leave them out")
         with Terminal() as terminal:
             callbacks = [terminal, Tracking(trackers, terminal.say, usual=False)]
-            designed = api.resume_design(run, callbacks=callbacks, stop=SignalStop())
+            designed = api.resume_design(run, **hands, callbacks=callbacks, stop=SignalStop())
         tell_design(designed, as_json)
         return
     study = api.is_study(run)

@@ -19,6 +19,7 @@ from cleave.bench.table import DATASETS
 from cleave.engine.progress import Callback, Progress
 from cleave.method import METHODS
 from cleave.run.alarm import alarm_lines
+from cleave.run.mirror import known_as, resume_command
 from cleave.run.origin import SEARCH, holds, read_origin
 from cleave.search.judging import judged_by
 from cleave.space import Space, find_space
@@ -106,7 +107,7 @@ def print_run(result: dict[str, Any], console: Console | None = None) -> None:
     console.print(Text(result["trust"]["verdict"]))
     for warning in [*result["trust"]["warnings"], *alarm_lines(result.get("guards", []))]:
         console.print(Text(f"Warning: {warning}"))
-    console.print(Text(f"{result['seconds']:.0f} s; all of it is in {result['run']}"), soft_wrap=True)
+    console.print(Text(f"{result['seconds']:.0f} s; all of it is in {known_as(Path(result['run']))}"), soft_wrap=True)
     console.print(Text(f"train it: {training(result)}"), soft_wrap=True)
 
 
@@ -114,7 +115,7 @@ def training(result: dict[str, Any]) -> str:
     """The command that trains the chosen network, from its weights in the search where it has some."""
     method = METHODS.get(result["method"])
     begun = "" if method is None or method.alone else " --from supernet"
-    return f"cleave train {quote(result['run'])}{begun}"
+    return f"cleave train {quote(known_as(Path(result['run'])))}{begun}"
 
 
 def begin_lines(result: dict[str, Any]) -> list[str]:
@@ -141,13 +142,14 @@ def space_of(result: dict[str, Any]) -> Space | None:
 def print_unfinished(console: Console, result: dict[str, Any]) -> None:
     last = result["last"]
     where = f"last event: {last['kind']}{of_leaf(last['leaf'])}" if last else "nothing is finished yet"
-    console.print(Text(f"{result['run']}: unfinished after {result['seconds']:.0f} s, {where}"), soft_wrap=True)
+    run = Path(result["run"])
+    console.print(Text(f"{known_as(run)}: unfinished after {result['seconds']:.0f} s, {where}"), soft_wrap=True)
     for label, event in result["parts"].items():
         doing = "begun" if event is None else f"{event['kind']} found"
         if event is not None and event["kind"] == "epoch":
             doing = f"{event['phase']}, epoch {event['epoch']}"
         console.print(Text(f"under way: {label}, {doing}"))
-    console.print(Text(f"go on with: cleave resume {quote(result['run'])}"), soft_wrap=True)
+    console.print(Text(f"go on with: {resume_command(run)}"), soft_wrap=True)
 
 
 def of_leaf(label: str) -> str:

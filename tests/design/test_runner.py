@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import pickle
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +13,19 @@ from typing import Any
 import pytest
 
 import cleave
+from cleave.config import load
 from cleave.design import runner as design_runner
+from cleave.design import whole
 from cleave.design.decide import no_test_part
+from cleave.design.job import DesignJob, DesignTask
 from cleave.design.ours import FEWEST_JUDGED, TABLE, dealt_alike, evolution_plan
+from cleave.design.settings import DesignRecipe
 from cleave.design.work import Work
-from cleave.engine.progress import Callback
+from cleave.engine.engine import Engine
+from cleave.engine.progress import Callback, Callbacks, following
 from cleave.engine.stop import Stop
+from cleave.engine.told import pass_on
+from cleave.engine.worker_process import Teller
 from cleave.run.folder import create
 from cleave.run.origin import DESIGN
 from cleave.run.view import view
@@ -161,11 +170,61 @@ def test_a_design_goes_on_wherever_it_was_interrupted(parts: Parts) -> None:
     assert (parts.early / "card.json").exists()
 
 
-def test_interrupted_it_ends_as_if_it_had_not_been(
+class Runs(Callback):
+    """Remembers the runs within a run."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.begun: list[Path] = []
+        self.ended = 0
+
+    def say(self, line: str) -> None:
+        self.said.append(line)
+
+    def begin_run(self, run: Path, settings: Mapping[str, Any]) -> None:
+        assert "seed" in settings
+        self.begun.append(run)
+
+    def end_run(self) -> None:
+        self.ended += 1
+
+
+def sent(engine: Engine, job: DesignJob, task: DesignTask, callback: Callback) -> None:
+    """Does a job as a worker would: of what was sent to it, telling what can be sent back."""
+    teller = Teller(lambda news: pass_on(pickle.loads(pickle.dumps(news)), callback))
+    pickle.loads(pickle.dumps(job)).perform(pickle.loads(pickle.dumps(task)), callback.stop, teller)
+
+
+def test_interrupted_it_ends_as_if_it_had_not_been_and_so_it_does_at_a_worker(
     images: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_still(monkeypatch)
-    assert timeless(designed(images, tmp_path / "whole")) == timeless(cleave.resume_design(run))
+    monkeypatch.setattr(design_runner, "handed_out", sent)
+    recipe = load(DesignRecipe, {}, (), {**SMALL, "data.name": str(images), "init": "new"})
+    looking_on = Runs()
+    found = design_runner.start(recipe, tmp_path / "far", Callbacks([looking_on]), engine=Engine(2))
+    assert timeless({**found, "page": ""}) == timeless(cleave.resume_design(run))
+    inner = {tmp_path / "far" / "search", *(tmp_path / "far" / "trainings").iterdir()}
+    assert set(looking_on.begun) == inner
+    assert looking_on.ended == len(looking_on.begun)
+
+
+def test_what_a_worker_does_and_tells_comes_back(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With nothing done in it, so that it is quick."""
+
+    def nothing(work: Work, overall: Callback) -> dict[str, Any]:
+        overall.say("at it")
+        with following(overall, work.path / "within", {"seed": 3}):
+            work.once("said before", lambda: work.recipe.threads)
+        return {"known": work.known}
+
+    monkeypatch.setattr(design_runner, "handed_out", sent)
+    monkeypatch.setattr(whole, "designed", nothing)
+    looking_on, recipe = Runs(), load(DesignRecipe, {}, (), {**SMALL, "data.name": str(images), "init": "new"})
+    found = design_runner.start(recipe, tmp_path / "far", Callbacks([looking_on]), engine=Engine(2))
+    assert (found["known"], looking_on.begun, looking_on.ended) == ({"said before": 1}, [tmp_path / "far/within"], 1)
+    assert looking_on.said[-1] == "at it"
+    assert len(set(looking_on.said)) == len(looking_on.said), "nothing is said twice"
 
 
 def test_without_time_for_a_supernet_others_get_it(
@@ -224,14 +283,14 @@ def test_mistakes_are_one_line(
 def test_without_a_test_part_there_is_no_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_still(monkeypatch)
     images = write_folder(tmp_path / "images", {"train": 12})
-    recipe = design_runner.DesignRecipe.model_validate({"data": {"name": str(images)}})
+    recipe = DesignRecipe.model_validate({"data": {"name": str(images)}})
     work = Work.__new__(Work)
     work.recipe, work.given, work.callback = recipe, None, Callback()
     assert "put the test images there" in str(no_test_part(work))
 
 
 def test_the_table_of_blocks_is_not_taken_for_the_time_of_a_network(tmp_path: Path) -> None:
-    recipe = design_runner.DesignRecipe()
+    recipe = DesignRecipe()
     folder = create(tmp_path, recipe, {}, DESIGN)
     folder.finish(Work(recipe, folder, Callback()).record(), {"chosen": "ours 1"}, {})
     (tmp_path / TABLE).write_text('{"units": []}')

@@ -93,7 +93,7 @@ def test_what_has_no_workers_takes_no_words_about_them(
     kind: str, said: str, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(f"cleave.api.{kind}", lambda run: True)
-    for words in (SLURM, ("--slurm", "time=60"), ("--resources", "GPU=1")):
+    for words in (("--workers", "2"), ("--device", "cpu")):
         assert Ended(["resume", str(tmp_path), *words], capsys).refuses(said)
 
 

@@ -10,7 +10,10 @@ from cleave.api.arguments import checked_callbacks, given_again, path_or_none
 from cleave.api.reports import report
 from cleave.design import runner
 from cleave.design.settings import DesignRecipe
+from cleave.engine.engine import PROCESS, engine_of
 from cleave.engine.progress import CallbackLike, Callbacks
+from cleave.engine.ray_resources import ResourcesLike
+from cleave.engine.slurm_options import SlurmLike
 from cleave.engine.stop import Stop
 from cleave.given import DataLike, RecipeLike, images_from, once, recipe_from, without
 from cleave.pages.runner import page_of
@@ -31,6 +34,10 @@ def design(
     settings: Mapping[str, Any] | None = None,
     seed: int | None = None,
     device: str | None = None,
+    engine: str = PROCESS,
+    address: str | None = None,
+    resources: ResourcesLike | None = None,
+    slurm: SlurmLike | None = None,
     callbacks: Iterable[CallbackLike] = (),
     stop: Stop | None = None,
 ) -> dict[str, Any]:
@@ -38,27 +45,39 @@ def design(
 
     What is asked is as in `cleave design --help`; `settings`: other keys of it by dotted name, as in {"width": 0.5}.
     `data` as of `search`; images that are given as tensors have no test part, so that there is no verdict.
+    `engine` and what belongs to it, as of `search`: who does all of it, and on whose machine it is measured.
 
     Returns what `cleave design --json` prints. UserError for a mistake in what was given; Interrupted, with everything
     saved, where it was asked to stop.
     """
+    hands = engine_of(1, engine, address, slurm, resources)
     images, given = images_from(data)
     limits = {"limits.macs": max_macs, "limits.params": max_params, "limits.latency": max_latency}
     keys = {**images, **without({"time": time, **limits, "init": init, "seed": seed, "device": device})}
     once(keys, settings or {})
     asked = recipe_from(DesignRecipe, recipe, keys, settings or {})
-    return with_page(runner.start(asked, path_or_none(out), Callbacks(checked_callbacks(callbacks), stop), given))
+    callback = Callbacks(checked_callbacks(callbacks), stop)
+    return with_page(runner.start(asked, path_or_none(out), callback, given, hands))
 
 
 def resume_design(
     run: str | Path,
     *,
     data: DataLike | None = None,
+    engine: str = PROCESS,
+    address: str | None = None,
+    resources: ResourcesLike | None = None,
+    slurm: SlurmLike | None = None,
     callbacks: Iterable[CallbackLike] = (),
     stop: Stop | None = None,
 ) -> dict[str, Any]:
-    """Goes on with an interrupted design; a finished one is told again. `data`: again what was given as tensors."""
-    return with_page(runner.resume(run_at_hand(run), Callbacks(checked_callbacks(callbacks), stop), given_again(data)))
+    """Goes on with an interrupted design; a finished one is told again. `data`: again what was given as tensors.
+
+    `engine` and what belongs to it: who does what is left; not necessarily who began.
+    """
+    hands = engine_of(1, engine, address, slurm, resources)
+    callback = Callbacks(checked_callbacks(callbacks), stop)
+    return with_page(runner.resume(run_at_hand(run), callback, given_again(data), hands))
 
 
 def with_page(found: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,22 @@ from typing import Annotated, Any
 
 import typer
 
-from cleave.common import Data, DataRoot, Device, Json, Out, Seed, SkipDamaged, Trackers, tell, whole
+from cleave.common import (
+    Address,
+    Data,
+    DataRoot,
+    Device,
+    EngineName,
+    Json,
+    Out,
+    ResourceWords,
+    Seed,
+    SkipDamaged,
+    SlurmWords,
+    Trackers,
+    tell,
+    whole,
+)
 
 
 def design(
@@ -49,6 +64,10 @@ def design(
     ] = None,
     device: Device = None,
     out: Out = None,
+    engine: EngineName = "process",
+    address: Address = None,
+    resources: ResourceWords = None,
+    slurm: SlurmWords = None,
     trackers: Trackers = None,
     as_json: Json = False,
 ) -> None:
@@ -82,7 +101,14 @@ def design(
     recipe = load(DesignRecipe, {}, changes or (), flags)
     with Terminal() as terminal:
         found = api.design(
-            recipe=recipe, out=out, callbacks=[terminal, Tracking(trackers, terminal.say)], stop=SignalStop()
+            recipe=recipe,
+            out=out,
+            engine=engine,
+            address=address,
+            resources=resources,
+            slurm=slurm,
+            callbacks=[terminal, Tracking(trackers, terminal.say)],
+            stop=SignalStop(),
         )
     tell_design(found, as_json)
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from shlex import quote
 from typing import Any
+
+from cleave.run.mirror import known_as, resume_command
 
 
 def lines(found: dict[str, Any]) -> list[str]:
     """The verdict, every network with its figures, what was chosen, and the next command; or how far it is."""
+    run = known_as(Path(found["run"]))
     if found.get("status") == "unfinished":
         return [
-            f"{found['run']}: unfinished after {found['seconds']:.0f} s",
-            f"go on with: cleave resume {quote(found['run'])}",
+            f"{run}: unfinished after {found['seconds']:.0f} s",
+            f"go on with: {resume_command(Path(found['run']))}",
         ]
     verdict = found["verdict"]
     return [
@@ -19,7 +23,7 @@ def lines(found: dict[str, Any]) -> list[str]:
         *table(found["networks"], found["chosen"]),
         f"to use: {found['chosen']}, the best on {found['chosen_by']}",
         *export_lines(found["export"]),
-        f"{found['seconds']:.0f} of {found['time']:.0f} s; all of it is in {found['run']}",
+        f"{found['seconds']:.0f} of {found['time']:.0f} s; all of it is in {run}",
         *([f"as a page: {found['page']}"] if "page" in found else []),
         f"next: {next_command(found)}",
     ]

@@ -9,11 +9,13 @@ from cleave.engine.engine import RAY, SLURM, Engine, usual_workers
 from cleave.engine.job import FoundOut, Job, TaskType, performed
 from cleave.engine.overview import Overview
 from cleave.engine.processes import ProcessExecutor
+from cleave.engine.progress import Callback
 from cleave.engine.ray_executor import RayExecutor
 from cleave.engine.slurm_cluster import end_earlier
 from cleave.engine.slurm_executor import SlurmExecutor
 from cleave.engine.stop import Stop
 from cleave.engine.told import FoundType
+from cleave.run.mirror import brought
 
 
 class Executor(Protocol[TaskType, FoundOut]):
@@ -71,3 +73,12 @@ def make_executor(
     if count > 1:
         return ProcessExecutor(count, job, stop, overview)
     return nullcontext(SerialExecutor(job, stop, overview))
+
+
+def handed_out(engine: Engine, job: Job[TaskType, FoundType], task: TaskType, callback: Callback) -> FoundType:
+    """What a job's only task comes to, done by somebody else; it raises as it would here."""
+    with make_executor(engine, 1, job, callback.stop, Overview(callback)) as executor:
+        executor.begin(task)
+        _, found = executor.finished()
+    brought(job.run)
+    return found

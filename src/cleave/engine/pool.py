@@ -13,7 +13,7 @@ from cleave.engine.job import Job, TaskType
 from cleave.engine.overview import Overview
 from cleave.engine.progress import Progress
 from cleave.engine.stop import Stop
-from cleave.engine.told import Done, FoundType, Lost, Ready, Told
+from cleave.engine.told import Done, FoundType, Lost, News, Ready, Told, pass_on
 from cleave.engine.worker import PipeWorker, Worker
 from cleave.errors import Interrupted, UserError
 
@@ -98,8 +98,8 @@ class PoolExecutor(ABC, Generic[TaskType, FoundType]):
         if isinstance(told, Progress):
             assert task is not None
             self.overview.see(task.label, told)
-        elif isinstance(told, str):
-            self.overview.callback.say(told)
+        elif isinstance(told, News):
+            pass_on(told, self.overview.callback)
         elif isinstance(told, Lost):
             self._lose(task, told)
         elif not isinstance(told, Ready):

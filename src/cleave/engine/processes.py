@@ -8,7 +8,6 @@ import signal
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
-from shlex import quote
 
 import torch.multiprocessing  # noqa: F401  sends tensors through shared memory
 
@@ -21,6 +20,7 @@ from cleave.engine.told import FoundType, Lost
 from cleave.engine.worker import PipeWorker
 from cleave.engine.worker_start import Parcel, begin
 from cleave.errors import UserError
+from cleave.run.mirror import resume_command
 from cleave.signals import ASKING
 
 
@@ -77,7 +77,7 @@ class ProcessExecutor(PipeExecutor[TaskType, FoundType]):
 
     def _lose(self, task: TaskType | None, lost: Lost) -> None:
         at = "before its first task" if task is None else f"at {task.label}"
-        go_on = f"cleave resume {quote(str(self.job.run))}"
+        go_on = resume_command(self.job.run)
         killed = "SIGKILL" in lost.reason
         raise UserError(
             f"a worker process {lost.reason} {at}; what was saved is intact: go on with"

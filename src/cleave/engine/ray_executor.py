@@ -12,7 +12,6 @@ import time
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
-from shlex import quote
 
 from cleave.engine.engine import Engine, usual_workers
 from cleave.engine.job import Job, TaskType
@@ -26,6 +25,7 @@ from cleave.engine.stop import Stop
 from cleave.engine.told import FoundType, Lost
 from cleave.engine.worker import PipeWorker
 from cleave.errors import UserError
+from cleave.run.mirror import resume_command
 
 CONNECT_SECONDS = 90.0
 """In which Ray has to be there."""
@@ -44,7 +44,7 @@ class RelayedWorker(PipeWorker[TaskType, FoundType]):
         self.run = run
 
     def ended(self) -> UserError:
-        return UserError(f"Ray has ended; what was saved is intact: go on with: cleave resume {quote(str(self.run))}")
+        return UserError(f"Ray has ended; what was saved is intact: go on with: {resume_command(self.run)}")
 
     def kill(self) -> None:
         self.pipe.close()
@@ -68,7 +68,7 @@ class RayExecutor(PipeExecutor[TaskType, FoundType]):
         self.count = min(engine.workers or usual, tasks)
         self.asked = engine.workers is not None
         self.relay: subprocess.Popen[bytes] | None = None
-        fewer = f"go on with fewer workers, as in: cleave resume {quote(str(job.run))} --workers 1"
+        fewer = f"go on with fewer workers, as in: {resume_command(job.run)} --workers 1"
         self.losses = Losses("a Ray worker", fewer, overview.callback)
 
     def _start(self) -> None:

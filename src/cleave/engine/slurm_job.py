@@ -19,6 +19,7 @@ from typing import Any
 from cleave.engine.progress import Progress
 from cleave.engine.slurm_notes import BEAT, Heard, Notes, notes_of
 from cleave.engine.stop import Stop
+from cleave.engine.told import News
 from cleave.errors import Interrupted, UserError
 
 LOOK_SECONDS = 0.5
@@ -94,6 +95,6 @@ class SlurmTask:
         teller.catch_up()
         return answer
 
-    def _tell(self, told: Progress | str) -> None:
+    def _tell(self, told: News) -> None:
         self.stepped = self.stepped or isinstance(told, Progress)
         Notes(notes_of(self.folder, self.number)).write(told)

@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 import time
 from contextlib import suppress
-from dataclasses import asdict, replace
-from functools import partial
 from pathlib import Path
-from typing import Any
 
-from cleave.engine.progress import Progress
+from cleave.engine.told import News, news_of, note_of
 
 BEAT, STOP = "beat", "stop"
 BEAT_SECONDS = 10.0
@@ -77,13 +74,13 @@ class Notes:
         self.position = 0
         """Up to where they were read."""
 
-    def write(self, told: Progress | str) -> None:
+    def write(self, told: News) -> None:
         """Adds one; what a life before this one did not end is no line."""
         line = f"\n{json.dumps(note_of(told))}\n"
         with suppress(OSError), self.file.open("a", encoding="utf-8") as file:  # a full disk is told by what is saved
             file.write(line)
 
-    def read(self) -> list[Progress | str]:
+    def read(self) -> list[News]:
         """Those that are new."""
         if not self.file.exists():
             return []
@@ -95,20 +92,9 @@ class Notes:
         return [told for line in whole.splitlines() if line and (told := told_in(line)) is not None]
 
 
-def note_of(told: Progress | str) -> dict[str, Any]:
-    if isinstance(told, str):
-        return {"say": told}
-    means = None if told.means is None else told.means()
-    return asdict(replace(told, means=None)) | {"means": means}
-
-
-def told_in(line: bytes) -> Progress | str | None:
+def told_in(line: bytes) -> News | None:
     """What a line tells; None for one that was cut off."""
     try:
-        note = json.loads(line)
+        return news_of(json.loads(line))
     except ValueError:
         return None
-    if "say" in note:
-        return str(note["say"])
-    means = note.pop("means")
-    return Progress(**note, means=None if means is None else partial(tuple, means))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Generic, TypeAlias, TypeVar
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Generic, TypeAlias, TypeVar
 
-from cleave.engine.progress import Progress
+from cleave.engine.progress import Callback, Progress
 from cleave.errors import Interrupted, UserError
 
 FoundType = TypeVar("FoundType")
@@ -30,6 +33,59 @@ class Done(Generic[FoundType]):
     what: FoundType
 
 
+@dataclass(frozen=True)
+class RunBegun:
+    """A run within the run is under way in a folder of its own. `settings`: its recipe, as JSON has it."""
+
+    run: Path
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class RunEnded:
+    """Nothing more is to come of it."""
+
+
+News: TypeAlias = Progress | str | RunBegun | RunEnded
+"""What is told of a task while it is done."""
 Answer: TypeAlias = Done[FoundType] | Interrupted | UserError
 """What a task comes to."""
-Told: TypeAlias = Progress | str | Ready | Lost | Answer[FoundType]
+Told: TypeAlias = News | Ready | Lost | Answer[FoundType]
+
+
+def note_of(told: News) -> dict[str, Any]:
+    """What is told, as JSON has it."""
+    if isinstance(told, str):
+        return {"say": told}
+    if isinstance(told, RunBegun):
+        return {"begin": str(told.run), "settings": told.settings}
+    if isinstance(told, RunEnded):
+        return {"end": True}
+    means = None if told.means is None else told.means()
+    return asdict(replace(told, means=None)) | {"means": means}
+
+
+def news_of(note: Mapping[str, Any]) -> News | None:
+    """What a note tells; None where it is of another kind."""
+    if "say" in note:
+        return str(note["say"])
+    if "begin" in note:
+        return RunBegun(Path(note["begin"]), note["settings"])
+    if "end" in note:
+        return RunEnded()
+    if "done" not in note:
+        return None
+    means = note["means"]
+    return Progress(**{**note, "means": None if means is None else partial(tuple, means)})
+
+
+def pass_on(news: News, callback: Callback) -> None:
+    """Has a callback hear what was told elsewhere."""
+    if isinstance(news, str):
+        callback.say(news)
+    elif isinstance(news, RunBegun):
+        callback.begin_run(news.run, news.settings)
+    elif isinstance(news, RunEnded):
+        callback.end_run()
+    else:
+        callback.see(news)

@@ -8,8 +8,7 @@ from multiprocessing.connection import Connection
 from typing import Generic, cast
 
 from cleave.engine.job import TaskType
-from cleave.engine.progress import Progress
-from cleave.engine.told import Answer, FoundType, Lost, Ready, Told
+from cleave.engine.told import Answer, FoundType, Lost, News, Ready, Told
 
 
 class Worker(ABC, Generic[TaskType, FoundType]):
@@ -36,13 +35,13 @@ class Worker(ABC, Generic[TaskType, FoundType]):
             self.ready = True
         elif isinstance(told, Lost):
             self.ready, self.task = False, None
-        elif not isinstance(told, Progress | str):
+        elif not isinstance(told, News):
             self.task = None
         return told
 
     def answer(self) -> Answer[FoundType] | Lost:
         """What its task comes to, whatever else it tells before."""
-        while isinstance(told := self.hear(), Progress | str | Ready):
+        while isinstance(told := self.hear(), News | Ready):
             pass
         return told
 

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
+from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import torch
 
 from cleave.engine.job import Job, TaskType, performed
 from cleave.engine.progress import Callback, Progress
 from cleave.engine.stop import Stop
-from cleave.engine.told import Answer, Done, FoundType, Ready
+from cleave.engine.told import Answer, Done, FoundType, News, Ready, RunBegun, RunEnded
 from cleave.errors import Interrupted, UserError, refusal
 from cleave.memory import OutOfMemory, keep_memory
 from cleave.signals import ASKING
@@ -90,7 +92,7 @@ def stop_of_worker(pipe: Connection) -> Stop:
 class Teller(Callback):
     """Sends on what a task shows, but not more often than somebody can look, and at last the last of it."""
 
-    def __init__(self, send: Callable[[Progress | str], None], every: float = TELL_SECONDS) -> None:
+    def __init__(self, send: Callable[[News], None], every: float = TELL_SECONDS) -> None:
         """`every`: at least so many seconds between two signs of life."""
         self.send, self.every = send, every
         self.told_at = 0.0
@@ -108,6 +110,12 @@ class Teller(Callback):
 
     def say(self, line: str) -> None:
         self.send(line)
+
+    def begin_run(self, run: Path, settings: Mapping[str, Any]) -> None:
+        self.send(RunBegun(run, settings))
+
+    def end_run(self) -> None:
+        self.send(RunEnded())
 
 
 def sendable(progress: Progress) -> Progress:

@@ -25,6 +25,7 @@ from cleave.export.text import readme_of
 from cleave.export.usage import usage
 from cleave.run.durable import rename, saving, write_bytes, write_json
 from cleave.run.folder import making
+from cleave.run.mirror import sent
 from cleave.run.outcome import hashes_of
 
 
@@ -85,6 +86,7 @@ def made_whole(out: Path) -> Iterator[Path]:
         check_new(out)
         with saving(out):
             rename(folder, out)
+        sent(out)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -29,6 +29,7 @@ from cleave.retrain.result import finished_trainings, read_training, trained_net
 from cleave.retrain.settings import RetrainRecipe
 from cleave.retrain.supernet import finished_search
 from cleave.retrain.trainer import RetrainTrainer
+from cleave.run.mirror import known_as, resume_command
 from cleave.run.origin import DESIGN, SEARCH, TRAIN, Origin, holds, read_origin
 from cleave.run.reading import is_there
 from cleave.search.chosen import chosen_network
@@ -106,7 +107,7 @@ def open_subject(whose: Whose, callback: Callback, given: Given | None = None) -
 def best_in(design: Path) -> Path:
     """The training whose network is to be used so far; UserError where none is finished."""
     if not (found := finished_trainings(design)):
-        raise UserError(f"{design}: nothing is trained yet; go on with: cleave resume {quote(str(design))}")
+        raise UserError(f"{known_as(design)}: nothing is trained yet; go on with: {resume_command(design)}")
     return found[0].run
 
 

@@ -6,15 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
-from cleave.errors import UserError
 from cleave.pages.facts import Facts, Standing
 from cleave.pages.kinds import Asked, kind, told_by
 from cleave.pages.verdicts import comparison_section, held_out_standing, judged_by_test
 from cleave.report import PageTable, Section
 from cleave.run.origin import DESIGN, holds, read_origin
+from cleave.run.resumable import unfinished
 from cleave.run.view import view
 
 
@@ -26,7 +25,7 @@ def is_design(path: Path) -> bool:
 def of_design(path: Path, name: str, asked: Asked) -> Sequence[Facts]:
     told = view(path, DESIGN)
     if told.get("status") == "unfinished":
-        raise UserError(f"{path}: is not finished; go on with: cleave resume {quote(str(path))}")
+        raise unfinished(path)
     verdict = told["verdict"]
     test, before = verdict.get("test"), f"{name}: " * asked.several
     whole = Facts(

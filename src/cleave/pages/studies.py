@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from cleave.errors import UserError
 from cleave.extras import need_extra
 from cleave.pages.facts import Facts
 from cleave.pages.kinds import Asked, kind
 from cleave.run.origin import STUDY, holds, read_origin
 from cleave.run.reading import is_there
+from cleave.run.resumable import unfinished
 
 
 def is_study(path: Path) -> bool:
@@ -29,7 +29,7 @@ def of_study(path: Path, name: str, asked: Asked) -> Sequence[Facts]:
     from cleave.study.telling.page import read_made, sections
 
     if not is_there(path / "metrics.json"):
-        raise UserError(f"{path}: is not finished; go on with cleave resume {path}")
+        raise unfinished(path)
     origin, log = read_origin(path, STUDY), read_log(log_file(path))
     recipe = origin.recipe
     true = read_truth(Path(recipe["truth"]), log) if recipe["truth"] else None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from cleave.engine.engine import Engine
@@ -15,10 +18,21 @@ from cleave.reproduce.measures import BEST_LEAF, CHOSEN, accuracy
 from cleave.reproduce.ranking_rows import kept, ranked, top
 from cleave.settings import Recipe
 
-BY_BATCH, RECALIBRATED = "by-batch", "recalibrated"
+BATCHES, SNAPSHOTS = 4, 5
+"""Of training images, on which a child's statistics are measured; of each leaf, over which accuracies are averaged."""
+Ways = Mapping[str, RankQuestion]
+TWO_WAYS: Ways = {
+    "by-batch": RankQuestion(recalibrate=0),
+    "recalibrated": RankQuestion(recalibrate=BATCHES),
+}
 """How children are judged: by the statistics of each held-out batch, or by their own on training batches."""
-BATCHES = 4
-"""Of training images, on which a child's statistics are measured."""
+THREE_WAYS: Ways = {**TWO_WAYS, "averaged": RankQuestion(recalibrate=BATCHES, average=SNAPSHOTS)}
+"""And by the mean over a leaf's last snapshots."""
+TAUS = {
+    "by-batch": "tau",
+    "recalibrated": "tau, recalibrated",
+    "averaged": f"tau, recalibrated, mean of {SNAPSHOTS} snapshots",
+}
 SAMPLE = {"tiny": 60, "small": 500, "paper": None}
 """Architectures that are ranked, the same ones of every run; None for all."""
 IMAGES = {"tiny": 24, "small": 500, "paper": 2000}
@@ -50,26 +64,25 @@ def rivals(sizes: Sizes) -> list[ExperimentRow]:
     return [*uniform, *sampled, *floors]
 
 
-def perform(folder: Path, recipe: Recipe, budget: Budget, callback: Callback, engine: Engine) -> float:
-    """A search, and the ranking of a sample by its weights, judged in two ways."""
+def perform(ways: Ways, folder: Path, recipe: Recipe, budget: Budget, callback: Callback, engine: Engine) -> float:
+    """A search, and the ranking of a sample by its weights, judged in several ways."""
     seconds = search(folder, recipe, budget, callback, engine)
-    for name, batches in ((BY_BATCH, 0), (RECALIBRATED, BATCHES)):
-        question = RankQuestion(sample=SAMPLE[budget], images=IMAGES[budget], recalibrate=batches)
-        seconds += ranked(folder, name, question, callback)
+    for name, question in ways.items():
+        asked = replace(question, sample=SAMPLE[budget], images=IMAGES[budget])
+        seconds += ranked(folder, name, asked, callback)
     return seconds
 
 
-def measured(folder: Path, row: ExperimentRow) -> Figures:
+def measured(ways: Ways, folder: Path, row: ExperimentRow) -> Figures:
     """How a run ranks, and the accuracy of what it found; of a floor how that ranks, whatever the statistics.
 
     A table may lack the accuracies of early epochs: that floor is then undefined.
     """
-    rows = {name: kept(folder, name)["rows"].get(row.figure or SUPERNET) for name in (BY_BATCH, RECALIBRATED)}
+    rows = {name: kept(folder, name)["rows"].get(row.figure or SUPERNET) for name in ways}
     found = {} if row.figure else accuracy(folder, row)
-    by_batch, recalibrated = rows[BY_BATCH], rows[RECALIBRATED]
+    by_batch = rows["by-batch"]
     return {
-        "tau": [by_batch and by_batch["kendall"]["value"]],
-        "tau, recalibrated": [recalibrated and recalibrated["kendall"]["value"]],
+        **{TAUS[name]: [each and each["kendall"]["value"]] for name, each in rows.items()},
         top("1"): [by_batch and by_batch["top"]["1"]["spearman"]],
         CHOSEN: found.get(CHOSEN, [None]),
         BEST_LEAF: found.get(BEST_LEAF, [None]),
@@ -79,6 +92,35 @@ def measured(folder: Path, row: ExperimentRow) -> Figures:
 TINY, SMALL, PAPER = (SIZES[name] for name in ("tiny", "small", "paper"))
 LONG = {"data.limit": 4000, "space.channels": 4}
 """Narrow networks that are trained long: their weights rank better than those of wide ones that are not."""
+WHOLE_SET = {"data.limit": None, "space.channels": 4, "search.snapshots": SNAPSHOTS}
+"""The same with all images: 391 steps in an epoch."""
+LONGER = (WHOLE, f"{WHOLE}, balanced", "random", "parametric", "gradient", *FLOORS)
+
+
+def longer(sizes: Sizes) -> list[ExperimentRow]:
+    """The rows for which there is time at many steps."""
+    return [row for row in rivals(sizes) if row.name in LONGER]
+
+
+COMPARE = (
+    ("random", WHOLE),
+    ("parametric", WHOLE),
+    ("output", WHOLE),
+    ("gradient", WHOLE),
+    ("gradient", "random"),
+    ("gradient", "parametric"),
+    ("gradient", "output"),
+    (f"{WHOLE}, balanced", WHOLE),
+    ("parametric, balanced", f"{WHOLE}, balanced"),
+    ("gradient, balanced", f"{WHOLE}, balanced"),
+    ("gradient, balanced", "parametric, balanced"),
+)
+NOTES = (
+    "Every row takes as many training steps in all. random and parametric look at nothing, so that nothing is "
+    "warmed up for them and their two halves are trained for longer.",
+    "The paper of balanced sampling splits in other ways; parametric is the split that gradient matching finds "
+    "on NAS-Bench-201 (appendix B.1). The last three rows need no supernet.",
+)
 
 RIVALS = [
     Experiment(
@@ -87,32 +129,32 @@ RIVALS = [
         "a question of ours, see docs/comparing.md",
         "correlation with test accuracy; of what was found test accuracy, %",
         rivals,
-        measured,
-        perform=perform,
+        partial(measured, TWO_WAYS),
+        perform=partial(perform, TWO_WAYS),
         sizes={
             "tiny": TINY.with_lengths({"rsps": Length(2, 1)}),
             "small": SMALL.changed(LONG).with_lengths({"rsps": Length(20, 40)}),
             "paper": PAPER.with_lengths({"rsps": Length(20, 50)}),
         },
         seeds={"tiny": (0,), "small": tuple(range(4)), "paper": tuple(range(4))},
-        compare=(
-            ("random", WHOLE),
-            ("parametric", WHOLE),
-            ("output", WHOLE),
-            ("gradient", WHOLE),
-            ("gradient", "random"),
-            ("gradient", "parametric"),
-            ("gradient", "output"),
-            (f"{WHOLE}, balanced", WHOLE),
-            ("parametric, balanced", f"{WHOLE}, balanced"),
-            ("gradient, balanced", f"{WHOLE}, balanced"),
-            ("gradient, balanced", "parametric, balanced"),
-        ),
-        notes=(
-            "Every row takes as many training steps in all. random and parametric look at nothing, so that nothing is "
-            "warmed up for them and their two halves are trained for longer.",
-            "The paper of balanced sampling splits in other ways; parametric is the split that gradient matching finds "
-            "on NAS-Bench-201 (appendix B.1). The last three rows need no supernet.",
-        ),
-    )
+        compare=COMPARE,
+        notes=NOTES,
+    ),
+    Experiment(
+        "rivals-longer",
+        "Rivals of gradient matching at many equal steps",
+        "a question of ours, see docs/comparing.md",
+        "correlation with test accuracy; of what was found test accuracy, %",
+        longer,
+        partial(measured, THREE_WAYS),
+        perform=partial(perform, THREE_WAYS),
+        sizes={
+            "tiny": TINY.changed({"search.snapshots": SNAPSHOTS}).with_lengths({"rsps": Length(2, SNAPSHOTS)}),
+            "small": SMALL.changed(WHOLE_SET).with_lengths({"rsps": Length(10, 21)}),
+            "paper": PAPER.changed({"search.snapshots": SNAPSHOTS}).with_lengths({"rsps": Length(200, 400)}),
+        },
+        seeds={"tiny": (0,), "small": tuple(range(3)), "paper": tuple(range(4))},
+        compare=tuple(pair for pair in COMPARE if set(pair) <= set(LONGER)),
+        notes=NOTES,
+    ),
 ]

@@ -15,8 +15,9 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from cleave.engine.progress import Callback, Progress
+from cleave.engine.progress import Callback
 from cleave.engine.stop import Stop
+from cleave.engine.told import news_of, pass_on
 from cleave.errors import Interrupted, UserError
 
 LOOK_SECONDS = 0.1
@@ -57,7 +58,12 @@ def heard(group: subprocess.Popen[str], stop: Stop, callback: Callback) -> dict[
     def listen() -> None:
         assert group.stdout is not None
         for line in group.stdout:
-            told.update(pass_on(json.loads(line), callback))
+            note = json.loads(line)
+            news = news_of(note)
+            if news is None:
+                told.update(note)
+            else:
+                pass_on(news, callback)
 
     def keep() -> None:
         assert group.stderr is not None
@@ -83,18 +89,6 @@ def heard(group: subprocess.Popen[str], stop: Stop, callback: Callback) -> dict[
     for thread in threads:
         thread.join()
     return {**told, "last": "".join(last)}
-
-
-def pass_on(told: dict[str, Any], callback: Callback) -> dict[str, Any]:
-    """A sign of life to the callback; anything else is given back."""
-    if "say" in told:
-        callback.say(told["say"])
-    elif "done" in told:
-        means = told.pop("means")
-        callback.see(Progress(**told, means=None if means is None else lambda: (means[0], means[1]), kind=""))
-    else:
-        return told
-    return {}
 
 
 def kill(group: subprocess.Popen[str]) -> None:

@@ -7,23 +7,15 @@ import os
 from pathlib import Path
 from typing import Any
 
-from cleave.engine.progress import Callbacks, Progress
+from cleave.engine.progress import Callbacks
 from cleave.engine.stop import SignalStop
+from cleave.engine.told import note_of
 from cleave.engine.worker_process import Teller
 from cleave.errors import Interrupted, UserError
 from cleave.process import DONE, WRONG, run_process
 from cleave.retrain.gang import PROGRAM
 from cleave.retrain.runner import one_of_several
 from cleave.signals import INTERRUPTED
-
-
-def sign(what: Progress | str) -> None:
-    """Says a sign of life as a line of JSON."""
-    if isinstance(what, str):
-        tell({"say": what})
-        return
-    means = None if what.means is None else what.means()
-    tell({"done": what.done, "total": what.total, "leaf": what.leaf, "doing": what.doing, "means": means})
 
 
 def tell(what: dict[str, Any]) -> None:
@@ -34,8 +26,9 @@ def main(arguments: list[str]) -> int:
     """One of them, from its start; the first one reads and writes the folder and tells."""
     run, device = arguments
     first = os.environ.get("RANK", "0") == "0"
+    looking_on = [Teller(lambda news: tell(note_of(news)))] if first else []
     try:
-        one_of_several(Path(run), device, Callbacks([Teller(sign)] if first else [], SignalStop()))
+        one_of_several(Path(run), device, Callbacks(looking_on, SignalStop()))
     except Interrupted:
         if first:
             tell({"interrupted": True})

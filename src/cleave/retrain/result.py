@@ -6,15 +6,14 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
-from cleave.errors import UserError
 from cleave.net.chosen import ChosenNetwork, standalone
 from cleave.retrain.problem import LABEL
 from cleave.retrain.recipes import recipe_of, trained_layout
 from cleave.run.folder import RunFiles
 from cleave.run.origin import TRAIN, holds, read_origin
+from cleave.run.resumable import unfinished
 from cleave.run.view import is_finished, newest_saved, view
 from cleave.space import find_space
 
@@ -62,7 +61,7 @@ def read_training(path: Path) -> TrainResult:
     """The result of a finished training; UserError where it is not finished, or not as it was written."""
     told = view(path, TRAIN)
     if told.get("status") == "unfinished":
-        raise UserError(f"{path}: is not finished; go on with: cleave resume {quote(str(path))}")
+        raise unfinished(path)
     held = told["held_out"] or {}
     return TrainResult(
         run=path,

@@ -13,8 +13,7 @@ from cleave.data.given import Given
 from cleave.data.report import IMAGES, report_lines
 from cleave.engine.engine import ONE, PROCESS, Engine
 from cleave.engine.environment import compare
-from cleave.engine.executor import make_executor
-from cleave.engine.overview import Overview
+from cleave.engine.executor import handed_out
 from cleave.engine.progress import Callback, Callbacks, following
 from cleave.errors import UserError
 from cleave.extensions import check_unchanged
@@ -30,7 +29,7 @@ from cleave.retrain.settings import RetrainRecipe
 from cleave.run.durable import write_json
 from cleave.run.folder import RunFolder, create, make_folder, new_folder
 from cleave.run.lock import RunLock
-from cleave.run.mirror import brought, told
+from cleave.run.mirror import told
 from cleave.run.origin import TRAIN, Origin, check_begun, holds, read_origin, settle
 from cleave.run.resumable import resumable
 from cleave.run.view import is_whole, view
@@ -157,16 +156,8 @@ def go_on(
         if hands.own:
             TrainingSession(problem, folder, ranks, callback, until).complete()
         else:
-            hand_out(TrainJob(problem, path, hands.processes), hands.engine, callback)
+            handed_out(hands.engine, TrainJob(problem, path, hands.processes), TrainTask(), callback)
     return ranks.told(view(path, TRAIN) if ranks.first else {})
-
-
-def hand_out(job: TrainJob, engine: Engine, callback: Callback) -> None:
-    """Has somebody else take the steps that are left; raises as they would here."""
-    with make_executor(engine, 1, job, callback.stop, Overview(callback)) as executor:
-        executor.begin(TrainTask())
-        executor.finished()
-    brought(job.run)
 
 
 def one_of_several(path: Path, device: str, callback: Callback) -> None:

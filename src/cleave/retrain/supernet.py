@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 import torch
@@ -16,6 +15,7 @@ from cleave.net import Network, build
 from cleave.retrain.settings import RetrainRecipe
 from cleave.run.folder import RunFiles
 from cleave.run.origin import SEARCH, Origin, differences, read_origin
+from cleave.run.resumable import unfinished
 from cleave.run.view import newest_saved, view
 from cleave.settings import DataSettings, SpaceSettings
 from cleave.space import Arch, Layout, Region
@@ -80,7 +80,7 @@ def finished_search(path: Path) -> tuple[Origin, dict[str, Any]]:
     """What a search was begun as, and its outcome; UserError where it is not finished."""
     origin, result = read_origin(path, SEARCH), view(path)
     if result.get("status") == "unfinished":
-        raise UserError(f"{path}: is not finished; go on with: cleave resume {quote(str(path))}")
+        raise unfinished(path)
     return origin, result
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from shlex import quote
 from typing import Any
 
 from cleave.data.copies_text import seen_warnings
 from cleave.run.alarm import alarm_lines
+from cleave.run.mirror import known_as, resume_command
 
 
 def print_training(result: dict[str, Any]) -> None:
@@ -15,12 +17,13 @@ def print_training(result: dict[str, Any]) -> None:
 
 def training_lines(result: dict[str, Any]) -> list[str]:
     """A finished training, or how far it is."""
-    run = quote(result["run"])
+    place = known_as(Path(result["run"]))
+    run = quote(place)
     if result.get("status") == "unfinished":
         last = result["last"]
         where = f"epoch {last['epoch']} is done" if last else "no epoch is done yet"
         seconds = f"{result['seconds']:.0f} s"
-        return [f"{result['run']}: unfinished after {seconds}, {where}", f"go on with: cleave resume {run}"]
+        return [f"{place}: unfinished after {seconds}, {where}", f"go on with: {resume_command(Path(result['run']))}"]
     held = result["held_out"]
     lines = [result["arch"], *made_lines(result)]
     if held is not None:
@@ -31,7 +34,7 @@ def training_lines(result: dict[str, Any]) -> list[str]:
     return [
         *lines,
         *(f"Warning: {line}" for line in alarm_lines(result.get("guards", []))),
-        f"{result['seconds']:.0f} s; all of it is in {result['run']}",
+        f"{result['seconds']:.0f} s; all of it is in {place}",
         f"its accuracy on test images: cleave evaluate {run}",
     ]
 

@@ -11,6 +11,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from shlex import quote
 
 from cleave.errors import UserError
 from cleave.places import cache_folder
@@ -206,3 +207,8 @@ def known_as(path: Path) -> str:
 def told(path: Path) -> str:
     """The same, and where on this machine it is."""
     return str(path) if mirror_of(path) is None else f"{known_as(path)} (here: {path})"
+
+
+def resume_command(path: Path) -> str:
+    """By which people go on with a run."""
+    return f"cleave resume {quote(known_as(path))}"

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from shlex import quote
 
+from cleave.run.mirror import resume_command
 from cleave.run.reading import Damaged, read_file
 
 
 def check_written(path: Path, hashes: Mapping[str, str] | None, names: Sequence[str]) -> None:
     """UserError where files of a finished run are not those with these SHA-256 (None: it has not finished)."""
     for name in altered(path, hashes or {}, names):
-        raise Damaged(f"{path / name}: is not as it was written; make it again with: cleave resume {quote(str(path))}")
+        raise Damaged(f"{path / name}: is not as it was written; make it again with: {resume_command(path)}")
 
 
 def hashes_of(files: Mapping[str, bytes]) -> dict[str, str]:

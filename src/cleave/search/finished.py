@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 from cleave.data.given import Given
@@ -19,6 +18,7 @@ from cleave.run.folder import RESULT, RunFiles
 from cleave.run.generations import Record
 from cleave.run.origin import CHECKPOINTS, SEARCH, check_recipe, read_origin
 from cleave.run.outcome import check_written
+from cleave.run.resumable import unfinished
 from cleave.run.view import is_finished, newest_saved
 from cleave.search.problem import Problem, open_problem
 from cleave.search.runner import environment, recipe_of
@@ -71,7 +71,7 @@ def read_recipe(path: Path, flags: dict[str, Any]) -> Recipe:
     origin = read_origin(path, SEARCH)
     check_recipe(path, origin)
     if not is_finished(path):
-        raise UserError(f"{path}: is not finished; go on with: cleave resume {quote(str(path))}")
+        raise unfinished(path)
     check_written(path, newest_saved(path)["finished"], (RESULT,))
     check_unchanged(origin.environment.get("extensions", {}), None, lambda line: None)
     return recipe_of(origin, flags)
