@@ -30,7 +30,7 @@ from cleave.stats.intervals import student
 from tests.tiny import HERE, Ended, write_table
 
 EVERY = sorted(EXPERIMENTS)
-SOME_ROWS = {"table6": ("l2",), "table2": ()}
+SOME_ROWS = {"table6": ("l2",), "table2": (), "cuts": ("RSPS, cosines, 2 batches",)}
 
 
 @pytest.fixture(scope="module")
@@ -247,7 +247,12 @@ def test_a_plan_counts_runs_and_writes_nothing(table: Path, tmp_path: Path, monk
     assert list(tmp_path.iterdir()) == []
 
 
-NO_TABLE = {"appendixB1": "RSPS, 4 operations, 0", "appendixB3": "RSPS, 4 operations", "table2": "similar"}
+NO_TABLE = {
+    "appendixB1": "RSPS, 4 operations, 0",
+    "appendixB3": "RSPS, 4 operations",
+    "cuts": "RSPS, cosines, 2 batches",
+    "table2": "similar",
+}
 OTHER_SPACES = {"table4", "table5-ofa", "table5-proxyless", "table8", "table9"}
 """There is no table of them."""
 

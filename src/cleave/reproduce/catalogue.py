@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cleave.errors import named
+from cleave.reproduce.cut_rows import SETTLED
 from cleave.reproduce.experiment import Experiment
 from cleave.reproduce.mobile_rows import MOBILE_SPACE
 from cleave.reproduce.ofa_rows import OFA_SPACE
@@ -15,7 +16,17 @@ from cleave.reproduce.searches import SEARCHES
 
 EXPERIMENTS: dict[str, Experiment] = {
     each.name: each
-    for each in (*PARTNERS, *SEARCHES, *DARTS_SPACE, *MOBILE_SPACE, *OFA_SPACE, *RANKINGS, *RIVALS, *PARTITIONS)
+    for each in (
+        *PARTNERS,
+        *SEARCHES,
+        *DARTS_SPACE,
+        *MOBILE_SPACE,
+        *OFA_SPACE,
+        *RANKINGS,
+        *RIVALS,
+        *PARTITIONS,
+        *SETTLED,
+    )
 }
 
 

@@ -18,7 +18,7 @@ from cleave.reproduce.measures import BEST_LEAF, CHOSEN, accuracy
 from cleave.reproduce.ranking_rows import kept, ranked, top
 from cleave.settings import Recipe
 
-BATCHES, SNAPSHOTS = 4, 5
+BATCHES, SNAPSHOTS = 4, 3
 """Of training images, on which a child's statistics are measured; of each leaf, over which accuracies are averaged."""
 Ways = Mapping[str, RankQuestion]
 TWO_WAYS: Ways = {
@@ -94,12 +94,15 @@ LONG = {"data.limit": 4000, "space.channels": 4}
 """Narrow networks that are trained long: their weights rank better than those of wide ones that are not."""
 WHOLE_SET = {"data.limit": None, "space.channels": 4, "search.snapshots": SNAPSHOTS}
 """The same with all images: 391 steps in an epoch."""
-LONGER = (WHOLE, f"{WHOLE}, balanced", "random", "parametric", "gradient", *FLOORS)
 
 
-def longer(sizes: Sizes) -> list[ExperimentRow]:
-    """The rows for which there is time at many steps."""
-    return [row for row in rivals(sizes) if row.name in LONGER]
+def recipes(sizes: Sizes) -> list[ExperimentRow]:
+    """One supernet in several ways, as narrow as the budget has it, and four times as wide."""
+    wide = {"space.channels": 4 * sizes.common["space.channels"]}
+    changes = {"narrow": {}, "narrow, balanced": BALANCED, "wide": wide}
+    rows = [ExperimentRow(name, "rsps", {"split.splitter": "none", **change}) for name, change in changes.items()]
+    floors = [ExperimentRow(name, "rsps", rows[0].changes, run="narrow", figure=each) for name, each in FLOORS.items()]
+    return [*rows, *floors]
 
 
 COMPARE = (
@@ -141,20 +144,20 @@ RIVALS = [
         notes=NOTES,
     ),
     Experiment(
-        "rivals-longer",
-        "Rivals of gradient matching at many equal steps",
+        "ranking-recipes",
+        "How one supernet ranks best",
         "a question of ours, see docs/comparing.md",
         "correlation with test accuracy; of what was found test accuracy, %",
-        longer,
+        recipes,
         partial(measured, THREE_WAYS),
         perform=partial(perform, THREE_WAYS),
         sizes={
-            "tiny": TINY.changed({"search.snapshots": SNAPSHOTS}).with_lengths({"rsps": Length(2, SNAPSHOTS)}),
-            "small": SMALL.changed(WHOLE_SET).with_lengths({"rsps": Length(10, 21)}),
-            "paper": PAPER.changed({"search.snapshots": SNAPSHOTS}).with_lengths({"rsps": Length(200, 400)}),
+            "tiny": TINY.changed({"search.snapshots": SNAPSHOTS}).with_lengths({"rsps": Length(0, SNAPSHOTS)}),
+            "small": SMALL.changed(WHOLE_SET).with_lengths({"rsps": Length(0, 26)}),
+            "paper": PAPER.changed({"search.snapshots": SNAPSHOTS}).with_lengths({"rsps": Length(0, 1000)}),
         },
-        seeds={"tiny": (0,), "small": tuple(range(3)), "paper": tuple(range(4))},
-        compare=tuple(pair for pair in COMPARE if set(pair) <= set(LONGER)),
-        notes=NOTES,
+        seeds={"tiny": (0,), "small": tuple(range(4)), "paper": tuple(range(4))},
+        compare=(("narrow, balanced", "narrow"), ("wide", "narrow")),
+        notes=(f"Wide: four times the channels. Snapshots: those of the last {SNAPSHOTS} epochs.",),
     ),
 ]
