@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
+STORED = Path(__file__).parents[1] / "src" / "cleave" / "reproduce" / "stored"
 FIGURE = re.compile(r"(?<![\w.])[-+]?\d*\.\d+(?![\w.])")
 
 
@@ -17,7 +18,7 @@ def sections() -> Iterator[tuple[str, str, list[Path]]]:
     """(page and heading, text, result files) of each part of a page that names some."""
     for page in sorted(RESULTS.glob("*.md")):
         for text in re.split(r"^(?=## )", page.read_text(encoding="utf-8"), flags=re.MULTILINE):
-            files = [RESULTS / name for name in re.findall(r"\((data/[\w.-]+\.json)\)", text)]
+            files = [RESULTS / name for name in re.findall(r"\(((?:data|[./\w]+/stored)/[\w.-]+\.json)\)", text)]
             if files:
                 yield f"{page.name}: {text.splitlines()[0].lstrip('# ')}", text, files
 
@@ -59,8 +60,13 @@ def test_a_figure_that_nobody_found_is_seen() -> None:
     assert wrong("65.47", [65.4566])
 
 
+def test_every_table_that_is_kept_is_told_on_a_page() -> None:
+    told = {file.resolve() for _, files in SECTIONS.values() for file in files}
+    assert {file.resolve() for file in STORED.glob("*.json")} <= told
+
+
 def test_result_files_are_small_and_name_no_machine() -> None:
-    for file in (RESULTS / "data").glob("*.json"):
+    for file in (*(RESULTS / "data").glob("*.json"), *STORED.glob("*.json")):
         text = file.read_text(encoding="utf-8")
         assert len(text) < 200_000, file
         assert not re.search(r"/(home|root|tmp|work)/", text), file

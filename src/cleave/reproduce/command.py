@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,7 +27,12 @@ from cleave.extras import need_extra
 
 def reproduce(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="As in table1; without it they are listed.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="NAME",
+            help="As in table1; all: what was found already; without it they are listed.",
+            show_default=False,
+        ),
     ] = None,
     budget: Annotated[str, typer.Option(metavar="B", help="tiny (seconds), small (two CPU cores) or paper.")] = "small",
     seeds: Annotated[str, typer.Option(metavar="0,1,...", help="Default: the budget's own.", show_default=False)] = "",
@@ -51,7 +57,10 @@ def reproduce(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Run an experiment of the paper again: a table with its figures, ours and the difference, and a picture."""
+    """Run an experiment of the paper again: a table with its figures, ours and the difference, and a picture.
+
+    `all` runs nothing: it writes the tables and pictures of the results that cleave's pages tell of.
+    """
     from cleave.reproduce.catalogue import EXPERIMENTS, listing
 
     if name is None:
@@ -64,10 +73,22 @@ def reproduce(
     from cleave.reproduce.runner import ReproduceRequest, folder_of, plan_experiment
     from cleave.reproduce.runner import reproduce as run_experiment
     from cleave.reproduce.seeds import needed_seeds, seeds_text
+    from cleave.reproduce.stored import EVERY, check_alone, stored_text, write_stored
     from cleave.reproduce.text import plan_text, report_text
     from cleave.terminal import Terminal
 
     flags = flags_of(None, data_root, benchmark, None, device)
+    if name == EVERY:
+        check_alone(
+            {
+                "--seeds": seeds, "--only": only, "--plan": plan_only, "--tell": difference, "--workers": workers,
+                "--engine": engine != "process", "--address": address, "--resources": resources, "--slurm": slurm,
+                "--data-root": data_root, "--benchmark": benchmark, "--device": device,
+            }
+        )  # fmt: skip
+        written = write_stored(budget, out or Path("runs") / f"reproduce-{EVERY}-{budget}")
+        tell(written, as_json, lambda: print(stored_text(written)))
+        return
     chosen = engine_of(workers, engine, address, slurm, resources)
     folder = out or folder_of(name, budget)
     if difference is not None:
