@@ -160,6 +160,7 @@ def check_schedule(recipe: Recipe) -> None:
     """What falls over a search must not end above where it begins; what begins later, not after the last epoch."""
     if recipe.search.anneal == "path" and recipe.split.warmup_learning_rate:
         raise UserError("search.anneal=path: is of one cosine; leave it out with split.warmup_learning_rate")
+    check_cycles(recipe)
     method = recipe.method.model_dump()
     for key in ("learning_rate", "temperature"):
         if key in method and (lowest := method[f"{key}_min"]) > (highest := method[key]):
@@ -168,6 +169,28 @@ def check_schedule(recipe: Recipe) -> None:
         begins, epochs = getattr(recipe.method, key, 0), recipe.search.epochs
         if begins and begins >= epochs:
             raise UserError(f"method.{key}={begins}: must be below search.epochs={epochs}")
+
+
+def check_cycles(recipe: Recipe) -> None:
+    """Several cosines share a leaf's epochs alike, and nothing else may say how it anneals."""
+    search, split, method = recipe.search, recipe.split, METHODS[recipe.method.name]
+    splits = SPLITTERS[split.splitter].splits if split.splits is None else split.splits
+    if search.cycles == 1:
+        return
+    if search.epochs % search.cycles:
+        raise UserError(f"search.cycles={search.cycles}: has to divide search.epochs={search.epochs}")
+    others = {
+        "search.anneal=path": search.anneal == "path",
+        "split.restart=false": splits > 0 and not split.restart,
+        "search.hooks=complexity-rate": "complexity-rate" in search.hooks,
+        f"method.name={recipe.method.name}": method.own_rates or method.alone,
+    }
+    for words, given in others.items():
+        if given:
+            raise UserError(f"search.cycles={search.cycles}: {words} anneals otherwise; leave one of them out")
+    rise, cycle = recipe.method.learning_rate_warmup, search.epochs // search.cycles
+    if rise >= cycle:
+        raise UserError(f"method.learning_rate_warmup={rise}: must be below the {cycle} epochs of a cycle")
 
 
 def check_method(recipe: Recipe, space: Space) -> None:

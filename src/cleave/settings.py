@@ -230,7 +230,10 @@ class SearchSettings(Settings):
     forgetting: Annotated[list[tuple[SomeBatches, Share]], Field(min_length=1)] | None = None
     calibration_batch_size: Calibration = 32  # of mean, at most, and of forgetting: images
     anneal: Literal["leaf", "path"] = "leaf"  # cosine over a leaf's own epochs, or over those from the root on
-    snapshots: Positive = 1  # epochs of every leaf whose weights are kept, from its last one back
+    # Cosines of a leaf, one after the other, each over as many of its epochs (Huang et al., 2017).
+    cycles: Positive = 1
+    # Epochs of every leaf whose weights are kept, from its last one back; with cycles those that end one.
+    snapshots: Positive = 1
     # What weight steps do otherwise, in this order. complexity-rate: smaller networks learn faster at first
     # (DYNAS); momentum-separation: a momentum for each candidate of a choice (DYNAS); gradient-projection: gradients of
     # networks that conflict (PCGrad, NASViT).

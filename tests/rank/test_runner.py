@@ -161,10 +161,12 @@ def test_only_connected_architectures_are_ranked_where_that_is_asked_for(
     assert hits == pytest.approx(hits.round())
 
 
+@pytest.mark.parametrize("length", [{"search.epochs": 3}, {"search.epochs": 4, "search.cycles": 2}])
 def test_snapshots_are_averaged_and_children_recalibrated(
-    images: Path, table: Path, tmp_path: Path, capsys: Capture
+    length: dict[str, int], images: Path, table: Path, tmp_path: Path, capsys: Capture
 ) -> None:
-    changes = {**SMALL, "search.epochs": 3, "search.snapshots": 2}
+    """The one before the last is that of the second epoch, as it precedes the last or ends a cycle."""
+    changes = {**SMALL, **length, "search.snapshots": 2}
     path = searched(images, tmp_path / "run", changes)
     last, mean, tuned = (
         answer(ranking(path, table, *flags, "--out", str(tmp_path / f"{number}.csv")), capsys)

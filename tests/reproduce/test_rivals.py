@@ -60,7 +60,7 @@ def test_one_supernet_is_judged_in_three_ways_and_wide_too(tmp_path: Path) -> No
     wide, narrow = (
         make_grid(ReproduceRequest("ranking-recipes", "tiny", only=(only,))).recipe(row, 0)
         for only, row in (
-            ("wide", find_experiment("ranking-recipes").rows(SIZES["tiny"])[2]),
+            ("wide", find_experiment("ranking-recipes").rows(SIZES["tiny"])[3]),
             ("narrow", find_experiment("ranking-recipes").rows(SIZES["tiny"])[0]),
         )
     )

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from math import cos, pi
+from typing import Any
 
 import pytest
 
+from cleave.config import load
+from cleave.errors import UserError
 from cleave.method import RspsSettings
+from cleave.resolve import resolve
 from cleave.search.schedule import schedule
 from cleave.settings import Recipe
+from cleave.space import find_space
 
 
 def recipe(**split: object) -> Recipe:
@@ -97,3 +104,57 @@ def test_one_supernet_warms_up_where_the_warm_up_has_its_own_learning_rate() -> 
     assert (plan.epochs, plan.warmup, plan.searched, plan.searching, plan.fresh) == (45, 15, 30, True, True)
     found = [plan.learning_rate(epoch, RspsSettings()) for epoch in (0, 14, 15, 30)]
     assert found == pytest.approx([0.05, 0.025 * (1 + cos(pi * 14 / 15)), 0.025, 0.013])
+
+
+def asked(changes: Mapping[str, Any]) -> Recipe:
+    return load(Recipe, {}, (), changes)
+
+
+def test_cycles_are_so_many_cosines_one_after_the_other() -> None:
+    """Each twice over: as one search of its length would anneal, and rising only at the very beginning."""
+    changes = {"split.splitter": "none", "search.epochs": 12, "method.learning_rate_warmup": 2}
+    plan = schedule(asked({**changes, "search.cycles": 3}), 0)
+    settings = asked(changes).method
+    one = schedule(asked({**changes, "search.epochs": 4, "method.learning_rate_warmup": 0}), 0)
+    rising = schedule(asked({**changes, "search.epochs": 4}), 0)
+    flat = settings.model_copy(update={"learning_rate_warmup": 0})
+    rates = [plan.learning_rate(epoch, settings) for epoch in range(12)]
+    assert rates[:4] == [rising.learning_rate(epoch, settings) for epoch in range(4)]
+    assert rates[4:8] == rates[8:] == [one.learning_rate(epoch, flat) for epoch in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("epochs", "cycles", "snapshots", "kept"),
+    [(6, 1, 1, [6]), (6, 1, 4, [3, 4, 5, 6]), (6, 1, 9, [1, 2, 3, 4, 5, 6]), (6, 3, 2, [4, 6]), (6, 2, 9, [3, 6])],
+)
+def test_the_last_epochs_or_ends_of_cycles_are_kept(epochs: int, cycles: int, snapshots: int, kept: list[int]) -> None:
+    changes = {"split.splitter": "none", "search.epochs": epochs, "search.cycles": cycles}
+    assert schedule(asked(changes), 0).kept(snapshots) == kept
+
+
+def test_after_a_warm_up_of_its_own_cycles_begin_with_the_search() -> None:
+    changes = {"split.splitter": "none", "split.warmup_epochs": 2, "split.warmup_learning_rate": 0.5}
+    plan = schedule(asked({**changes, "search.epochs": 4, "search.cycles": 2}), 0)
+    settings = asked({}).method
+    assert plan.kept(9) == [4, 6]
+    assert [plan.learning_rate(epoch, settings) for epoch in (2, 4)] == [settings.learning_rate] * 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"search.cycles": 4}, "search.cycles=4: has to divide search.epochs=6"),
+        ({"split.restart": False}, "search.cycles=2: split.restart=false anneals otherwise"),
+        ({"search.anneal": "path"}, "search.cycles=2: search.anneal=path anneals otherwise"),
+        ({"method.name": "random"}, "search.cycles=2: method.name=random anneals otherwise"),
+        (
+            {"method.name": "rsps", "search.hooks": ["complexity-rate"]},
+            "search.hooks=complexity-rate anneals otherwise",
+        ),
+        ({"method.learning_rate_warmup": 3}, "method.learning_rate_warmup=3: must be below the 3 epochs of a cycle"),
+    ],
+)
+def test_cycles_that_cannot_be_are_one_line(changes: dict[str, Any], said: str) -> None:
+    found = asked({"search.epochs": 6, "search.cycles": 2, **changes})
+    with pytest.raises(UserError, match=re.escape(said)):
+        resolve(found, find_space(found.space))

@@ -12,6 +12,7 @@ from cleave.rank.predictions import read_all
 from cleave.rank.published import CORRELATIONS
 from cleave.rank.question import RankQuestion
 from cleave.rank.truth import Inputs, Truth, truth_for
+from cleave.search.schedule import schedule
 from cleave.settings import Recipe
 from cleave.space import Arch, Space, find_space
 
@@ -57,7 +58,7 @@ def check_recipe(recipe: Recipe, space: Space, question: RankQuestion) -> None:
         )
     if METHODS[recipe.method.name].alone:
         raise UserError(f"method.name={recipe.method.name}: shares no weights; rank a run of another method")
-    kept = min(recipe.search.snapshots, recipe.search.epochs)
+    kept = len(schedule(recipe, recipe.split.splits or 0).kept(recipe.search.snapshots))
     if question.average > kept:
         raise UserError(
             f"--average {question.average}: of each leaf {kept} snapshots are kept; "

@@ -54,9 +54,9 @@ class FinishedRun:
         return found
 
     def networks(self, leaf: Node, average: int) -> list[Network]:
-        """The leaf's network at the ends of its last `average` epochs, the last one last."""
-        epochs = schedule(self.problem.recipe, len(leaf.path)).epochs
-        labels = [f"{leaf.label}@{epoch}" for epoch in range(epochs - average + 1, epochs)] + [leaf.label]
+        """The leaf's network at the ends of its last `average` epochs or cycles, the last one last."""
+        *before, _ = schedule(self.problem.recipe, len(leaf.path)).kept(average)
+        labels = [*(f"{leaf.label}@{epoch}" for epoch in before), leaf.label]
         return [self._network(leaf, self.folder.leaf(label, self.state.kept[label])) for label in labels]
 
     def _network(self, leaf: Node, record: Record) -> Network:

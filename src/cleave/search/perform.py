@@ -157,7 +157,7 @@ class Performance(TaskSession):
     def _follow(self, trainer: NodeTrainer, epoch: int) -> dict[str, Any]:
         """In a leaf's last epochs: keeps its weights, and ranks a panel of its architectures."""
         recipe, left = self.problem.recipe, trainer.schedule.epochs - epoch
-        if 0 < left < recipe.search.snapshots:
+        if left > 0 and epoch in trainer.schedule.kept(recipe.search.snapshots):
             self._keep(f"{trainer.scope.label}@{epoch}", trainer)
         if recipe.trust.panel == 0 or left >= recipe.trust.panel_epochs:
             return {}

@@ -24,6 +24,8 @@ class Schedule:
     warmup: int = 0
     """The first of the epochs, which have a cosine of their own, from `warmup_rate` to 0, and no architecture steps."""
     warmup_rate: float = 0.0
+    cycle: int | None = None
+    """The epochs of each of several cosines, one after the other; None: there is one."""
 
     @property
     def searched(self) -> int:
@@ -35,7 +37,19 @@ class Schedule:
         if epoch < self.warmup:
             return cosine(epoch, self.warmup, self.warmup_rate, 0.0)
         highest, lowest, rise = settings.learning_rate, settings.learning_rate_min, settings.learning_rate_warmup
-        return cosine(self.offset + epoch - self.warmup, self.total, highest, lowest, rise)
+        place = self.offset + epoch - self.warmup
+        if self.cycle is None:
+            return cosine(place, self.total, highest, lowest, rise)
+        return cosine(place % self.cycle, self.cycle, highest, lowest, rise if place < self.cycle else 0)
+
+    def kept(self, snapshots: int) -> list[int]:
+        """After how many epochs weights are kept: the last ones of the cosine, or those that end the last cycles.
+
+        So many, if there are as many; the last one is `epochs`.
+        """
+        gap = self.cycle or 1
+        count = min(snapshots, (self.epochs - self.warmup) // gap)
+        return [self.epochs - number * gap for number in reversed(range(count))]
 
 
 def schedule(recipe: Recipe, depth: int) -> Schedule:
@@ -58,7 +72,13 @@ def schedule(recipe: Recipe, depth: int) -> Schedule:
     if depth > 0 and not recipe.split.restart:
         return Schedule(epochs, splits * warmup, path, searching=True, fresh=False)
     total = path if recipe.search.anneal == "path" else epochs
-    return Schedule(epochs, 0, total, searching=True, fresh=True)
+    return Schedule(epochs, 0, total, searching=True, fresh=True, cycle=cycle_of(recipe))
+
+
+def cycle_of(recipe: Recipe) -> int | None:
+    """The epochs of one of a leaf's cosines, where there are several."""
+    cycles = recipe.search.cycles
+    return None if cycles == 1 else recipe.search.epochs // cycles
 
 
 def own_schedule(recipe: Recipe, depth: int, rate: float) -> Schedule:
@@ -69,8 +89,11 @@ def own_schedule(recipe: Recipe, depth: int, rate: float) -> Schedule:
         return Schedule(length, 0, length, searching=False, fresh=depth == 0, warmup=length, warmup_rate=rate)
     if splits == 0:
         warmup = recipe.split.warmup_epochs
-        return Schedule(warmup + epochs, 0, epochs, searching=True, fresh=True, warmup=warmup, warmup_rate=rate)
-    return Schedule(epochs, 0, epochs, searching=True, fresh=recipe.split.restart)
+        return Schedule(
+            warmup + epochs, 0, epochs, searching=True, fresh=True, warmup=warmup, warmup_rate=rate,
+            cycle=cycle_of(recipe),
+        )  # fmt: skip
+    return Schedule(epochs, 0, epochs, searching=True, fresh=recipe.split.restart, cycle=cycle_of(recipe))
 
 
 def warmup_length(recipe: Recipe) -> int:
