@@ -114,7 +114,7 @@ LEFT_OUT = {
     ],
     "the fixture of tests/design/test_runner.py, a design that is interrupted, and its decisions in test_work.py": [
         r"test_interrupted_it_ends_as_if_it_had_not_been",
-        r"test_a_design_by_ray_is_interrupted_and_goes_on_there",
+        r"test_a_design_by_ray_is_interrupted_saves_and_goes_on_there",
         r"test_the_guide_to_designing_runs_from_top_to_bottom",
         r"design/test_runner\.py::test_pretrained_weights_are_begun_with_and_fine_tuned",
         r"design/test_runner\.py::test_without_time_for_a_supernet_others_get_it",

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import weakref
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from cleave import memory
 from cleave.engine.executor import SerialExecutor
 from cleave.engine.job import performed
 from cleave.engine.overview import Overview
+from cleave.engine.processes import ProcessExecutor
 from cleave.engine.progress import Callback
 from cleave.engine.stop import NEVER, Stop
 from cleave.engine.worker_process import answered
@@ -280,7 +282,10 @@ def test_elsewhere_in_a_part_the_keys_are_named_and_in_a_worker_also_the_number_
         executor.finished()
     assert str(told.value) == "control 3: there is not enough memory; lower this.key or that.key"
     answer = answered(lambda: performed(Greedy(), part, NEVER, Callback()))
-    assert str(answer) == f"{told.value}; or go on with fewer --workers"
+    for workers, more in ((2, "; or go on with fewer --workers"), (1, "")):
+        pool = ProcessExecutor(workers, Greedy(), NEVER, Overview(Callback()))
+        pool.workers = [cast("Any", None)] * workers
+        assert str(pool._advised(cast("Exception", answer))) == f"{told.value}{more}"
 
 
 def test_images_that_do_not_fit_are_named(

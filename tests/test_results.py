@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
-STORED = Path(__file__).parents[1] / "src" / "cleave" / "reproduce" / "stored"
+STORED = Path(__file__).parents[1] / "src" / "cleave" / "reproduce" / "results"
 FIGURE = re.compile(r"(?<![\w.])[-+]?\d*\.\d+(?![\w.])")
 
 
@@ -18,7 +18,7 @@ def sections() -> Iterator[tuple[str, str, list[Path]]]:
     """(page and heading, text, result files) of each part of a page that names some."""
     for page in sorted(RESULTS.glob("*.md")):
         for text in re.split(r"^(?=## )", page.read_text(encoding="utf-8"), flags=re.MULTILINE):
-            files = [RESULTS / name for name in re.findall(r"\(((?:data|[./\w]+/stored)/[\w.-]+\.json)\)", text)]
+            files = [RESULTS / name for name in re.findall(r"\(((?:data|[./\w]+/results)/[\w.-]+\.json)\)", text)]
             if files:
                 yield f"{page.name}: {text.splitlines()[0].lstrip('# ')}", text, files
 

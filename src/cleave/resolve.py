@@ -179,11 +179,15 @@ def check_cycles(recipe: Recipe) -> None:
         return
     if search.epochs % search.cycles:
         raise UserError(f"search.cycles={search.cycles}: has to divide search.epochs={search.epochs}")
+    if search.snapshots > search.cycles:
+        raise UserError(f"search.snapshots={search.snapshots}: only {search.cycles} epochs end one of search.cycles")
+    if method.alone:
+        raise UserError(f"search.cycles: method.name={recipe.method.name} shares no weights; leave it out")
     others = {
         "search.anneal=path": search.anneal == "path",
         "split.restart=false": splits > 0 and not split.restart,
         "search.hooks=complexity-rate": "complexity-rate" in search.hooks,
-        f"method.name={recipe.method.name}": method.own_rates or method.alone,
+        f"method.name={recipe.method.name}": method.own_rates,
     }
     for words, given in others.items():
         if given:
@@ -274,15 +278,15 @@ def resolve_images(name: str, root: str | None) -> tuple[str, str | None]:
     return name, absolute(root) if root else None
 
 
-def resolve_device(device: str) -> str:
-    """ "auto" as the device that is there."""
+def resolve_device(device: str, here: bool = True) -> str:
+    """ "auto" as the device that is there. `here`: whether another one has to be there too."""
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
         wanted = torch.device(device)
     except RuntimeError as error:
         raise UserError(f"device: {shown(device)} is not a device; use auto, cpu, cuda or cuda:N") from error
-    if wanted.type == "cuda" and (wanted.index or 0) >= (count := torch.cuda.device_count()):
+    if here and wanted.type == "cuda" and (wanted.index or 0) >= (count := torch.cuda.device_count()):
         raise UserError(f"device={device}: torch finds {count} CUDA devices on this machine; use device=cpu")
     if wanted.type not in ("cpu", "cuda"):
         raise UserError(f"device: {shown(device)} is not supported; use auto, cpu, cuda or cuda:N")

@@ -3,37 +3,38 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-import cleave
-from cleave.engine.stop import Stop
+from cleave.signals import INTERRUPTED
 from tests.design.still import write_folder
-from tests.tiny import Ended
+from tests.process import PATIENCE, until
+from tests.tiny import Ended, sets
 
 Capture = pytest.CaptureFixture[str]
-
-
-class Once(Stop):
-    """Asks to stop as soon as something is there."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.path = path
-
-    def check(self) -> None:
-        self.requested = self.path.exists()
-        super().check()
+SMALL = {"width": 0.25, "threads": 1, "runtime": "torch"}
 
 
 @pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed: pip install '.[ray]'")
-def test_a_design_by_ray_is_interrupted_and_goes_on_there(tmp_path: Path, capfd: Capture) -> None:
+def test_a_design_by_ray_is_interrupted_saves_and_goes_on_there(tmp_path: Path, capfd: Capture) -> None:
     images, run = write_folder(tmp_path / "images", {"train": 20, "test": 8}), tmp_path / "run"
-    small = {"width": 0.25, "threads": 1, "runtime": "torch", "time": 120}
-    with pytest.raises(cleave.Interrupted, match=f"cleave resume {run}"):
-        cleave.design(data=images, out=run, settings=small, init="new", engine="ray", stop=Once(run / "trainings"))
+    words = ["--data", str(images), "--out", str(run), "--time", "2m", "--init", "new", "--engine", "ray"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "cleave", "design", *words, *sets(SMALL)], stderr=subprocess.PIPE, text=True
+    ) as process:
+        until(lambda: (run / "trainings").exists())
+        asked = time.time()
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=PATIENCE)[1]
+    assert process.returncode == INTERRUPTED
+    assert f"interrupted and saved; go on with: cleave resume {run}" in said
+    assert (run / "timing.json").stat().st_mtime > asked, "what the worker had done by then counts"
     ended = Ended(["resume", str(run), "--engine", "ray", "--json"], capfd)
     assert ended.status == 0, ended.err
     assert json.loads(ended.out)["verdict"]["test"]["sentence"]

@@ -7,27 +7,31 @@ import pickle
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import cleave
 from cleave.config import load
+from cleave.data.given import of_tensors
 from cleave.design import runner as design_runner
 from cleave.design import whole
 from cleave.design.decide import no_test_part
-from cleave.design.job import DesignJob, DesignTask
+from cleave.design.job import DesignJob
 from cleave.design.ours import FEWEST_JUDGED, TABLE, dealt_alike, evolution_plan
 from cleave.design.settings import DesignRecipe
 from cleave.design.work import Work
 from cleave.engine.engine import Engine
+from cleave.engine.job import OnlyTask
 from cleave.engine.progress import Callback, Callbacks, following
 from cleave.engine.stop import Stop
 from cleave.engine.told import pass_on
 from cleave.engine.worker_process import Teller
 from cleave.run.folder import create
-from cleave.run.origin import DESIGN
+from cleave.run.origin import DESIGN, read_origin
 from cleave.run.view import view
 from tests.design.still import SMALL, stand_still, write_folder
 from tests.pretrained.nets import network, write
@@ -189,7 +193,7 @@ class Runs(Callback):
         self.ended += 1
 
 
-def sent(engine: Engine, job: DesignJob, task: DesignTask, callback: Callback) -> None:
+def sent(engine: Engine, job: DesignJob, task: OnlyTask, callback: Callback) -> None:
     """Does a job as a worker would: of what was sent to it, telling what can be sent back."""
     teller = Teller(lambda news: pass_on(pickle.loads(pickle.dumps(news)), callback))
     pickle.loads(pickle.dumps(job)).perform(pickle.loads(pickle.dumps(task)), callback.stop, teller)
@@ -204,6 +208,7 @@ def test_interrupted_it_ends_as_if_it_had_not_been_and_so_it_does_at_a_worker(
     looking_on = Runs()
     found = design_runner.start(recipe, tmp_path / "far", Callbacks([looking_on]), engine=Engine(2))
     assert timeless({**found, "page": ""}) == timeless(cleave.resume_design(run))
+    assert found["environment"]["threads"] == 1
     inner = {tmp_path / "far" / "search", *(tmp_path / "far" / "trainings").iterdir()}
     assert set(looking_on.begun) == inner
     assert looking_on.ended == len(looking_on.begun)
@@ -225,6 +230,32 @@ def test_what_a_worker_does_and_tells_comes_back(images: Path, tmp_path: Path, m
     assert (found["known"], looking_on.begun, looking_on.ended) == ({"said before": 1}, [tmp_path / "far/within"], 1)
     assert looking_on.said[-1] == "at it"
     assert len(set(looking_on.said)) == len(looking_on.said), "nothing is said twice"
+
+
+def test_what_only_another_machine_has_is_not_looked_for_here(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(design_runner, "handed_out", sent)
+    monkeypatch.setattr("cleave.design.job.go_on", lambda *_: None)
+    recipe = load(DesignRecipe, {}, (), {**SMALL, "data.name": str(images), "init": "new", "device": "cuda:7"})
+    found = design_runner.start(recipe, tmp_path / "far", Callback(), engine=Engine(2))
+    assert found["status"] == "unfinished"
+    assert read_origin(tmp_path / "far", DESIGN).recipe["device"] == "cuda:7"
+    with pytest.raises(cleave.UserError, match="cuda:7"):
+        design_runner.start(recipe, tmp_path / "here", Callback())
+    wrong = recipe.model_copy(update={"device": "cdua"})
+    with pytest.raises(cleave.UserError, match="'cdua' is not a device"):
+        design_runner.start(wrong, tmp_path / "far2", Callback(), engine=Engine(2))
+    assert [path.name for path in tmp_path.iterdir()] == ["far"]
+
+
+def test_images_that_a_worker_cannot_open_are_refused(tmp_path: Path) -> None:
+    tensors = torch.zeros(8, 3, 8, 8), torch.arange(8) % 2
+    with pytest.raises(cleave.UserError, match="its worker opens the images"):
+        design_runner.start(
+            DesignRecipe(), tmp_path / "run", Callback(), partial(of_tensors, *tensors, None), Engine(2)
+        )
+    assert not (tmp_path / "run").exists()
 
 
 def test_without_time_for_a_supernet_others_get_it(

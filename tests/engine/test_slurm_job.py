@@ -102,7 +102,7 @@ def test_it_answers_what_was_found_and_tells_how_far_it_is(tmp_path: Path) -> No
     ("what", "kind", "said"),
     [
         ("wrong", UserError, "a key: is wrong"),
-        ("lack", UserError, "lower a size; or ask for more by --slurm mem"),
+        ("lack", UserError, "lower a size"),
         ("broken", RuntimeError, "ZeroDivisionError"),
     ],
 )

@@ -19,7 +19,7 @@ from cleave.run.durable import remove_folder, write_bytes, write_folder
 from cleave.run.generations import Generations, Record
 from cleave.run.lease import Lease, newest_of
 from cleave.run.lock import RunLock
-from cleave.run.mirror import at_hand, files_in, manifests_last, mirrored
+from cleave.run.mirror import at_hand, files_in, known_as, manifests_last, mirrored
 from cleave.run.store import Store
 from tests.run.befalling import TINY, whole_again
 from tests.survival.living import Life
@@ -169,6 +169,14 @@ def after(puts: int, true: Callable[[Store, str, Path], None]) -> Callable[[Stor
         true(store, name, file)
 
     return put
+
+
+def test_what_lies_in_a_folder_is_called_by_its_own_url(url: str, tmp_path: Path) -> None:
+    """Such a URL is taken wherever a run's is."""
+    folder = at_hand(url)
+    assert known_as(folder) == url
+    assert known_as(folder / "runs" / "one") == f"{url}/runs/one"
+    assert known_as(tmp_path / "elsewhere") == str(tmp_path / "elsewhere")
 
 
 def test_a_store_that_holds_nothing_is_named_as_it_was_given(url: str, capsys: Capture) -> None:

@@ -146,11 +146,12 @@ def test_after_a_warm_up_of_its_own_cycles_begin_with_the_search() -> None:
         ({"search.cycles": 4}, "search.cycles=4: has to divide search.epochs=6"),
         ({"split.restart": False}, "search.cycles=2: split.restart=false anneals otherwise"),
         ({"search.anneal": "path"}, "search.cycles=2: search.anneal=path anneals otherwise"),
-        ({"method.name": "random"}, "search.cycles=2: method.name=random anneals otherwise"),
+        ({"method.name": "random"}, "search.cycles: method.name=random shares no weights; leave it out"),
         (
             {"method.name": "rsps", "search.hooks": ["complexity-rate"]},
             "search.hooks=complexity-rate anneals otherwise",
         ),
+        ({"search.snapshots": 3}, "search.snapshots=3: only 2 epochs end one of search.cycles"),
         ({"method.learning_rate_warmup": 3}, "method.learning_rate_warmup=3: must be below the 3 epochs of a cycle"),
     ],
 )

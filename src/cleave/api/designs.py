@@ -45,7 +45,8 @@ def design(
 
     What is asked is as in `cleave design --help`; `settings`: other keys of it by dotted name, as in {"width": 0.5}.
     `data` as of `search`; images that are given as tensors have no test part, so that there is no verdict.
-    `engine` and what belongs to it, as of `search`: who does all of it, and on whose machine it is measured.
+    `engine` and what belongs to it, as of `search`: who does all of it, and on whose machine it is measured; it opens
+    the images itself, so that they have a name or are a folder.
 
     Returns what `cleave design --json` prints. UserError for a mistake in what was given; Interrupted, with everything
     saved, where it was asked to stop.

@@ -6,22 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cleave.data.given import Given
 from cleave.data.images import Images
 from cleave.design.settings import DesignRecipe
 from cleave.design.whole import go_on
+from cleave.engine.job import OnlyTask
 from cleave.engine.progress import Callback, Callbacks
 from cleave.engine.stop import Stop
 from cleave.run.folder import RunFolder
 from cleave.run.mirror import brought
 from cleave.run.origin import DESIGN, read_origin
-
-
-@dataclass(frozen=True)
-class DesignTask:
-    """There is one."""
-
-    label: str = "design"
 
 
 @dataclass(frozen=True)
@@ -33,7 +26,6 @@ class DesignJob:
 
     recipe: DesignRecipe
     run: Path
-    given: Given | None
     said: Sequence[str]
     sizes = "data.limit or data.image_size"
 
@@ -50,8 +42,8 @@ class DesignJob:
         """None: at which size they are taken is decided where the design is done, which opens them."""
         return ()
 
-    def perform(self, task: DesignTask, stop: Stop, callback: Callback) -> None:
+    def perform(self, task: OnlyTask, stop: Stop, callback: Callback) -> None:
         """Does what is left, and writes the outcome."""
         brought(self.run)
         folder = RunFolder(self.run, read_origin(self.run, DESIGN))
-        go_on(folder, self.recipe, Callbacks([callback], stop), self.given, self.said)
+        go_on(folder, self.recipe, Callbacks([callback], stop), None, self.said)

@@ -11,7 +11,7 @@ from typing import Any
 from cleave.config import load
 from cleave.data.given import Given
 from cleave.data.report import report_lines
-from cleave.design.job import DesignJob, DesignTask
+from cleave.design.job import DesignJob
 from cleave.design.others import check_names
 from cleave.design.scales import cheapest, resolved_init
 from cleave.design.settings import DesignRecipe
@@ -19,8 +19,10 @@ from cleave.design.whole import go_on
 from cleave.engine.engine import ONE, Engine
 from cleave.engine.environment import surroundings
 from cleave.engine.executor import handed_out
+from cleave.engine.job import OnlyTask
 from cleave.engine.progress import Callback
-from cleave.errors import Interrupted
+from cleave.engine.slurm_cluster import end_earlier
+from cleave.errors import Interrupted, UserError
 from cleave.extras import need_extra
 from cleave.resolve import resolve_device, resolve_images
 from cleave.retrain.result import finished_trainings
@@ -43,14 +45,16 @@ def start(
     """
     need_extra("train", "cleave design")
     need_extra("verdict", "cleave design")
-    recipe = resolved(recipe, callback)
+    check_given(given, engine)
+    here, device = resolved(on_this_machine(recipe, engine), callback), resolve_device(recipe.device, engine.here)
+    recipe = here.model_copy(update={"device": device})
     check_names(recipe)
-    lines = report_lines(cheapest(recipe, callback, given).report)
+    lines = report_lines(cheapest(here, callback, given).report)
     for line in lines:
         callback.say(line)
     path = make_folder(out) if out else new_folder(f"design-seed{recipe.seed}")
     with RunLock(path):
-        folder = create(path, recipe, surroundings(recipe.device, recipe.threads or 1), DESIGN)
+        folder = create(path, recipe, surroundings(here.device, recipe.threads or 1), DESIGN)
         return go_on_by(engine, folder, recipe, callback, given, lines)
 
 
@@ -63,7 +67,21 @@ def resume(path: Path, callback: Callback, given: Given | None = None, engine: E
         origin = read_origin(path, DESIGN)
         settle(path, origin, callback.say)
         recipe = load(DesignRecipe, dict(origin.recipe), (), {})
+        check_given(given, engine)
         return go_on_by(engine, RunFolder(path, origin), recipe, callback, given)
+
+
+def check_given(given: Given | None, engine: Engine) -> None:
+    """UserError for images that a worker cannot open by itself."""
+    if given is not None and not engine.here:
+        raise UserError(
+            f"engine={engine.name}: its worker opens the images by itself; give the name of a set, or a folder"
+        )
+
+
+def on_this_machine(recipe: DesignRecipe, engine: Engine) -> DesignRecipe:
+    """As it can be looked at here: a worker of an engine may have a device that this machine has not."""
+    return recipe if engine.here else recipe.model_copy(update={"device": "cpu"})
 
 
 def resolved(recipe: DesignRecipe, callback: Callback) -> DesignRecipe:
@@ -93,11 +111,13 @@ def go_on_by(
 ) -> dict[str, Any]:
     """Has what is left of a design done, here or by a worker of an engine; its folder is locked."""
     callback.say(f"run folder: {told(folder.path)}")
+    end_earlier(folder.path)
     try:
         if engine.here:
             go_on(folder, recipe, callback, given, said)
         else:
-            handed_out(engine, DesignJob(recipe, folder.path, given, said), DesignTask(), callback)
+            with callback.stop:
+                handed_out(engine, DesignJob(recipe, folder.path, said), OnlyTask("design"), callback)
     except (Interrupted, KeyboardInterrupt) as error:
         raise Interrupted(how_to_go_on(folder.path)) from error
     return view(folder.path, DESIGN)

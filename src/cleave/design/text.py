@@ -54,5 +54,5 @@ def export_lines(card: dict[str, Any]) -> list[str]:
 def next_command(found: dict[str, Any]) -> str:
     """What a person may do now."""
     if "error" in found["export"]:
-        return f"cleave export {quote(found['run'])} --out {quote(found['run'] + '-export')}"
+        return f"cleave export {quote(known_as(Path(found['run'])))} --out my-export"
     return f"cleave predict {quote(found['run'] + '/' + found['export']['folder'])} IMAGE..."

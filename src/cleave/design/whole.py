@@ -14,6 +14,7 @@ from cleave.design.ours import our_size, searched, tuned
 from cleave.design.scales import chosen_scale, test_images
 from cleave.design.settings import DesignRecipe
 from cleave.design.work import SCALE, Overall, Work
+from cleave.engine.environment import surroundings
 from cleave.engine.progress import Callback
 from cleave.errors import Interrupted, UserError
 from cleave.run.folder import RunFolder
@@ -37,6 +38,7 @@ def go_on(
 def designed(work: Work, overall: Overall) -> dict[str, Any]:
     """The content of result.json."""
     overall.begin("measuring")
+    made = work.once("environment", lambda: surroundings(work.recipe.device, work.recipe.threads or 1))
     work.once(SCALE, lambda: asdict(chosen_scale(work)))
     work.once("test", lambda: test_images(work))
     asked = our_size(work)
@@ -70,4 +72,5 @@ def designed(work: Work, overall: Overall) -> dict[str, Any]:
         "chosen_by": "held-out images",
         "verdict": verdict,
         "export": card,
+        "environment": made,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Generic, Protocol
 
 from cleave.engine.engine import RAY, SLURM, Engine, usual_workers
@@ -14,7 +14,8 @@ from cleave.engine.ray_executor import RayExecutor
 from cleave.engine.slurm_cluster import end_earlier
 from cleave.engine.slurm_executor import SlurmExecutor
 from cleave.engine.stop import Stop
-from cleave.engine.told import FoundType
+from cleave.engine.told import FoundType, OneRun
+from cleave.errors import Interrupted, UserError
 from cleave.run.mirror import brought
 
 
@@ -77,8 +78,13 @@ def make_executor(
 
 def handed_out(engine: Engine, job: Job[TaskType, FoundType], task: TaskType, callback: Callback) -> FoundType:
     """What a job's only task comes to, done by somebody else; it raises as it would here."""
-    with make_executor(engine, 1, job, callback.stop, Overview(callback)) as executor:
+    with OneRun(callback) as heard, make_executor(engine, 1, job, callback.stop, Overview(heard)) as executor:
         executor.begin(task)
-        _, found = executor.finished()
+        try:
+            _, found = executor.finished()
+        except Interrupted:
+            with suppress(UserError):  # that it was interrupted is what is told
+                brought(job.run)
+            raise
     brought(job.run)
     return found

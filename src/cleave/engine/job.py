@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -22,6 +23,13 @@ class Labelled(Protocol):
 TaskType = TypeVar("TaskType", bound=Labelled)
 TaskIn = TypeVar("TaskIn", bound=Labelled, contravariant=True)
 FoundOut = TypeVar("FoundOut", covariant=True)
+
+
+@dataclass(frozen=True)
+class OnlyTask:
+    """Of a job that has one."""
+
+    label: str
 
 
 class Job(Protocol[TaskIn, FoundOut]):

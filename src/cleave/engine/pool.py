@@ -16,6 +16,7 @@ from cleave.engine.stop import Stop
 from cleave.engine.told import Done, FoundType, Lost, News, Ready, Told, pass_on
 from cleave.engine.worker import PipeWorker, Worker
 from cleave.errors import Interrupted, UserError
+from cleave.memory import OutOfMemory
 
 LOOK_SECONDS = 0.1
 """How long a request to stop may wait until this process looks up."""
@@ -104,7 +105,18 @@ class PoolExecutor(ABC, Generic[TaskType, FoundType]):
             self._lose(task, told)
         elif not isinstance(told, Ready):
             assert isinstance(told, Exception)
-            raise told
+            raise self._advised(told)
+
+    def _advised(self, error: Exception) -> Exception:
+        """With what else to do where a task has not enough memory."""
+        if isinstance(error, OutOfMemory) and self._more_memory:
+            return OutOfMemory(f"{error}; or {self._more_memory}")
+        return error
+
+    @property
+    def _more_memory(self) -> str:
+        """How a task gets more memory; empty where there is no way."""
+        return "go on with fewer --workers" if len(self.workers) > 1 else ""
 
     def _save(self) -> None:
         """Has every task saved that is under way; UserError where one could not be."""

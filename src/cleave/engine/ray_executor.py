@@ -68,8 +68,10 @@ class RayExecutor(PipeExecutor[TaskType, FoundType]):
         self.count = min(engine.workers or usual, tasks)
         self.asked = engine.workers is not None
         self.relay: subprocess.Popen[bytes] | None = None
-        fewer = f"go on with fewer workers, as in: {resume_command(job.run)} --workers 1"
-        self.losses = Losses("a Ray worker", fewer, overview.callback)
+        command = resume_command(job.run)
+        fewer = f"go on with fewer workers, as in: {command} --workers 1"
+        advice = fewer if self.count > 1 else f"go on with: {command} --engine ray"
+        self.losses = Losses("a Ray worker", advice, overview.callback)
 
     def _start(self) -> None:
         pairs = [Pipe() for _ in range(1 + self.count)]

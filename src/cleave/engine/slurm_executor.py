@@ -28,6 +28,7 @@ from cleave.engine.stop import Stop
 from cleave.engine.told import FoundType, Lost, Told
 from cleave.engine.worker import Worker
 from cleave.errors import Interrupted
+from cleave.run.mirror import known_as
 
 MOST = 256
 """Jobs at once, where nobody says how many."""
@@ -122,6 +123,10 @@ class SlurmExecutor(PoolExecutor[TaskType, FoundType]):
             time.sleep(LOOK_SECONDS)
         return telling
 
+    @property
+    def _more_memory(self) -> str:
+        return "ask for more by --slurm mem"
+
     def _lose(self, task: TaskType | None, lost: Lost) -> None:
         assert task is not None
         self.losses.add(task.label, lost)
@@ -130,4 +135,4 @@ class SlurmExecutor(PoolExecutor[TaskType, FoundType]):
 
 def resume_words(run: Path, options: Options) -> str:
     """The command that goes on with a run, in the same way."""
-    return shlex.join(["cleave", "resume", str(run), "--engine", "slurm", *words_of(options)])
+    return shlex.join(["cleave", "resume", known_as(run), "--engine", "slurm", *words_of(options)])

@@ -28,8 +28,6 @@ TELL_SECONDS = 2.0
 """At least so long between two signs of life."""
 BARREN = 3
 """So many lives of a job in succession may end before it took a step."""
-ADVICE = "ask for more by --slurm mem"
-"""Where a task runs out of memory."""
 
 
 class SlurmTask:
@@ -91,7 +89,7 @@ class SlurmTask:
             return error
         prepare(job)
         teller = Teller(self._tell, TELL_SECONDS)
-        answer = answered(partial(performed, job, pickle.loads(self.task), self.stop, teller), ADVICE)
+        answer = answered(partial(performed, job, pickle.loads(self.task), self.stop, teller))
         teller.catch_up()
         return answer
 

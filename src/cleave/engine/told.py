@@ -89,3 +89,37 @@ def pass_on(news: News, callback: Callback) -> None:
         callback.end_run()
     else:
         callback.see(news)
+
+
+class OneRun(Callback):
+    """Hears of the runs within a run that is done elsewhere, and passes all on.
+
+    Each is ended: who told of it may be lost, and somebody else tells of it again. One that is not to be seen from here
+    is not followed.
+    """
+
+    def __init__(self, callback: Callback) -> None:
+        self.callback, self.stop, self.under_way = callback, callback.stop, False
+
+    def __enter__(self) -> OneRun:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end_run()
+
+    def see(self, progress: Progress) -> None:
+        self.callback.see(progress)
+
+    def say(self, line: str) -> None:
+        self.callback.say(line)
+
+    def begin_run(self, run: Path, settings: Mapping[str, Any]) -> None:
+        self.end_run()
+        if run.is_dir():
+            self.callback.begin_run(run, settings)
+            self.under_way = True
+
+    def end_run(self) -> None:
+        if self.under_way:
+            self.under_way = False
+            self.callback.end_run()

@@ -24,7 +24,7 @@ from cleave.engine.progress import Callback, Progress
 from cleave.engine.stop import Stop
 from cleave.engine.told import Answer, Done, FoundType, News, Ready, RunBegun, RunEnded
 from cleave.errors import Interrupted, UserError, refusal
-from cleave.memory import OutOfMemory, keep_memory
+from cleave.memory import keep_memory
 from cleave.signals import ASKING
 
 TELL_SECONDS = 0.1
@@ -50,15 +50,10 @@ def prepare(job: Job[TaskType, FoundType]) -> None:
     keep_memory()
 
 
-def answered(work: Callable[[], FoundType], advice: str = "go on with fewer --workers") -> Answer[FoundType]:
-    """What a task comes to, or why there is nothing. A mistake of ours ends the process with its traceback.
-
-    `advice`: what else to do where there is not enough memory.
-    """
+def answered(work: Callable[[], FoundType]) -> Answer[FoundType]:
+    """What a task comes to, or why there is nothing. A mistake of ours ends the process with its traceback."""
     try:
         return Done(work())
-    except OutOfMemory as error:
-        return OutOfMemory(f"{error}; or {advice}")
     except (Interrupted, UserError) as error:
         return error
     except OSError as error:

@@ -35,7 +35,7 @@ def of_design(path: Path, name: str, asked: Asked) -> Sequence[Facts]:
         verdicts=[used(told), test["sentence"] if test else f"No verdict: {verdict['none']}."],
         standings=[replace(each, name=before + each.name) for each in standings(told)],
         costs={"seconds": told["seconds"]},
-        environment=read_origin(path, DESIGN).environment,
+        environment=told.get("environment") or read_origin(path, DESIGN).environment,
         used=["test mcnemar"] if test else [],
         sections=[*([comparison_section(test)] if test else []), network_section(told["networks"])],
         decides=True,

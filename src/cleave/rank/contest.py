@@ -49,6 +49,10 @@ def prepare(recipe: Recipe, question: RankQuestion, inputs: Inputs | None = None
     return Contest(truth, names, given, floors)
 
 
+def more_cycles(recipe: Recipe, question: RankQuestion) -> str:
+    return f" and search.cycles={question.average}" if recipe.search.cycles > 1 else ""
+
+
 def check_recipe(recipe: Recipe, space: Space, question: RankQuestion) -> None:
     """UserError for a run of which there is nothing to rank, or not as asked."""
     if not (space.tabulated or question.truth or question.alone):
@@ -62,5 +66,5 @@ def check_recipe(recipe: Recipe, space: Space, question: RankQuestion) -> None:
     if question.average > kept:
         raise UserError(
             f"--average {question.average}: of each leaf {kept} snapshots are kept; "
-            f"give at most that, or search with search.snapshots={question.average}"
+            f"give at most that, or search with search.snapshots={question.average}{more_cycles(recipe, question)}"
         )

@@ -38,4 +38,5 @@ def find_experiment(name: str) -> Experiment:
 def listing() -> str:
     """A line for each."""
     width = max(map(len, EXPERIMENTS))
-    return "\n".join(f"{name:{width}}  {each.title} ({each.source})" for name, each in EXPERIMENTS.items())
+    lines = [f"{name:{width}}  {each.title} ({each.source})" for name, each in EXPERIMENTS.items()]
+    return "\n".join([*lines, f"{'all':{width}}  the results that come with cleave: writes their tables and pictures"])

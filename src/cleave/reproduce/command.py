@@ -30,7 +30,7 @@ def reproduce(
         str | None,
         typer.Argument(
             metavar="NAME",
-            help="As in table1; all: what was found already; without it they are listed.",
+            help="As in table1; all: the results that come with cleave; without it the experiments are listed.",
             show_default=False,
         ),
     ] = None,
@@ -81,7 +81,8 @@ def reproduce(
     if name == EVERY:
         check_alone(
             {
-                "--seeds": seeds, "--only": only, "--plan": plan_only, "--tell": difference, "--workers": workers,
+                "--seeds": seeds, "--only": only, "--plan": plan_only,
+                "--tell": difference is not None, "--workers": workers,
                 "--engine": engine != "process", "--address": address, "--resources": resources, "--slurm": slurm,
                 "--data-root": data_root, "--benchmark": benchmark, "--device": device,
             }

@@ -14,8 +14,7 @@ from cleave.reproduce.measures import accuracy, apart, read_tree, scores_of
 from cleave.reproduce.partition_rows import ONE_SPLIT
 from cleave.reproduce.searches import FEW_OPERATIONS, FOUR, GRADIENT, METHOD_NAMES, RANDOM, one_shot
 from cleave.run.origin import SEARCH, read_origin
-from cleave.run.reading import is_there
-from cleave.run.view import view
+from cleave.run.view import is_finished, view
 from cleave.search.runner import recipe_of
 from cleave.space import find_space
 
@@ -48,7 +47,8 @@ def ways(sizes: Sizes) -> list[ExperimentRow]:
 
 def settled(folder: Path, row: ExperimentRow) -> Figures:
     """How a root is cut, and how that agrees with the paper's way, `figure`, on the weights of the same seed."""
-    cut, edges = root(folder), sorted(scores_of(root(folder)))
+    cut = root(folder)
+    edges = sorted(scores_of(cut))
     return {
         **agreement(cut, twin(folder, row.figure)),
         "edges with convolutions | rest, %": apart(folder, row)["edges"],
@@ -58,7 +58,7 @@ def settled(folder: Path, row: ExperimentRow) -> Figures:
 
 def agreement(cut: dict[str, Any], twin: Path) -> Figures:
     """Undefined where the other row was not run."""
-    if not is_there(twin):
+    if not is_finished(twin):
         return {"edges with the same groups, %": [None], "the same edge is split, %": [None]}
     other = root(twin)
     mine, theirs = scores_of(cut), scores_of(other)
@@ -126,7 +126,7 @@ SETTLED = [
         seeds={"tiny": (0,), "small": tuple(range(6)), "paper": tuple(range(4))},
         looks_up=False,
         notes=(
-            "All ways of a seed compare on the same weights; agreement is with the mean gradients of 100 batches. "
+            "All ways of a seed compare on the same weights; agreement is with the first of them. "
             "The edge is counted from 0 in the order of the cell's code.",
         ),
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from io import BytesIO
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 OURS, PAPER = "tab:blue", "tab:orange"
 
 
-def draw(report: dict[str, Any], path: Path) -> None:
+def draw(report: dict[str, Any], file: BytesIO) -> None:
     """One panel per measure, one row per row; PNG."""
     measures = list(dict.fromkeys(line["measure"] for line in report["lines"]))
     rows = list(dict.fromkeys(line["row"] for line in report["lines"]))
@@ -25,7 +25,7 @@ def draw(report: dict[str, Any], path: Path) -> None:
     panels[0].invert_yaxis()
     figure.suptitle(f"{report['title']} ({report['source']}), budget {report['budget']}", wrap=True)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    figure.savefig(path, dpi=150)
+    figure.savefig(file, format="png", dpi=150)
 
 
 def draw_panel(panel: Axes, measure: str, lines: Mapping[str, dict[str, Any]], rows: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""The experiment on rivals of gradient matching: what each way to split or to sample buys at equal steps."""
+"""The experiments on how supernets rank: rivals of gradient matching at equal steps, and ways to train one supernet."""
 
 from __future__ import annotations
 

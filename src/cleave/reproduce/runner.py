@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from cleave.reproduce.experiment import BUDGETS, Budget
 from cleave.reproduce.figure import draw
 from cleave.reproduce.grid import Finding, Grid, chosen_rows
 from cleave.reproduce.table import TableLine, comparisons, lines, markdown
-from cleave.run.durable import saving, write_bytes, write_json
+from cleave.run.durable import write_bytes, write_json
 from cleave.run.folder import make_folder
 from cleave.run.lock import LOCK, RunLock
 from cleave.run.origin import is_unfinished
@@ -76,8 +77,9 @@ def reproduce(request: ReproduceRequest, callback: Callback) -> dict[str, Any]:
 def write_report(out: Path, report: dict[str, Any]) -> None:
     write_json(out / "table.json", report)
     write_bytes(out / "table.md", markdown(report).encode())
-    with saving(out / "figure.png"):
-        draw(report, out / "figure.png")
+    picture = BytesIO()
+    draw(report, picture)
+    write_bytes(out / "figure.png", picture.getvalue())
 
 
 def folder_of(name: str, budget: str) -> Path:

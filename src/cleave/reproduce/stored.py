@@ -1,4 +1,4 @@
-"""Experiments that were run, kept with cleave: `cleave reproduce all` writes their tables and figures again."""
+"""Results that come with cleave: `cleave reproduce all` writes their tables and pictures."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from cleave.errors import UserError
 from cleave.reproduce.runner import find_budget, write_report
 from cleave.run.folder import make_folder
+from cleave.run.mirror import known_as
 from cleave.run.reading import names_in
 
 EVERY = "all"
@@ -20,7 +21,7 @@ EVERY = "all"
 def stored(budget: str) -> dict[str, dict[str, Any]]:
     """The tables of a budget by name, which is the experiment's and maybe which of its rows."""
     ending = f"-{find_budget(budget)}.json"
-    kept = {each.name: each for each in (files("cleave.reproduce") / "stored").iterdir() if each.name.endswith(ending)}
+    kept = {each.name: each for each in (files("cleave.reproduce") / "results").iterdir() if each.name.endswith(ending)}
     return {name.removesuffix(ending): json.loads(kept[name].read_text(encoding="utf-8")) for name in sorted(kept)}
 
 
@@ -31,7 +32,7 @@ def write_stored(budget: str, out: Path) -> dict[str, Any]:
     """
     tables = stored(budget)
     if not tables:
-        raise UserError(f"--budget {budget}: no results of it are kept; small ones are")
+        raise UserError(f"--budget {budget}: no results of it come with cleave; those of --budget small do")
     make_folder(out)
     if names_in(out):
         raise UserError(f"{out}: is not empty; nothing is overwritten, so give --out a new folder")
@@ -45,8 +46,8 @@ def write_stored(budget: str, out: Path) -> dict[str, Any]:
 def check_alone(given: Mapping[str, object]) -> None:
     """UserError where more is said than `--budget` and `--out`: by flag what was given for it."""
     if more := [flag for flag, value in given.items() if value]:
-        raise UserError(f"{', '.join(more)}: reproduce {EVERY} writes what is kept, and runs nothing; leave it out")
+        raise UserError(f"{', '.join(more)}: reproduce {EVERY} runs nothing; leave it out")
 
 
 def stored_text(told: Mapping[str, Any]) -> str:
-    return "\n".join(f"{name}: {folder}/table.md" for name, folder in told["tables"].items())
+    return "\n".join(f"{name}: {known_as(Path(folder))}/table.md" for name, folder in told["tables"].items())

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from cleave.data.images import Images
+from cleave.engine.job import OnlyTask
 from cleave.engine.progress import Callback, Callbacks
 from cleave.engine.stop import Stop
 from cleave.retrain.gang import train_together
-from cleave.retrain.problem import LABEL, TrainingProblem
+from cleave.retrain.problem import TrainingProblem
 from cleave.retrain.ranks import ALONE
 from cleave.retrain.session import TrainingSession
 from cleave.run.folder import RunFolder
@@ -18,13 +18,6 @@ from cleave.run.mirror import brought
 from cleave.run.origin import TRAIN, read_origin
 
 SMALLER = "training.batch_size, or raise training.accumulate"
-
-
-@dataclass(frozen=True)
-class TrainTask:
-    """There is one."""
-
-    label: str = LABEL
 
 
 class TrainJob:
@@ -52,7 +45,7 @@ class TrainJob:
     def images(self) -> Iterable[Images]:
         return self.problem.task.train, self.problem.valid
 
-    def perform(self, task: TrainTask, stop: Stop, callback: Callback) -> None:
+    def perform(self, task: OnlyTask, stop: Stop, callback: Callback) -> None:
         """Takes the steps that are left, and writes the outcome."""
         brought(self.run)
         if self.processes > 1:

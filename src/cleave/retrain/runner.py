@@ -14,13 +14,15 @@ from cleave.data.report import IMAGES, report_lines
 from cleave.engine.engine import ONE, PROCESS, Engine
 from cleave.engine.environment import compare
 from cleave.engine.executor import handed_out
+from cleave.engine.job import OnlyTask
 from cleave.engine.progress import Callback, Callbacks, following
+from cleave.engine.slurm_cluster import end_earlier
 from cleave.errors import UserError
 from cleave.extensions import check_unchanged
 from cleave.memory import memory_for
 from cleave.resolve import resolve_device
-from cleave.retrain.job import SMALLER, TrainJob, TrainTask
-from cleave.retrain.problem import TrainingProblem, open_training
+from cleave.retrain.job import SMALLER, TrainJob
+from cleave.retrain.problem import LABEL, TrainingProblem, open_training
 from cleave.retrain.ranks import Ranks, device_of, joined
 from cleave.retrain.recipes import recipe_of, resolve_training
 from cleave.retrain.seen import keep_seen
@@ -151,12 +153,13 @@ def go_on(
     with cpu_threads(problem.recipe.threads), memory_for("training", SMALLER), following(callback, path, settings):
         callback.say(f"run folder: {told(path)}")
         if folder is not None:
+            end_earlier(path)
             write_json(path / IMAGES, dict(problem.report))
             keep_seen(folder.files, problem.task.train, problem.valid)
         if hands.own:
             TrainingSession(problem, folder, ranks, callback, until).complete()
         else:
-            handed_out(hands.engine, TrainJob(problem, path, hands.processes), TrainTask(), callback)
+            handed_out(hands.engine, TrainJob(problem, path, hands.processes), OnlyTask(LABEL), callback)
     return ranks.told(view(path, TRAIN) if ranks.first else {})
 
 

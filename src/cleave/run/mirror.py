@@ -201,7 +201,7 @@ def brought(path: Path, anew: bool = False) -> None:
 def known_as(path: Path) -> str:
     """What people call a run's folder: what they gave."""
     mirror = mirror_of(path)
-    return str(path) if mirror is None else mirror.store.url
+    return str(path) if mirror is None else "/".join(filter(None, (mirror.store.url, mirror.name(path))))
 
 
 def told(path: Path) -> str:

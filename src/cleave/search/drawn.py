@@ -9,8 +9,8 @@ from typing import Any
 
 from cleave.errors import UserError
 from cleave.extensions import is_entry
-from cleave.run.mirror import resume_command
 from cleave.run.origin import SEARCH, read_origin
+from cleave.run.resumable import unfinished
 from cleave.run.view import view
 from cleave.space import Arch, Layout, Space, find_space
 from cleave.space.drawing import svg
@@ -62,7 +62,7 @@ def of_run(run: Path, name: str | None) -> Drawn:
     """
     told, settings = view(run), read_origin(run, SEARCH).recipe["space"]
     if told.get("status") == "unfinished":
-        raise UserError(f"{run}: is not finished, so that nothing is chosen; go on with: {resume_command(run)}")
+        raise unfinished(run)
     refuse_unasked(run, settings["name"], name)
     if name is not None and find_space(name).name != told["space"]:
         raise UserError(f"{run}: is of the space {told['space']}; leave --space out")
