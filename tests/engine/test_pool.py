@@ -94,7 +94,7 @@ def test_a_task_that_loses_its_worker_is_begun_again_and_not_for_ever() -> None:
         assert len(executor.listener.lines) == LOSSES - 1
         executor.begin(Errand("b"))
         told(executor, 0, *(each for _ in range(LOSSES) for each in (Lost("gone"), Ready())))
-        words = r"a Ray worker ended at b for the 3rd time \(gone\).*go on with .*cleave resume 'a run' --workers 1"
+        words = r"a Ray worker ended at b for the 3rd time \(gone\).*go on with: cleave resume 'a run' --engine ray$"
         with pytest.raises(UserError, match=words):
             executor.finished()
 
@@ -103,7 +103,10 @@ def test_workers_that_end_before_they_begin_are_not_waited_for_for_ever() -> Non
     with Scripted(2) as executor:
         executor.begin(Errand("a"))
         told(executor, 1, *[Lost("no disk")] * LOSSES)
-        with pytest.raises(UserError, match=r"ended at its start for the 3rd time \(no disk\)"):
+        with pytest.raises(
+            UserError,
+            match=r"ended at its start for the 3rd time \(no disk\).*fewer .*cleave resume 'a run' --workers 1$",
+        ):
             executor.finished()
 
 
