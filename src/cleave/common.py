@@ -181,6 +181,13 @@ def words_of(context: typer.Context, but: Container[str] = ("as_json",)) -> str:
     return f" {join(words)}" if words else ""
 
 
+def given_in(context: typer.Context) -> dict[str, str]:
+    """What was given to a command, and does not stand at its default: parameters, and how people write them."""
+    sources = {each.name or "": context.get_parameter_source(each.name or "") for each in context.command.params}
+    given = {name for name, source in sources.items() if source is not None and source.name != "DEFAULT"}
+    return {each.name: each.opts[0] for each in context.command.params if each.name in given}
+
+
 def words_of_one(names: Sequence[str], value: object) -> list[str]:
     """An argument is its value, an option has its name before each of its values, a flag is its name alone; what was
     not given is nothing."""

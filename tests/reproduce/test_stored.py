@@ -43,6 +43,7 @@ def test_it_overwrites_and_ignores_nothing(tmp_path: Path, capsys: Capture) -> N
     new = ["--out", str(tmp_path / "new")]
     assert Ended(["reproduce", "all", "--budget", "paper", *new], capsys).refuses("--budget paper: no results")
     assert Ended(["reproduce", "all", "--budget", "vast", *new], capsys).refuses("tiny, small, paper")
-    for words in (["--seeds", "1"], ["--only", "x"], ["--plan"], ["--workers", "2"], ["--engine", "ray"]):
+    options = {"--only": "x", "--seeds": "1", "--tell": "0", "--workers": "1", "--engine": "ray", "--device": "cpu"}
+    for words in (["--plan"], *map(list, options.items())):
         assert Ended(["reproduce", "all", *words, *new], capsys).refuses(words[0], "leave it out")
     assert not (tmp_path / "new").exists()

@@ -19,6 +19,7 @@ from cleave.common import (
     TableFile,
     Workers,
     flags_of,
+    given_in,
     numbers,
     tell,
 )
@@ -26,6 +27,7 @@ from cleave.extras import need_extra
 
 
 def reproduce(
+    context: typer.Context,
     name: Annotated[
         str | None,
         typer.Argument(
@@ -59,7 +61,7 @@ def reproduce(
 ) -> None:
     """Run an experiment of the paper again: a table with its figures, ours and the difference, and a picture.
 
-    `all` runs nothing: it writes the tables and pictures of the results that cleave's pages tell of.
+    `all` runs nothing: it writes the tables and pictures of the results that come with cleave.
     """
     from cleave.reproduce.catalogue import EXPERIMENTS, listing
 
@@ -79,14 +81,7 @@ def reproduce(
 
     flags = flags_of(None, data_root, benchmark, None, device)
     if name == EVERY:
-        check_alone(
-            {
-                "--seeds": seeds, "--only": only, "--plan": plan_only,
-                "--tell": difference is not None, "--workers": workers,
-                "--engine": engine != "process", "--address": address, "--resources": resources, "--slurm": slurm,
-                "--data-root": data_root, "--benchmark": benchmark, "--device": device,
-            }
-        )  # fmt: skip
+        check_alone(given_in(context))
         written = write_stored(budget, out or Path("runs") / f"reproduce-{EVERY}-{budget}")
         tell(written, as_json, lambda: print(stored_text(written)))
         return

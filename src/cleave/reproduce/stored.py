@@ -43,9 +43,12 @@ def write_stored(budget: str, out: Path) -> dict[str, Any]:
     return {"folder": str(out), "tables": {name: str(folder) for name, folder in folders.items()}}
 
 
-def check_alone(given: Mapping[str, object]) -> None:
-    """UserError where more is said than `--budget` and `--out`: by flag what was given for it."""
-    if more := [flag for flag, value in given.items() if value]:
+TAKES = ("name", "budget", "out", "as_json")
+
+
+def check_alone(given: Mapping[str, str]) -> None:
+    """UserError where more is given than it takes: by parameter, how people write it."""
+    if more := [flag for name, flag in given.items() if name not in TAKES]:
         raise UserError(f"{', '.join(more)}: reproduce {EVERY} runs nothing; leave it out")
 
 
