@@ -16,7 +16,7 @@ SPACES = (
     "toydarts", "toydropping", "toymobilenet", "toycells64", "toyelastic", "toyhead",
 )  # fmt: skip
 SPLITTERS = ("none", "exhaustive", "random", "gradient", "race")
-CRITERIA = ("output", "dimension", "metric", "gradient-norm", "nonlinearity", "parametric")
+CRITERIA = ("output", "dimension", "metric", "gradient-norm", "nonlinearity", "parametric", "weight-copies")
 """Beside gradients."""
 WORK_TOGETHER = "test_every_method_splitter_and_space_work_together"
 LARGE = {
@@ -27,9 +27,10 @@ LARGE = {
 BY_CRITERIA = {
     ("toydarts", "rsps", "output"), ("toycells64", "darts", "dimension"), ("toyhead", "gdas", "metric"),
     ("toycells64", "rsps", "nonlinearity"), ("toydropping", "random", "parametric"),
-    ("toymobilenet", "rsps", "parametric"),
+    ("toymobilenet", "rsps", "parametric"), ("toydropping", "rsps", "weight-copies"),
+    ("toymobilenet", "rsps", "weight-copies"), ("toydarts", "snas", "weight-copies"),
 }  # fmt: skip
-"""One of each, and one that is refused."""
+"""One of each, and some that are refused."""
 
 
 def beside_half_of_the_pairs() -> list[str]:

@@ -54,6 +54,7 @@ KINDS = {
     "dimensions": {**RSPS, "split.splitter": "dimension", "split.neighbours": 3, "split.batches": 2},
     "depths": {**RSPS, "split.splitter": "nonlinearity", "split.completions": 2, "split.restart": "false"},
     "parametric": {**RSPS, "split.splitter": "parametric"},
+    "weight copies": {**RSPS, "split.splitter": "weight-copies"},
     "snas": {"method.name": "snas", "split.splits": 1, "search.epochs": 2},
     "drnas": {"method.name": "drnas", "split.splits": 1},
     "proxyless": {
@@ -142,7 +143,8 @@ def test_a_run_that_is_killed_in_every_phase_ends_in_the_same_bytes(kind: str, i
     begin(images, tmp_path / "whole", KINDS[kind], recorder)
     phases = {moment.doing.split()[0] for moment in recorder.moments}
     searched = set() if kind == "random" else {"search"}
-    split = set() if kind in ("rsps", "evolution", "halving", "recalibrated", "parametric") else {"warm-up", "compare"}
+    unlooked = ("rsps", "evolution", "halving", "recalibrated", "parametric", "weight copies")
+    split = set() if kind in unlooked else {"warm-up", "compare"}
     alone = {"halving": {"retrain"}, "shrinking": set()}.get(kind, {"train"})
     assert phases == {"evaluate"} | searched | split | alone
     assert killed_again_and_again(images, tmp_path / "killed", KINDS[kind], recorder.moments) >= 3

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from torch import Tensor, nn
 
 from cleave.net.fan_out import Term, Use, fan_out, side_by_side, total
-from cleave.net.gates import Gates
+from cleave.net.gates import Gates, chosen, one_hot
 from cleave.net.noise import DropPath
 from cleave.net.place import BlockModule, Function, History, Place, builds
 from cleave.ops import Operations
 from cleave.ops.library import Zero, zeros
 from cleave.space import Arch, Cell, Fixed, Layer, Region
+from cleave.space.weight_copies import WeightCopies
 
 
 class Edge(Place):
@@ -28,14 +29,18 @@ class Edge(Place):
         self.ops = nn.ModuleDict({name: ops.make(name, *shape) for name in candidates})
         self.drop = DropPath()
 
+    def running(self, gates: Gates) -> nn.ModuleDict:
+        """The candidates of which some run under these gates, by name."""
+        return self.ops
+
     def forward(self, x: Tensor, gates: Gates) -> list[Use]:
         """The active candidates with their weights, which `fan_out` runs on `x` together with those of other edges."""
         gate = gates.get(self.choice)
         if gate is None:  # left out of the architecture
             return []
         weights: Iterable[Tensor | None] = [None] * len(gate.active) if gate.weight is None else gate.weight.unbind()
-        named = zip(gate.active, weights, strict=True)
-        return [Use(self.ops[name], weight, idle=name in gate.idle) for name, weight in named]
+        ops, named = self.running(gates), zip(gate.active, weights, strict=True)
+        return [Use(ops[name], weight, idle=name in gate.idle) for name, weight in named]
 
     def dropping(self, x: Tensor, gates: Gates) -> list[Use]:
         """The same in a cell, where other edges go on for an image whose path is dropped. Identities are not."""
@@ -49,20 +54,66 @@ class Edge(Place):
         return self.ops.parameters()
 
     def used(self, gates: Gates) -> list[nn.Module]:
-        return [self.ops[name] for name in gates[self.choice].active] if self.choice in gates else []
+        return [self.running(gates)[name] for name in gates[self.choice].active] if self.choice in gates else []
 
     def alone(self, arch: Arch) -> nn.Module:
         _, channels_out, stride = self.shape
-        return self.ops[arch[self.choice]] if self.choice in arch else Zero(channels_out, stride)
+        running = self.running(one_hot(arch))
+        return running[arch[self.choice]] if self.choice in arch else Zero(channels_out, stride)
 
     def extract(self, arch: Arch) -> Edge:
         edge = Edge(self.choice, (), self.shape, self.operations)
         if self.choice in arch:
-            edge.ops[arch[self.choice]] = self.ops[arch[self.choice]]
+            edge.ops[arch[self.choice]] = self.running(one_hot(arch))[arch[self.choice]]
         return edge
 
     def functions(self) -> Iterable[Function]:
         return [Function(name, self.ops, name) for name in self.ops]
+
+
+class CopiedEdge(Edge):
+    """An edge that has its candidates several times; an architecture runs those of the copy that it uses.
+
+    So only gates of one candidate of each choice can be run.
+    """
+
+    def __init__(
+        self,
+        choice: str,
+        allowed: Mapping[str, Sequence[str]],
+        shape: tuple[int, int, int],
+        ops: Operations,
+        copies: WeightCopies,
+    ) -> None:
+        super().__init__(choice, (), shape, ops)
+        self.copies = copies
+        made = (Edge(choice, allowed[choice], shape, ops).ops for _ in range(copies.count(allowed)))
+        self.ops = nn.ModuleDict({str(number): each for number, each in enumerate(made)})
+
+    def running(self, gates: Gates) -> nn.ModuleDict:
+        copy = self.ops[str(self.copies.of(chosen(gates)))]
+        assert isinstance(copy, nn.ModuleDict)
+        return copy
+
+    def does(self, gates: Gates) -> Hashable:
+        return self.copies.of(chosen(gates)), super().does(gates)
+
+    def functions(self) -> Iterable[Function]:
+        held = ((number, copy) for number, copy in self.ops.items() if isinstance(copy, nn.ModuleDict))
+        return [Function(f"{number} {name}", copy, name) for number, copy in held for name in copy]
+
+
+def edge_of(
+    choice: str,
+    region: Region,
+    shape: tuple[int, int, int],
+    operations: Operations,
+    copies: WeightCopies | None,
+) -> Edge:
+    """The edge of a block for a region; where that is one architecture, it needs one copy."""
+    if copies is None or region.arch is not None:
+        return Edge(choice, region.allowed[choice], shape, operations)
+    return CopiedEdge(choice, region.allowed, shape, operations, copies)
 
 
 class FixedBlock(BlockModule):
@@ -86,8 +137,8 @@ class LayerBlock(BlockModule):
     def __init__(self, spec: Layer, region: Region, operations: Operations) -> None:
         super().__init__()
         shape = (spec.channels_in, spec.channels_out, spec.stride)
-        self.spec, allowed = spec, region.allowed.get(spec.choice)
-        self.edge = None if allowed is None else Edge(spec.choice, allowed, shape, operations)
+        self.spec, acts = spec, spec.choice in region.allowed
+        self.edge = edge_of(spec.choice, region, shape, operations, spec.copies) if acts else None
 
     def forward(self, history: History, gates: Gates) -> History:
         x = history[-1]
@@ -112,7 +163,7 @@ class CellBlock(BlockModule):
         self.edges = nn.ModuleDict()
         for link in self.links:
             shape = (spec.channels, spec.channels, link.stride)
-            edge = Edge(link.choice, region.allowed[link.choice], shape, operations)
+            edge = edge_of(link.choice, region, shape, operations, spec.copies)
             self.edges[f"{link.target}<-{link.source}"] = edge
 
     def functions(self) -> Iterable[Function]:

@@ -33,6 +33,12 @@ def one_hot(arch: Arch) -> Gates:
     return {choice: Gate((candidate,)) for choice, candidate in arch.items()}
 
 
+def chosen(gates: Gates) -> Arch:
+    """The architecture that runs, where each choice has one active candidate or none."""
+    assert all(len(gate.active) <= 1 for gate in gates.values()), "several candidates run"
+    return {choice: gate.active[0] for choice, gate in gates.items() if gate.active}
+
+
 def only_live(layout: Layout, arch: Arch) -> Gates:
     """The same outputs without running what they do not depend on: for evaluation.
 

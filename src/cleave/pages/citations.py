@@ -251,6 +251,7 @@ OWN = {
     "splitter output": ("roshtkhari2025",),
     "splitter metric": ("lymanson2024",),
     "splitter nonlinearity": ("oh2025",),
+    "splitter weight-copies": ("oh2025",),
     "splitter dimension": ("he2023",),
     "splitter parametric": ("hu2022",),
     "selection halving": ("jamieson2016", "hu2022"),

@@ -41,7 +41,7 @@ TWO = {"split.splits": 1, "split.branch": 2}
 BALANCED = {"method.sampler": "balanced"}
 FLOORS = {"parameters": PARAMETERS, "multiply-adds": MULTIPLY_ADDS, "accuracy after 12 epochs": EARLY}
 """What takes no supernet; the last one is trained alone, architecture by architecture."""
-WHOLE = "no split"
+WHOLE, COPIES = "no split", "copies by depth"
 
 
 def rivals(sizes: Sizes) -> list[ExperimentRow]:
@@ -54,11 +54,12 @@ def rivals(sizes: Sizes) -> list[ExperimentRow]:
         "parametric": {"split.splits": 1, "split.splitter": "parametric", "search.epochs": total // 2},
         "output": {**TWO, "split.splitter": "output"},
         "gradient": {**TWO, "split.splitter": "gradient"},
+        COPIES: {**alone, "split.splitter": "weight-copies"},
     }
     uniform = [ExperimentRow(name, "rsps", changes) for name, changes in ways.items()]
     sampled = [
         ExperimentRow(f"{name}, balanced", "rsps", {**ways[name], **BALANCED})
-        for name in (WHOLE, "parametric", "gradient")
+        for name in (WHOLE, "parametric", "gradient", COPIES)
     ]
     floors = [ExperimentRow(name, "rsps", alone, run=WHOLE, figure=column) for name, column in FLOORS.items()]
     return [*uniform, *sampled, *floors]
@@ -126,12 +127,14 @@ COMPARE = (
     ("parametric, balanced", f"{WHOLE}, balanced"),
     ("gradient, balanced", f"{WHOLE}, balanced"),
     ("gradient, balanced", "parametric, balanced"),
+    (COPIES, WHOLE),
+    (f"{COPIES}, balanced", f"{WHOLE}, balanced"),
 )
 NOTES = (
     "Every row takes as many training steps in all. random and parametric look at nothing, so that nothing is "
     "warmed up for them and their two halves are trained for longer.",
-    "The paper of balanced sampling splits in other ways; parametric is the split that gradient matching finds "
-    "on NAS-Bench-201 (appendix B.1). The last three rows need no supernet.",
+    "Copies by depth are the split of the paper of balanced sampling; parametric is the one that gradient matching "
+    "finds on NAS-Bench-201 (appendix B.1). The last three rows need no supernet.",
 )
 
 RIVALS = [

@@ -11,14 +11,16 @@ import torch
 
 from cleave.data.augment import Normalise
 from cleave.errors import UserError, shown
+from cleave.kinds import of_kind
 from cleave.net import Network, build
 from cleave.retrain.settings import RetrainRecipe
 from cleave.run.folder import RunFiles
 from cleave.run.origin import SEARCH, Origin, differences, read_origin
 from cleave.run.resumable import unfinished
 from cleave.run.view import newest_saved, view
-from cleave.settings import DataSettings, SpaceSettings
+from cleave.settings import DataSettings, Recipe, SpaceSettings
 from cleave.space import Arch, Layout, Region
+from cleave.split.splitters import SPLITTERS
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,11 @@ class Supernet:
         return Normalise(torch.tensor(told["mean"], device=device), torch.tensor(told["std"], device=device))
 
     def network(self, layout: Layout) -> Network:
-        """It, on the CPU; UserError where the weights are not what was put aside."""
-        found = build(layout, self.region, self.classes, seed=0)
+        """It, on the CPU, by the layout of the space's networks; UserError where the weights are not what was put
+        aside."""
+        split = of_kind(Recipe, "split", self.origin.recipe["split"])
+        searched = SPLITTERS[split.splitter].supernet(split, layout, self.region)
+        found = build(searched, self.region, self.classes, seed=0)
         found.load_state_dict(RunFiles(self.run, self.origin.identity).leaf(self.leaf, self.weights).weights)
         return found
 

@@ -30,6 +30,7 @@ from cleave.search.judging import Judging
 from cleave.search.latency import learns_by_latency, table_for
 from cleave.settings import BeginSettings, MethodSettings, Recipe
 from cleave.space import Layout, Limited, Space, find_space
+from cleave.split.splitters import SPLITTERS
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,9 @@ class Problem:
 
     @property
     def layout(self) -> Layout:
-        return self.space.layout(self.recipe.space.size, image_channels=self.train.pixels.shape[1])
+        """Of the supernets. An architecture's own network is that of `Space.layout`."""
+        layout = self.space.layout(self.recipe.space.size, image_channels=self.train.pixels.shape[1])
+        return SPLITTERS[self.recipe.split.splitter].supernet(self.recipe.split, layout, self.space.region)
 
     def costs(self) -> Costs:
         """What architectures cost, trained alone at the size of this search."""

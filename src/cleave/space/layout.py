@@ -5,9 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from cleave.ops import Norm, Operation, Operations
 from cleave.space.choice import Arch
+
+if TYPE_CHECKING:  # it is made of blocks
+    from cleave.space.weight_copies import WeightCopies
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,10 @@ class Block(ABC):
         """
         raise AssertionError(f"{type(self).__name__} does not tell how deep it is")
 
+    def copied(self, copies: WeightCopies) -> Block:
+        """The block with copies of the weights of its candidates. A kind that does not say it cannot have any."""
+        raise AssertionError(f"{type(self).__name__} has no copies of its weights")
+
     @property
     def graph(self) -> Graph:
         """What is drawn of it: its choices one after the other, unless a kind says otherwise."""
@@ -99,6 +107,7 @@ class Layer(Block):
     channels_in: int
     channels_out: int
     stride: int = 1
+    copies: WeightCopies | None = None
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -110,6 +119,9 @@ class Layer(Block):
     def deepest(self, arch: Arch, counts: Counts) -> int:
         shape = (self.channels_in, self.channels_out, self.stride)
         return counts(arch[self.choice], *shape) or 0 if self.choice in arch else 0
+
+    def copied(self, copies: WeightCopies) -> Layer:
+        return replace(self, copies=copies)
 
 
 @dataclass(frozen=True)
@@ -128,6 +140,7 @@ class Cell(Block):
     inputs: int = 1
     preprocess: tuple[str, ...] = ()
     channels_in: tuple[int, ...] = ()
+    copies: WeightCopies | None = None
 
     def __post_init__(self) -> None:
         assert len(self.preprocess) == len(self.channels_in) in (0, self.inputs)
@@ -170,6 +183,9 @@ class Cell(Block):
             if own is not None:
                 depths[link.target] = max(depths.get(link.target, 0), depths[link.source] + own)
         return max((depths[node] for node in self.outputs if node in depths), default=0)
+
+    def copied(self, copies: WeightCopies) -> Cell:
+        return replace(self, copies=copies)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ import cleave.split.dimension
 import cleave.split.matching
 import cleave.split.nonlinearity
 import cleave.split.output
-import cleave.split.parametric  # noqa: F401  splitters are registered
+import cleave.split.parametric
+import cleave.split.weight_copies  # noqa: F401  splitters are registered
 from cleave.split.gradient import Matching, Probe, match
 from cleave.split.pairwise import ComparedNode, Pairwise, nearness
 from cleave.split.share import shared_parameters

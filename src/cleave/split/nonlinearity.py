@@ -25,7 +25,7 @@ class NonlinearitySettings(CompletionSettings):
 class NonlinearityDistance(Pairwise):
     """By the difference of the mean numbers of convolutions on the deepest way (`cleave.space.nonlinearity`).
 
-    The paper gives cells copies of weights by that number. Here it divides a choice's candidates, as any criterion.
+    It divides a choice's candidates, as any criterion. The paper's own way is `cleave.split.weight_copies`.
     """
 
     settings_class = NonlinearitySettings

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cleave.registry import Registry
 from cleave.settings import Recipe, SplitSettings
-from cleave.space import Choice, Region, Space
+from cleave.space import Choice, Layout, Region, Space
 from cleave.space.space import pick
 from cleave.split.partition import Groups, at_random, cut_cost, cut_links, each_alone, min_cut
 from cleave.split.tree import Score, Split
@@ -139,6 +139,11 @@ class Splitter(ABC):
     def refuses(cls, recipe: Recipe, space: Space) -> str | None:
         """What it needs that is not there, for people; None where it works."""
         return None
+
+    @classmethod
+    def supernet(cls, settings: Any, layout: Layout, region: Region) -> Layout:  # noqa: ANN401
+        """What the supernet of a node looks like, by the layout of the space's networks: here the same."""
+        return layout
 
     @abstractmethod
     def split(self, request: SplitRequest) -> Split:
