@@ -40,7 +40,10 @@ def test_a_run_is_ranked_looked_at_and_trained_on_with_its_weights(tmp_path: Pat
     [
         ({"split": {"thresholds": [3, 2]}}, r"split\.thresholds=\[3, 2\] do not rise; give each number once"),
         ({"split": {"thresholds": [2, 2]}}, r"split\.thresholds=\[2, 2\] do not rise"),
-        ({"split": {"thresholds": [3, 9]}}, r"split\.thresholds=\[3, 9\]: no architecture has more than 9 convolutions"),
+        (
+            {"split": {"thresholds": [3, 9]}},
+            r"split\.thresholds=\[3, 9\]: no architecture has more than 9 convolutions",
+        ),
         ({"method": {"name": "darts"}}, r"with method\.name=darts .* use method\.name=rsps"),
         ({"method": {"name": "random"}}, r"with method\.name=random .* use method\.name=rsps"),
         ({"method": {"name": "proxyless"}}, r"with method\.name=proxyless .* use method\.name=rsps"),

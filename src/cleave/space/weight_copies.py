@@ -64,5 +64,5 @@ def can_be_copied(layout: Layout) -> bool:
 
 
 def deepest(layout: Layout, allowed: Mapping[str, Sequence[str]]) -> int:
-    """The most convolutions one after the other in an architecture of these candidates, those of every block counted."""
+    """The most convolutions one after the other, over all blocks, that an architecture of these candidates has."""
     return Nonlinearity(layout.known, tuple(block for _, block in layout.blocks if block.choices)).most(allowed)

@@ -47,7 +47,9 @@ class WeightCopiesSplit(Unsplit):
             )
         layout = space.layout(recipe.space.size, 3)
         if not can_be_copied(layout):
-            return f"a kind of block of {space.name} has no copies of its weights (`Block.copied`); use another splitter"
+            return (
+                f"a kind of block of {space.name} has no copies of its weights (`Block.copied`); use another splitter"
+            )
         assert isinstance(recipe.split, WeightCopiesSettings)
         return faulty(thresholds(recipe.split, layout, space.region), deepest(layout, space.region.allowed))
 
