@@ -95,11 +95,16 @@ def markdown(report: dict[str, Any]) -> str:
     head = f"# {report['title']} ({report['source']})"
     size = f"Budget: {report['budget']}. Seeds: {', '.join(map(str, report['seeds']))}. Unit: {report['unit']}."
     table = ["| row | measure | paper | ours | difference | n | s per run |", "|---|---|---|---|---|---|---|"]
-    rows = [[*cells(line), format(line["seconds"], ".0f")] for line in report["lines"]]
+    rows = [[*cells(line), seconds(line["seconds"])] for line in report["lines"]]
     table += [f"| {' | '.join(row)} |" for row in rows]
     pairs = [compared(pair) for pair in report["comparisons"]]
     where = ", ".join(f"{name} {value}" for name, value in report["environment"].items())
     return "\n".join([head, "", size, "", *table, "", *pairs, "", *report["notes"], "", f"Made with {where}.", ""])
+
+
+def seconds(each: float | None) -> str:
+    """Of a run; not known of every table that is kept."""
+    return "" if each is None else f"{each:.0f}"
 
 
 def cells(line: dict[str, Any]) -> list[str]:
