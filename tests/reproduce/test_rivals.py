@@ -24,7 +24,7 @@ def epochs(grid: Grid) -> dict[str, int]:
     for row in grid.rows:
         recipe, _ = resolve(grid.recipe(row, 0), find_space(grid.recipe(row, 0).space))
         warms = recipe.split.splitter in ("gradient", "output")
-        leaves = 1 if recipe.split.splitter == "none" else 2
+        leaves = 2 if recipe.split.splits else 1
         found[row.name] = leaves * recipe.search.epochs + warms * recipe.split.warmup_epochs
     return found
 
