@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,10 @@ def test_tables_and_pictures_are_written_again(tmp_path: Path, capsys: Capture) 
     assert set(told["tables"]) == set(stored("small"))
     for name, table in stored("small").items():
         folder = tmp_path / "out" / name
-        assert (folder / "table.md").read_text() == markdown(table)
+        text = (folder / "table.md").read_text()
+        assert text == markdown(table)
+        cells = {len(re.findall(r"(?<!\\)\|", line)) for line in text.splitlines() if line.startswith("|")}
+        assert len(cells) == 1, "all rows of a table have as many cells"
         assert json.loads((folder / "table.json").read_text()) == table
         assert (folder / "figure.png").stat().st_size
 

@@ -96,10 +96,16 @@ def markdown(report: dict[str, Any]) -> str:
     size = f"Budget: {report['budget']}. Seeds: {', '.join(map(str, report['seeds']))}. Unit: {report['unit']}."
     table = ["| row | measure | paper | ours | difference | n | s per run |", "|---|---|---|---|---|---|---|"]
     rows = [[*cells(line), seconds(line["seconds"])] for line in report["lines"]]
-    table += [f"| {' | '.join(row)} |" for row in rows]
+    table += map(table_row, rows)
     pairs = [compared(pair) for pair in report["comparisons"]]
     where = ", ".join(f"{name} {value}" for name, value in report["environment"].items())
     return "\n".join([head, "", size, "", *table, "", *pairs, "", *report["notes"], "", f"Made with {where}.", ""])
+
+
+def table_row(words: Sequence[str]) -> str:
+    """A row of a table in Markdown, in which a bar would begin a cell."""
+    escaped = (word.replace("|", r"\|") for word in words)
+    return f"| {' | '.join(escaped)} |"
 
 
 def seconds(each: float | None) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from cleave.reproduce.table import table_row
 from cleave.study.telling.metrics_text import points
 
 NAMES = {
@@ -31,7 +32,7 @@ def markdown(found: dict[str, Any]) -> str:
     ]  # fmt: skip
     for name, (*head, ours, paper, difference), part in rows(found):
         value = f"{ours} ({part})" if part else ours
-        lines.append(f"| {' | '.join([name, *head, value, paper, difference])} |")
+        lines.append(table_row([name, *head, value, paper, difference]))
     made = ", ".join(f"{key} {value}" for key, value in found["environment"].items())
     return "\n".join([*lines, "", f"{found['seconds']:.0f} s of processes; {made}.", ""])
 
