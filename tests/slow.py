@@ -163,7 +163,8 @@ LEFT_OUT = {
     "the same for 'darts that inherits', of kills for 'rsps' and 'halving' too, of merging for 'halving' too": [
         r"test_any_number_of_workers_leaves_the_same_bytes\[(random|darts|rsps|outputs|halving)\]",
         r"test_a_run_that_is_killed_in_every_phase_ends_in_the_same_bytes"
-        r"\[(random|darts.*|snas|drnas|race|outputs|dimensions|depths|parametric|weight copies|rsps|evolution|recalibrated|proxyless)\]",
+        r"\[(random|darts.*|snas|drnas|race|outputs|dimensions|depths|parametric|weight copies|rsps|evolution"
+        r"|recalibrated|proxyless)\]",
         r"test_parts_that_end_in_any_order_leave_the_same_behind\[(random|darts|rsps|exhaustive|three levels)\]",
     ],
     "parts that end in any order, and a run that is killed and goes on with any number of workers": [

@@ -245,11 +245,27 @@ def test_a_table_belongs_to_a_space(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ({"method": {"name": "rsps"}, "split": {"enable": "own"}}, "split.enable=own"),
         ({"split": {"splitter": "random", "warmup_learning_rate": 0.1}}, "split.warmup_learning_rate has no meaning"),
         ({"split": {"splitter": "none", "warmup_epochs": 3}}, "split.warmup_epochs has no meaning"),
+        ({"split": {"splitter": "random", "warmup_epochs": 3}}, "split.warmup_epochs has no meaning"),
+        ({"split": {"splitter": "metric", "warmup_epochs": 3}}, "split.warmup_epochs has no meaning"),
     ],
 )
 def test_keys_that_mean_nothing_together_are_noted(sections: dict[str, Any], key: str) -> None:
     notes = resolve(Recipe.model_validate(sections), find_space("nasbench201"))[1]
     assert [note for note in notes if note.startswith(key)]
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"split": {"splitter": "gradient", "warmup_epochs": 3}},
+        {"split": {"splitter": "metric", "metric": "gradient-norm", "warmup_epochs": 3}},
+        {"split": {"splitter": "random", "warmup_epochs": 3, "restart": False}},
+        {"split": {"splitter": "random", "warmup_epochs": 3}, "search": {"anneal": "path"}},
+        {"split": {"splitter": "none", "warmup_epochs": 3, "warmup_learning_rate": 0.1}},
+    ],
+)
+def test_a_warm_up_that_does_something_is_not_noted(sections: dict[str, Any]) -> None:
+    assert resolve(Recipe.model_validate(sections), find_space("nasbench201"))[1] == []
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from cleave.search.hooks.weight_steps import refused
 from cleave.search.latency import goes_by_latency, resolve_latency
 from cleave.search.retraining import naming, resolve_retraining
 from cleave.search.rungs import rungs_filled
+from cleave.search.schedule import uses_warmup, warmup_matters
 from cleave.search.work import nodes_at
 from cleave.settings import (
     AnySpace,
@@ -55,7 +56,7 @@ def resolve(recipe: Recipe, space: Space) -> tuple[Recipe, list[str]]:
     begun, told = resolve_begin(recipe, space)
     recipe = recipe.model_copy(update=begun)
     check_splitter(recipe, space)
-    split, notes = resolve_split(recipe.split, space)
+    split, notes = resolve_split(SPLITTERS[recipe.split.splitter].resolved(recipe, space), space)
     notes += meaningless_elsewhere(recipe, split)
     check_schedule(recipe)
     check_method(recipe, space)
@@ -104,7 +105,7 @@ def meaningless_elsewhere(recipe: Recipe, split: SplitSettings) -> list[str]:
         given["split.warmup_learning_rate"] = split.warmup_learning_rate is not None
         why = f"has no meaning with method.name={name}, whose phases have learning rates of their own; it is not used"
         notes += [f"{key} {why}" for key, is_given in given.items() if is_given]
-    notes += meaningless_warmup(split, method.alone)
+    notes += meaningless_warmup(recipe.model_copy(update={"split": split}), method.alone)
     notes += meaningless_limits(recipe.limits, method.learns)
     if recipe.latency is not None and not goes_by_latency(recipe):
         notes.append("latency has no meaning where nothing goes by milliseconds; it is not used")
@@ -145,13 +146,12 @@ def check_limits(recipe: Recipe, space: Space) -> None:
         raise UserError("limits.space: has other choices than the search; give sizes only, such as channels")
 
 
-def meaningless_warmup(split: SplitSettings, alone: bool) -> list[str]:
+def meaningless_warmup(recipe: Recipe, alone: bool) -> list[str]:
     """The same for keys of warm-ups. Without splits there are only those with a learning rate of their own."""
-    one, rate = SPLITTERS[split.splitter].splits == 0, split.warmup_learning_rate
-    if one and rate is None and differs(split, "warmup_epochs"):
+    split = recipe.split
+    if differs(split, "warmup_epochs") and not uses_warmup(recipe):
         return [f"split.warmup_epochs has no meaning with split.splitter={split.splitter}; it is not used"]
-    thrown_away = split.splits and split.restart and not SPLITTERS[split.splitter].passes(split)
-    if rate and (alone or thrown_away):
+    if split.warmup_learning_rate and (alone or (split.splits and not warmup_matters(recipe))):
         return ["split.warmup_learning_rate has no meaning where nothing warms up; it is not used"]
     return []
 

@@ -21,7 +21,7 @@ from cleave.pages.kinds import Asked
 from cleave.paired import figures
 from cleave.paired.compare import RunsQuestion, compare_runs
 from cleave.paired.figures import HELD_OUT, TABLE, TAU, TEST, Figure, RunFigures
-from cleave.paired.groups import by_recipe
+from cleave.paired.groups import by_name, by_recipe, short_names
 from cleave.stats.intervals import student
 from cleave.stats.paired import holm
 from tests.fresh import fresh
@@ -208,6 +208,39 @@ def test_what_cannot_be_paired_is_one_line(case: str, told: Callable[..., dict[s
     assert "\n" not in str(raised.value)
 
 
+LONG = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|nor_conv_3x3~0|nor_conv_3x3~1|"
+
+
+def test_long_values_that_differ_are_groups_of_their_own(told: Callable[..., dict[str, Any]]) -> None:
+    archs = [LONG + last for last in ("none~2|", "skip_connect~2|")] + [f"|none{LONG}none~2|", f"|noon{LONG}none~2|"]
+    known = {
+        path: run
+        for number, arch in enumerate(archs)
+        for seed in range(2)
+        for path, run in one(f"{number}-seed{seed}", {"seed": seed, "arch": arch}, kind="train").items()
+    }
+    found = told(known, against=f"arch={archs[0]}")
+    names = [group["name"] for group in found["groups"]]
+    assert [group["seeds"] for group in found["groups"]] == [[0, 1]] * 4
+    assert len(set(names)) == 4
+    assert names[0].startswith("arch=|nor_conv_3x3~0")
+    assert names[1].endswith("|skip_connect~2|")
+    assert all(len(name) <= 64 for name in names)
+    assert {row["groups"][1] for row in found["comparisons"]} == {names[0]}
+    assert told(known, against=names[0]) == found
+
+
+def test_long_values_alike_at_both_ends_are_numbered() -> None:
+    keys = [f"arch={'a' * 40}{middle}{'b' * 40}" for middle in "xyz"]
+    names = short_names([*keys, "c"])
+    assert names == [f"{names[0][:-4]} ({number})" for number in (1, 2, 3)] + ["c"]
+
+
+def test_the_seed_is_the_last_number_of_that_kind_in_a_name() -> None:
+    runs = [replace(next(iter(A.values())), path=Path(f"few-2-s{seed}"), recipe={"seed": seed}) for seed in range(4)]
+    assert by_name(runs) == ["few-2"] * 4
+
+
 @pytest.mark.parametrize(
     ("recipes", "names"),
     [
@@ -215,6 +248,7 @@ def test_what_cannot_be_paired_is_one_line(case: str, told: Callable[..., dict[s
         ([{"a": b, "split": {"splitter": b}} for b in "xy"], ["split.splitter=x", "split.splitter=y"]),
         ([{"a": x, "b": y} for x, y in ((0, 0), (0, 1), (1, 0))], ["a=0, b=0", "a=0, b=1", "a=1, b=0"]),
         ([{"seed": 0, "device": "cpu"}, {"seed": 1, "device": "cuda"}], ["all", "all"]),
+        ([{"data": {"storage": "auto"}}, {"data": {"storage": "memory"}}], ["all", "all"]),
         ([{"a": 1}, {"a": None}], ["a=1", "a=null"]),
     ],
 )  # fmt: skip
@@ -251,6 +285,12 @@ def test_a_ranking_is_a_figure_too(runs: Runs, tmp_path: Path) -> None:
     known = figures.figures_of(run.run, Asked(Callback())).figures
     assert known[TAU].value == pytest.approx(found["rows"]["supernet"]["kendall"]["value"])
     assert TABLE not in known
+    file = run.run / "ranking.csv"
+    for asked in ({"images": 17}, {"images": 16, "recalibrate": 2}, {"images": 16}):
+        file.unlink()
+        cleave.rank(run, sample=5, truth=truth(tmp_path / "truth.csv"), data=tensors(), **asked)
+        again = figures.figures_of(run.run, Asked(Callback())).figures[TAU]
+        assert (again.of == known[TAU].of) is (asked == {"images": 16}), "rankings are compared that judged alike"
     for damage, words in ((b"arch,accuracy\n1,2\n", "has no column true"), (b"arch,accuracy,true\na,\xff,x\n", "")):
         (run.run / "ranking.csv").write_bytes(damage)
         with pytest.raises(UserError, match=rf"ranking\.csv: .*{words}"):

@@ -51,6 +51,15 @@ def test_the_command_tells_and_runs_nothing(tmp_path: Path, capsys: Capture) -> 
     assert [file.name for file in folder.iterdir()] == ["table.json"]
 
 
+def test_of_a_table_whose_times_are_not_known_seeds_are_told_all_the_same(tmp_path: Path, capsys: Capture) -> None:
+    folder = write(tmp_path / "out", VALUES)
+    told = json.loads((folder / "table.json").read_text())
+    lines = [{**line, "seconds": None} for line in told["lines"]]
+    (folder / "table.json").write_text(json.dumps({**told, "lines": lines}))
+    ended = Ended(["reproduce", "table1", "--out", str(folder), "--tell", "1"], capsys)
+    assert ended.out.splitlines()[2].endswith(" by the deviation of 3 (1.04);")
+
+
 @pytest.mark.parametrize(
     ("values", "name", "difference", "words"),
     [
@@ -59,6 +68,7 @@ def test_the_command_tells_and_runs_nothing(tmp_path: Path, capsys: Capture) -> 
         (VALUES, "table6", "1", ("is of table1", "table6 is asked for")),
         ({"one": [93.0], "other": [92.0]}, "table1", "1", ("two seeds", "--seeds 0,1,2")),
         (None, "table1", "1", ("has no table.json", "the same command without --tell")),
+        ({"one": [93.0, 92.0]}, "table1", "1", ("--tell", "table1 compares no two of these rows")),
     ],
 )
 def test_what_cannot_be_told_is_one_line(

@@ -215,6 +215,7 @@ def test_what_has_weights_is_cut_from_what_has_none() -> None:
     assert sorted(map(len, kind(lambda request: []).cut(three_to_one, 2))) == [1, 3]
     assert not any(weighted(find_space("nasbench201", ["none", "skip_connect"]))["1<-0"].values())
     assert kind.divides(ToyMobileNet()) == kind.divides(ToyElastic()) == []
+    assert kind.divides(find_space("mobilenet-ofa")) == [], "a smaller depth has weights"
 
 
 def test_a_space_that_does_not_tell_how_deep_it_is_is_refused() -> None:

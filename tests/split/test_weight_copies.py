@@ -11,8 +11,8 @@ import cleave
 from cleave.errors import UserError
 from cleave.resolve import resolve
 from cleave.settings import Recipe
-from cleave.space import NetworkSize, find_space
-from cleave.split.weight_copies import WeightCopiesSettings, thresholds
+from cleave.space import find_space
+from cleave.split.weight_copies import usual
 
 NAME = "split.splitter=weight-copies: "
 SETTINGS: dict[str, Any] = {
@@ -47,6 +47,10 @@ def test_a_run_is_ranked_looked_at_and_trained_on_with_its_weights(tmp_path: Pat
         ({"method": {"name": "darts"}}, r"with method\.name=darts .* use method\.name=rsps"),
         ({"method": {"name": "random"}}, r"with method\.name=random .* use method\.name=rsps"),
         ({"method": {"name": "proxyless"}}, r"with method\.name=proxyless .* use method\.name=rsps"),
+        (
+            {"space": {"ops": ["none", "skip_connect"]}},
+            "no architecture has more than 0 convolutions",
+        ),
         ({"space": {"name": "mobilenet-ofa"}}, r"a kind of block of mobilenet-ofa has no copies of its weights"),
     ],
 )
@@ -56,8 +60,12 @@ def test_what_cannot_be_is_told_in_a_line(sections: dict[str, Any], words: str) 
         resolve(asked, find_space(asked.space))
 
 
-@pytest.mark.parametrize("cells", [1, 5])
-def test_thresholds_are_the_published_parts_of_the_deepest_architecture(cells: int) -> None:
+@pytest.mark.parametrize(("cells", "found"), [(1, [3, 4]), (5, [15, 20])])
+def test_thresholds_are_the_published_parts_of_the_deepest_architecture(cells: int, found: list[int]) -> None:
     space = find_space("nasbench201")
-    layout = space.layout(NetworkSize(16, cells), 3)
-    assert thresholds(WeightCopiesSettings(), layout, space.region) == {1: [3, 4], 5: [15, 20]}[cells]
+    resolved, _ = resolve(recipe(space={"name": "nasbench201", "cells": cells}), space)
+    assert resolved.split.model_dump()["thresholds"] == found
+
+
+def test_of_two_thresholds_that_are_one_in_a_shallow_space_there_is_one() -> None:
+    assert usual(2) == [1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
@@ -43,6 +43,19 @@ class TrainingBegun:
 
 
 @dataclass(frozen=True)
+class NodeSplit:
+    """What is known of a node that was split.
+
+    similarities: of each two candidates of the choice, as they were compared; empty where they were not.
+    """
+
+    splitter: str
+    choice: str
+    similarities: Sequence[Sequence[float]]
+    groups: int
+
+
+@dataclass(frozen=True)
 class LeafEnded:
     """What is known of a leaf that has its architecture.
 
@@ -76,6 +89,10 @@ class Guard:
 
     def at_step(self, step: int, loss: float) -> str | None:
         """After a step, with its training loss: each on the CPU, else each of `cleave.guards.watch.EVERY`."""
+        return None
+
+    def at_split(self, split: NodeSplit) -> str | None:
+        """When a node was split."""
         return None
 
     def at_end(self, leaf: LeafEnded) -> str | None:

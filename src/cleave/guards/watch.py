@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from cleave.guards.guard import GUARDS, Guard, LeafEnded, RunOpened, TrainingBegun
+from cleave.guards.guard import GUARDS, Guard, LeafEnded, NodeSplit, RunOpened, TrainingBegun
 from cleave.run.alarm import Alarm
 from cleave.train.trainer import CHECK_EVERY
 
@@ -42,6 +42,12 @@ class Watch:
             value = loss.item()
             for each in self.stepping:
                 self._raise(each, each.at_step(step, value))
+
+    def split(self, node: str, found: NodeSplit) -> None:
+        """When a node was split."""
+        self.leaf = node
+        for each in self.guards.values():
+            self._raise(each, each.at_split(found))
 
     def end(self, leaf: str, found: LeafEnded) -> None:
         """When a leaf has its architecture."""

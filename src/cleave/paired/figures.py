@@ -16,7 +16,8 @@ from cleave.data.images import fingerprint
 from cleave.errors import UserError
 from cleave.pages.kinds import Asked
 from cleave.pages.trainings import judged_answers
-from cleave.rank.truth import ACCURACY, TRUE
+from cleave.rank.predictions import ARCH
+from cleave.rank.truth import ACCURACY, JUDGED, TRUE
 from cleave.registry import Registry
 from cleave.result import read_result
 from cleave.retrain.result import read_training
@@ -95,12 +96,15 @@ def of_training(path: Path, asked: Asked) -> Figures:
 
 
 def ranked(file: Path) -> Figures:
-    """Kendall's tau-b of a ranking against its truth, where there is one and it is defined."""
+    """Kendall's tau-b of a ranking against its truth, where there is one and it is defined.
+
+    It may be compared with others of the same architectures and truth that were judged in the same way.
+    """
     if not is_there(file):
         return {}
     header, rows = read_rows(file)
     accuracy, true = (column_of(file, rows, find_column(file, header, [name])) for name in (ACCURACY, TRUE))
-    arch = find_column(file, header, ["arch"])
+    of = [name for name in (ARCH, TRUE, JUDGED) if name in header]  # how they were judged is not in older files
     tau = kendall(accuracy, true)
-    truth = hashlib.sha256(repr([(row.cells[arch], row.cells[TRUE]) for row in rows]).encode()).hexdigest()
-    return {} if np.isnan(tau) else {TAU: Figure(tau, truth)}
+    same = hashlib.sha256(repr([[row.cells[name] for name in of] for row in rows]).encode()).hexdigest()
+    return {} if np.isnan(tau) else {TAU: Figure(tau, same)}

@@ -19,6 +19,7 @@ NOTHING_ELSE = {
     "checkpoint_seconds",
     "search.checkpoint_seconds",
     "data.root",
+    "data.storage",
     "benchmark",
 }
 """Keys in which the runs of a group may differ."""
@@ -26,13 +27,16 @@ FIRST = ("method.name", "split.splitter", "space.name", "arch")
 """Keys that groups are called by before others."""
 KEYS = 3
 """Of those in which groups differ, how many their names have at most."""
+LONGEST = 60
+"""Letters of a value in the name of a group."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """Runs by their seed; `name` tells them from those of other groups."""
+    """Runs by their seed. `key` tells them from those of other groups, and so does `name`, which is short."""
 
     name: str
+    key: str
     runs: Mapping[int, RunFigures]
 
     @property
@@ -60,7 +64,22 @@ def grouped(runs: Sequence[RunFigures], by: str) -> list[Group]:
         raise UserError(
             f"--by {by}: all of these runs are one group, so that nothing can be compared; give runs of two"
         )
-    return [Group(name, members) for name, members in found.items()]
+    return [Group(name, key, found[key]) for key, name in zip(found, short_names(list(found)), strict=True)]
+
+
+def short_names(keys: Sequence[str]) -> list[str]:
+    """Each with long values cut in the middle; those that are then equal are numbered."""
+    names = [", ".join(map(cut, key.split(", "))) for key in keys]
+    return [
+        f"{name} ({names[:place].count(name) + 1})" if names.count(name) > 1 else name
+        for place, name in enumerate(names)
+    ]
+
+
+def cut(text: str) -> str:
+    """Its beginning and its end, which is where architectures that are much alike often differ."""
+    seen = brief(text, len(text))
+    return seen if len(seen) <= LONGEST else f"{seen[: LONGEST // 3]}...{seen[3 + LONGEST // 3 - LONGEST :]}"
 
 
 def check_kinds(runs: Sequence[RunFigures]) -> None:
@@ -74,12 +93,12 @@ def check_kinds(runs: Sequence[RunFigures]) -> None:
 
 
 def by_recipe(runs: Sequence[RunFigures]) -> list[str]:
-    """A name for each: the keys in which its recipe differs from others'."""
+    """What tells each from others: the keys in which its recipe differs, with their values."""
     flat = [dict(flattened(run.recipe)) for run in runs]
     keys = [key for key in dict.fromkeys(key for each in flat for key in each) if key not in NOTHING_ELSE]
     odd = [key for key in keys if any(each.get(key) != flat[0].get(key) for each in flat)]
     chosen = telling(sorted(odd, key=lambda key: (*(key != first for first in FIRST), len(key))), flat)
-    return [", ".join(f"{key}={shown(each.get(key))}" for key in chosen) or "all" for each in flat]
+    return [", ".join(f"{key}={written(each.get(key))}" for key in chosen) or "all" for each in flat]
 
 
 def telling(odd: Sequence[str], flat: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -106,8 +125,8 @@ def flattened(values: Mapping[str, Any], section: str = "") -> Iterable[tuple[st
             yield f"{section}{key}", value
 
 
-def shown(value: object) -> str:
-    return brief("null" if value is None else str(value), 60)
+def written(value: object) -> str:
+    return "null" if value is None else str(value)
 
 
 def by_name(runs: Sequence[RunFigures]) -> list[str]:
@@ -119,8 +138,8 @@ def without_seed(run: RunFigures) -> str:
     """UserError where the seed is not in the name."""
     name = run.path.resolve().name
     for form in (rf"[-_]?seed[-_=]?{run.seed}(?!\d)", rf"[-_]s?{run.seed}(?!\d)"):
-        if re.search(form, name):
-            return re.sub(form, "", name, count=1) or name
+        if found := list(re.finditer(form, name)):  # the last one, as in layers-2-s2
+            return name[: found[-1].start()] + name[found[-1].end() :] or name
     raise UserError(f"{run.path}: has not its seed, {run.seed}, in its name; call it as in gradient-seed{run.seed}")
 
 
@@ -135,7 +154,7 @@ def pairs_of(groups: Sequence[Group], against: str | None) -> list[tuple[Group, 
     if against is None:
         pairs = [(later, first) for first, later in combinations(groups, 2)]
     else:
-        base = next((group for group in groups if group.name == against), None)
+        base = next((group for group in groups if against in (group.name, group.key)), None)
         if base is None:
             raise unknown("--against", against, [group.name for group in groups])
         pairs = [(group, base) for group in groups if group is not base]

@@ -19,10 +19,12 @@ from cleave.rank.alone import forget, trained_alone
 from cleave.rank.columns import Numbers
 from cleave.rank.contest import SUPERNET, Contest, prepare
 from cleave.rank.judge import judge
+from cleave.rank.predictions import ARCH
 from cleave.rank.question import RankQuestion
-from cleave.rank.truth import ACCURACY, ALONE, TRUE, inputs_of
+from cleave.rank.truth import ACCURACY, ALONE, JUDGED, TRUE, inputs_of
 from cleave.run.durable import write_bytes
 from cleave.search.finished import FinishedRun, open_finished, read_recipe
+from cleave.search.judging import Judging
 from cleave.search.opponents import training_of
 from cleave.search.runner import start
 from cleave.search.watching import raised_by_ranking
@@ -52,8 +54,9 @@ def rank(source: Path, question: RankQuestion, callback: Callback, given: Given 
     true = true_accuracies(run, contest, question, part, callback)
     accuracy = judged(run, contest, leaves, question, callback)
     judging = question.judging(run.problem.recipe.search)
+    images = min(question.images, len(run.problem.valid))
     rows = scored(contest, true, accuracy, question.seed)
-    write_bytes(file, table(contest, leaves, true, accuracy))
+    write_bytes(file, table(contest, leaves, true, accuracy, how(judging, images, question.average)))
     if question.alone is not None:
         forget(part)
     return {
@@ -62,7 +65,7 @@ def rank(source: Path, question: RankQuestion, callback: Callback, given: Given 
         "dataset": contest.truth.dataset,
         "truth": truth_told(contest, run),
         "architectures": len(contest.archs),
-        "images": min(question.images, len(run.problem.valid)),
+        "images": images,
         "judged_by": judging.told,
         "as_searched": judging == run.problem.judging,
         "averaged": question.average,
@@ -120,13 +123,19 @@ def scored(contest: Contest, true: Numbers, accuracy: Numbers, seed: int) -> dic
     return {**rows, **contest.truth.published}
 
 
-def table(contest: Contest, leaves: Sequence[Node], true: Numbers, accuracy: Numbers) -> bytes:
+def how(judging: Judging, images: int, average: int) -> str:
+    """How architectures were judged, in few words: equal for rankings that may be compared."""
+    told = judging.told
+    return f"statistics={told['statistics']} batches={told['batches']} images={images} average={average}"
+
+
+def table(contest: Contest, leaves: Sequence[Node], true: Numbers, accuracy: Numbers, judged_so: str) -> bytes:
     """The CSV file: every architecture with its leaf, accuracy, true accuracy and baselines; numbers in full."""
     columns = {ACCURACY: accuracy, TRUE: true, **contest.baselines}
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["arch", "leaf", *columns])
+    writer.writerow([ARCH, "leaf", *columns, JUDGED])
     numbers = zip(*(column.tolist() for column in columns.values()), strict=True)
     for name, leaf, row in zip(contest.names, leaves, numbers, strict=True):
-        writer.writerow([name, leaf.label, *row])
+        writer.writerow([name, leaf.label, *row, judged_so])
     return text.getvalue().encode()

@@ -31,7 +31,7 @@ from cleave.space.sample import distinct
 
 TABLE, FILE, ALONE = "table", "file", "alone"
 """Where accuracies are from."""
-ACCURACY, TRUE = "accuracy", "true"
+ACCURACY, TRUE, JUDGED = "accuracy", "true", "judged"
 """Columns of the file that a ranking writes: what a supernet gives, and the truth."""
 FEWEST = 2
 """Architectures that can be ranked."""

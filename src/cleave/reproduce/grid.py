@@ -14,6 +14,7 @@ from cleave.engine.progress import Callback
 from cleave.errors import UserError, brief, refuse_repeats
 from cleave.reproduce.experiment import Budget, Experiment, ExperimentRow, Figures
 from cleave.run.origin import newest_meta
+from cleave.search.schedule import uses_warmup
 from cleave.settings import Recipe
 from cleave.split.splitters import SPLITTERS
 
@@ -49,15 +50,17 @@ class Grid:
         sizes = self.experiment.sizes[self.budget]
         data = {"data.name": row.dataset}
         changes = {**data, **sizes.recipe(row.method), **self.experiment.changes, **row.changes}
-        splitter = SPLITTERS[changes["split.splitter"]]
-        unused = {f"split.{key}" for key in splitter.meaningless}
-        if splitter.splits == 0 and "split.warmup_learning_rate" not in changes:
-            unused.add("split.warmup_epochs")
+        unused = {f"split.{key}" for key in SPLITTERS[changes["split.splitter"]].meaningless}
         raw: Raw = {}
         for key, value in changes.items():
             if key not in unused:
                 put(raw, key, value)
-        return load(Recipe, raw, (), {**self.flags, "seed": seed})
+        flags = {**self.flags, "seed": seed}
+        recipe = load(Recipe, raw, (), flags)
+        if uses_warmup(recipe):
+            return recipe
+        raw["split"].pop("warmup_epochs", None)
+        return load(Recipe, raw, (), flags)
 
     def folder(self, out: Path, row: ExperimentRow, seed: int) -> Path:
         return out / "runs" / f"{slug(row.run or row.name)}-seed{seed}"

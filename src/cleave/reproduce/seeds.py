@@ -28,7 +28,7 @@ class LineShape(Shape):
     row: str
     measure: str
     ours: Ours
-    seconds: float
+    seconds: float | None
 
 
 class PairShape(Shape):
@@ -51,7 +51,8 @@ def needed_seeds(name: str, folder: Path, difference: float) -> dict[str, Any]:
 
     A pair: {"rows", "measure", "n", "deviation" (of the differences, seed by seed), "upper" (what the true one is
     below, 80 % sure), "seeds", "at_upper" (those that see the difference in 4 of 5 experiments, by either; null for
-    more than 10,000), "seconds" (of one more seed, both rows)}. UserError where nothing was run yet or with one seed.
+    more than 10,000), "seconds" (of one more seed, both rows; null where it is not known)}. UserError where nothing was
+    run yet or with one seed, or nothing is compared.
     """
     if not (math.isfinite(difference) and difference > 0):
         raise UserError(f"--tell {difference:g}: is no difference; give one above 0 in the unit of the table")
@@ -61,6 +62,8 @@ def needed_seeds(name: str, folder: Path, difference: float) -> dict[str, Any]:
     table = TableShape.model_validate(read_json(file, TableShape))
     if table.experiment != experiment.name:
         raise UserError(f"{folder}: is of {brief(table.experiment)}, and {experiment.name} is asked for")
+    if not table.comparisons:
+        raise UserError(f"--tell: {experiment.name} compares no two of these rows, so that nothing is to be told")
     pairs = [pair for each in table.comparisons for pair in needed(table, each, difference, file)]
     if not pairs:
         raise UserError(f"{folder}: no rows that are compared have two seeds; run it with --seeds 0,1,2")
@@ -88,7 +91,7 @@ def needed(table: TableShape, pair: PairShape, difference: float, file: Path) ->
             "upper": upper,
             "seeds": seeds_for(difference, deviation),
             "at_upper": seeds_for(difference, upper),
-            "seconds": one.seconds + other.seconds,
+            "seconds": None if one.seconds is None or other.seconds is None else one.seconds + other.seconds,
         }
     ]
 
@@ -102,7 +105,7 @@ def seeds_text(found: dict[str, Any]) -> str:
 def pair_lines(pair: dict[str, Any]) -> list[str]:
     one, other = pair["rows"]
     seeds, more = (count_text(pair[key]) for key in ("seeds", "at_upper"))
-    cost = f", {duration(pair['seconds'] * pair['seeds'])} in all" if pair["seeds"] else ""
+    cost = f", {duration(pair['seconds'] * pair['seeds'])} in all" if pair["seeds"] and pair["seconds"] else ""
     return [
         f"{one} against {other} ({pair['measure']})",
         f"  {seeds} by the deviation of {pair['n']} ({pair['deviation']:.2f}){cost};",

@@ -62,7 +62,7 @@ class Supernet:
         """It, on the CPU, by the layout of the space's networks; UserError where the weights are not what was put
         aside."""
         split = of_kind(Recipe, "split", self.origin.recipe["split"])
-        searched = SPLITTERS[split.splitter].supernet(split, layout, self.region)
+        searched = SPLITTERS[split.splitter].supernet(split, layout)
         found = build(searched, self.region, self.classes, seed=0)
         found.load_state_dict(RunFiles(self.run, self.origin.identity).leaf(self.leaf, self.weights).weights)
         return found

@@ -13,7 +13,7 @@ from cleave.data.chance import Chance
 from cleave.engine.progress import Callback
 from cleave.engine.stop import Stop
 from cleave.errors import Interrupted
-from cleave.guards import LeafEnded
+from cleave.guards import LeafEnded, NodeSplit
 from cleave.method import Method
 from cleave.retrain.trainer import RetrainTrainer
 from cleave.run.folder import RunFiles
@@ -182,6 +182,9 @@ class Performance(TaskSession):
         self.folder.events.write(
             "split", leaf=task.label, choice=split.choice, groups=split.groups, probes=self.found.probes
         )
+        similarities = split.scores[split.choice].similarities if split.scores else ()
+        known = NodeSplit(recipe.split.splitter, split.choice, similarities, len(split.groups))
+        self.watch.split(task.label, known)
 
     def _score(self, choice: str, trainer: NodeTrainer) -> Tensor:
         """A choice's similarities, measured once and kept across interruptions."""

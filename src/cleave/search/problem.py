@@ -69,7 +69,7 @@ class Problem:
     def layout(self) -> Layout:
         """Of the supernets. An architecture's own network is that of `Space.layout`."""
         layout = self.space.layout(self.recipe.space.size, image_channels=self.train.pixels.shape[1])
-        return SPLITTERS[self.recipe.split.splitter].supernet(self.recipe.split, layout, self.space.region)
+        return SPLITTERS[self.recipe.split.splitter].supernet(self.recipe.split, layout)
 
     def costs(self) -> Costs:
         """What architectures cost, trained alone at the size of this search."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cleave.method import METHODS
+from cleave.resolve_split import levels
 from cleave.settings import MethodSettings, Recipe
 from cleave.split.splitters import SPLITTERS
 from cleave.train.rates import cosine
@@ -98,9 +99,20 @@ def own_schedule(recipe: Recipe, depth: int, rate: float) -> Schedule:
 
 def warmup_length(recipe: Recipe) -> int:
     """The epochs before a split; none where they would change nothing."""
+    return recipe.split.warmup_epochs if warmup_matters(recipe) else 0
+
+
+def warmup_matters(recipe: Recipe) -> bool:
+    """Whether a node that is split does something with its weights, or its children do."""
     goes_on = not recipe.split.restart or METHODS[recipe.method.name].restarts_from_teacher
-    matters = SPLITTERS[recipe.split.splitter].passes(recipe.split) > 0 or goes_on
-    return recipe.split.warmup_epochs if matters else 0
+    return SPLITTERS[recipe.split.splitter].passes(recipe.split) > 0 or goes_on
+
+
+def uses_warmup(recipe: Recipe) -> bool:
+    """Whether `split.warmup_epochs` changes anything."""
+    if not levels(recipe.split):
+        return recipe.split.warmup_learning_rate is not None
+    return warmup_matters(recipe) or recipe.search.anneal == "path"
 
 
 def alone(epochs: int) -> Schedule:

@@ -31,6 +31,8 @@ class ParametricSplit(Pairwise):
 
     @classmethod
     def divides(cls, space: Space) -> Sequence[Choice]:
+        if space.elastic:  # whose candidates are sizes of operations that all have weights
+            return []
         known = weighted(space)
         return [choice for choice in space.splittable if len(set(known[choice.name].values())) == 2]
 

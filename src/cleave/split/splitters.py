@@ -141,8 +141,13 @@ class Splitter(ABC):
         return None
 
     @classmethod
-    def supernet(cls, settings: Any, layout: Layout, region: Region) -> Layout:  # noqa: ANN401
-        """What the supernet of a node looks like, by the layout of the space's networks: here the same."""
+    def resolved(cls, recipe: Recipe, space: Space) -> SplitSettings:
+        """Its settings with nothing left open of what it alone has."""
+        return recipe.split
+
+    @classmethod
+    def supernet(cls, settings: Any, layout: Layout) -> Layout:  # noqa: ANN401
+        """What the supernets of all nodes look like, by the layout of the space's networks: here the same."""
         return layout
 
     @abstractmethod

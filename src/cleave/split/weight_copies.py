@@ -10,7 +10,7 @@ from pydantic import Field
 
 from cleave.method import METHODS
 from cleave.settings import Positive, Recipe, SplitSettings
-from cleave.space import Layout, Region, Space
+from cleave.space import Layout, Space
 from cleave.space.weight_copies import can_be_copied, copied, deepest
 from cleave.split.splitters import Unsplit, splitter
 
@@ -51,22 +51,34 @@ class WeightCopiesSplit(Unsplit):
                 f"a kind of block of {space.name} has no copies of its weights (`Block.copied`); use another splitter"
             )
         assert isinstance(recipe.split, WeightCopiesSettings)
-        return faulty(thresholds(recipe.split, layout, space.region), deepest(layout, space.region.allowed))
+        return faulty(recipe.split.thresholds, deepest(layout, space.region.allowed))
 
     @classmethod
-    def supernet(cls, settings: SplitSettings, layout: Layout, region: Region) -> Layout:
+    def resolved(cls, recipe: Recipe, space: Space) -> SplitSettings:
+        assert isinstance(recipe.split, WeightCopiesSettings)
+        if recipe.split.thresholds is not None:
+            return recipe.split
+        most = deepest(space.layout(recipe.space.size, 3), space.region.allowed)
+        return recipe.split.model_copy(update={"thresholds": usual(most)})
+
+    @classmethod
+    def supernet(cls, settings: SplitSettings, layout: Layout) -> Layout:
         assert isinstance(settings, WeightCopiesSettings)
-        return copied(layout, thresholds(settings, layout, region))
+        assert settings.thresholds is not None, "the recipe was resolved"
+        return copied(layout, settings.thresholds)
 
 
-def thresholds(settings: WeightCopiesSettings, layout: Layout, region: Region) -> Sequence[int]:
-    """Those that are given, or parts of the deepest architecture as published."""
-    most = deepest(layout, region.allowed)
-    return settings.thresholds or sorted({max(1, round(part * most)) for part in PUBLISHED})
+def usual(most: int) -> list[int]:
+    """The published thresholds, where the deepest architecture has so many convolutions one after the other."""
+    return sorted({max(1, round(part * most)) for part in PUBLISHED})
 
 
-def faulty(thresholds: Sequence[int], most: int) -> str | None:
+def faulty(thresholds: Sequence[int] | None, most: int) -> str | None:
     """What is wrong with them, for people; None where nothing is."""
+    if most < 2:
+        return f"no architecture has more than {most} convolutions one after the other; use another splitter"
+    if thresholds is None:
+        return None
     told = f"split.thresholds={list(thresholds)}"
     if not all(one < other for one, other in pairwise(thresholds)):
         return f"{told} do not rise; give each number once and the smallest first, as in [15, 20]"
