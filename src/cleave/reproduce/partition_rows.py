@@ -22,7 +22,7 @@ def falling_together(sizes: Sizes) -> list[ExperimentRow]:
     always = {"edges": Published(100.0)}
     return [
         ExperimentRow(
-            f"{METHOD_NAMES[method]}, {operations} operations, {warmup} epochs of warm-up",
+            f"{METHOD_NAMES[method]}, {operations} operations, warm-up epochs: {warmup}",
             method,
             {**ONE_SPLIT, "space.ops": operations, "split.warmup_epochs": warmup},
             always if warmup else {},

@@ -102,7 +102,7 @@ def figure2(sizes: Sizes) -> list[ExperimentRow]:
     epochs = sorted({0, usual // 3, 2 * usual // 3, usual, 2 * usual})
     return [
         ExperimentRow(
-            f"{warmup} epochs of warm-up",
+            f"warm-up epochs: {warmup}",
             "darts",
             {**GRADIENT, "split.warmup_epochs": warmup},
             best(93.95, 0.08) if warmup == usual else {},
@@ -116,13 +116,13 @@ def figure17(sizes: Sizes) -> list[ExperimentRow]:
     figures = {0: best(54.30, 0.0), 2: best(93.72, 0.12)}
     return [
         ExperimentRow(
-            f"{splits} splits",
+            f"splits: {splits}",
             "darts",
             {**GRADIENT, "split.splits": splits, "split.branch": 2},
             figures.get(splits, {}),
         )
         if splits
-        else ExperimentRow("0 splits", "darts", {"split.splitter": "none"}, figures[0])
+        else ExperimentRow("splits: 0", "darts", {"split.splitter": "none"}, figures[0])
         for splits in range(4)
     ]
 
