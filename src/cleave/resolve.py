@@ -86,8 +86,14 @@ def check_choices(space: Space) -> None:
 
 def check_splitter(recipe: Recipe, space: Space) -> None:
     """What the splitter needs must be there."""
-    name = recipe.split.splitter
-    if reason := SPLITTERS[name].refuses(recipe, space):
+    name, method = recipe.split.splitter, METHODS[recipe.method.name]
+    kind = SPLITTERS[name]
+    if kind.single and (method.alone or method.learns or not method.single_path):
+        raise UserError(
+            f"split.splitter={name}: with method.name={recipe.method.name} it is not single architectures that train "
+            "shared weights; use method.name=rsps"
+        )
+    if reason := kind.refuses(recipe, space):
         raise UserError(f"split.splitter={name}: {reason}")
 
 

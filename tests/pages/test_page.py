@@ -18,6 +18,7 @@ from cleave.pages.facts import Curve, Facts, Standing
 from cleave.pages.kinds import Asked, kind
 from cleave.pages.page import make_page
 from cleave.pages.strengths import strength_sections
+from cleave.pages.verdicts import held_out_standing
 from cleave.report import PageFigure, Paragraph, Section, Series
 from cleave.retrain.answers import Said
 from cleave.retrain.evaluate import judged
@@ -180,3 +181,10 @@ def test_a_kind_of_run_of_ones_own_has_a_page(tmp_path: Path) -> None:
     assert "42.50" in lines
     assert lines.count("How it was made") == 1
     assert lines.count("By hand.") == 2
+
+
+def test_held_out_images_of_two_sets_are_not_in_one_table() -> None:
+    held = {"images": 100, "accuracy": 50.0, "correct": 50}
+    standings = [held_out_standing(data, held, data) for data in ("bundled", "cifar10")]
+    found = page(replace(PLAIN, standings=standings))
+    assert {"On 100 held-out images of bundled", "On 100 held-out images of cifar10"} <= set(found.lines)

@@ -15,6 +15,7 @@ import cleave
 from cleave.cli import run as command
 from cleave.engine.progress import Callback
 from cleave.net.cost import costs
+from cleave.pareto.text import print_front
 from cleave.search.finished import FinishedRun, open_finished, read_recipe
 from cleave.space import NetworkSize, Space, find_space
 from tests.tiny import search, write_images
@@ -140,3 +141,14 @@ def test_without_its_package_it_says_what_to_install(
     monkeypatch.setattr("cleave.extras.find_spec", lambda package: None)
     assert command(["front", str(searched)]) == 2
     assert "pip install 'cleave-nas[front]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_milliseconds_are_told_where_members_have_them(timed: bool, capsys: Capture) -> None:
+    member = {"macs": 10_000, "params": 400, "valid_accuracy": 50.0, "interval": [40.0, 60.0], "leaf": "0", "arch": "a"}
+    own = {"latency": 1.25} if timed else {}
+    told = {"looked_at": 3, "hypervolume": 0.5, "seconds": 1.0, "file": "f", "next": "n"}
+    print_front({"members": [{**member, **own}], **told})
+    head, row, *_ = capsys.readouterr().out.splitlines()
+    assert ("ms" in head.split()) is ("1.250" in row.split()) is timed
+    assert head.index("held-out") == row.index(" 50.00")

@@ -62,6 +62,15 @@ def test_an_interval_of_one_value_is_none(count: int) -> None:
     assert all(map(isnan, interval(difference, *some(count), seed=0)))
 
 
+def test_an_interval_of_one_block_is_none() -> None:
+    values = some(3)
+    for length in (2, 3):
+        short = [each[:length] for each in values]
+        assert all(map(isnan, interval(difference, *short, seed=0, block=length)))
+        low, high = interval(difference, *short, seed=0, block=length - 1)
+        assert low < high
+
+
 def resembling(count: int, random: np.random.Generator) -> Numbers:
     """A series of mean 0 in which each value is half of the one before, and half new."""
     values = np.zeros(count)

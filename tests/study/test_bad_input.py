@@ -55,6 +55,7 @@ def tried(tmp_path: Path, capsys: Capture) -> Tried:
         ({"space.name": "cells46"}, ["space.name", "cells64"]),
         ({"space.ops": "[sep_conv_3x3]"}, ["space.ops", "two or more"]),
         ({"space.children": 9}, ["space.children=9"]),
+        ({"space.children": 1}, ["space.children=1", "one child has no rank"]),
         ({"space.name": "nasbench201", "space.ops": "null"}, ["space.children", "15,625"]),
         ({"data.name": "nowhere/at/all"}, ["nowhere/at/all"]),
         ({"data.padding": 9}, ["data.padding"]),

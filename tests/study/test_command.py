@@ -11,10 +11,15 @@ import pytest
 
 from cleave.cli import run
 from cleave.config import load
+from cleave.engine.progress import Callback, Progress
+from cleave.errors import Interrupted
+from cleave.space import find_space
 from cleave.study.record.catalogue import ENTRIES, TITLES
 from cleave.study.record.log import read_log
+from cleave.study.record.problem import chosen_children
 from cleave.study.record.recipes import as_yaml
 from cleave.study.record.settings import StudyRecipe
+from cleave.study.runner import start
 from tests.process import at_work
 from tests.study.small import log_bytes, recipe_of, words
 from tests.tiny import HERE, Ended, found
@@ -163,3 +168,34 @@ def test_a_study_that_is_interrupted_by_hand_goes_on_from_there(tmp_path: Path, 
     for file in checkpoints:
         (file / "weights.safetensors").write_bytes(b"not ours")
     assert Ended(["resume", str(out), *HERE], capsys).refuses("checkpoints", "no checkpoint that is whole")
+
+
+def test_what_was_measured_with_a_truth_is_measured_with_it_again(tmp_path: Path, capsys: Capture) -> None:
+    truth, run_folder = tmp_path / "truth.csv", tmp_path / "run"
+    children = chosen_children(recipe_of(), find_space(recipe_of().space))
+    rows = [f"{child},{60 + 7 * number % 11}" for number, child in enumerate(children)]
+    truth.write_text("\n".join(["arch,accuracy", *rows]) + "\n")
+    (tmp_path / "mine.yaml").write_text(as_yaml(recipe_of({"seed": 3})))
+    words = ["study", str(tmp_path / "mine.yaml"), "--truth", str(truth), "--out", str(run_folder), *HERE]
+    assert run(words) == 0
+    capsys.readouterr()
+    written, page = ((run_folder / name).read_text() for name in ("metrics.json", "report.html"))
+    assert told(["study", "metrics", str(run_folder)], capsys) == json.loads(written)
+    assert run(["study", "report", str(run_folder)]) == 0
+    assert (run_folder / "report.html").read_text() == page
+    capsys.readouterr()
+    refused = Ended(["study", "metrics", str(run_folder / "log.parquet"), "--last", "2"], capsys)
+    assert refused.refuses("--last: is of GT-Tau, which needs a truth")
+
+
+def test_a_study_that_is_not_finished_is_called_so(tmp_path: Path, capsys: Capture) -> None:
+    class Stopped(Callback):
+        def see(self, progress: Progress) -> None:
+            if progress.done > 2:
+                raise Interrupted("enough")
+
+    with pytest.raises(Interrupted):
+        start(recipe_of({"checkpoint_seconds": 0}), tmp_path / "run", Stopped())
+    for command in ("metrics", "report"):
+        ended = Ended(["study", command, str(tmp_path / "run")], capsys)
+        assert ended.refuses("is not finished; go on with: cleave resume")

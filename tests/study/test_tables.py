@@ -47,7 +47,8 @@ def test_a_table_has_a_row_for_every_study_beside_the_papers_figures(made: dict[
     for row in made["rows"]:
         published = ENTRIES[row["name"]].published
         for name, measure in row["measures"].items():
-            mean, deviation = published.get(name, (None, None))
+            ranks = name.startswith(("t1r", "t3r"))  # the best among 8 children is no match for that among 64
+            mean, deviation = (None, None) if ranks else published.get(name, (None, None))
             assert (measure["published"], measure["published_sd"]) == (mean, deviation)
             if mean is not None and measure["ours"] is not None:
                 assert measure["difference"] == pytest.approx(measure["ours"] - mean)

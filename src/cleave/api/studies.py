@@ -22,7 +22,7 @@ from cleave.run.origin import STUDY, holds
 def study(
     recipe: RecipeLike | None = None,
     *,
-    budget: str = "small",
+    budget: str | None = None,
     space: SpaceLike | None = None,
     data: str | Path | None = None,
     truth: str | Path | None = None,
@@ -40,7 +40,8 @@ def study(
 ) -> dict[str, Any]:
     """Trains supernets under a policy of sharing and looks at all children again and again.
 
-    `recipe`: a YAML file, a mapping, `StudyRecipe`, or a study of the paper by name, at a `budget`; None: the defaults.
+    `recipe`: a YAML file, a mapping, `StudyRecipe`, or a study of the paper by name, at a `budget` (None:
+    small); None: the defaults.
     `truth`: accuracies of children trained alone. The others as of `search`. Returns what `cleave study --json` prints.
     Needs the extra `cleave-nas[study]`.
     """
@@ -52,7 +53,9 @@ def study(
     chosen = engine_of(workers, engine, address, slurm, resources)
     if data is not None and not isinstance(data, str | Path):
         raise UserError(f"data: a study takes a name or a folder, not {shown(data)}")
-    read = recipes.raw(recipe, budget) if isinstance(recipe, str | Path) else recipe
+    named = recipe if isinstance(recipe, str | Path) else None
+    whole = recipes.raw(named, budget)
+    read = whole if recipe is None or named is not None else recipe
     texts = {"data.name": data, "truth": truth}
     keys = {key: None if text is None else str(text) for key, text in texts.items()}
     keys = {**without({**keys, "seed": seed, "device": device}), **space_keys(space, chosen)}

@@ -67,7 +67,7 @@ def standings(told: Mapping[str, Any]) -> Iterator[Standing]:
             yield Standing(each["name"], judged, each["test"]["accuracy"], (low, high), **costs_of(each, told))
     for each in told["networks"]:
         if each["held_out"] is not None:
-            yield held_out_standing(each["name"], each["held_out"], **costs_of(each, told))
+            yield held_out_standing(each["name"], each["held_out"], told["data"], **costs_of(each, told))
 
 
 def costs_of(network: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:

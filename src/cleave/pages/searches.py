@@ -17,6 +17,7 @@ from cleave.pages.facts import Curve, Facts, Standing
 from cleave.pages.kinds import Asked, kind
 from cleave.pages.splits import split_sections
 from cleave.pages.strengths import strength_sections
+from cleave.pages.verdicts import judged_by_held_out
 from cleave.report import Bullets, Element, PageTable, Paragraph, Section, Series
 from cleave.result import read_result
 from cleave.run.alarm import alarm_lines
@@ -91,7 +92,8 @@ def standings(path: Path, name: str, told: Mapping[str, Any], space: str | None)
     """The leaves' networks as the search judged them, each with what it costs at the search's size."""
     raw, _ = of_run_folder(path, space)
     networks = sized(raw)
-    trust, judged = told["trust"], f"{told['trust']['held_out_images']:,} held-out images, by weights of the search"
+    trust, data = told["trust"], read_origin(path, SEARCH).recipe["data"]["name"]
+    judged = f"{judged_by_held_out(trust['held_out_images'], data)}, by weights of the search"
     intervals = {leaf["path"]: leaf["interval"] for leaf in trust["leaves"]}
     found = []
     for leaf in told["leaves"]:

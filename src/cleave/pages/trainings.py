@@ -49,7 +49,7 @@ def of_training(path: Path, name: str, asked: Asked) -> Sequence[Facts]:
         summary=made_lines(told),
         verdicts=held_out_sentences(told),
         warnings=alarm_lines(told.get("guards", [])),
-        standings=[] if held is None else [held_out_standing(name, held, **costs_of(told))],
+        standings=[] if held is None else [held_out_standing(name, held, recipe.data.name, **costs_of(told))],
         curves=curves(name, events_of(path)),
         costs={"seconds": told["seconds"], "epochs": told["epochs"], "training images": told["train"]["images"]},
         environment=origin.environment,

@@ -90,20 +90,24 @@ def tested(found: Mapping[str, Any]) -> list[Standing]:
 
 def held_out(found: Mapping[str, Any]) -> list[Standing]:
     return [
-        held_out_standing(run["name"], held, **costs_of(run, found))
+        held_out_standing(run["name"], held, found["data"], **costs_of(run, found))
         for run in found["runs"]
         if (held := run["held_out"]) is not None
     ]
 
 
-def held_out_standing(name: str, held: Mapping[str, Any], **costs: Any) -> Standing:  # noqa: ANN401
-    """`held` is what a training tells of its held-out images."""
-    return Standing(name, f"{held['images']:,} held-out images", held["accuracy"], of_images(held), **costs)
+def held_out_standing(name: str, held: Mapping[str, Any], data: str, **costs: Any) -> Standing:  # noqa: ANN401
+    """`held` is what a training tells of its held-out images, `data` of what they are."""
+    return Standing(name, judged_by_held_out(held["images"], data), held["accuracy"], of_images(held), **costs)
 
 
 def costs_of(run: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
     counts = {key: run[key] for key in ("multiply_adds", "parameters")}
     return {**counts, "chosen": run["run"] == found["chosen"]}
+
+
+def judged_by_held_out(images: int, data: str) -> str:
+    return f"{images:,} held-out images of {data}"
 
 
 def judged_by_test(images: int, data: str) -> str:

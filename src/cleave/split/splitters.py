@@ -103,6 +103,9 @@ class Splitter(ABC):
     scores = False
     """Whether it compares candidates."""
 
+    single = False
+    """Whether its supernets run single architectures alone, which all train the same weights."""
+
     backward = True
     """Whether a pass by which it compares candidates goes backward too."""
 

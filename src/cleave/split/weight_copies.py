@@ -8,7 +8,6 @@ from typing import Annotated
 
 from pydantic import Field
 
-from cleave.method import METHODS
 from cleave.settings import Positive, Recipe, SplitSettings
 from cleave.space import Layout, Space
 from cleave.space.weight_copies import can_be_copied, copied, deepest
@@ -36,15 +35,10 @@ class WeightCopiesSplit(Unsplit):
     """
 
     settings_class = WeightCopiesSettings
+    single = True
 
     @classmethod
     def refuses(cls, recipe: Recipe, space: Space) -> str | None:
-        method = METHODS[recipe.method.name]
-        if method.alone or method.learns or not method.single_path:
-            return (
-                f"with method.name={recipe.method.name} it is not single architectures that train shared weights, and "
-                "each uses copies of its own; use method.name=rsps"
-            )
         layout = space.layout(recipe.space.size, 3)
         if not can_be_copied(layout):
             return (

@@ -27,13 +27,13 @@ def interval(
     `count` draws.
 
     Pairs are drawn with replacement; draws for which the statistic is NaN do not count, and NaN is returned where it
-    is for all, and for fewer than two pairs: one value says nothing about its spread. Equal seeds and lengths draw the
-    same positions, so that different predictions are compared on the same draws.
+    is for all, and for pairs that are one block or less, which say nothing about their spread. Equal seeds and lengths
+    draw the same positions, so that different predictions are compared on the same draws.
 
     Of a series in which neighbours resemble each other, draw `block` of them at a time (see `block_length`), round its
     end to its beginning where need be: the circular block bootstrap (Politis & Romano, 1992).
     """
-    if len(one) < 2:
+    if len(one) <= block:
         return nan, nan
     random = np.random.default_rng(seed)
     draws = (positions(len(one), block, random) for _ in range(count))

@@ -32,7 +32,12 @@ from cleave.errors import UserError
 from cleave.extras import need_extra
 from cleave.study.log_command import Truth, metrics, report
 
-Budget = Annotated[str, typer.Option(metavar="B", help="Of a study by name: tiny (seconds), small or paper.")]
+SIZES = "tiny (seconds), small or paper."
+Budget = Annotated[str, typer.Option(metavar="B", help=f"Of all studies: {SIZES}")]
+NamedBudget = Annotated[
+    str | None,
+    typer.Option("--budget", metavar="B", help=f"Of a study by name: {SIZES} Default: small.", show_default=False),
+]
 Workers = Annotated[
     int | None,
     typer.Option(
@@ -68,7 +73,7 @@ def run(
         str | None,
         typer.Argument(metavar="RECIPE.yaml|NAME", help="Without it and --space: a list.", show_default=False),
     ] = None,
-    budget: Budget = "small",
+    budget: NamedBudget = None,
     changes: Changes = None,
     data: Data = None,
     data_root: DataRoot = None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -147,3 +148,15 @@ def test_a_file_that_is_not_there_or_not_text_is_refused(log: Log, tmp_path: Pat
     assert "cannot be read" in refusal(tmp_path / "none.parquet", log)
     (tmp_path / "bytes.csv").write_bytes(bytes(range(256)))
     assert "is not text" in refusal(tmp_path / "bytes.csv", log)
+
+
+def test_a_log_of_children_that_share_weights_is_no_truth(log: Log, tmp_path: Path) -> None:
+    for policy, refused in (("all", True), ("groups", True), ("none", False)):
+        alone = made_log(log.children, 0, epochs=1)
+        file = tmp_path / f"{policy}.parquet"
+        write_log(file, replace(alone, meta={**alone.meta, "recipe": {"sharing": {"policy": policy}}}))
+        if refused:
+            with pytest.raises(UserError, match=rf"{policy}\.parquet: its children shared weights \(sharing\.policy="):
+                read_truth(file, log)
+        else:
+            assert read_truth(file, log).runs == 1

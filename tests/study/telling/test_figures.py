@@ -9,6 +9,7 @@ import matplotlib
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from scipy.stats import kendalltau
 
 from cleave.errors import UserError
@@ -279,3 +280,10 @@ def test_the_published_looks_are_drawn_with_their_figures(shared: Path) -> None:
     subject = published(shared)
     assert "running statistics .508 ± .151, .653 ± .010 averaged" in drawn("gt-tau", subject).caption
     assert "best 434, median 341, worst 111" in drawn("some-curves", subject).caption
+
+
+def test_names_with_a_dollar_are_written_as_they_are() -> None:
+    with styled():
+        figure = Figure()
+        figure.subplots().set_title("children $^_$ and $")
+        assert "children $^_$ and $" in svg(figure).decode()

@@ -207,6 +207,8 @@ def check_sharing(recipe: StudyRecipe, space: Space) -> None:
 def chosen_children(recipe: StudyRecipe, space: Space) -> tuple[str, ...]:
     """All valid architectures, or a sample by the seed, in the space's own order."""
     count, size = recipe.space.children, space.count(space.region)
+    if count == 1:
+        raise UserError("space.children=1: one child has no rank; give 2 or more")
     if count is None and size > MOST:
         raise UserError(f"space.children: {space.name} has {size:,} architectures; say how many, {MOST:,} at most")
     if count is not None and count > MOST:

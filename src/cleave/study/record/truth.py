@@ -16,10 +16,13 @@ from cleave.files import first_bytes
 from cleave.run.origin import CHECKPOINTS, newest_meta
 from cleave.run.outcome import check_written
 from cleave.run.reading import is_there
+from cleave.run.resumable import unfinished
 from cleave.study.record.log import PARQUET, Log, Numbers, read_log
 from cleave.study.record.views import average, see
 
 ARCHITECTURE, MEAN, STD, RUNS = ("label", "architecture", "arch"), ("gt_mean", "mean", "accuracy"), "std", "runs"
+ALONE = "none"
+"""The policy of sharing (`sharing.policy`) by which each child is trained alone."""
 MOST = 10**9
 """Runs of a child."""
 PUBLISHED_STD, PUBLISHED_RUNS = "gt_std_ddof0", 10
@@ -41,11 +44,15 @@ class Truth:
 
 
 def log_file(path: Path) -> Path:
-    """The log that is meant: a study's, where its folder is given; UserError where that is not as it was written."""
+    """The log that is meant: a study's, where its folder is given; UserError where that is not finished, or not as it
+    was written."""
     if not os.path.isdir(path):
         return path
     if is_there(path / CHECKPOINTS):
-        check_written(path, newest_meta(path).get("finished"), ("log.parquet",))
+        finished = newest_meta(path).get("finished")
+        if finished is None:
+            raise unfinished(path)
+        check_written(path, finished, ("log.parquet",))
     return path / "log.parquet"
 
 
@@ -67,9 +74,10 @@ def read_benchmark(path: Path, log: Log) -> Truth:
     """Test accuracies of NAS-Bench-201, see `read_truth`."""
     table = need(path)
     data = log.meta.get("recipe", {}).get("data", {}).get("name", "")
-    accuracies = table.accuracies(dataset_of(data), "test")
+    dataset = dataset_of(data)
+    accuracies = table.accuracies(dataset, "test")
     order = places(path, [table.arch(number) for number in range(len(table))], log)
-    return Truth(str(path), np.asarray(accuracies, dtype=np.float64)[order])
+    return Truth(f"{path} ({dataset})", np.asarray(accuracies, dtype=np.float64)[order])
 
 
 def read_table(path: Path, log: Log) -> Truth:
@@ -99,6 +107,12 @@ def read_table(path: Path, log: Log) -> Truth:
 def read_runs(path: Path, log: Log) -> Truth:
     """The last look at the end of an epoch of each instance of a study, see `read_truth`."""
     alone = read_log(path)
+    policy = alone.meta.get("recipe", {}).get("sharing", {}).get("policy", ALONE)
+    if policy != ALONE:
+        raise UserError(
+            f"{path}: its children shared weights (sharing.policy={policy}), so that it tells of none what it reaches "
+            f"alone; give the log of a study with sharing.policy={ALONE}"
+        )
     epochs = see(alone).epochs
     if not epochs:
         raise UserError(f"{path}: has no look at the end of an epoch; give the log of children trained alone")

@@ -13,13 +13,14 @@ Part = dict[str, Any]
 LEGEND = """\
 tau: GT-Tau, Kendall's tau-b with the truth, and its 95 % bootstrap interval
 (over instances where there are several, else children; of one run of the truth
-over runs; with two or three instances little more than their range). T1R, T3R:
-the best true rank among the 1 or 3 ranked highest. lost: percentage points
-between the best child and these. top 1: true accuracy of the one ranked
-highest. ±: the deviation over looks, or over instances at their last look."""
+over runs, real or simulated; with two or three instances little more than their
+range). T1R, T3R: the best true rank among the 1 or 3 ranked highest. lost:
+percentage points between the best child and these. top 1: true accuracy of the
+one ranked highest. ±: the deviation over looks, or over instances at their last
+look."""
 TIED = "*: several share the highest score; the mean over all choices among them."
 UNFAIR = "against all: a run is itself in the mean that it is compared with."
-SIMULATED = "one run of the truth is simulated from its means and deviations: about .01 low."
+SIMULATED = "one run of the truth: simulated from its means and deviations."
 NO_TRUTH = "GT-Tau, T1R, T3R and the table need a truth: give --truth FILE"
 
 

@@ -34,6 +34,7 @@ RANKS = ListedColormap(matplotlib.colormaps["viridis"](np.linspace(0, 0.92, 256)
 STYLE: Any = {  # matplotlib types every key by itself
     "svg.hashsalt": "cleave",  # equal figures are equal files
     "svg.fonttype": "none",  # text stays text: smaller, and it can be searched
+    "text.parse_math": False,  # names of architectures may have a dollar
     "font.size": 9.0,
     "axes.spines.top": False,
     "axes.spines.right": False,
