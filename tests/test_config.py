@@ -206,7 +206,7 @@ def test_the_known_keys_are_those_of_a_written_recipe() -> None:
     others |= {f"space.{key}" for key in OfaSettings.model_fields} - dotted
     others |= {"space.derivation", "space.split_cells", "space.stem"}  # of DARTS
     others |= {f"space.{key}" for key in TimmSettings.model_fields} - dotted
-    others |= {"split.neighbours", "split.metric", "split.completions"}
+    others |= {"split.neighbours", "split.metric", "split.completions", "split.thresholds"}
     known = set(known_keys(Recipe))
     assert known == {*written, *dotted, *others}
     assert {key for key in known if "." not in key} == set(written)

@@ -113,8 +113,8 @@ def test_a_recipe_of_a_study_is_valid_and_runs_when_it_is_cut_down(path: Path, t
     from cleave.study.record.recipes import read
     from cleave.study.runner import start as start_study
 
-    assert meaningless(read(str(path), "small", (), {})) == []
-    found = start_study(read(str(path), "small", SMALL, {}), tmp_path / "study", Callback())
+    assert meaningless(read(str(path), None, (), {})) == []
+    found = start_study(read(str(path), None, SMALL, {}), tmp_path / "study", Callback())
     assert found["n"]["children"] == 3
 
 

@@ -122,7 +122,7 @@ def test_numbers_of_yaml_1_2_are_numbers() -> None:
 def test_a_change_of_one_key_leaves_what_has_the_same_value_by_an_alias(tmp_path: Path) -> None:
     path = tmp_path / "recipe.yaml"
     path.write_text("training: &both {batch_size: 9}\nlooks: *both\n", encoding="utf-8")
-    recipe = read_study(str(path), "small", ["training.batch_size=5"], {})
+    recipe = read_study(str(path), None, ["training.batch_size=5"], {})
     assert (recipe.training.batch_size, recipe.looks.batch_size) == (5, 9)
 
 
@@ -133,7 +133,7 @@ def test_names_that_look_like_something_else_survive_a_recipe_that_is_written(na
     assert load_recipe(tmp_path / "recipe.yaml", (), {}) == recipe
     study = read_study("table1/alone", "tiny", (), {"data.name": name})
     write_bytes(tmp_path / "study.yaml", as_yaml(study).encode())
-    assert read_study(str(tmp_path / "study.yaml"), "tiny", (), {}) == study
+    assert read_study(str(tmp_path / "study.yaml"), None, (), {}) == study
 
 
 RECIPE = "space: {channels: 3}  # größer\ndata: {name: größer}\nseed: 7\n"

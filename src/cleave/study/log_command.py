@@ -12,7 +12,6 @@ import typer
 from cleave.common import ExtensionFiles, Json, tell
 from cleave.errors import UserError, refuse_repeats
 from cleave.extras import need_extra
-from cleave.run.origin import STUDY, holds, read_origin
 
 Source = Annotated[
     Path, typer.Argument(metavar="STUDY|LOG|CSV", help="A study's folder, a log, or the published table.")
@@ -103,6 +102,8 @@ def report(
 
 def as_run(source: Path, truth: Path | None, seed: int | None) -> tuple[Path | None, int]:
     """The truth and the seed that are given, else those of the study in a folder."""
+    from cleave.run.origin import STUDY, holds, read_origin  # not before a command needs it
+
     recipe: Mapping[str, Any] = read_origin(source, STUDY).recipe if holds(source, STUDY) else {}
     own: str | None = recipe.get("truth")
     return truth or (Path(own) if own else None), recipe.get("seed", 0) if seed is None else seed
