@@ -14,7 +14,7 @@ from tests.reference import weight_copies as slow
 from tests.space.test_nonlinearity import CONVOLUTIONS, drawn
 from tests.toys import ToyCells64, ToyDarts, ToyDropping, ToyMobileNet
 
-SIZE, IMAGES, CLASSES = NetworkSize(channels=2, cells=2), torch.randn(3, 1, 8, 8, dtype=torch.float64), 3
+SIZE, IMAGES, CLASSES = NetworkSize(channels=2, cells=1), torch.randn(3, 1, 8, 8, dtype=torch.float64), 3
 CELLS: list[Space] = [find_space("nasbench201"), ToyDarts(), ToyDropping(), ToyCells64()]
 named = pytest.mark.parametrize("space", CELLS, ids=lambda space: space.name)
 
