@@ -291,7 +291,14 @@ def test_a_ranking_is_a_figure_too(runs: Runs, tmp_path: Path) -> None:
         cleave.rank(run, sample=5, truth=truth(tmp_path / "truth.csv"), data=tensors(), **asked)
         again = figures.figures_of(run.run, Asked(Callback())).figures[TAU]
         assert (again.of == known[TAU].of) is (asked == {"images": 16}), "rankings are compared that judged alike"
-    for damage, words in ((b"arch,accuracy\n1,2\n", "has no column true"), (b"arch,accuracy,true\na,\xff,x\n", "")):
+    rows = (run.run / "ranking.csv").read_text().splitlines()
+    (run.run / "ranking.csv").write_text("\n".join(row.rpartition(",")[0] for row in rows) + "\n")
+    assert TAU not in figures.figures_of(run.run, Asked(Callback())).figures, "it does not tell how it was judged"
+    for damage, words in (
+        (b"accuracy,true,judged\n1,2,a\n2,1,a\n", "has no column arch"),
+        (b"arch,accuracy\n1,2\n", "has no column true"),
+        (b"arch,accuracy,true\na,\xff,x\n", ""),
+    ):
         (run.run / "ranking.csv").write_bytes(damage)
         with pytest.raises(UserError, match=rf"ranking\.csv: .*{words}"):
             figures.figures_of(run.run, Asked(Callback()))

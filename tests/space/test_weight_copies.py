@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -17,6 +19,10 @@ from tests.toys import ToyCells64, ToyDarts, ToyDropping, ToyMobileNet
 SIZE, IMAGES, CLASSES = NetworkSize(channels=2, cells=1), torch.randn(3, 1, 8, 8, dtype=torch.float64), 3
 CELLS: list[Space] = [find_space("nasbench201"), ToyDarts(), ToyDropping(), ToyCells64()]
 named = pytest.mark.parametrize("space", CELLS, ids=lambda space: space.name)
+
+
+class OwnLayer(Layer):
+    """A kind of one's own that says nothing of copies."""
 
 
 def thresholds_of(space: Space, layout: Layout) -> list[int]:
@@ -49,17 +55,18 @@ def test_an_architecture_computes_what_it_does_with_the_cells_of_its_copies(spac
     for copy, each in enumerate(plain):
         each.load_state_dict(common, strict=False)
         put_into(network, each, copy)
-    used = set()
-    for arch in drawn(space, 20):
+    deep = {each.name: next(name for name in each.candidates if name in CONVOLUTIONS) for each in space.choices}
+    used = []
+    for arch in (deep, *drawn(space, 20)):
         copies = slow.copy_at(layout, arch, thresholds, {"none"}, CONVOLUTIONS)
-        used.add(tuple(copies.values()))
+        used.append(max(copies.values()))
         torch.testing.assert_close(
             network(IMAGES, one_hot(arch)), slow.outputs(plain, copies, arch, IMAGES), rtol=1e-9, atol=1e-9
         )
         torch.testing.assert_close(
             network(IMAGES, only_live(layout, arch)), network(IMAGES, one_hot(arch)), rtol=1e-9, atol=1e-9
         )
-    assert len(used) > 1
+    assert used[0] == len(thresholds), "the deepest uses the last copy"
 
 
 @named
@@ -115,3 +122,6 @@ def test_a_chain_has_copies_by_the_layers_before() -> None:
 def test_a_block_of_ones_own_has_copies_only_if_it_says_so() -> None:
     assert can_be_copied(ToyDarts().layout(NetworkSize(2, 1), 1))
     assert not can_be_copied(ToyElastic().layout(NetworkSize(2, 1), 1))
+    layout = ToyMobileNet().layout(NetworkSize(2, 1), 1)
+    own = [(name, OwnLayer(**vars(block)) if isinstance(block, Layer) else block) for name, block in layout.blocks]
+    assert not can_be_copied(replace(layout, blocks=tuple(own))), "it may be built in another way than a Layer"

@@ -40,10 +40,9 @@ def study(
 ) -> dict[str, Any]:
     """Trains supernets under a policy of sharing and looks at all children again and again.
 
-    `recipe`: a YAML file, a mapping, `StudyRecipe`, or a study of the paper by name, at a `budget` (None:
-    small); None: the defaults.
-    `truth`: accuracies of children trained alone. The others as of `search`. Returns what `cleave study --json` prints.
-    Needs the extra `cleave-nas[study]`.
+    `recipe`: a YAML file, a mapping, `StudyRecipe`, or a study of the paper by name, at a `budget` (None: small); None:
+    the defaults. `truth`: accuracies of children trained alone. The others as of `search`. Returns what `cleave study
+    --json` prints. Needs the extra `cleave-nas[study]`.
     """
     need_extra("study")
     from cleave.study.record import recipes

@@ -98,13 +98,15 @@ def of_training(path: Path, asked: Asked) -> Figures:
 def ranked(file: Path) -> Figures:
     """Kendall's tau-b of a ranking against its truth, where there is one and it is defined.
 
-    It may be compared with others of the same architectures and truth that were judged in the same way.
+    It may be compared with others of the same architectures and truth that were judged in the same way; one that does
+    not tell how, of an earlier version, with none.
     """
     if not is_there(file):
         return {}
     header, rows = read_rows(file)
     accuracy, true = (column_of(file, rows, find_column(file, header, [name])) for name in (ACCURACY, TRUE))
-    of = [name for name in (ARCH, TRUE, JUDGED) if name in header]  # how they were judged is not in older files
-    tau = kendall(accuracy, true)
-    same = hashlib.sha256(repr([[row.cells[name] for name in of] for row in rows]).encode()).hexdigest()
-    return {} if np.isnan(tau) else {TAU: Figure(tau, same)}
+    arch, tau = find_column(file, header, [ARCH]), kendall(accuracy, true)
+    if np.isnan(tau) or JUDGED not in header:
+        return {}
+    of = [[row.cells[name] for name in (arch, TRUE, JUDGED)] for row in rows]
+    return {TAU: Figure(tau, hashlib.sha256(repr(of).encode()).hexdigest())}

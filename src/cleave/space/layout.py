@@ -65,7 +65,7 @@ class Block(ABC):
         raise AssertionError(f"{type(self).__name__} does not tell how deep it is")
 
     def copied(self, copies: WeightCopies) -> Block:
-        """The block with copies of the weights of its candidates. A kind that does not say it cannot have any."""
+        """The block with copies of the weights of its candidates. Only a kind that says it itself can."""
         raise AssertionError(f"{type(self).__name__} has no copies of its weights")
 
     @property

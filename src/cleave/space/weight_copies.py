@@ -58,9 +58,12 @@ def copied(layout: Layout, thresholds: Sequence[int]) -> Layout:
 
 
 def can_be_copied(layout: Layout) -> bool:
-    """Whether all of its kinds of searched block tell how deep they are, and can have copies."""
+    """Whether all of its kinds of searched block tell how deep they are, and say themselves that they can have copies.
+
+    That a kind inherits it says nothing: its module may be built by something that knows of no copies.
+    """
     kinds = {type(block) for _, block in layout.blocks if block.choices}
-    return all(kind.deepest is not Block.deepest and kind.copied is not Block.copied for kind in kinds)
+    return all(kind.deepest is not Block.deepest and "copied" in vars(kind) for kind in kinds)
 
 
 def deepest(layout: Layout, allowed: Mapping[str, Sequence[str]]) -> int:
